@@ -1,0 +1,26 @@
+/* launch - the one routine that puts a process under governance. Shim, exec, run and the API all use it.
+ *
+ * Called in the process that is to be governed, after it is otherwise ready
+ * (descriptors, directory, ids) and before it execs. What it does cannot be
+ * undone: no_new_privs, the session's Landlock domain, the session tag, the
+ * seccomp filter with its listener.
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <linux/filter.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a session's processes enter; made once per session, the same for all its commands. */
+struct launch_plan {
+	const struct sock_filter *filter; /* seccomp program with USER_NOTIF actions */
+	size_t n_filter;
+	int ruleset; /* Landlock ruleset descriptor, -1 = none */
+	uint64_t tag; /* session tag, hard RLIMIT_LOCKS */
+};
+
+/* Enter. `command` is the command's number in the session (soft limit of the tag). The listener descriptor
+ * (close-on-exec, to be handed to the session's supervisor), or -1. */
+int launch_enter(const struct launch_plan *plan, uint32_t command, struct err *e);
