@@ -43,7 +43,8 @@ void loop_unwatch(struct loop *l, struct watch *w); /* does not close; harmless 
 void loop_timer(struct loop *l, struct timer *t, int64_t in_ns); /* (re)arm, relative; t->due must be set */
 void loop_untimer(struct loop *l, struct timer *t);              /* harmless when not armed or zeroed */
 
-/* Called after each batch of events, before the loop sleeps: audit lines out first, then replies. */
+/* Called after each batch of events, before the loop sleeps: audit lines out first, then replies. Several (up
+ * to 8) are called in the order they were given. */
 void loop_after_batch(struct loop *l, void (*fn)(void *), void *arg);
 
 /* Run until loop_stop(). */
