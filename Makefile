@@ -1,0 +1,203 @@
+# agentsh - `make help` lists what there is to say.
+#
+# PRESET=NAME   build/presets/NAME.config instead of the default; its results lie in build/out/NAME
+# V=1           show the commands
+# T=SECONDS     how long each fuzzer runs
+# STRICT=1      a skipped test is a failure
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := all
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+export LC_ALL := C
+
+# ---- what is built ------------------------------------------------------------------------------------------------
+PRESETS := full sandbox-minimal shim-only
+PRESET ?= $(if $(wildcard .config),.config,full)
+O := build/out$(if $(filter-out full .config,$(PRESET)),/$(PRESET))
+CONFIG := $(if $(filter .config,$(PRESET)),.config,build/presets/$(PRESET).config)
+BIN := $(O)/agentsh
+LIB_SRC := $(sort $(shell find lib -name '*.c'))
+C_FILES = $(sort $(shell find applets lib test -name '*.[ch]'))
+
+-include $(O)/config.mk
+
+APPLETS := $(foreach a,$(filter-out main,$(basename $(notdir $(wildcard applets/*.c)))),\
+	$(if $(CONFIG_APPLET_$(shell echo $(a) | tr a-z A-Z)),$(a)))
+BIN_SRC := $(sort applets/main.c $(APPLETS:%=applets/%.c))
+THIRD_PARTY := $(if $(CONFIG_LIB_SECCOMP),libseccomp) $(if $(CONFIG_LIB_YAML),libyaml) $(if $(CONFIG_LIB_TRE),tre) \
+	$(if $(CONFIG_LIB_BEARSSL),bearssl)
+ALL_THIRD_PARTY := libseccomp libyaml tre bearssl
+
+# ---- flags --------------------------------------------------------------------------------------------------------
+DEPS := $(CURDIR)/build/out/deps
+OPT := -Os
+WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -Wstrict-prototypes -Wvla -Werror
+COMMON := -std=gnu11 -D_GNU_SOURCE $(WARN) -I. -Ilib -include $(O)/config.h -ffile-prefix-map=$(CURDIR)=. -MMD -MP
+includes = -isystem $(DEPS)/$(1)/uapi/include $(ALL_THIRD_PARTY:%=-isystem $(DEPS)/$(1)/%/include)
+archives = $(patsubst %,$(DEPS)/$(1)/%/lib.a,$(2))
+
+MUSL_CC := $(DEPS)/musl/musl/bin/musl-gcc
+MUSL_FLAGS := $(COMMON) $(OPT) -g $(call includes,musl) -fno-pie -ffunction-sections -fdata-sections -fno-unwind-tables \
+	-fno-asynchronous-unwind-tables -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero
+MUSL_LINK := -static -no-pie -Wl,--gc-sections,-z,noexecstack,-z,relro,-z,now,--build-id=none,--fatal-warnings
+CHECKED := $(COMMON) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
+GCC_FLAGS := $(CHECKED) -fsanitize=address,undefined $(call includes,gcc)
+CLANG_FLAGS := $(CHECKED) -fsanitize=fuzzer-no-link,address,undefined $(call includes,clang)
+TOOLS := gcc:gcc ld:binutils patch:patch xz:xz-utils /usr/include/stdio.h:libc6-dev
+
+all: $(BIN) ## build the binary: build/out/agentsh
+.PHONY: all FORCE
+FORCE:
+
+# ---- configuration: stanzas -> Kconfig -> .config -> config.h, config.mk, tables.c ----------------------------------
+build/out/applets.kconfig: FORCE
+	@build/collect | build/replace $@
+$(O)/.config: $(CONFIG) Kconfig build/out/applets.kconfig build/config.awk
+	$(call say,CONFIG,$(CONFIG))
+	@mkdir -p $(O)
+	$(Q)awk -f build/config.awk Kconfig build/out/applets.kconfig $(CONFIG) >$@
+$(O)/config.h: $(O)/.config VERSION
+	@awk 'BEGIN { print "#pragma once" } /=/ { sub("=", " "); sub(" y$$", " 1"); print "#define " $$0 } \
+		/ is not set$$/ { print "#define " $$2 " 0" } \
+		END { print "#define AGENTSH_VERSION \"'"$$(cat VERSION)"'\"" }' $(O)/.config | build/replace $@
+$(O)/config.mk: $(O)/.config
+	@sed -n 's/^\(CONFIG_[A-Z0-9_]*\)=/\1 := /p' $(O)/.config | build/replace $@
+$(O)/tables.c: FORCE $(O)/.config
+	@build/tables $(O)/.config | build/replace $@
+$(O)/sources: FORCE
+	@echo '$(BIN_SRC) $(LIB_SRC) $(THIRD_PARTY)' | build/replace $@
+$(O)/flags: FORCE
+	@echo '$(MUSL_FLAGS) $(MUSL_LINK) $(GCC_FLAGS) $(CLANG_FLAGS)' | build/replace $@
+
+# ---- third-party libraries ----------------------------------------------------------------------------------------
+build/out/deps/%.ok: $(wildcard build/deps/*)
+	@build/need $(TOOLS) $(if $(filter clang,$*),clang:clang /usr/lib/llvm-14/lib/clang:libclang-rt-14-dev)
+	@mkdir -p build/out/deps
+	$(Q)build/deps/build $* $(DEPS)/$*
+	@touch $@
+deps: build/out/deps/musl.ok build/out/deps/gcc.ok build/out/deps/clang.ok ## fetch and build the third-party libraries
+.PHONY: deps
+
+# ---- the binary ---------------------------------------------------------------------------------------------------
+BIN_OBJ := $(BIN_SRC:%.c=$(O)/obj/%.o) $(O)/obj/tables.o
+LIB_OBJ := $(LIB_SRC:%.c=$(O)/obj/%.o)
+READY := $(O)/config.h $(O)/flags
+
+$(O)/obj/tables.o: $(O)/tables.c $(READY) build/out/deps/musl.ok
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(MUSL_FLAGS) -c $< -o $@
+$(O)/obj/%.o: %.c $(READY) build/out/deps/musl.ok
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(MUSL_FLAGS) -c $< -o $@
+$(O)/lib.a: $(LIB_OBJ) $(O)/sources
+	@rm -f $@
+	$(Q)ar rcsD $@ $(LIB_OBJ)
+$(BIN).full: $(BIN_OBJ) $(O)/lib.a $(O)/sources
+	$(call say,LD,$@)
+	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $(BIN_OBJ) $(O)/lib.a $(call archives,musl,$(THIRD_PARTY))
+$(BIN): $(BIN).full
+	$(Q)strip -s -o $@ $<
+
+# ---- the same code for the host, checked --------------------------------------------------------------------------
+HOST_LIB := $(LIB_SRC:%.c=$(O)/host/%.o)
+FUZZ_LIB := $(LIB_SRC:%.c=$(O)/fuzz/%.o)
+UNIT := $(patsubst %.c,$(O)/host/%,$(sort $(wildcard test/unit/*.c)))
+FUZZERS := $(filter-out replay,$(basename $(notdir $(sort $(wildcard test/fuzz/*.c)))))
+REPLAY := $(FUZZERS:%=$(O)/host/test/fuzz/%)
+
+$(O)/host/%.o: %.c $(READY) build/out/deps/gcc.ok
+	@mkdir -p $(@D)
+	$(Q)gcc $(GCC_FLAGS) -c $< -o $@
+$(O)/fuzz/%.o: %.c $(READY) build/out/deps/clang.ok
+	@mkdir -p $(@D)
+	$(Q)clang $(CLANG_FLAGS) -c $< -o $@
+$(O)/host/lib.a: $(HOST_LIB) $(O)/sources
+	@rm -f $@
+	$(Q)ar rcsD $@ $(HOST_LIB)
+$(O)/fuzz/lib.a: $(FUZZ_LIB) $(O)/sources
+	@rm -f $@
+	$(Q)ar rcsD $@ $(FUZZ_LIB)
+$(UNIT): $(O)/host/test/unit/%: $(O)/host/test/unit/%.o $(O)/host/lib.a
+	$(call say,TEST,test/unit/$*)
+	$(Q)gcc -fsanitize=address,undefined -o $@ $^ $(call archives,gcc,$(ALL_THIRD_PARTY))
+$(REPLAY): $(O)/host/test/fuzz/%: $(O)/host/test/fuzz/%.o $(O)/host/test/fuzz/replay.o $(O)/host/lib.a
+	$(call say,TEST,test/fuzz/$*)
+	$(Q)gcc -fsanitize=address,undefined -o $@ $^ $(call archives,gcc,$(ALL_THIRD_PARTY))
+$(FUZZERS:%=$(O)/fuzz/%): $(O)/fuzz/%: $(O)/fuzz/test/fuzz/%.o $(O)/fuzz/lib.a
+	$(call say,FUZZ,$*)
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(call archives,clang,$(ALL_THIRD_PARTY))
+
+# ---- tests --------------------------------------------------------------------------------------------------------
+KERNEL_C := $(patsubst %.c,$(O)/kernel/%,$(notdir $(sort $(wildcard test/kernel/*.c))))
+KERNEL := $(KERNEL_C) $(sort $(wildcard test/kernel/*.sh))
+E2E := $(sort $(wildcard test/e2e/*.sh))
+UNIT_RUNS := $(UNIT) $(foreach f,$(FUZZERS),"$(O)/host/test/fuzz/$(f) test/fuzz/corpus/$(f)") \
+	$(sort $(wildcard test/cases/*.sh))
+RUN := AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/run
+
+$(KERNEL_C): $(O)/kernel/%: $(O)/obj/test/kernel/%.o $(O)/lib.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $^ $(call archives,musl,$(ALL_THIRD_PARTY))
+
+test: $(UNIT) $(REPLAY) $(BIN) ## unit tests, policy cases and fuzz corpora, under ASan and UBSan
+	$(Q)$(RUN) $(UNIT_RUNS)
+test-kernel: $(KERNEL_C) $(BIN) ## tests against the running kernel (Landlock, seccomp, namespaces)
+	$(Q)$(RUN) $(KERNEL)
+test-e2e: $(BIN) ## whole runs of the binary
+	$(Q)$(RUN) $(E2E)
+check: ## all that CI runs: lint, every preset, sizes, every test
+	$(Q)$(MAKE) --no-print-directory lint size
+	$(Q)$(MAKE) --no-print-directory $(UNIT) $(REPLAY) $(KERNEL_C) $(BIN)
+	$(Q)$(RUN) $(UNIT_RUNS) $(KERNEL) $(E2E)
+T := 60
+fuzz: $(FUZZERS:%=$(O)/fuzz/%) ## run every fuzzer for T seconds (make fuzz T=60)
+	$(Q)for f in $(FUZZERS); do mkdir -p $(O)/fuzz/new/$$f test/fuzz/corpus/$$f; \
+		$(O)/fuzz/$$f -max_total_time=$(T) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+			-artifact_prefix=$(O)/fuzz/$$f- $(O)/fuzz/new/$$f test/fuzz/corpus/$$f || exit 1; done
+bench: $(BIN) ## measure against the bare system call or program
+	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/run
+.PHONY: test test-kernel test-e2e check fuzz bench
+
+# ---- the state of the code ----------------------------------------------------------------------------------------
+presets: ## build every preset
+	$(Q)for p in $(PRESETS); do $(MAKE) --no-print-directory PRESET=$$p || exit 1; done
+size: presets ## size of every preset against its budget, and what is largest
+	$(Q)build/size $(PRESETS)
+lint: $(BIN) ## layers, shape, symbols, format, cppcheck, shellcheck
+	@build/need clang-format:clang-format cppcheck:cppcheck shellcheck:shellcheck
+	$(Q)build/lint/run $(O)
+.PHONY: presets size lint
+
+# ---- choosing options ---------------------------------------------------------------------------------------------
+KCONFIG := KCONFIG_CONFIG=.config srctree=. /usr/bin/python3 -m
+.config: $(O)/.config
+	$(Q)[ -f $@ ] || cp $(O)/.config $@
+menuconfig olddefconfig: .config
+	@build/need py=kconfiglib:python3-kconfiglib
+	$(Q)$(KCONFIG) $@
+menuconfig: ## choose applets and layers by hand (writes .config)
+savedefconfig: .config ## write the shortest file that gives this .config: build/out/defconfig
+	@build/need py=kconfiglib:python3-kconfiglib
+	$(Q)$(KCONFIG) savedefconfig --out build/out/defconfig
+%_defconfig: build/presets/%.config build/out/applets.kconfig ## start .config from a preset (make full_defconfig)
+	$(Q)awk -f build/config.awk Kconfig build/out/applets.kconfig $< >.config
+.PHONY: menuconfig olddefconfig savedefconfig
+
+# ---- the rest -----------------------------------------------------------------------------------------------------
+install: $(BIN) ## install below DESTDIR
+	install -D -m 755 $(BIN) $(DESTDIR)/usr/bin/agentsh
+	ln -sfn agentsh $(DESTDIR)/usr/bin/agentsh-shell-shim
+	install -D -m 644 policies/bash_startup.sh $(DESTDIR)/usr/lib/agentsh/bash_startup.sh
+clean: ## remove what was built (the cache of third-party libraries stays)
+	rm -rf build/out
+help: ## this list
+	@sed -n 's/^\([a-z%_-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 20
+.PHONY: install clean help
+
+-include $(shell find $(O)/obj $(O)/host $(O)/fuzz -name '*.d' 2>/dev/null)

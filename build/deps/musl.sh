@@ -1,0 +1,19 @@
+# musl 1.2.6 (MIT), with Debian's fixes for CVE-2026-6042, CVE-2026-40200 and for static PIE.
+# shellcheck shell=sh disable=SC2154
+file=musl_1.2.6.orig.tar.gz
+fixes=musl_1.2.5-3.1~deb13u1.debian.tar.xz
+fetch $file d585fd3b613c66151fc3249e8ed44f77020cb5e6c1e635a616d3f9f82460512a m/musl
+unpack $file musl
+if fetch $fixes 46fdfb271edc2f035d8d4063ff2e299734409693e781e69e4b77e0a9a495072e m/musl; then
+	unpack $fixes debian
+	for p in static-pie 0001-fix-pathological 0002-qsort; do
+		patch -s -d musl -p1 <"$(echo debian/patches/$p*)"
+	done
+else
+	echo "warning: musl is built without the distribution's security fixes" >&2
+fi
+mkdir obj
+cd obj
+CFLAGS="-O2 -pipe -ffile-prefix-map=$work=. -ffunction-sections -fdata-sections" ../musl/configure --prefix="$dest" \
+	--syslibdir="$dest/lib" --disable-shared --enable-wrapper=gcc >configure.log 2>&1 || { cat configure.log; exit 1; }
+make -j"$jobs" >make.log 2>&1 && make install >>make.log 2>&1 || { tail -n 30 make.log; exit 1; }
