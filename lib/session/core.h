@@ -1,0 +1,122 @@
+/* core - what the server is: configuration, loop, sessions, policies, the log. Passed to everything, owned by
+ * server.c.
+ *
+ * The order that keeps the log complete: whatever happens in a batch of the
+ * loop is written by core's after_batch hook, which runs before the hooks of
+ * api and gate. So api and gate queue their replies and send them from an
+ * after_batch hook of their own, registered later than core_new().
+ */
+#pragma once
+
+#include "audit/event.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "loop/loop.h"
+#include "policy/policy.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct api;
+struct command;
+struct config;
+struct core;
+struct gate;
+struct session;
+struct writer;
+
+/* Set by server.c before the loop runs: the modules above and beside this one. A missing hook refuses what
+ * needs it. */
+struct core_hooks {
+	void (*api_accept)(struct core *core, int fd); /* a new HTTP connection; takes the descriptor */
+	void (*gate_accept)(struct core *core,
+	                    int fd); /* a new connection on the unix socket; takes the descriptor */
+	/* Start the session's supervisor; sets s->worker and s->ring. 0 or -1. */
+	int (*worker_start)(struct core *core, struct session *s, struct err *e);
+	/* Stop it and free s->worker (s->ring stays: it is drained once more). Harmless without one. */
+	void (*worker_stop)(struct core *core, struct session *s);
+	/* Send `signal` to all processes of a session's command; command 0 = of the whole session. With
+	 * SIGKILL it returns only when none is left (or after a short deadline, -1). */
+	int (*kill)(struct core *core, uint64_t tag, uint32_t command, int signal);
+};
+
+/* A policy file compiled for one set of variables, shared by the sessions for which both are identical. */
+struct shared_policy {
+	struct list node;
+	unsigned refs;
+	const struct policy *policy;
+	char *name;                /* as asked for, "default" */
+	char *path;                /* file it came from */
+	char hash[65];             /* SHA-256 of the text, for hellos and audit lines */
+	int text_fd;               /* sealed memory file with the text, for workers */
+	struct policy_var vars[4]; /* PROJECT_ROOT, GIT_ROOT, HOME; owned */
+	bool approvals, expand;
+};
+
+struct core {
+	const struct config *config;
+	struct loop *loop;
+	struct core_hooks hooks;
+	struct api *api;   /* of lib/api; NULL until it is there */
+	struct gate *gate; /* of lib/session/gate.c; likewise */
+
+	struct map by_id;     /* session id -> struct session */
+	struct list sessions; /* oldest first */
+	size_t n_sessions;
+	struct timer reaper;
+
+	struct list policies; /* struct shared_policy */
+	struct shared_policy
+	        *standard; /* policies.default without variables: what policy-test asks without a session */
+
+	struct writer *writer; /* the audit log, owned */
+	bool log_failed;       /* the last write failed: no new commands */
+	char log_reason[200];
+	struct timer log_retry;
+	struct buf scratch; /* for formatting one event */
+	struct list subscribers;
+	uint64_t n_events;
+
+	struct list finished; /* struct command, oldest first: whose memory goes first */
+	size_t kept;          /* bytes of output and events kept for all commands */
+	int64_t started_ns;   /* CLOCK_REALTIME */
+	bool stopping;
+};
+
+/* Opens the log and loads the standard policy; registers the after_batch hook. NULL on failure. */
+struct core *core_new(const struct config *config, struct loop *l, struct err *e);
+/* Ends all sessions, writes what is left, frees. */
+void core_free(struct core *core);
+
+/* Log one event: session and command ids are filled in (both may be NULL), chained, written, appended to the
+ * command's events, shown to subscribers. `flags` as in audit/ring.h; RING_DENIED is set when ev->verdict
+ * denies. -1 when it could not be written: what it was about to record must not happen. */
+int core_event(struct core *core, struct session *s, struct command *c, const struct event *ev,
+               uint32_t flags);
+
+/* Take what the session's supervisor left in its ring. Runs by itself after each batch; call it to have all
+ * of a command's events before answering. */
+void core_drain(struct core *core, struct session *s);
+
+/* False with the reason when events cannot be written now: new commands must be refused. */
+bool core_can_log(const struct core *core, struct err *why);
+
+/* Live events, for SSE. Embedded in the connection. */
+struct subscriber {
+	struct list node;
+	const struct session *session; /* only its events; NULL = all */
+	void (*event)(struct subscriber *sub, const char *json, size_t len);
+	void (*ended)(struct subscriber *sub); /* its session is gone; already unsubscribed. May be NULL */
+};
+void core_subscribe(struct core *core, struct subscriber *sub);
+void core_unsubscribe(struct subscriber *sub); /* harmless when repeated or zeroed */
+
+/* Find, load and compile <policies.dir>/<name>.yaml, share it if it is there already. NULL with e->code
+ * EINVAL (bad name, bad variables), ENOENT, or EIO (unreadable, invalid; the text lists the first problems).
+ */
+struct shared_policy *policies_get(struct core *core, const char *name, const struct policy_var *vars,
+                                   struct err *e);
+void policies_put(struct core *core, struct shared_policy *p);
