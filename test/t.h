@@ -12,6 +12,8 @@
  */
 #pragma once
 
+#pragma GCC diagnostic ignored "-Wformat-zero-length" /* ok(cond) without a text */
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
