@@ -6,7 +6,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MAX_INPUT = 1 << 20 };
+enum { INPUT_LIMIT = 1 << 20 };
 
 /* The input is copied into a block of its exact size, so that reading past its end is seen. */
 static void feed(const void *data, size_t size)
@@ -22,7 +22,7 @@ static void feed(const void *data, size_t size)
 
 static void feed_file(const char *path)
 {
-	static uint8_t data[MAX_INPUT];
+	static uint8_t data[INPUT_LIMIT];
 	FILE *f = fopen(path, "rb");
 	if (!f)
 		exit(1);
