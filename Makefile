@@ -14,7 +14,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 export LC_ALL := C
 
-# ---- what is built ------------------------------------------------------------------------------------------------
+# ---- what is built ------------------------------------------------------------------------------
 PRESETS := full sandbox-minimal shim-only
 PRESET ?= $(if $(wildcard .config),.config,full)
 O := build/out$(if $(filter-out full .config,$(PRESET)),/$(PRESET))
@@ -28,32 +28,35 @@ C_FILES = $(sort $(shell find applets lib test -name '*.[ch]'))
 APPLETS := $(foreach a,$(filter-out main,$(basename $(notdir $(wildcard applets/*.c)))),\
 	$(if $(CONFIG_APPLET_$(shell echo $(a) | tr a-z A-Z)),$(a)))
 BIN_SRC := $(sort applets/main.c $(APPLETS:%=applets/%.c))
-THIRD_PARTY := $(if $(CONFIG_LIB_SECCOMP),libseccomp) $(if $(CONFIG_LIB_YAML),libyaml) $(if $(CONFIG_LIB_TRE),tre) \
-	$(if $(CONFIG_LIB_BEARSSL),bearssl)
+THIRD_PARTY := $(if $(CONFIG_LIB_SECCOMP),libseccomp) $(if $(CONFIG_LIB_YAML),libyaml) \
+	$(if $(CONFIG_LIB_TRE),tre) $(if $(CONFIG_LIB_BEARSSL),bearssl)
 ALL_THIRD_PARTY := libseccomp libyaml tre bearssl
 
-# ---- flags --------------------------------------------------------------------------------------------------------
+# ---- flags --------------------------------------------------------------------------------------
 DEPS := $(CURDIR)/build/out/deps
 OPT := -Os
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -Wstrict-prototypes -Wvla -Werror
-COMMON := -std=gnu11 -D_GNU_SOURCE $(WARN) -I. -Ilib -include $(O)/config.h -ffile-prefix-map=$(CURDIR)=. -MMD -MP
+COMMON := -std=gnu11 -D_GNU_SOURCE $(WARN) -I. -Ilib -include $(O)/config.h -ffile-prefix-map=$(CURDIR)=. \
+	-MMD -MP
 includes = -isystem $(DEPS)/$(1)/uapi/include $(ALL_THIRD_PARTY:%=-isystem $(DEPS)/$(1)/%/include)
 archives = $(patsubst %,$(DEPS)/$(1)/%/lib.a,$(2))
 
 MUSL_CC := $(DEPS)/musl/musl/bin/musl-gcc
-MUSL_FLAGS := $(COMMON) $(OPT) -g $(call includes,musl) -fno-pie -ffunction-sections -fdata-sections -fno-unwind-tables \
-	-fno-asynchronous-unwind-tables -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero
+MUSL_FLAGS := $(COMMON) $(OPT) -g $(call includes,musl) -fno-pie -ffunction-sections -fdata-sections \
+	-fno-unwind-tables -fno-asynchronous-unwind-tables \
+	-fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero
 MUSL_LINK := -static -no-pie -Wl,--gc-sections,-z,noexecstack,-z,relro,-z,now,--build-id=none,--fatal-warnings
 CHECKED := $(COMMON) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 GCC_FLAGS := $(CHECKED) -fsanitize=address,undefined $(call includes,gcc)
 CLANG_FLAGS := $(CHECKED) -fsanitize=fuzzer-no-link,address,undefined $(call includes,clang)
+CLANG_TOOLS := clang:clang /usr/lib/llvm-14/lib/clang:libclang-rt-14-dev
 TOOLS := gcc:gcc ld:binutils patch:patch xz:xz-utils /usr/include/stdio.h:libc6-dev
 
 all: $(BIN) ## build the binary: build/out/agentsh
 .PHONY: all FORCE
 FORCE:
 
-# ---- configuration: stanzas -> Kconfig -> .config -> config.h, config.mk, tables.c ----------------------------------
+# ---- configuration: stanzas -> Kconfig -> .config -> config.h, config.mk, tables.c --------------
 build/out/applets.kconfig: FORCE
 	@build/collect | build/replace $@
 $(O)/.config: $(CONFIG) Kconfig build/out/applets.kconfig build/config.awk
@@ -61,7 +64,8 @@ $(O)/.config: $(CONFIG) Kconfig build/out/applets.kconfig build/config.awk
 	@mkdir -p $(O)
 	$(Q)awk -f build/config.awk Kconfig build/out/applets.kconfig $(CONFIG) >$@
 $(O)/config.h: $(O)/.config VERSION
-	@awk 'BEGIN { print "#pragma once" } /=/ { sub("=", " "); sub(" y$$", " 1"); print "#define " $$0 } \
+	@awk 'BEGIN { print "#pragma once" } \
+		/=/ { sub("=", " "); sub(" y$$", " 1"); print "#define " $$0 } \
 		/ is not set$$/ { print "#define " $$2 " 0" } \
 		END { print "#define AGENTSH_VERSION \"'"$$(cat VERSION)"'\"" }' $(O)/.config | build/replace $@
 $(O)/config.mk: $(O)/.config
@@ -73,16 +77,16 @@ $(O)/sources: FORCE
 $(O)/flags: FORCE
 	@echo '$(MUSL_FLAGS) $(MUSL_LINK) $(GCC_FLAGS) $(CLANG_FLAGS)' | build/replace $@
 
-# ---- third-party libraries ----------------------------------------------------------------------------------------
+# ---- third-party libraries ----------------------------------------------------------------------
 build/out/deps/%.ok: $(wildcard build/deps/*)
-	@build/need $(TOOLS) $(if $(filter clang,$*),clang:clang /usr/lib/llvm-14/lib/clang:libclang-rt-14-dev)
+	@build/need $(TOOLS) $(if $(filter clang,$*),$(CLANG_TOOLS))
 	@mkdir -p build/out/deps
 	$(Q)build/deps/build $* $(DEPS)/$*
 	@touch $@
-deps: build/out/deps/musl.ok build/out/deps/gcc.ok build/out/deps/clang.ok ## fetch and build the third-party libraries
+deps: $(addprefix build/out/deps/,musl.ok gcc.ok clang.ok) ## build the third-party libraries
 .PHONY: deps
 
-# ---- the binary ---------------------------------------------------------------------------------------------------
+# ---- the binary ---------------------------------------------------------------------------------
 BIN_OBJ := $(BIN_SRC:%.c=$(O)/obj/%.o) $(O)/obj/tables.o
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/obj/%.o)
 READY := $(O)/config.h $(O)/flags
@@ -103,7 +107,7 @@ $(BIN).full: $(BIN_OBJ) $(O)/lib.a $(O)/sources
 $(BIN): $(BIN).full
 	$(Q)strip -s -o $@ $<
 
-# ---- the same code for the host, checked --------------------------------------------------------------------------
+# ---- the same code for the host, checked --------------------------------------------------------
 HOST_LIB := $(LIB_SRC:%.c=$(O)/host/%.o)
 FUZZ_LIB := $(LIB_SRC:%.c=$(O)/fuzz/%.o)
 UNIT := $(patsubst %.c,$(O)/host/%,$(sort $(wildcard test/unit/*.c)))
@@ -132,7 +136,7 @@ $(FUZZERS:%=$(O)/fuzz/%): $(O)/fuzz/%: $(O)/fuzz/test/fuzz/%.o $(O)/fuzz/lib.a
 	$(call say,FUZZ,$*)
 	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(call archives,clang,$(ALL_THIRD_PARTY))
 
-# ---- tests --------------------------------------------------------------------------------------------------------
+# ---- tests --------------------------------------------------------------------------------------
 KERNEL_C := $(patsubst %.c,$(O)/kernel/%,$(notdir $(sort $(wildcard test/kernel/*.c))))
 KERNEL := $(KERNEL_C) $(sort $(wildcard test/kernel/*.sh))
 E2E := $(sort $(wildcard test/e2e/*.sh))
@@ -164,17 +168,20 @@ bench: $(BIN) ## measure against the bare system call or program
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/run
 .PHONY: test test-kernel test-e2e check fuzz bench
 
-# ---- the state of the code ----------------------------------------------------------------------------------------
+# ---- the state of the code ----------------------------------------------------------------------
 presets: ## build every preset
 	$(Q)for p in $(PRESETS); do $(MAKE) --no-print-directory PRESET=$$p || exit 1; done
 size: presets ## size of every preset against its budget, and what is largest
 	$(Q)build/size $(PRESETS)
+format: ## put all C files into the project's form
+	@build/need clang-format:clang-format
+	$(Q)clang-format -i $(C_FILES)
 lint: $(BIN) ## layers, shape, symbols, format, cppcheck, shellcheck
 	@build/need clang-format:clang-format cppcheck:cppcheck shellcheck:shellcheck
 	$(Q)build/lint/run $(O)
-.PHONY: presets size lint
+.PHONY: presets size lint format
 
-# ---- choosing options ---------------------------------------------------------------------------------------------
+# ---- choosing options ---------------------------------------------------------------------------
 KCONFIG := KCONFIG_CONFIG=.config srctree=. /usr/bin/python3 -m
 .config: $(O)/.config
 	$(Q)[ -f $@ ] || cp $(O)/.config $@
@@ -185,11 +192,11 @@ menuconfig: ## choose applets and layers by hand (writes .config)
 savedefconfig: .config ## write the shortest file that gives this .config: build/out/defconfig
 	@build/need py=kconfiglib:python3-kconfiglib
 	$(Q)$(KCONFIG) savedefconfig --out build/out/defconfig
-%_defconfig: build/presets/%.config build/out/applets.kconfig ## start .config from a preset (make full_defconfig)
+%_defconfig: build/presets/%.config build/out/applets.kconfig ## start .config from a preset
 	$(Q)awk -f build/config.awk Kconfig build/out/applets.kconfig $< >.config
 .PHONY: menuconfig olddefconfig savedefconfig
 
-# ---- the rest -----------------------------------------------------------------------------------------------------
+# ---- the rest -----------------------------------------------------------------------------------
 install: $(BIN) ## install below DESTDIR
 	install -D -m 755 $(BIN) $(DESTDIR)/usr/bin/agentsh
 	ln -sfn agentsh $(DESTDIR)/usr/bin/agentsh-shell-shim

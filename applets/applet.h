@@ -15,8 +15,8 @@ struct applet {
 	const char *alias[4]; /* further names; "shim install-shell" is two words */
 	const char *summary;  /* for --help, lower case, no full stop */
 	const char *usage;    /* what follows the name; printed for "agentsh NAME --help" */
-	/* argv[0] is the word that was used; called by an alias of two words, it is the applet's name and argv[1]
-	 * the second word. */
+	/* argv[0] is the word that was used; called by an alias of two words, it is the applet's name and
+	 * argv[1] the second word. */
 	int (*run)(int argc, char **argv);
 	unsigned flags;
 };

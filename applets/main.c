@@ -27,8 +27,8 @@ static int name_match(const char *name, int n, char **words)
 	return n > 1 && strcmp(name + len + 1, words[1]) == 0 ? 2 : 0;
 }
 
-/* The applet that the words name, and how many words it takes. The longest name wins: "shim install-shell" is not
- * the shim. */
+/* The applet that the words name, and how many words it takes. The longest name wins: "shim install-shell" is
+ * not the shim. */
 static const struct applet *applet_find(int n, char **words, int *taken)
 {
 	const struct applet *found = NULL;
@@ -109,8 +109,8 @@ static int global_flag_words(const char *arg)
 	return 0;
 }
 
-/* Clients put global flags before the command; each applet parses them as its own. So rotate `n_flags` words at
- * argv[0] behind the `n_name` words of the command's name that follow them. */
+/* Clients put global flags before the command; each applet parses them as its own. So rotate `n_flags` words
+ * at argv[0] behind the `n_name` words of the command's name that follow them. */
 static void move_behind(char **argv, int n_flags, int n_name)
 {
 	char *flags[MAX_GLOBAL];
@@ -128,6 +128,11 @@ static int applet_run(const struct applet *a, int argc, char **argv)
 	return a->run(argc, argv);
 }
 
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
 /* `argv` holds the words after the program's name. */
 static int run_command(int argc, char **argv)
 {
@@ -138,7 +143,7 @@ static int run_command(int argc, char **argv)
 		die(EXIT_FAILED, "agentsh: '%s' needs a value", argv[argc - 1]);
 	char **words = argv + n_flags;
 	int n = argc - n_flags;
-	if (n == 0 || strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0 || strcmp(words[0], "help") == 0)
+	if (n == 0 || is_help(words[0]))
 		return print_help();
 	if (strcmp(words[0], "--version") == 0)
 		return print_version(n > 1 && strcmp(words[1], "--verbose") == 0);

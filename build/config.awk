@@ -2,8 +2,8 @@
 #
 # awk -f build/config.awk Kconfig build/out/applets.kconfig PRESET >.config
 #
-# Understands what this project's Kconfig uses: bool and int, prompt, default, depends on, select, range. In a preset
-# the line "# unnamed: n" turns off what the preset does not name; otherwise such a symbol has its default.
+# Understands what this project's Kconfig uses: bool and int, prompt, default, depends on, select, range.
+# In a preset the line "# unnamed: n" turns off what the preset does not name; otherwise defaults hold.
 
 function fail(text)
 {
@@ -24,7 +24,7 @@ function flat(e)
 	return e
 }
 
-function truth(e,    out)
+function truth(e,    out, inner)
 {
 	out = ""
 	while (match(e, /[A-Z][A-Z0-9_]*/)) {
@@ -33,8 +33,11 @@ function truth(e,    out)
 	}
 	e = out e
 	gsub(/[ \t]/, "", e)
-	while (match(e, /\([^()]*\)/))
-		e = substr(e, 1, RSTART - 1) flat(substr(e, RSTART + 1, RLENGTH - 2)) substr(e, RSTART + RLENGTH)
+	while (match(e, /\([^()]*\)/)) {
+		inner = substr(e, RSTART + 1, RLENGTH - 2)
+		e = substr(e, 1, RSTART - 1) "@" substr(e, RSTART + RLENGTH)
+		sub(/@/, flat(inner), e)
+	}
 	e = flat(e)
 	if (e != "0" && e != "1")
 		fail("cannot read an expression near '" e "'")
@@ -49,11 +52,18 @@ function rest(n,    s, i)
 	return s
 }
 
+function is_number(s, v)
+{
+	return v ~ /^[0-9]+$/ && (!(s in low) || (v + 0 >= low[s] + 0 && v + 0 <= high[s] + 0))
+}
+
 function is_wanted(s)
 {
 	if (s in user)
 		return user[s]
-	return unnamed == "n" || !(s in preset_default) ? (type[s] == "int" ? preset_default[s] : "n") : preset_default[s]
+	if (type[s] == "bool" && (unnamed == "n" || !(s in preset_default)))
+		return "n"
+	return preset_default[s]
 }
 
 FILENAME == ARGV[3] {
@@ -107,7 +117,7 @@ END {
 	for (i = 0; i < n; i++) {
 		s = names[i]
 		v = value[s]
-		if (type[s] == "int" && (v !~ /^[0-9]+$/ || (s in low && (v + 0 < low[s] + 0 || v + 0 > high[s] + 0))))
+		if (type[s] == "int" && !is_number(s, v))
 			fail("CONFIG_" s "=" v " is not a number in range " low[s] " to " high[s])
 		if (type[s] == "bool" && v != "y" && v != "n")
 			fail("CONFIG_" s "=" v " is neither y nor n")

@@ -7,8 +7,9 @@
  *		is_str(buf_text(&b), "abc");
  *	}
  *
- * Cases run in the order in which they stand in the file; there is no main() to write. A failed check does not end
- * the case; write `if (!ok(...)) return;` where going on makes no sense. Arguments on the command line choose cases.
+ * Cases run in the order in which they stand in the file; there is no main() to write. A failed check does
+ *not end the case; write `if (!ok(...)) return;` where going on makes no sense. Arguments choose cases by
+ *name.
  */
 #pragma once
 
@@ -30,17 +31,17 @@ static struct t_case *t_first, **t_last = &t_first;
 static const char *t_name;
 static int t_count, t_failures;
 
-#define T_CASE(case_name)                                                                                    \
-	static void t_run_##case_name(void);                                                                 \
-	__attribute__((constructor)) static void t_add_##case_name(void)                                     \
-	{                                                                                                    \
-		static struct t_case c = { .name = #case_name, .run = t_run_##case_name };                   \
-		*t_last = &c;                                                                                \
-		t_last = &c.next;                                                                            \
-	}                                                                                                    \
+#define T_CASE(case_name)                                                                  \
+	static void t_run_##case_name(void);                                               \
+	__attribute__((constructor)) static void t_add_##case_name(void)                   \
+	{                                                                                  \
+		static struct t_case c = { .name = #case_name, .run = t_run_##case_name }; \
+		*t_last = &c;                                                              \
+		t_last = &c.next;                                                          \
+	}                                                                                  \
 	static void t_run_##case_name(void)
 
-#define ok(cond, ...) t_ok((cond), __FILE__, __LINE__, #cond, "" __VA_ARGS__)
+#define ok(cond, ...)     t_ok((cond), __FILE__, __LINE__, #cond, "" __VA_ARGS__)
 #define is_int(got, want) t_is_int((got), (want), __FILE__, __LINE__, #got)
 #define is_str(got, want) t_is_str((got), (want), __FILE__, __LINE__, #got)
 /* Count one skipped check, with the reason; then return from the case yourself. */

@@ -1,5 +1,5 @@
 # musl 1.2.6 (MIT), with Debian's fixes for CVE-2026-6042, CVE-2026-40200 and for static PIE.
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2154,SC2164
 file=musl_1.2.6.orig.tar.gz
 fixes=musl_1.2.5-3.1~deb13u1.debian.tar.xz
 fetch $file d585fd3b613c66151fc3249e8ed44f77020cb5e6c1e635a616d3f9f82460512a m/musl
@@ -14,6 +14,9 @@ else
 fi
 mkdir obj
 cd obj
-CFLAGS="-O2 -pipe -ffile-prefix-map=$work=. -ffunction-sections -fdata-sections" ../musl/configure --prefix="$dest" \
-	--syslibdir="$dest/lib" --disable-shared --enable-wrapper=gcc >configure.log 2>&1 || { cat configure.log; exit 1; }
-make -j"$jobs" >make.log 2>&1 && make install >>make.log 2>&1 || { tail -n 30 make.log; exit 1; }
+export CFLAGS="-O2 -pipe -ffile-prefix-map=$work=. -ffunction-sections -fdata-sections"
+if ! { ../musl/configure --prefix="$dest" --syslibdir="$dest/lib" --disable-shared --enable-wrapper=gcc &&
+	make -j"$jobs" && make install; } >log 2>&1; then
+	tail -n 30 log
+	exit 1
+fi

@@ -1,5 +1,5 @@
-# TRE 0.9.0 (BSD-2): bytes only, because invalid UTF-8 makes a wide match fail (a way round a rule); no alloca, because
-# its matcher state overflows small stacks; exact matching only.
+# TRE 0.9.0 (BSD-2): bytes only, because invalid UTF-8 makes a wide match fail (a way round a rule);
+# no alloca, because its matcher state overflows small stacks; exact matching only.
 # shellcheck shell=sh disable=SC2154
 file=tre_0.9.0.orig.tar.gz
 fetch $file f57f5698cafdfe516d11fb0b71705916fe1162f14b08cf69d7cf86923b5a2477 t/tre

@@ -1,4 +1,4 @@
-# Linux UAPI headers: only linux/, asm/ and asm-generic/, for both libcs (the build host's own may be too old).
+# Linux UAPI headers: linux/, asm/ and asm-generic/, for both libcs (the build host's own may be too old).
 # shellcheck shell=sh disable=SC2154
 deb=linux-libc-dev_6.12.107-1_all.deb
 fetch $deb dc68dd53c7356598d005866da0d19d7bd33af2a62971aced624cdf04492902b4 l/linux ||
