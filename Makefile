@@ -63,11 +63,11 @@ $(O)/.config: $(CONFIG) Kconfig build/out/applets.kconfig build/config.awk
 	$(call say,CONFIG,$(CONFIG))
 	@mkdir -p $(O)
 	$(Q)awk -f build/config.awk Kconfig build/out/applets.kconfig $(CONFIG) >$@
-$(O)/config.h: $(O)/.config VERSION
-	@awk 'BEGIN { print "#pragma once" } \
+$(O)/config.h: $(O)/.config VERSION Makefile
+	@awk -v version="$$(cat VERSION)" 'BEGIN { print "#pragma once" } \
 		/=/ { sub("=", " "); sub(" y$$", " 1"); print "#define " $$0 } \
 		/ is not set$$/ { print "#define " $$2 " 0" } \
-		END { print "#define AGENTSH_VERSION \"'"$$(cat VERSION)"'\"" }' $(O)/.config | build/replace $@
+		END { print "#define AGENTSH_VERSION \"" version "\"" }' $(O)/.config | build/replace $@
 $(O)/config.mk: $(O)/.config
 	@sed -n 's/^\(CONFIG_[A-Z0-9_]*\)=/\1 := /p' $(O)/.config | build/replace $@
 $(O)/tables.c: FORCE $(O)/.config

@@ -41,24 +41,21 @@ static int t_count, t_failures;
 	}                                                                                  \
 	static void t_run_##case_name(void)
 
-#define ok(cond, ...)     t_ok((cond), __FILE__, __LINE__, #cond, "" __VA_ARGS__)
-#define is_int(got, want) t_is_int((got), (want), __FILE__, __LINE__, #got)
-#define is_str(got, want) t_is_str((got), (want), __FILE__, __LINE__, #got)
+/* Each takes a printf-style description at the end, which may be left out. */
+#define ok(cond, ...)          t_ok((cond), __FILE__, __LINE__, #cond, " " __VA_ARGS__)
+#define is_int(got, want, ...) t_is_int((got), (want), __FILE__, __LINE__, #got, " " __VA_ARGS__)
+#define is_str(got, want, ...) t_is_str((got), (want), __FILE__, __LINE__, #got, " " __VA_ARGS__)
 /* Count one skipped check, with the reason; then return from the case yourself. */
 #define t_skip(...) t_skipped("" __VA_ARGS__)
 
-__attribute__((format(printf, 5, 6), unused)) static bool t_ok(bool good, const char *file, int line,
-                                                               const char *text, const char *fmt, ...)
+static bool t_report(bool good, const char *file, int line, const char *text, const char *fmt, va_list args)
 {
-	va_list args;
-	va_start(args, fmt);
-	printf("%sok %d - %s: ", good ? "" : "not ", ++t_count, t_name);
-	if (*fmt)
+	printf("%sok %d - %s:", good ? "" : "not ", ++t_count, t_name);
+	if (fmt[1]) /* the macros put a space in front */
 		vprintf(fmt, args);
 	else
-		printf("%s", text);
+		printf(" %s", text);
 	printf("\n");
-	va_end(args);
 	if (!good) {
 		t_failures++;
 		printf("# %s:%d: %s\n", file, line, text);
@@ -67,26 +64,44 @@ __attribute__((format(printf, 5, 6), unused)) static bool t_ok(bool good, const 
 	return good;
 }
 
-__attribute__((unused)) static bool t_is_int(long long got, long long want, const char *file, int line,
-                                             const char *text)
+#define T_PRINTF(fmt, args) __attribute__((format(printf, fmt, args), unused))
+
+T_PRINTF(5, 6) static bool t_ok(bool good, const char *file, int line, const char *text, const char *fmt, ...)
 {
-	bool good = t_ok(got == want, file, line, text, "%s is %lld", text, want);
-	if (!good)
-		printf("# got %lld\n", got);
+	va_list args;
+	va_start(args, fmt);
+	t_report(good, file, line, text, fmt, args);
+	va_end(args);
 	return good;
 }
 
-__attribute__((unused)) static bool t_is_str(const char *got, const char *want, const char *file, int line,
-                                             const char *text)
+T_PRINTF(6, 7)
+static bool t_is_int(long long got, long long want, const char *file, int line, const char *text,
+                     const char *fmt, ...)
 {
-	bool same = got && want ? strcmp(got, want) == 0 : got == want;
-	bool good = t_ok(same, file, line, text, "%s", text);
+	va_list args;
+	va_start(args, fmt);
+	bool good = t_report(got == want, file, line, text, fmt, args);
+	va_end(args);
+	if (!good)
+		printf("#  got: %lld\n# want: %lld\n", got, want);
+	return good;
+}
+
+T_PRINTF(6, 7)
+static bool t_is_str(const char *got, const char *want, const char *file, int line, const char *text,
+                     const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	bool good = t_report(got && want ? strcmp(got, want) == 0 : got == want, file, line, text, fmt, args);
+	va_end(args);
 	if (!good)
 		printf("#  got: '%s'\n# want: '%s'\n", got ? got : "(null)", want ? want : "(null)");
 	return good;
 }
 
-__attribute__((format(printf, 1, 2), unused)) static void t_skipped(const char *fmt, ...)
+T_PRINTF(1, 2) static void t_skipped(const char *fmt, ...)
 {
 	va_list args;
 	va_start(args, fmt);
