@@ -57,6 +57,12 @@ static const struct applet *applet_for_shells(void)
 	return NULL;
 }
 
+/* Exit status after output: nobody may take half a list for the whole. */
+static int flushed(void)
+{
+	return fflush(stdout) || ferror(stdout) ? EXIT_FAILED : EXIT_DONE;
+}
+
 static void print_built_in(void)
 {
 	static const struct {
@@ -82,7 +88,7 @@ static int print_version(bool verbose)
 	puts("agentsh " AGENTSH_VERSION);
 	if (verbose)
 		print_built_in();
-	return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+	return flushed();
 }
 
 static int print_help(void)
@@ -93,7 +99,7 @@ static int print_help(void)
 			printf("  %-12s %s\n", applets[i]->name, applets[i]->summary);
 	}
 	puts("\n'agentsh COMMAND --help' tells more; 'agentsh --version --verbose' lists what is built in.");
-	return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+	return flushed();
 }
 
 /* Words taken by a global flag: 0 (it is none), 1 ("--server=URL") or 2 ("--server URL"). */
@@ -123,7 +129,7 @@ static int applet_run(const struct applet *a, int argc, char **argv)
 {
 	if (argc == 2 && a->usage && !(a->flags & APPLET_SHELL) && strcmp(argv[1], "--help") == 0) {
 		printf("usage: agentsh %s %s\n", a->name, a->usage);
-		return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+		return flushed();
 	}
 	return a->run(argc, argv);
 }
