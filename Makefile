@@ -59,7 +59,9 @@ FORCE:
 # ---- configuration: stanzas -> Kconfig -> .config -> config.h, config.mk, tables.c --------------
 build/out/applets.kconfig: FORCE
 	@build/collect | build/replace $@
-$(O)/.config: $(CONFIG) Kconfig build/out/applets.kconfig build/config.awk
+$(O)/chosen: FORCE
+	@echo $(CONFIG) | build/replace $@
+$(O)/.config: $(O)/chosen $(CONFIG) Kconfig build/out/applets.kconfig build/config.awk
 	$(call say,CONFIG,$(CONFIG))
 	@mkdir -p $(O)
 	$(Q)awk -f build/config.awk Kconfig build/out/applets.kconfig $(CONFIG) >$@
@@ -155,10 +157,10 @@ test-kernel: $(KERNEL_C) $(BIN) ## tests against the running kernel (Landlock, s
 	$(Q)$(RUN) $(KERNEL)
 test-e2e: $(BIN) ## whole runs of the binary
 	$(Q)$(RUN) $(E2E)
-check: ## all that CI runs: lint, every preset, sizes, every test
-	$(Q)$(MAKE) --no-print-directory lint size
-	$(Q)$(MAKE) --no-print-directory $(UNIT) $(REPLAY) $(KERNEL_C) $(BIN)
-	$(Q)$(RUN) $(UNIT_RUNS) $(KERNEL) $(E2E)
+check: ## all that CI runs: every preset, lint, sizes, every test
+	$(Q)$(MAKE) --no-print-directory presets
+	$(Q)$(MAKE) --no-print-directory $(UNIT) $(REPLAY) $(KERNEL_C)
+	$(Q)$(RUN) "build/lint/run $(O)" "build/size $(PRESETS)" $(UNIT_RUNS) $(KERNEL) $(E2E)
 T := 60
 fuzz: $(FUZZERS:%=$(O)/fuzz/%) ## run every fuzzer for T seconds (make fuzz T=60)
 	$(Q)for f in $(FUZZERS); do mkdir -p $(O)/fuzz/new/$$f test/fuzz/corpus/$$f; \
@@ -169,7 +171,7 @@ bench: $(BIN) ## measure against the bare system call or program
 .PHONY: test test-kernel test-e2e check fuzz bench
 
 # ---- the state of the code ----------------------------------------------------------------------
-presets: ## build every preset
+presets: $(BIN) ## build every preset
 	$(Q)for p in $(PRESETS); do $(MAKE) --no-print-directory PRESET=$$p || exit 1; done
 size: presets ## size of every preset against its budget, and what is largest
 	$(Q)build/size $(PRESETS)
@@ -178,7 +180,7 @@ format: ## put all C files into the project's form
 	$(Q)clang-format -i $(C_FILES)
 lint: $(BIN) ## layers, shape, symbols, format, cppcheck, shellcheck
 	@build/need clang-format:clang-format cppcheck:cppcheck shellcheck:shellcheck
-	$(Q)build/lint/run $(O)
+	$(Q)test/run "build/lint/run $(O)"
 .PHONY: presets size lint format
 
 # ---- choosing options ---------------------------------------------------------------------------
