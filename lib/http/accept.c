@@ -1,0 +1,140 @@
+#include "http/impl.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { ACCEPTS_PER_BATCH = 64, PAUSE_MS = 100 };
+
+static bool same_peer(const struct http_peer *a, const struct http_peer *b)
+{
+	if (a->is_unix != b->is_unix)
+		return false;
+	return a->is_unix ? a->pid == b->pid : !memcmp(a->addr, b->addr, sizeof a->addr);
+}
+
+static int count_peer(const struct list *list, const struct http_peer *peer)
+{
+	int n = 0;
+
+	for (const struct list *node = list->next; node != list; node = node->next)
+		n += same_peer(&list_item(node, struct http_conn, node)->peer, peer);
+	return n;
+}
+
+static void identify(int fd, struct http_peer *peer)
+{
+	struct sockaddr_storage a = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof a;
+	struct ucred cred;
+
+	*peer = (struct http_peer){ .is_unix = false, .uid = (uid_t)-1 };
+	getpeername(fd, (struct sockaddr *)&a, &len);
+	if (a.ss_family == AF_INET6) {
+		memcpy(peer->addr, &((struct sockaddr_in6 *)&a)->sin6_addr, 16);
+	} else if (a.ss_family == AF_INET) {
+		memset(peer->addr + 10, 0xff, 2);
+		memcpy(peer->addr + 12, &((struct sockaddr_in *)&a)->sin_addr, 4);
+	} else {
+		peer->is_unix = true;
+		len = sizeof cred;
+		if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len)) {
+			peer->pid = cred.pid;
+			peer->uid = cred.uid;
+		}
+	}
+}
+
+/* Close the connection that has waited longest for a request; with `peer`, one of that peer's. A client that sends
+ * its request at once leaves this list before it becomes the oldest. */
+static bool evict(struct http_server *s, const struct http_peer *peer)
+{
+	list_each(node, &s->reading) {
+		struct http_conn *c = list_item(node, struct http_conn, node);
+
+		if (c->out.len || (peer && !same_peer(&c->peer, peer)))
+			continue;
+		http_conn_free(c);
+		return true;
+	}
+	return false;
+}
+
+/* Find a place. False = none; *spare = a spare one. */
+static bool make_room(struct http_server *s, const struct http_peer *peer, bool *spare)
+{
+	int n = count_peer(&s->reading, peer) + count_peer(&s->working, peer);
+
+	*spare = false;
+	if (n >= s->config.max_per_peer)
+		*spare = !evict(s, peer);
+	else if (s->n_conns - s->n_spare >= s->config.max_conns)
+		*spare = !evict(s, NULL);
+	return !*spare || s->n_spare < s->config.spare;
+}
+
+static void admit(struct http_listener *listener, int fd)
+{
+	struct http_server *s = listener->server;
+	struct http_peer peer;
+	struct http_conn *c;
+	bool spare;
+	int on = 1;
+
+	identify(fd, &peer);
+	if (!make_room(s, &peer, &spare)) {
+		close(fd);
+		return;
+	}
+	if (!peer.is_unix)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	c = http_conn_new(s, fd, &peer);
+	if (!c)
+		return;
+	c->host_port = listener->host_port;
+	c->spare = spare;
+	s->n_spare += spare;
+}
+
+void http_unpause(struct loop *l, struct timer *t)
+{
+	struct http_listener *listener = list_item(t, struct http_listener, pause);
+
+	loop_rewatch(l, &listener->watch, EPOLLIN);
+}
+
+/* Out of descriptors: a connection that waits in the queue would wake us for ever. */
+static void pause_accepting(struct http_listener *listener)
+{
+	struct http_server *s = listener->server;
+
+	if (evict(s, NULL))
+		return;
+	loop_rewatch(s->loop, &listener->watch, 0);
+	loop_timer(s->loop, &listener->pause, PAUSE_MS * 1000000LL);
+}
+
+void http_accept(struct loop *l, struct watch *w, uint32_t events)
+{
+	struct http_listener *listener = list_item(w, struct http_listener, watch);
+
+	(void)l;
+	(void)events;
+	for (int i = 0; i < ACCEPTS_PER_BATCH; i++) {
+		int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd >= 0)
+			admit(listener, fd);
+		else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			pause_accepting(listener);
+		if (fd < 0)
+			return;
+	}
+}
