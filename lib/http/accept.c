@@ -52,11 +52,12 @@ static void identify(int fd, struct http_peer *peer)
 	}
 }
 
-/* Close the connection that has waited longest for a request; with `peer`, one of that peer's. A client that sends
- * its request at once leaves this list before it becomes the oldest. */
+/* Close the connection that has waited longest for a request; with `peer`, one of that peer's. A client that
+ * sends its request at once leaves this list before it becomes the oldest. */
 static bool evict(struct http_server *s, const struct http_peer *peer)
 {
-	list_each(node, &s->reading) {
+	list_each(node, &s->reading)
+	{
 		struct http_conn *c = list_item(node, struct http_conn, node);
 
 		if (c->out.len || (peer && !same_peer(&c->peer, peer)))
@@ -80,9 +81,26 @@ static bool make_room(struct http_server *s, const struct http_peer *peer, bool 
 	return !*spare || s->n_spare < s->config.spare;
 }
 
-static void admit(struct http_listener *listener, int fd)
+uint16_t http_loopback_port(int fd)
 {
-	struct http_server *s = listener->server;
+	struct sockaddr_storage a = { .ss_family = AF_UNSPEC };
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&a;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a;
+	socklen_t len = sizeof a;
+
+	if (getsockname(fd, (struct sockaddr *)&a, &len) < 0)
+		return 0;
+	if (a.ss_family == AF_INET)
+		return ntohl(in->sin_addr.s_addr) >> 24 == 127 ? ntohs(in->sin_port) : 0;
+	if (a.ss_family != AF_INET6)
+		return 0;
+	if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+		return in6->sin6_addr.s6_addr[12] == 127 ? ntohs(in6->sin6_port) : 0;
+	return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr) ? ntohs(in6->sin6_port) : 0;
+}
+
+static void admit(struct http_server *s, int fd, uint16_t host_port)
+{
 	struct http_peer peer;
 	struct http_conn *c;
 	bool spare;
@@ -98,9 +116,17 @@ static void admit(struct http_listener *listener, int fd)
 	c = http_conn_new(s, fd, &peer);
 	if (!c)
 		return;
-	c->host_port = listener->host_port;
+	c->host_port = host_port;
 	c->spare = spare;
 	s->n_spare += spare;
+}
+
+void http_server_adopt(struct http_server *s, int fd)
+{
+	if (fd_nonblock(fd, 1) < 0)
+		close(fd);
+	else
+		admit(s, fd, http_loopback_port(fd));
 }
 
 void http_unpause(struct loop *l, struct timer *t)
@@ -131,7 +157,7 @@ void http_accept(struct loop *l, struct watch *w, uint32_t events)
 		int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0)
-			admit(listener, fd);
+			admit(listener->server, fd, listener->host_port);
 		else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 			pause_accepting(listener);
 		if (fd < 0)

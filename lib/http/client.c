@@ -83,7 +83,10 @@ static int wait_for(int fd, short events, int64_t timeout_ns, struct http_reply 
 	for (;;) {
 		int64_t left = until ? until - clock_mono_ns() : 0;
 		struct pollfd p = { .fd = fd, .events = events };
-		int ms = !until ? -1 : left <= 0 ? 0 : left > 86400000LL * 1000000 ? 86400000 : (int)(left / 1000000) + 1;
+		int ms = !until                        ? -1
+		         : left <= 0                   ? 0
+		         : left > 86400000LL * 1000000 ? 86400000
+		                                       : (int)(left / 1000000) + 1;
 		int n = poll(&p, 1, ms);
 
 		if (n > 0)
@@ -98,8 +101,8 @@ static int wait_for(int fd, short events, int64_t timeout_ns, struct http_reply 
 	}
 }
 
-static int connect_to(const struct sockaddr *addr, socklen_t len, int64_t timeout_ns, struct http_reply *reply,
-                      struct err *e)
+static int connect_to(const struct sockaddr *addr, socklen_t len, int64_t timeout_ns,
+                      struct http_reply *reply, struct err *e)
 {
 	AUTO_FD fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int taken, problem = 0;
@@ -151,7 +154,8 @@ static void write_request(const struct http_call *call, struct buf *out)
 	const struct http_url *url = call->url;
 	bool v6 = strchr(url->host, ':') != NULL;
 
-	buf_fmt(out, "%s %s HTTP/1.1\r\nConnection: close\r\nAccept: application/json\r\n", call->method, call->target);
+	buf_fmt(out, "%s %s HTTP/1.1\r\nConnection: close\r\nAccept: application/json\r\n", call->method,
+	        call->target);
 	if (url->is_unix)
 		buf_str(out, "Host: localhost\r\n");
 	else if (url->port == 80)
@@ -203,7 +207,8 @@ static bool pass_on(const struct http_call *call, struct http_parser *p)
 }
 
 /* Take in `len` bytes; 1 = whole, 0 = more to come, -1 = broken. */
-static int take_in(const struct http_call *call, struct http_parser *p, const char *data, size_t len, struct err *e)
+static int take_in(const struct http_call *call, struct http_parser *p, const char *data, size_t len,
+                   struct err *e)
 {
 	while (len && p->state != HTTP_DONE) {
 		size_t n = http_parser_feed(p, data, len);

@@ -28,7 +28,8 @@ struct http_call {
 	size_t body_len;
 	int64_t timeout_ns; /* for connecting, and then for each silence; 0 = none */
 	size_t max_reply;   /* 0 = any */
-	/* A stream: called with each piece of a 200 answer instead of collecting it; false ends the exchange. */
+	/* A stream: called with each piece of a 200 answer instead of collecting it; false ends the exchange.
+	 */
 	bool (*piece)(void *arg, const char *data, size_t len);
 	void *arg;
 };
@@ -36,7 +37,7 @@ struct http_call {
 struct http_reply {
 	int status;
 	struct buf body; /* owned */
-	bool sent;       /* some of the request may have been received: repeating it could run a command twice */
+	bool sent; /* some of the request may have been received: repeating it could run a command twice */
 	bool timed_out;
 };
 

@@ -250,7 +250,8 @@ static void advance(struct http_conn *c)
 		size_t n = http_parser_feed(&c->parser, c->in.data + used, c->in.len - used);
 
 		used += n;
-		if (c->parser.state == HTTP_DONE || c->parser.state == HTTP_REFUSED || (!n && used == c->in.len))
+		if (c->parser.state == HTTP_DONE || c->parser.state == HTTP_REFUSED ||
+		    (!n && used == c->in.len))
 			break;
 	}
 	buf_skip(&c->in, used);

@@ -33,8 +33,8 @@ static bool is_own_origin(const char *origin, uint16_t port)
 	return !strncasecmp(origin, "http://", 7) && port && is_own_host(origin + 7, port);
 }
 
-/* A form of a web page can send these types without asking the server first. Plain clients (`curl -d`) use the
- * second one too, but send none of the headers a browser adds. */
+/* A form of a web page can send these types without asking the server first. Plain clients (`curl -d`) use
+ * the second one too, but send none of the headers a browser adds. */
 static bool is_browser_form(const struct http_head *h)
 {
 	const char *type = http_field(h, "Content-Type");

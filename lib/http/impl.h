@@ -13,8 +13,7 @@ struct http_listener {
 	struct http_server *server;
 	struct watch watch;
 	struct timer pause; /* after running out of descriptors */
-	uint16_t host_port;
-	bool is_unix;
+	uint16_t host_port; /* 0 = not loopback: any Host */
 };
 
 enum { HTTP_LISTENERS = 8 };
@@ -50,6 +49,7 @@ struct http_conn {
 /* accept.c */
 void http_accept(struct loop *l, struct watch *w, uint32_t events);
 void http_unpause(struct loop *l, struct timer *t);
+uint16_t http_loopback_port(int fd); /* the port the socket has on a loopback address, else 0 */
 
 /* conn.c */
 struct http_conn *http_conn_new(struct http_server *s, int fd, const struct http_peer *peer);

@@ -201,7 +201,8 @@ static void finish_head(struct http_parser *p)
 	char *line = p->text.data, *next;
 	const char *why;
 
-	for (bool first = true; (next = strstr(line, "\r\n")) && next != line; first = false, line = next + 2) {
+	for (bool first = true; (next = strstr(line, "\r\n")) && next != line;
+	     first = false, line = next + 2) {
 		*next = 0;
 		if (first && !(p->is_answer ? parse_status_line(h, line) : parse_request_line(h, line))) {
 			refuse(p, 400, "bad start line");
@@ -235,9 +236,10 @@ static bool start_line_has_version(const struct http_parser *p)
 
 	if (p->is_answer)
 		return true;
-	return n > 9 && p->text.data[n - 9] == ' ' && version_minor((char[9]){ p->text.data[n - 8],
-		p->text.data[n - 7], p->text.data[n - 6], p->text.data[n - 5], p->text.data[n - 4],
-		p->text.data[n - 3], p->text.data[n - 2], p->text.data[n - 1] }) >= 0;
+	return n > 9 && p->text.data[n - 9] == ' ' &&
+	       version_minor((char[9]){ p->text.data[n - 8], p->text.data[n - 7], p->text.data[n - 6],
+	                                p->text.data[n - 5], p->text.data[n - 4], p->text.data[n - 3],
+	                                p->text.data[n - 2], p->text.data[n - 1] }) >= 0;
 }
 
 /* A line has ended. True when the head is whole. */

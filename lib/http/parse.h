@@ -47,8 +47,8 @@ struct http_body {
 	bool done, bad, too_large;
 };
 
-/* Append decoded bytes to `out`, whose ceiling bounds the body. Returns how much was taken; stops when done, bad or
- * too_large. */
+/* Append decoded bytes to `out`, whose ceiling bounds the body. Returns how much was taken; stops when done,
+ * bad or too_large. */
 size_t http_body_feed(struct http_body *b, const char *data, size_t len, struct buf *out);
 
 enum http_state { HTTP_HEAD, HTTP_BODY, HTTP_DONE, HTTP_REFUSED };
@@ -72,15 +72,16 @@ void http_parser_init(struct http_parser *p, bool is_answer, size_t max_body);
 void http_parser_reset(struct http_parser *p); /* for the next message; keeps the ceiling, frees the body */
 void http_parser_release(struct http_parser *p);
 
-/* Take bytes. Returns how many; fewer than `len` once the state is HTTP_BODY (head just became whole: call again),
- * HTTP_DONE or HTTP_REFUSED. */
+/* Take bytes. Returns how many; fewer than `len` once the state is HTTP_BODY (head just became whole: call
+ * again), HTTP_DONE or HTTP_REFUSED. */
 size_t http_parser_feed(struct http_parser *p, const char *data, size_t len);
 
 /* True when nothing of a message has arrived yet. */
 bool http_parser_idle(const struct http_parser *p);
 
-/* The target's path and query: `path` is cut at '?', `query` is "" when there is none. Absolute form is reduced to
- * its path and gives the authority, else NULL. False when the target is malformed. Changes `target` in place. */
+/* The target's path and query: `path` is cut at '?', `query` is "" when there is none. Absolute form is
+ * reduced to its path and gives the authority, else NULL. False when the target is malformed. Changes
+ * `target` in place. */
 struct http_target {
 	char *path, *query;
 	const char *authority;
@@ -90,6 +91,6 @@ bool http_target_split(char *target, struct http_target *out);
 /* Undo %XX in place. False for a bad escape, %00 or another control character. */
 bool http_unescape(char *text);
 
-/* Value of `name` in a query string, unescaped ('+' is a space), into `out`. 1 = found, 0 = absent, -1 = bad or too
- * long. */
+/* Value of `name` in a query string, unescaped ('+' is a space), into `out`. 1 = found, 0 = absent, -1 = bad
+ * or too long. */
 int http_query(const char *query, const char *name, char *out, size_t size);

@@ -41,7 +41,7 @@ struct http_server *http_server_new(struct loop *l, const struct http_config *co
 	return s;
 }
 
-int http_server_listen(struct http_server *s, int fd, uint16_t host_port, struct err *e)
+int http_server_listen(struct http_server *s, int fd, struct err *e)
 {
 	struct http_listener *listener = s->listeners + s->n_listeners;
 
@@ -50,7 +50,7 @@ int http_server_listen(struct http_server *s, int fd, uint16_t host_port, struct
 	*listener = (struct http_listener){ .server = s,
 		                            .watch = { .fd = fd, .ready = http_accept },
 		                            .pause = { .due = http_unpause },
-		                            .host_port = host_port };
+		                            .host_port = http_loopback_port(fd) };
 	if (fd_nonblock(fd, 1) < 0)
 		return err_sys(e, "listening socket");
 	if (loop_watch(s->loop, &listener->watch, EPOLLIN, e) < 0)
@@ -75,7 +75,8 @@ void http_server_drain(struct http_server *s)
 {
 	close_listeners(s);
 	s->draining = true;
-	list_each(node, &s->reading) {
+	list_each(node, &s->reading)
+	{
 		struct http_conn *c = list_item(node, struct http_conn, node);
 
 		c->close_after = true;

@@ -47,16 +47,20 @@ struct http_config {
 	int max_conns, max_per_peer, spare; /* 0 = 256, 192, 16 */
 	size_t max_body;                    /* 0 = 10 MB */
 	size_t max_bodies;                  /* 0 = 64 MB */
-	int64_t head_timeout_ns, read_timeout_ns, idle_timeout_ns, write_timeout_ns; /* 0 = 15, 30, 60, 60 s */
+	int64_t head_timeout_ns, read_timeout_ns, idle_timeout_ns,
+	        write_timeout_ns; /* 0 = 15, 30, 60, 60 s */
 	http_handler *handle;
 	void *arg;
 };
 
 struct http_server *http_server_new(struct loop *l, const struct http_config *config, struct err *e);
 
-/* Serve a listening socket, which becomes the server's. `host_port` > 0: the socket is bound to loopback, and Host
- * must name it so (DNS rebinding); 0: any host. */
-int http_server_listen(struct http_server *s, int fd, uint16_t host_port, struct err *e);
+/* Serve a listening socket, which becomes the server's. Bound to a loopback address, it serves only requests
+ * whose Host names that address and port (DNS rebinding). */
+int http_server_listen(struct http_server *s, int fd, struct err *e);
+
+/* Serve one connection that somebody else accepted; takes the descriptor. */
+void http_server_adopt(struct http_server *s, int fd);
 
 /* Close listeners; connections without a request in work go at once, the others after their answer. */
 void http_server_drain(struct http_server *s);
@@ -66,8 +70,8 @@ void http_server_free(struct http_server *s); /* closes everything; waiters are 
 /* Answer. Content-Length and Connection are added. `type` NULL = no body. */
 void http_respond(struct http_conn *c, int status, const char *type, const void *body, size_t len);
 
-/* For a handler that answers later: `gone` is called once if the peer hangs up before the answer (the connection
- * may not be used after); `drained` when a stream's bytes have left (may be NULL). */
+/* For a handler that answers later: `gone` is called once if the peer hangs up before the answer (the
+ * connection may not be used after); `drained` when a stream's bytes have left (may be NULL). */
 struct http_waiter {
 	void (*gone)(void *arg);
 	void (*drained)(void *arg);
