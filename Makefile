@@ -185,14 +185,15 @@ lint: $(BIN) ## layers, shape, symbols, format, cppcheck, shellcheck
 
 # ---- choosing options ---------------------------------------------------------------------------
 KCONFIG := KCONFIG_CONFIG=.config srctree=. /usr/bin/python3 -m
-.config: $(O)/.config
-	$(Q)[ -f $@ ] || cp $(O)/.config $@
-menuconfig olddefconfig: .config
+own_config = $(Q)[ -f .config ] || cp $(O)/.config .config
+menuconfig olddefconfig: $(O)/.config
 	@build/need py=kconfiglib:python3-kconfiglib
+	$(own_config)
 	$(Q)$(KCONFIG) $@
 menuconfig: ## choose applets and layers by hand (writes .config)
-savedefconfig: .config ## write the shortest file that gives this .config: build/out/defconfig
+savedefconfig: $(O)/.config ## write the shortest file that gives this .config: build/out/defconfig
 	@build/need py=kconfiglib:python3-kconfiglib
+	$(own_config)
 	$(Q)$(KCONFIG) savedefconfig --out build/out/defconfig
 %_defconfig: build/presets/%.config build/out/applets.kconfig ## start .config from a preset
 	$(Q)awk -f build/config.awk Kconfig build/out/applets.kconfig $< >.config

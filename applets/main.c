@@ -145,8 +145,10 @@ static int run_command(int argc, char **argv)
 	int n_flags = 0;
 	while (n_flags < argc && global_flag_words(argv[n_flags]))
 		n_flags += global_flag_words(argv[n_flags]);
-	if (n_flags > argc || n_flags > MAX_GLOBAL)
+	if (n_flags > argc)
 		die(EXIT_FAILED, "agentsh: '%s' needs a value", argv[argc - 1]);
+	if (n_flags > MAX_GLOBAL)
+		die(EXIT_FAILED, "agentsh: too many flags before the command");
 	char **words = argv + n_flags;
 	int n = argc - n_flags;
 	if (n == 0 || is_help(words[0]))
