@@ -91,15 +91,15 @@ deps: $(addprefix build/out/deps/,musl.ok gcc.ok clang.ok) ## build the third-pa
 # ---- the binary ---------------------------------------------------------------------------------
 BIN_OBJ := $(BIN_SRC:%.c=$(O)/obj/%.o) $(O)/obj/tables.o
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/obj/%.o)
-READY := $(O)/config.h $(O)/flags
+READY := $(O)/flags | $(O)/config.h
 
-$(O)/obj/tables.o: $(O)/tables.c $(READY) build/out/deps/musl.ok
+$(O)/obj/tables.o: $(O)/tables.c build/out/deps/musl.ok $(READY)
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(MUSL_FLAGS) -c $< -o $@
-$(O)/obj/%.o: %.c $(READY) build/out/deps/musl.ok
+$(O)/obj/%.o: %.c build/out/deps/musl.ok build/fixdep $(READY)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(MUSL_CC) $(MUSL_FLAGS) -c $< -o $@
+	$(Q)$(MUSL_CC) $(MUSL_FLAGS) -c $< -o $@ && build/fixdep $< $(@:.o=.d)
 $(O)/lib.a: $(LIB_OBJ) $(O)/sources
 	@rm -f $@
 	$(Q)ar rcsD $@ $(LIB_OBJ)
@@ -116,21 +116,23 @@ UNIT := $(patsubst %.c,$(O)/host/%,$(sort $(wildcard test/unit/*.c)))
 FUZZERS := $(filter-out replay,$(basename $(notdir $(sort $(wildcard test/fuzz/*.c)))))
 REPLAY := $(FUZZERS:%=$(O)/host/test/fuzz/%)
 
-$(O)/host/%.o: %.c $(READY) build/out/deps/gcc.ok
+$(O)/host/%.o: %.c build/out/deps/gcc.ok build/fixdep $(READY)
 	@mkdir -p $(@D)
-	$(Q)gcc $(GCC_FLAGS) -c $< -o $@
-$(O)/fuzz/%.o: %.c $(READY) build/out/deps/clang.ok
+	$(Q)gcc $(GCC_FLAGS) -c $< -o $@ && build/fixdep $< $(@:.o=.d)
+$(O)/fuzz/%.o: %.c build/out/deps/clang.ok build/fixdep $(READY)
 	@mkdir -p $(@D)
-	$(Q)clang $(CLANG_FLAGS) -c $< -o $@
+	$(Q)clang $(CLANG_FLAGS) -c $< -o $@ && build/fixdep $< $(@:.o=.d)
 $(O)/host/lib.a: $(HOST_LIB) $(O)/sources
 	@rm -f $@
 	$(Q)ar rcsD $@ $(HOST_LIB)
 $(O)/fuzz/lib.a: $(FUZZ_LIB) $(O)/sources
 	@rm -f $@
 	$(Q)ar rcsD $@ $(FUZZ_LIB)
-$(UNIT): $(O)/host/test/unit/%: $(O)/host/test/unit/%.o $(O)/host/lib.a
+comma := ,
+WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup strndup)
+$(UNIT): $(O)/host/test/unit/%: $(O)/host/test/unit/%.o $(O)/host/test/alloc.o $(O)/host/lib.a
 	$(call say,TEST,test/unit/$*)
-	$(Q)gcc -fsanitize=address,undefined -o $@ $^ $(call archives,gcc,$(ALL_THIRD_PARTY))
+	$(Q)gcc -fsanitize=address,undefined $(WRAP) -o $@ $^ $(call archives,gcc,$(ALL_THIRD_PARTY))
 $(REPLAY): $(O)/host/test/fuzz/%: $(O)/host/test/fuzz/%.o $(O)/host/test/fuzz/replay.o $(O)/host/lib.a
 	$(call say,TEST,test/fuzz/$*)
 	$(Q)gcc -fsanitize=address,undefined -o $@ $^ $(call archives,gcc,$(ALL_THIRD_PARTY))
@@ -173,6 +175,8 @@ bench: $(BIN) ## measure against the bare system call or program
 # ---- the state of the code ----------------------------------------------------------------------
 presets: $(BIN) ## build every preset
 	$(Q)for p in $(PRESETS); do $(MAKE) --no-print-directory PRESET=$$p || exit 1; done
+test-configs: $(O)/config.h ## build with nothing, with each option off, and random choices
+	$(Q)LIMIT=3600 test/run "build/configs"
 size: presets ## size of every preset against its budget, and what is largest
 	$(Q)build/size $(PRESETS)
 format: ## put all C files into the project's form
@@ -181,7 +185,7 @@ format: ## put all C files into the project's form
 lint: $(BIN) ## layers, shape, symbols, format, cppcheck, shellcheck
 	@build/need clang-format:clang-format cppcheck:cppcheck shellcheck:shellcheck
 	$(Q)test/run "build/lint/run $(O)"
-.PHONY: presets size lint format
+.PHONY: presets size lint format test-configs
 
 # ---- choosing options ---------------------------------------------------------------------------
 KCONFIG := KCONFIG_CONFIG=.config srctree=. /usr/bin/python3 -m

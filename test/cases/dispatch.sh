@@ -1,6 +1,6 @@
 #!/bin/sh
-# How applets/main.c turns a program name and words into an applet and its arguments. The real dispatcher is linked
-# with a table of applets that print what they were given.
+# How applets/main.c turns a program name and words into an applet and its arguments. The real dispatcher is
+# linked with a table of applets that print what they were given.
 . "$(dirname "$0")/../t.sh"
 
 cat >"$TMP/fake.c" <<'END'
@@ -50,7 +50,7 @@ gives 'test: [policy-test] [policy-test] [--op] [x]' agentsh debug policy-test -
 gives 'install: [install] [install-shell] [--root] [/]' agentsh shim install-shell --root /
 gives 'shim: [shim] [status]' agentsh shim status
 gives 'shim: [shim]' agentsh shim
-gives 'install: [install] [install-shell] [--server] [u] [--root]' agentsh --server u shim install-shell --root
+gives 'install: [install] [install-shell] [--server] [u] [-x]' agentsh --server u shim install-shell -x
 gives 'test: [pt] [--server=u] [--api-key] [k] [a]' agentsh --server=u --api-key k pt a
 gives 'test: [pt] [--server] [u]' agentsh pt --server u
 gives 'usage: agentsh policy-test OPERATION' agentsh pt --help

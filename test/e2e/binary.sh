@@ -13,6 +13,11 @@ is 'no symbols are left' "$(nm "$AGENTSH" 2>&1 | grep -vc 'no symbols')" 0
 
 is 'version' "$("$AGENTSH" --version)" "agentsh $(cat VERSION)"
 has 'version --verbose lists libraries' "$("$AGENTSH" --version --verbose)" '^library musl '
+for library in libseccomp libyaml tre bearssl musl; do
+	version=$("$AGENTSH" --version --verbose | sed -n "s/^library $library //p")
+	[ -z "$version" ] || ok "$library $version is what its recipe builds" \
+		grep -qi "^# $library $version" "build/deps/$library.sh"
+done
 has 'help' "$("$AGENTSH" --help)" '^usage: agentsh '
 ok 'help exits 0' "$AGENTSH" --help
 ok 'global flags may stand before --version' "$AGENTSH" --server http://127.0.0.1:1 --version

@@ -1,6 +1,7 @@
 /* buf: growth, ceiling, sticky failure, ownership. */
 #include "base/buf.h"
 
+#include "test/alloc.h"
 #include "test/t.h"
 
 T_CASE(empty)
@@ -47,4 +48,14 @@ T_CASE(clear_and_steal)
 	is_str(text, "kept");
 	is_int(b.len, 0);
 	free(text);
+}
+
+T_CASE(out_of_memory_is_sticky)
+{
+	AUTO_BUF b = { 0 };
+	alloc_fail_at(1);
+	buf_str(&b, "lost");
+	ok(alloc_failed() && b.failed, "the failure is kept");
+	buf_str(&b, "later");
+	is_str(buf_text(&b), "");
 }
