@@ -1,0 +1,212 @@
+#include "match/globset.h"
+
+#include "match/globset_impl.h"
+
+#include <string.h>
+
+enum { HASH_START = 0x811c9dc5u, HASH_STEP = 0x01000193u };
+
+struct globset *globset_new(struct arena *a, char separator, bool reversed, bool ordered)
+{
+	struct globset *s = arena_alloc(a, sizeof *s);
+
+	if (s)
+		*s = (struct globset){ .arena = a,
+			               .separator = separator,
+			               .reversed = reversed,
+			               .ordered = ordered,
+			               .lowest_hard = QUERY_NONE };
+	return s;
+}
+
+int accept_add(struct globset *s, struct accept_list *list, uint32_t rule, uint32_t mask, struct err *e)
+{
+	struct accept *entry;
+
+	if (s->ordered && !(mask & ~list->covered))
+		return 0;
+	if (list->last && list->last->rule == rule) {
+		list->last->mask |= mask;
+		list->covered |= mask;
+		return 0;
+	}
+	entry = arena_alloc(s->arena, sizeof *entry);
+	if (!entry)
+		return err_set(e, "out of memory");
+	*entry = (struct accept){ .rule = rule, .mask = mask };
+	if (list->last)
+		list->last->next = entry;
+	else
+		list->first = entry;
+	list->last = entry;
+	list->covered |= mask;
+	return 0;
+}
+
+static uint32_t hash_text(const char *text, size_t len)
+{
+	uint32_t h = HASH_START;
+
+	while (len--)
+		h = (h ^ (unsigned char)*text++) * HASH_STEP;
+	return h;
+}
+
+static uint32_t slot_of(uint32_t hash)
+{
+	return hash ^ hash >> 15;
+}
+
+static const struct plain *lookup(const struct globset *s, const char *text, size_t len, uint32_t hash)
+{
+	for (uint32_t i = slot_of(hash);; i++) {
+		uint32_t at = s->slots[i & (s->n_slots - 1)];
+		const struct plain *p = &s->plains[at - 1];
+
+		if (!at)
+			return NULL;
+		if (p->hash == hash && p->len == len && !memcmp(p->text, text, len))
+			return p;
+	}
+}
+
+static int grow_plains(struct globset *s, struct err *e)
+{
+	uint32_t cap = s->cap_plains ? s->cap_plains * 2 : 32;
+	struct plain *plains = arena_array(s->arena, cap, sizeof *plains);
+	uint32_t *slots = arena_array(s->arena, cap * 4, sizeof *slots);
+
+	if (!plains || !slots)
+		return err_set(e, "out of memory");
+	if (s->n_plains)
+		memcpy(plains, s->plains, s->n_plains * sizeof *plains);
+	for (uint32_t k = 0; k < s->n_plains; k++) {
+		uint32_t i = slot_of(plains[k].hash);
+
+		while (slots[i & (cap * 4 - 1)])
+			i++;
+		slots[i & (cap * 4 - 1)] = k + 1;
+	}
+	s->plains = plains;
+	s->slots = slots;
+	s->cap_plains = cap;
+	s->n_slots = cap * 4;
+	return 0;
+}
+
+static struct plain *plain_for(struct globset *s, const char *text, size_t len, struct err *e)
+{
+	uint32_t hash = hash_text(text, len), i = slot_of(hash);
+	const struct plain *found = s->n_slots ? lookup(s, text, len, hash) : NULL;
+	struct plain *p;
+
+	if (found)
+		return &s->plains[found - s->plains];
+	if (s->n_plains == s->cap_plains && grow_plains(s, e) < 0)
+		return NULL;
+	p = &s->plains[s->n_plains++];
+	*p = (struct plain){ .hash = hash, .len = (uint32_t)len, .text = arena_copy(s->arena, text, len) };
+	while (s->slots[i & (s->n_slots - 1)])
+		i++;
+	s->slots[i & (s->n_slots - 1)] = s->n_plains;
+	if (!p->text)
+		err_set(e, "out of memory");
+	return p->text ? p : NULL;
+}
+
+static size_t put_symbol(uint32_t c, char *out)
+{
+	if (c >= 0x110000 || c < 0x80) {
+		out[0] = (char)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		out[0] = (char)(0xc0 | c >> 6);
+		out[1] = (char)(0x80 | (c & 0x3f));
+		return 2;
+	}
+	if (c < 0x10000) {
+		out[0] = (char)(0xe0 | c >> 12);
+		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
+		out[2] = (char)(0x80 | (c & 0x3f));
+		return 3;
+	}
+	out[0] = (char)(0xf0 | c >> 18);
+	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
+	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
+	out[3] = (char)(0x80 | (c & 0x3f));
+	return 4;
+}
+
+/* One sequence, already in the direction in which it will be matched; n without the closing step. */
+static int add_sequence(struct globset *s, const struct glob_step *steps, size_t n,
+                        const uint32_t rule_mask[2], struct err *e)
+{
+	char text[GLOB_STEPS * 4];
+	struct accept_list *list;
+	struct plain *p;
+	size_t k, len = 0;
+
+	for (k = 0; k < n && steps[k].kind == GLOB_LITERAL; k++)
+		len += put_symbol(steps[k].symbol, text + len);
+	if (k < n && (k + 1 < n || (steps[k].kind != GLOB_STAR && steps[k].kind != GLOB_SUPER) ||
+	              (len && (!s->separator || text[len - 1] != s->separator))))
+		return automaton_add(s, steps, n, rule_mask, e);
+	p = plain_for(s, text, len, e);
+	if (!p)
+		return -1;
+	list = k == n ? &p->exact : steps[k].kind == GLOB_SUPER || !s->separator ? &p->tree : &p->child;
+	return accept_add(s, list, rule_mask[0], rule_mask[1], e);
+}
+
+int globset_add(struct globset *s, const struct glob *pattern, uint32_t rule, uint32_t mask, struct err *e)
+{
+	struct glob_step back[GLOB_STEPS];
+	const uint32_t rule_mask[2] = { rule, mask };
+
+	for (size_t i = 0; i < pattern->n;) {
+		const struct glob_step *steps = pattern->steps + i;
+		size_t n = 0;
+
+		while (steps[n].kind != GLOB_END)
+			n++;
+		i += n + 1;
+		for (size_t k = 0; k < n && s->reversed; k++)
+			back[k] = steps[n - 1 - k];
+		if (add_sequence(s, s->reversed ? back : steps, n, rule_mask, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int globset_finish(struct globset *s, struct err *e)
+{
+	if (!s->n_slots && grow_plains(s, e) < 0)
+		return -1;
+	return automaton_finish(s, e);
+}
+
+void globset_find(const struct globset *s, struct globset_cache *c, const char *text, size_t len,
+                  struct query *q)
+{
+	const struct plain *p = lookup(s, text, 0, HASH_START), *dir = p;
+	uint32_t h = HASH_START;
+
+	if (p)
+		query_offer(q, p->tree.first);
+	for (size_t i = 0; i < len; i++) {
+		h = (h ^ (unsigned char)text[i]) * HASH_STEP;
+		if (text[i] != s->separator || !s->separator)
+			continue;
+		dir = p = lookup(s, text, i + 1, h);
+		if (p)
+			query_offer(q, p->tree.first);
+	}
+	if (dir)
+		query_offer(q, dir->child.first);
+	p = lookup(s, text, len, h);
+	if (p)
+		query_offer(q, p->exact.first);
+	if (s->lowest_hard < q->best)
+		automaton_find(s, c, text, len, q);
+}

@@ -1,0 +1,38 @@
+/* regex - argument patterns: the common part of RE2's syntax, matched by bytes in linear time.
+ *
+ * Taken: literals, . ^ $ | ( ) (?:…) [ ] * + ? {n} {n,} {n,m}, lazy forms, \d \w \s \b
+ * and their opposites, \A \z, \t \n …, \x41, [[:alpha:]], (?i) and (?s) in front.
+ * `.` takes any byte, also a newline: arguments are one text. Refused, with the
+ * reason: back-references, look-around, other flags, more than three {…}.
+ *
+ * Patterns that are literals with `.*` between them are matched directly and
+ * never allocate. Others are given to TRE, whose matcher takes and returns
+ * memory by itself; when it cannot, the result is REGEX_UNKNOWN and the caller
+ * must take the safe side. Without CONFIG_POLICY_REGEX only the first kind compiles.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { REGEX_PIECES = 16 };
+
+struct regex {
+	void *tre;                        /* owned; NULL when the pattern is literals with `.*` */
+	const char *pieces[REGEX_PIECES]; /* in the arena; found one after the other */
+	size_t lengths[REGEX_PIECES];
+	size_t n;
+	bool at_start, at_end, fold, open; /* ^ before the first, $ after the last, (?i), a `.*` somewhere */
+};
+
+enum regex_result { REGEX_NO, REGEX_YES, REGEX_UNKNOWN };
+
+/* 0 or -1 with a text that says what to change. On success release with regex_release(). */
+int regex_compile(struct arena *a, const char *pattern, struct regex *out, struct err *e);
+void regex_release(struct regex *r);
+
+/* Does the pattern occur in the words joined by single spaces? */
+enum regex_result regex_match(const struct regex *r, const char *const *words, size_t n);

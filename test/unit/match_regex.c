@@ -1,0 +1,133 @@
+#include "match/regex.h"
+
+#include "test/t.h"
+
+static const struct row {
+	const char *pattern, *words[4];
+	bool want;
+} rows[] = {
+	{ ".*-r.*", { "-rf", "x" }, true },
+	{ ".*-r.*", { "my-report.txt" }, true },
+	{ ".*-r.*", { "-fr" }, false },
+	{ "^install.*", { "install", "x" }, true },
+	{ "^install.*", { "x", "install" }, false },
+	{ "-r", { "a", "b-r" }, true },
+	{ "push.*(--force|-f)", { "push", "-f" }, true },
+	{ "push.*(--force|-f)", { "push", "origin" }, false },
+	{ "push.*(origin\\s+)?(main|master)", { "push", "origin", "main" }, true },
+	{ "push.*(origin\\s+)?(main|master)", { "push", "feature" }, false },
+	{ "reset.*--hard", { "reset", "x\ny", "--hard" }, true },
+	{ "reset.*--hard", { "--hard", "reset" }, false },
+	{ "(?i)RESET", { "ReSeT" }, true },
+	{ "(?i)[r]eset\\d", { "RESET5" }, true },
+	{ "RESET", { "reset" }, false },
+	{ "^a.*b$", { "a", "b" }, true },
+	{ "^a.*b$", { "a", "bc" }, false },
+	{ "^ab$", { "ab" }, true },
+	{ "^ab$", { "abab" }, false },
+	{ "^ab$", { "b" }, false },
+	{ "^ab.*b$", { "ab" }, false },
+	{ "^$", { NULL }, true },
+	{ "^$", { "x" }, false },
+	{ "", { "x" }, true },
+	{ ".*", { NULL }, true },
+	{ "a b", { "a", "b" }, true },
+	{ "^a  b$", { "a", "", "b" }, true },
+	{ "x$", { "x", "" }, false },
+	{ "[\\w.-]+@[^@]x", { "me.x-y@yx" }, true },
+	{ "^[]a^-]+$", { "]^-a" }, true },
+	{ "^[^]a]+$", { "b]" }, false },
+	{ "^[[:digit:]]{2,3}$", { "12" }, true },
+	{ "^[[:digit:]]{2,3}$", { "1234" }, false },
+	{ "a{,2}", { "a{,2}" }, true },
+	{ "a.c", { "abc" }, true },
+	{ "a\\.c", { "abc" }, false },
+	{ "a\\.c", { "a.c" }, true },
+	{ "\\bfoo\\b", { "a", "foo" }, true },
+	{ "\\bfoo\\b", { "afoo" }, false },
+	{ "(?:ab)+?c", { "ababc" }, true },
+	{ "\\x41\\x{42}", { "AB" }, true },
+	{ "\xc3\xa9+$", { "\xc3\xa9\xc3\xa9" }, true },
+	{ "^\xc3\xa9?$", { "\xc3" }, false },
+	{ "a\xff?b$",
+	  { "a\xff"
+	    "b" },
+	  true },
+	{ "b$",
+	  { "a\xff"
+	    "b" },
+	  true },
+	{ "a|b", { "b" }, true },
+	{ "^(a|b)$|^c$", { "c" }, true },
+	{ "\\Aab\\z", { "ab" }, true },
+	{ "[.]x|[*]y", { "*y" }, true },
+};
+
+T_CASE(table)
+{
+	AUTO_ARENA a = { 0 };
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct regex r;
+		struct err e = { 0 };
+		size_t n = 0;
+
+		while (n < 4 && rows[i].words[n])
+			n++;
+		if (!ok(!regex_compile(&a, rows[i].pattern, &r, &e), "'%s' compiles %s", rows[i].pattern,
+		        e.text))
+			continue;
+		ok(regex_match(&r, rows[i].words, n) == (rows[i].want ? REGEX_YES : REGEX_NO), "'%s' %zu",
+		   rows[i].pattern, i);
+		regex_release(&r);
+	}
+}
+
+T_CASE(refused)
+{
+	static const char *const bad[] = { "(",          ")",           "*",           "a**",
+		                           "a{1}{2}",    "(a)\\1",      "\\0",         "(?=a)",
+		                           "(?P<x>",     "[a",          "[z-a]",       "a\\",
+		                           "\\Q.\\E",    "\\p{L}",      "a{9999}b{9}", "a{1}b{1}c{1}d{1}",
+		                           "[^\\x00]",   "\\x{110000}", "(?",          "[[:no:]]",
+		                           "[\xc3\xa9]", "^*",          "|*",          "(*a)",
+		                           "a{3,2}" };
+	AUTO_ARENA a = { 0 };
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct regex r;
+		struct err e = { 0 };
+		bool refused = regex_compile(&a, bad[i], &r, &e) < 0;
+
+		ok(refused, "'%s': %s", bad[i], e.text);
+		if (!refused)
+			regex_release(&r);
+	}
+}
+
+T_CASE(long_arguments)
+{
+	AUTO_ARENA a = { 0 };
+	const char *words[200];
+	char *big = malloc(50001);
+	struct regex r;
+
+	memset(big, 'a', 50000);
+	big[50000] = 0;
+	ok(!regex_compile(&a, "(a+)+$x", &r, NULL));
+	ok(regex_match(&r, (const char *const[]){ big }, 1) == REGEX_NO);
+	regex_release(&r);
+	for (int i = 0; i < 200; i++)
+		words[i] = "some-longer-word-in-here";
+	words[199] = "--force";
+	words[100] = "push";
+	ok(!regex_compile(&a, "push.*(--force|-f)$", &r, NULL));
+	ok(regex_match(&r, words, 200) == REGEX_YES, "beyond what is joined");
+	words[199] = "--forc";
+	ok(regex_match(&r, words, 200) == REGEX_NO);
+	regex_release(&r);
+	ok(!regex_compile(&a, "push.*--forc$", &r, NULL) && !r.tre);
+	ok(regex_match(&r, words, 200) == REGEX_YES);
+	regex_release(&r);
+	free(big);
+}
