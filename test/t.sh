@@ -6,6 +6,7 @@
 #	has TEXT GOT PATTERN		passes when a line of GOT matches the extended regular expression
 #	skip TEXT REASON		one check that cannot run here
 #	skip_all REASON			none can; ends the test
+#	needs WHAT...			skip_all unless there is: root, userns, netns, fuse, or a command of that name
 #
 # AGENTSH is the binary, OUT its folder, both absolute; TMP is an empty folder that is removed at the end.
 # The plan is printed at exit. Clean-up of your own goes into a function named cleanup.
@@ -90,4 +91,20 @@ skip_all() {
 	echo "1..0 # SKIP $1"
 	t_skipped_all=y
 	exit 0
+}
+
+t_is_there() {
+	case $1 in
+	root)   [ "$(id -u)" -eq 0 ] ;;
+	userns) unshare -Ur true 2>/dev/null ;;
+	netns)  unshare -Urn true 2>/dev/null ;;
+	fuse)   [ -w /dev/fuse ] ;;
+	*)      command -v "$1" >/dev/null ;;
+	esac
+}
+
+needs() {
+	for t_need; do
+		t_is_there "$t_need" || skip_all "no $t_need here"
+	done
 }
