@@ -31,9 +31,10 @@ struct writer;
 /* Set by server.c before the loop runs: the modules above and beside this one. A missing hook refuses what
  * needs it. */
 struct core_hooks {
-	void (*api_accept)(struct core *core, int fd); /* a new HTTP connection; takes the descriptor */
-	void (*gate_accept)(struct core *core,
-	                    int fd); /* a new connection on the unix socket; takes the descriptor */
+	/* A new HTTP connection; takes the descriptor. (Set by api_new(), which also listens by itself.) */
+	void (*api_accept)(struct core *core, int fd);
+	/* A new connection on the unix socket; takes the descriptor. */
+	void (*gate_accept)(struct core *core, int fd);
 	/* Start the session's supervisor; sets s->worker and s->ring. 0 or -1. */
 	int (*worker_start)(struct core *core, struct session *s, struct err *e);
 	/* Stop it and free s->worker (s->ring stays: it is drained once more). Harmless without one. */
@@ -78,7 +79,10 @@ struct core {
 	struct timer log_retry;
 	struct buf scratch; /* for formatting one event */
 	struct list subscribers;
-	uint64_t n_events;
+	uint64_t n_events;   /* written since the start */
+	uint64_t last_event; /* counter of event ids */
+	uint32_t boot;       /* random part of event ids */
+	struct timer again;  /* rings held more than one turn takes */
 
 	struct list finished; /* struct command, oldest first: whose memory goes first */
 	size_t kept;          /* bytes of output and events kept for all commands */
@@ -91,9 +95,10 @@ struct core *core_new(const struct config *config, struct loop *l, struct err *e
 /* Ends all sessions, writes what is left, frees. */
 void core_free(struct core *core);
 
-/* Log one event: session and command ids are filled in (both may be NULL), chained, written, appended to the
- * command's events, shown to subscribers. `flags` as in audit/ring.h; RING_DENIED is set when ev->verdict
- * denies. -1 when it could not be written: what it was about to record must not happen. */
+/* Log one event: id, time, session and command ids are filled in (s and c may be NULL), chained, in the file
+ * when it returns, appended to the command's events, shown to subscribers. `flags` as in audit/ring.h;
+ * RING_DENIED is set when ev->verdict denies. -1 when it could not be written: what it was about to record
+ * must not happen. */
 int core_event(struct core *core, struct session *s, struct command *c, const struct event *ev,
                uint32_t flags);
 

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "audit/ring.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/list.h"
@@ -20,7 +21,6 @@
 #include <sys/types.h>
 
 struct decide_cache;
-struct ring;
 struct worker;
 
 enum session_state { SESSION_READY, SESSION_BUSY, SESSION_ENDING, SESSION_STATES };
@@ -30,6 +30,8 @@ enum worker_state {
 	WORKER_UP,
 	WORKER_DOWN
 }; /* DOWN: it died; a restart is under way, commands wait denied */
+
+#define SESSION_RING "ring" /* name of the event ring in a session's directory */
 
 enum { SESSION_ID_MAX = 128, RECENT = 256 };
 
@@ -63,7 +65,10 @@ struct session {
 
 	struct worker *worker; /* of lib/session/worker.c */
 	enum worker_state worker_state;
-	struct ring *ring; /* consumer side; owned by the session once worker_start set it */
+	struct ring
+	        *ring; /* <dir>/SESSION_RING, consumer side; worker_start sets it, the session owns it then */
+	struct ring_record stuck; /* got from the ring, but the writer's queue was full */
+	bool ring_taken;          /* records are queued that are not yet in the file */
 	struct timer worker_retry;
 	unsigned worker_deaths;
 
@@ -128,6 +133,7 @@ enum {
 	OUTPUT_MAX = 1024 * 1024,      /* bytes kept of each stream */
 	EVENTS_MAX = 5000,             /* kept per command */
 	EVENT_BYTES_MAX = 4096 * 1024, /* likewise */
+	LIVE_MAX = 1000,               /* commands at a time, per session */
 	KEPT_MAX = 64 * 1024 * 1024,   /* output and events of all finished commands together */
 };
 
@@ -172,8 +178,8 @@ struct command {
  * session ends. `path` is copied. Does not start the supervisor: session_supervise() before launching. */
 struct command *command_begin(struct core *core, struct session *s, enum command_origin origin,
                               const char *path, struct err *e);
-/* It ended, or was denied (126). Drains the session's ring first. The command moves to the history, which
- * only command_begin() shortens: the pointer is good until then. Does not log: the owner does. */
+/* It ended, or was denied (126). Drains the session's ring first. The command moves to the history: the
+ * pointer is good until control returns to the loop, then find it by id. Does not log: the owner does. */
 void command_finish(struct core *core, struct command *c, int exit_code);
 void command_output_add(struct core *core, struct command *c, int stream, const char *data, size_t len);
 struct command *command_find(const struct session *s, const char *id);

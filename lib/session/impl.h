@@ -1,0 +1,49 @@
+/* impl - shared by the files of session/ only. */
+#pragma once
+
+#include "session/session.h"
+
+enum session_event { EVENT_BEGIN, EVENT_FINISH, EVENT_SUPERVISE, EVENT_DIED, EVENT_END, SESSION_EVENTS };
+
+/* state.c: the lifecycle table. -1 when the state does not allow the event. */
+int session_step(struct session *s, enum session_event event, struct err *e);
+
+/* id.c: `out` becomes prefix and a random UUID. False when the kernel gives no randomness. */
+bool id_make(const char *prefix, char *out, size_t size);
+
+/* root.c: where a workspace belongs. Strings are malloced. */
+struct roots {
+	char *project, *git;
+};
+/* Roots of the directory `dir` (links resolved), looking at it and above, as far as it is safe: never "/" or
+ * a system directory, never what anybody may write, never above `home`. NULL markers = no detection, only
+ * .git. */
+int root_find(const char *dir, const char *const *markers, uid_t uid, const char *home, struct roots *out);
+/* The nearest ancestor with .git within the same bounds, else `dir` itself. malloced. */
+char *root_of_workspace(const char *dir, uid_t uid, const char *home);
+/* "/", /usr, /etc, …: never a workspace of its own accord. */
+bool root_is_system(const char *dir);
+
+/* Home and name from the text of a password file. False when the uid is not there. malloced. */
+bool user_find(const char *passwd, uid_t uid, char **home, char **name);
+bool user_lookup(uid_t uid, char **home, char **name);
+
+/* command.c */
+void command_free(struct command *c);
+void command_keep_event(struct command *c, const char *json, size_t len, uint32_t flags);
+void commands_lost(struct session *s);
+
+/* core.c */
+int core_record(struct core *core, struct session *s, struct command *c, const char *json, size_t len,
+                uint32_t flags);
+
+/* reap.c */
+void reaper_start(struct core *core);
+/* End the shim-made session that has been idle longest. False when there is none. */
+bool reaper_evict(struct core *core);
+
+/* recover.c: what supervisors of an earlier server left in their rings goes into the log. */
+void recover_rings(struct core *core);
+
+/* env.c */
+void session_env_release(struct session *s);

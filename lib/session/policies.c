@@ -1,0 +1,256 @@
+/* Policies as sessions hold them: read from policies.dir, compiled once per file and set of variables. */
+#include "session/core.h"
+
+#include "base/buf.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "config/config.h"
+
+#include <bearssl.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	POLICY_MAX = 1 << 20,
+	SHOWN = 3,
+	VARS = sizeof((struct shared_policy *)0)->vars / sizeof(struct policy_var)
+};
+
+static int fail(struct err *e, int code)
+{
+	if (e)
+		e->code = code;
+	return -1;
+}
+
+static bool is_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)name[i]) && name[i] != '_' && name[i] != '-')
+			return false;
+	return len && len <= 128;
+}
+
+/* Whoever can write a policy is above it: only root and ourselves may. */
+static int check_owner(const struct stat *st, const char *path, struct err *e)
+{
+	if (st->st_uid != 0 && st->st_uid != geteuid())
+		return err_set(e, "%s belongs to uid %u, neither root nor the server's; use chown", path,
+		               (unsigned)st->st_uid);
+	if (st->st_mode & S_IWOTH)
+		return err_set(e, "%s can be written by everybody; use chmod o-w", path);
+	return 0;
+}
+
+static int read_policy(const char *path, struct buf *text, struct err *e)
+{
+	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, "policy %s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, "policy %s is not a regular file", path);
+	if (check_owner(&st, path, e) < 0)
+		return err_in(e, "policy");
+	text->max = POLICY_MAX;
+	return fd_slurp(fd, text, e) < 0 ? err_in(e, "policy %s", path) : 0;
+}
+
+/* <dir>/<name>.yaml, .yml, or <name>. */
+static int find(const char *dir, const char *name, char *path, size_t size, struct err *e)
+{
+	static const char *const ends[] = { ".yaml", ".yml", "" };
+	struct stat st;
+
+	if (!is_name(name)) {
+		err_set(e, "invalid policy name");
+		return fail(e, EINVAL);
+	}
+	if (stat(dir, &st) == 0 && check_owner(&st, dir, e) < 0)
+		return fail(e, EIO);
+	for (int i = 0; i < 3; i++)
+		if (snprintf(path, size, "%s/%s%s", dir, name, ends[i]) < (int)size &&
+		    access(path, F_OK) == 0)
+			return 0;
+	err_set(e, "policy \"%s\" not found in \"%s\"", name, dir);
+	return fail(e, ENOENT);
+}
+
+static void hash_text(const struct buf *text, char out[65])
+{
+	unsigned char sum[br_sha256_SIZE];
+	br_sha256_context c;
+
+	br_sha256_init(&c);
+	br_sha256_update(&c, buf_text(text), text->len);
+	br_sha256_out(&c, sum);
+	for (size_t i = 0; i < sizeof sum; i++)
+		snprintf(out + 2 * i, 3, "%02x", sum[i]);
+}
+
+/* The manifest lists "<sha256> <file>"; a policy that is not in it, or differs, is refused. */
+static int check_manifest(const char *manifest, const char *file, const char *hash, struct err *e)
+{
+	AUTO_BUF text = { 0 };
+	const char *line;
+
+	if (read_policy(manifest, &text, e) < 0)
+		return -1;
+	for (line = buf_text(&text); *line; line = strchrnul(line, '\n'), line += *line == '\n') {
+		size_t len = strcspn(line, " \t\r\n"), gap = strspn(line + len, " \t*");
+		const char *name = line + len + gap;
+
+		if (strcspn(name, "\r\n") != strlen(file) || strncmp(name, file, strlen(file)))
+			continue;
+		if (len == 64 && !strncasecmp(line, hash, 64))
+			return 0;
+		return err_set(e, "policy %s is not what %s says (sha256 %s)", file, manifest, hash);
+	}
+	return err_set(e, "policy %s is not listed in %s", file, manifest);
+}
+
+static bool same_vars(const struct shared_policy *p, const struct policy_var *vars)
+{
+	for (int i = 0; i < VARS; i++) {
+		bool end = !vars || !vars[i].name;
+
+		if (end || !p->vars[i].name)
+			return end && !p->vars[i].name;
+		if (strcmp(p->vars[i].name, vars[i].name) ||
+		    strcmp(p->vars[i].value, vars[i].value ? vars[i].value : ""))
+			return false;
+	}
+	return true;
+}
+
+static void release(struct shared_policy *p)
+{
+	for (int i = 0; i < VARS; i++) {
+		free((char *)p->vars[i].name);
+		free((char *)p->vars[i].value);
+	}
+	policy_free((struct policy *)p->policy);
+	fd_close(&p->text_fd);
+	free(p->name);
+	free(p->path);
+	free(p);
+}
+
+static int compile(struct shared_policy *p, const struct buf *text, const char *file, struct err *e)
+{
+	struct policy_options options = { .vars = p->vars, .expand = p->expand, .approvals = p->approvals };
+	struct policy_problems problems = { 0 };
+	AUTO_BUF words = { .max = sizeof e->text - 1 };
+	bool is_variable = false;
+
+	p->policy = policy_load(buf_text(text), text->len, file, &options, &problems);
+	for (size_t i = 0; !p->policy && i < problems.n; i++) {
+		if (i < SHOWN)
+			buf_fmt(&words, "%s%s:%d:%d: %s", i ? " | " : "", file, problems.items[i].line,
+			        problems.items[i].column, problems.items[i].text);
+		is_variable |= strstr(problems.items[i].text, "undefined variable") != NULL;
+	}
+	if (!p->policy && problems.n > SHOWN)
+		buf_fmt(&words, " | and %zu more", problems.n - SHOWN);
+	policy_problems_release(&problems);
+	if (p->policy)
+		return 0;
+	err_set(e, "%s", words.len ? buf_text(&words) : "out of memory");
+	return fail(e, is_variable ? EINVAL : EIO);
+}
+
+static struct shared_policy *make(struct core *core, const char *name, const char *path,
+                                  const struct policy_var *vars)
+{
+	struct shared_policy *p = calloc(1, sizeof *p);
+	bool good;
+
+	if (!p)
+		return NULL;
+	p->text_fd = -1;
+	p->name = strdup(name);
+	p->path = strdup(path);
+	p->expand = vars != NULL;
+	p->approvals = core->config->approvals.enabled;
+	good = p->name && p->path;
+	for (int i = 0; vars && vars[i].name && i < VARS - 1; i++) {
+		p->vars[i].name = strdup(vars[i].name);
+		p->vars[i].value = strdup(vars[i].value ? vars[i].value : "");
+		good = good && p->vars[i].name && p->vars[i].value;
+	}
+	if (good)
+		return p;
+	release(p);
+	return NULL;
+}
+
+static struct shared_policy *load(struct core *core, struct shared_policy *p, const struct buf *text,
+                                  struct err *e)
+{
+	const char *file = strrchr(p->path, '/') + 1;
+
+	if (*core->config->policies.manifest_path &&
+	    check_manifest(core->config->policies.manifest_path, file, p->hash, e) < 0) {
+		fail(e, EIO);
+	} else if (compile(p, text, file, e) == 0) {
+		p->text_fd = fd_sealed("policy", buf_text(text), text->len, e);
+		if (p->text_fd >= 0) {
+			p->refs = 1;
+			list_append(&core->policies, &p->node);
+			return p;
+		}
+		fail(e, EIO);
+	}
+	release(p);
+	return NULL;
+}
+
+struct shared_policy *policies_get(struct core *core, const char *name, const struct policy_var *vars,
+                                   struct err *e)
+{
+	AUTO_BUF text = { 0 };
+	struct shared_policy *p;
+	char path[4096], hash[65];
+
+	if (find(core->config->policies.dir, name, path, sizeof path, e) < 0)
+		return NULL;
+	if (read_policy(path, &text, e) < 0) {
+		fail(e, EIO);
+		return NULL;
+	}
+	hash_text(&text, hash);
+	list_each(n, &core->policies)
+	{
+		p = list_item(n, struct shared_policy, node);
+		if (!strcmp(p->path, path) && !strcmp(p->hash, hash) && p->expand == (vars != NULL) &&
+		    same_vars(p, vars)) {
+			p->refs++;
+			return p;
+		}
+	}
+	p = make(core, name, path, vars);
+	if (!p) {
+		err_set(e, "out of memory");
+		return NULL;
+	}
+	memcpy(p->hash, hash, sizeof hash);
+	return load(core, p, &text, e);
+}
+
+void policies_put(struct core *core, struct shared_policy *p)
+{
+	(void)core;
+	if (!p || --p->refs)
+		return;
+	list_remove(&p->node);
+	release(p);
+}
