@@ -36,11 +36,12 @@ T_CASE(exec)
 		            .argv = argv };
 
 	is_str(text(&b, &ev),
-	       "{\"argv\":[\"sudo\",\"who\\\"ami\"],\"command_id\":\"cmd-1\",\"depth\":1,\"filename\":\"/usr/bin/sudo\","
-	       "\"id\":\"evt-1\",\"parent_pid\":11,\"pid\":12,\"policy\":{\"decision\":\"deny\",\"effective_decision\":\"deny\","
-	       "\"file\":\"default.yaml\",\"line\":412,\"message\":\"no \\u003croot\\u003e\",\"rule\":\"block-sudo\"},"
-	       "\"raw_filename\":\"sudo\",\"session_id\":\"session-1\",\"timestamp\":\"2025-01-02T03:04:05.678Z\","
-	       "\"type\":\"execve\"}");
+	       "{\"argv\":[\"sudo\",\"who\\\"ami\"],\"command_id\":\"cmd-1\",\"depth\":1,"
+	       "\"filename\":\"/usr/bin/sudo\",\"id\":\"evt-1\",\"parent_pid\":11,\"pid\":12,"
+	       "\"policy\":{\"decision\":\"deny\",\"effective_decision\":\"deny\",\"file\":\"default.yaml\","
+	       "\"line\":412,\"message\":\"no \\u003croot\\u003e\",\"rule\":\"block-sudo\"},"
+	       "\"raw_filename\":\"sudo\",\"session_id\":\"session-1\","
+	       "\"timestamp\":\"2025-01-02T03:04:05.678Z\",\"type\":\"execve\"}");
 }
 
 T_CASE(fields_sorted_typed_once)

@@ -32,8 +32,8 @@ T_CASE(structure)
 	json_key_bool(&j, "b", true);
 	json_key_int(&j, "i", 0);
 	json_end(&j);
-	is_str(buf_text(&b),
-	       "{\"a\":[-5,18446744073709551615,-9223372036854775808,{},null],\"t\":\"x\",\"n\":null,\"b\":true,\"i\":0}");
+	is_str(buf_text(&b), "{\"a\":[-5,18446744073709551615,-9223372036854775808,{},null],"
+	                     "\"t\":\"x\",\"n\":null,\"b\":true,\"i\":0}");
 	ok(!b.failed);
 }
 
