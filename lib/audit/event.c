@@ -79,6 +79,71 @@ size_t event_time(int64_t real_ns, char *out)
 	return n;
 }
 
+/* `n` digits, then the character `then` (unless 0). */
+static bool take_digits(const char **at, int n, char then, int max, int *out)
+{
+	*out = 0;
+	for (int i = 0; i < n; i++, ++*at) {
+		if (**at < '0' || **at > '9')
+			return false;
+		*out = *out * 10 + **at - '0';
+	}
+	if (*out > max || (then && (**at | 32) != (then | 32)))
+		return false;
+	*at += then != 0;
+	return true;
+}
+
+/* "Z" or "+hh:mm". */
+static bool take_zone(const char **at, int *offset_s)
+{
+	int h, m, sign = **at == '-' ? -1 : 1;
+
+	*offset_s = 0;
+	if ((**at | 32) == 'z') {
+		++*at;
+		return true;
+	}
+	if (**at != '+' && **at != '-')
+		return false;
+	++*at;
+	if (!take_digits(at, 2, ':', 23, &h) || !take_digits(at, 2, 0, 59, &m))
+		return false;
+	*offset_s = sign * (h * 3600 + m * 60);
+	return true;
+}
+
+static int64_t days_from_civil(int y, int m, int d)
+{
+	int years = y - (m <= 2), era = years / 400, yoe = years - era * 400;
+	int doy = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;
+
+	return (int64_t)era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+bool event_time_parse(const char *text, int64_t *real_ns)
+{
+	int y, mon, d, h, m, s, zone;
+	int64_t ns = 0, total;
+
+	if (!take_digits(&text, 4, '-', 2261, &y) || !take_digits(&text, 2, '-', 12, &mon) ||
+	    !take_digits(&text, 2, 't', 31, &d) || !take_digits(&text, 2, ':', 23, &h) ||
+	    !take_digits(&text, 2, ':', 59, &m) || !take_digits(&text, 2, 0, 60, &s) || !mon || !d ||
+	    y < 1970)
+		return false;
+	if (*text == '.') {
+		int64_t unit = 100000000;
+
+		for (text++; *text >= '0' && *text <= '9' && unit; text++, unit /= 10)
+			ns += (*text - '0') * unit;
+	}
+	if (!take_zone(&text, &zone))
+		return false;
+	total = days_from_civil(y, mon, d) * 86400 + h * 3600 + m * 60 + s - zone;
+	*real_ns = total * 1000000000 + ns;
+	return total >= 0;
+}
+
 static void put(struct output *o, const char *text, size_t len)
 {
 	if (len > (size_t)(o->end - o->at)) {

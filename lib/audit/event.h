@@ -54,3 +54,7 @@ void event_format(const struct event *ev, struct buf *out);
 
 /* RFC 3339 UTC with nanoseconds, trailing zeros trimmed, into `out` (>= 36 bytes). Returns the length. */
 size_t event_time(int64_t real_ns, char *out);
+
+/* RFC 3339 with any zone and up to nine digits of fraction, at the start of `text`. False if it is not, or
+ * before 1970. */
+bool event_time_parse(const char *text, int64_t *real_ns);
