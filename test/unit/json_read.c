@@ -16,7 +16,7 @@ static void refused(const char *text, const char *why)
 	AUTO_ARENA a = { 0 };
 
 	e = (struct err){ 0 };
-	ok(!parse(&a, text) && strstr(e.text, why), "'%.40s' is refused: %s", text, e.text);
+	ok(!parse(&a, text) && strstr(e.text, why), "%s", e.text);
 }
 
 T_CASE(tree)
