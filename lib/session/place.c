@@ -1,0 +1,165 @@
+#include "session/place.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define SOCKET_NAME "gate.sock"
+#define LOCK_NAME   "server.lock"
+
+static bool candidate(unsigned i, uid_t uid, char *dir, size_t size)
+{
+	static const char *const fixed[] = { "/run/agentsh", "/var/lib/agentsh", "/tmp/agentsh-0" };
+	int n;
+
+	if (i > 3 || (i == 3 && uid == 0))
+		return false;
+	n = i < 3 ? snprintf(dir, size, "%s", fixed[i])
+	          : snprintf(dir, size, "/tmp/agentsh-%u", (unsigned)uid);
+	return n < (int)size;
+}
+
+/* A directory of root or `uid` that nobody else can write: a descriptor of it (O_PATH), or -1. */
+static int open_trusted(const char *dir, uid_t uid, struct err *e)
+{
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		err_sys(e, "%s", dir);
+	} else if (st.st_uid != 0 && st.st_uid != uid) {
+		err_set(e, "%s belongs to uid %u", dir, (unsigned)st.st_uid);
+	} else if (st.st_mode & 022) {
+		err_set(e, "%s can be written by others (mode %04o)", dir, st.st_mode & 07777);
+	} else {
+		return fd;
+	}
+	fd_close(&fd);
+	return -1;
+}
+
+bool place_candidate(unsigned i, uid_t uid, char *socket, size_t size, bool *usable)
+{
+	char dir[96];
+	AUTO_FD fd = -1;
+
+	if (!candidate(i, uid, dir, sizeof dir) ||
+	    snprintf(socket, size, "%s/" SOCKET_NAME, dir) >= (int)size)
+		return false;
+	fd = open_trusted(dir, uid, NULL);
+	*usable = fd >= 0;
+	return true;
+}
+
+static int lock(int dirfd, const char *dir, struct err *e)
+{
+	char pid[32] = "";
+	int fd = openat(dirfd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	int n;
+
+	if (fd < 0)
+		return err_sys(e, "%s/" LOCK_NAME, dir);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			err_sys(e, "lock %s/" LOCK_NAME, dir);
+		else if ((n = (int)pread(fd, pid, sizeof pid - 1, 0)) > 0)
+			err_set(e, "another server is running (pid %.*s, %s)", (int)strcspn(pid, "\n"), pid,
+			        dir);
+		else
+			err_set(e, "another server is running (%s)", dir);
+		if (e)
+			e->code = EBUSY;
+		fd_close(&fd);
+		return -1;
+	}
+	n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)n, 0) != n) {
+		err_sys(e, "%s/" LOCK_NAME, dir);
+		fd_close(&fd);
+	}
+	return fd;
+}
+
+static int listen_at(int dirfd, const char *path, struct err *e)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mode_t mode = geteuid() == 0
+	                      ? 0666
+	                      : 0600; /* root serves every user: peers are known by their credentials */
+
+	snprintf(addr.sun_path, sizeof addr.sun_path, "%s", path);
+	/* We hold the lock: whatever has the name was left by a dead server. */
+	if (unlinkat(dirfd, SOCKET_NAME, 0) < 0 && errno != ENOENT)
+		err_sys(e, "remove %s", path);
+	else if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof addr) < 0 ||
+	         fchmodat(dirfd, SOCKET_NAME, mode, 0) < 0 || listen(fd, 512) < 0)
+		err_sys(e, "listen on %s", path);
+	else
+		return fd;
+	fd_close(&fd);
+	return -1;
+}
+
+static int take(struct place *p, const char *dir, struct err *e)
+{
+	AUTO_FD dirfd = -1;
+
+	*p = (struct place){ .lock = -1, .listener = -1 };
+	if (snprintf(p->dir, sizeof p->dir, "%s", dir) >= (int)sizeof p->dir)
+		return err_set(e, "%s: too long for a socket", dir);
+	snprintf(p->socket, sizeof p->socket, "%s/" SOCKET_NAME, p->dir);
+	if (mkdir(dir, geteuid() == 0 ? 0755 : 0700) == 0)
+		chmod(dir, geteuid() == 0 ? 0755 : 0700); /* whatever the umask */
+	else if (errno != EEXIST)
+		return err_sys(e, "create %s", dir);
+	dirfd = open_trusted(dir, geteuid(), e);
+	if (dirfd < 0)
+		return -1;
+	p->lock = lock(dirfd, dir, e);
+	if (p->lock < 0)
+		return -1;
+	p->listener = listen_at(dirfd, p->socket, e);
+	if (p->listener >= 0)
+		return 0;
+	fd_close(&p->lock);
+	return -1;
+}
+
+int place_take(struct place *p, const char *configured, struct err *e)
+{
+	char dir[96];
+	const char *slash = configured ? strrchr(configured, '/') : NULL;
+
+	if (slash && slash > configured) {
+		if (snprintf(dir, sizeof dir, "%.*s", (int)(slash - configured), configured) >=
+		    (int)sizeof dir)
+			return err_set(e, "%s: too long for a socket", configured);
+		return take(p, dir, e);
+	}
+	for (unsigned i = 0; candidate(i, geteuid(), dir, sizeof dir); i++) {
+		if (i == 2 && geteuid() != 0)
+			continue; /* /tmp/agentsh-0 is root's */
+		if (take(p, dir, e) == 0)
+			return 0;
+		if (e && e->code == EBUSY)
+			return -1;
+	}
+	return err_in(e, "no directory for the server's socket");
+}
+
+void place_leave(struct place *p)
+{
+	if (p->listener >= 0)
+		unlink(p->socket);
+	fd_close(&p->listener);
+	fd_close(&p->lock);
+}

@@ -1,0 +1,32 @@
+/* place - the directory where a server's unix socket lies, found by shims without any environment.
+ *
+ * The candidates are fixed; one counts only if it belongs to root or to the
+ * caller and nobody else can write it, so that a stranger cannot answer for
+ * the server. The lock file beside the socket makes the server single.
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct place {
+	char dir[96];
+	char socket[108];
+	int lock;     /* owned: the lock is held while it is open */
+	int listener; /* owned: SOCK_SEQPACKET, listening, non-blocking */
+};
+
+/* Take the first usable candidate, or the directory of `configured` (a socket path) alone. Makes the
+ * directory, takes the lock, replaces a socket that a dead server left. -1 also when another server runs
+ * there. */
+int place_take(struct place *p, const char *configured, struct err *e);
+/* Remove the socket, give the lock back. */
+void place_leave(struct place *p);
+
+/* For clients: path of the socket in candidate `i` as seen by `uid`. False after the last. `usable` says
+ * whether the directory can be trusted; connect to the first usable one that answers, and check SO_PEERCRED:
+ * root or `uid`. */
+bool place_candidate(unsigned i, uid_t uid, char *socket, size_t size, bool *usable);
