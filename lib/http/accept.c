@@ -35,7 +35,7 @@ static void identify(int fd, struct http_peer *peer)
 	socklen_t len = sizeof a;
 	struct ucred cred;
 
-	*peer = (struct http_peer){ .is_unix = false, .uid = (uid_t)-1 };
+	*peer = (struct http_peer){ .is_unix = false, .uid = (uid_t)-1, .gid = (gid_t)-1 };
 	getpeername(fd, (struct sockaddr *)&a, &len);
 	if (a.ss_family == AF_INET6) {
 		memcpy(peer->addr, &((struct sockaddr_in6 *)&a)->sin6_addr, 16);
@@ -48,6 +48,7 @@ static void identify(int fd, struct http_peer *peer)
 		if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len)) {
 			peer->pid = cred.pid;
 			peer->uid = cred.uid;
+			peer->gid = cred.gid;
 		}
 	}
 }

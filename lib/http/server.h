@@ -28,6 +28,7 @@ struct http_peer {
 	bool is_unix;
 	pid_t pid; /* unix sockets: of the process that connected, else 0 */
 	uid_t uid;
+	gid_t gid;
 	uint8_t addr[16]; /* IPv6 form of the address of a TCP peer */
 };
 
