@@ -49,7 +49,7 @@ static void trim(struct core *core, struct session *s)
 		}
 		command_free(oldest);
 	}
-	while (core->kept > KEPT_MAX && !list_empty(&core->finished))
+	while (core->kept + OUTPUT_MAX > KEPT_MAX && !list_empty(&core->finished))
 		command_free(list_item(core->finished.next, struct command, finished_node));
 }
 
@@ -130,9 +130,9 @@ void command_output_add(struct core *core, struct command *c, int stream, const 
 	struct command_output *o = &c->output[stream];
 	size_t room = OUTPUT_MAX - o->data.len;
 
-	if (core->kept >= KEPT_MAX)
+	if (core->kept + len > KEPT_MAX)
 		trim(core, c->session);
-	if (core->kept >= KEPT_MAX || o->truncated || o->data.failed)
+	if (core->kept + len > KEPT_MAX || o->truncated || o->data.failed)
 		room = 0;
 	o->total += len;
 	if (len > room) {
