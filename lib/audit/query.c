@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/num.h"
 #include "json/read.h"
+#include "json/write.h"
 
 enum { MAX_FILES = 1000, MAX_PATTERN = 1024 };
 
@@ -222,19 +223,47 @@ int query_run(const char *log_path, const struct query *q, scan_fn *fn, void *ar
 	return more < 0 ? -1 : 0;
 }
 
+struct array {
+	struct buf b;
+	int fd;
+	bool started, failed;
+};
+
+static bool write_array(void *arg, const char *line, size_t len)
+{
+	struct array *a = arg;
+
+	buf_clear(&a->b);
+	buf_str(&a->b, a->started ? ",\n" : "[");
+	json_for_terminal(&a->b, line, len);
+	a->started = true;
+	a->failed = a->b.failed || fd_write(a->fd, a->b.data, a->b.len) < 0;
+	return !a->failed;
+}
+
+int query_write(const char *log_path, const struct query *q, int fd, struct err *e)
+{
+	struct array a = { .fd = fd };
+	int result = query_run(log_path, q, write_array, &a, e);
+	const char *end = a.started ? "]\n" : "[]\n";
+
+	buf_release(&a.b);
+	if (result == 0 && (a.failed || fd_write(fd, end, strlen(end)) < 0))
+		return err_sys(e, "write");
+	return result;
+}
+
 const char *query_log_path(const char *given, char *out, size_t size)
 {
-	const char *database = getenv("AGENTSH_DB_PATH"), *path = given;
-	const char *dot;
+	const char *path = given && *given ? given : getenv("AGENTSH_DB_PATH");
+	size_t len;
 
-	if (!path && database && *database) {
-		dot = strrchr(database, '.');
-		if (dot && !strcmp(dot, ".db")) {
-			snprintf(out, size, "%.*s.jsonl", (int)(dot - database), database);
-			return out;
-		}
-		path = database;
-	}
-	snprintf(out, size, "%s", path ? path : "/var/lib/agentsh/events.jsonl");
+	if (!path || !*path)
+		path = "/var/lib/agentsh/events.jsonl";
+	len = strlen(path);
+	if (len > 3 && !strcmp(path + len - 3, ".db"))
+		snprintf(out, size, "%.*s.jsonl", (int)len - 3, path);
+	else
+		snprintf(out, size, "%s", path);
 	return out;
 }

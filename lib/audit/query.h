@@ -34,8 +34,12 @@ bool query_match(const struct query *q, const char *line, size_t len);
  * counts as empty. 0, or -1 when something cannot be read. */
 int query_run(const char *log_path, const struct query *q, scan_fn *fn, void *arg, struct err *e);
 
-/* Where the log is: `given` if any, else what AGENTSH_DB_PATH says (events.db stands for events.jsonl beside
- * it), else /var/lib/agentsh/events.jsonl. For reading only: the writer takes its path from the
+/* The matches as one JSON array on `fd`, an event a line; control characters and such as reorder text are
+ * escaped, so that it may be looked at. 0 or -1. */
+int query_write(const char *log_path, const struct query *q, int fd, struct err *e);
+
+/* Where the log is: `given` if any, else AGENTSH_DB_PATH, else /var/lib/agentsh/events.jsonl; events.db
+ * stands for the events.jsonl that is kept in its place. For reading only: the writer takes its path from the
  * configuration. Returns `out`. */
 const char *query_log_path(const char *given, char *out, size_t size);
 

@@ -1,0 +1,139 @@
+/* audit - verify the chain of a log; show a session's events
+ *
+config APPLET_AUDIT
+        bool "audit"
+        default y
+        select LIB_BEARSSL
+        help
+          Verify that nothing in an audit log was changed, removed or slipped in,
+          and show the events of a session.
+ */
+#include "applet.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "audit/query.h"
+#include "audit/verify.h"
+#include "base/buf.h"
+#include "base/die.h"
+#include "base/fd.h"
+#include "base/opt.h"
+
+static const char usage[] =
+        "verify LOG [--key-file FILE | --key-env VARIABLE] [--algorithm hmac-sha256|hmac-sha512]\n"
+        "       agentsh audit --session ID [--log PATH]";
+
+struct options {
+	const char *key_file, *key_env, *algorithm, *session, *log, *ignored;
+};
+
+static struct chain_key get_key(const struct options *o)
+{
+	struct chain_key key = { .kind = CHAIN_SHA256 };
+	enum chain_kind kind = CHAIN_HMAC_SHA256;
+	AUTO_BUF text = { 0 };
+	struct err e;
+
+	if (o->algorithm && (!chain_kind_parse(o->algorithm, &kind) || kind == CHAIN_SHA256))
+		die(EXIT_FAILED, "agentsh-audit: unsupported algorithm '%s': hmac-sha256 or hmac-sha512",
+		    o->algorithm);
+	if (o->key_file && o->key_env)
+		die(EXIT_FAILED, "agentsh-audit: --key-file and --key-env exclude each other");
+	if (o->key_file) {
+		if (fd_slurp_file(o->key_file, 65536, &text, &e) < 0)
+			die(EXIT_FAILED, "agentsh-audit: key: %s", e.text);
+	} else if (o->key_env) {
+		const char *value = getenv(o->key_env);
+
+		if (!value || !*value)
+			die(EXIT_FAILED, "agentsh-audit: the variable '%s' is not set", o->key_env);
+		buf_str(&text, value);
+	} else if (o->algorithm) {
+		die(EXIT_FAILED, "agentsh-audit: either --key-file or --key-env is required");
+	} else {
+		return key;
+	}
+	if (chain_key_set(&key, kind, buf_text(&text), text.len, &e) < 0)
+		die(EXIT_FAILED, "agentsh-audit: %s", e.text);
+	return key;
+}
+
+static int verify(const struct options *o, const char *path)
+{
+	struct chain_key key = get_key(o);
+	struct verify_result r;
+	struct err e;
+
+	if (verify_log(path, &key, &r, &e) < 0)
+		die(EXIT_FAILED, "agentsh-audit: %s", e.text);
+	if (r.is_keyed && key.kind == CHAIN_SHA256)
+		die(EXIT_FAILED, "agentsh-audit: either --key-file or --key-env is required");
+	printf("Verified %llu entries (%llu skipped without integrity)\n", (unsigned long long)r.verified,
+	       (unsigned long long)r.skipped);
+	if (r.broken && *r.file)
+		printf("Chain BROKEN at entry %llu: %s (in %s)\n", (unsigned long long)r.line, r.reason,
+		       r.file);
+	else if (r.broken)
+		printf("Chain BROKEN at entry %llu: %s\n", (unsigned long long)r.line, r.reason);
+	else
+		printf("Chain intact: OK\n");
+	if (fflush(stdout))
+		return EXIT_FAILED;
+	if (r.broken)
+		complain("integrity verification failed");
+	if (r.broken && !r.verified && key.kind == CHAIN_SHA256)
+		complain("agentsh-audit: for a log with a key, either --key-file or --key-env is required");
+	return r.broken ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int show(const struct options *o)
+{
+	struct query q = { .session = o->session, .limit = QUERY_LIMIT_MAX };
+	char path[4096];
+	struct err e;
+
+	query_log_path(o->log, path, sizeof path);
+	if (access(path, R_OK) < 0)
+		die(EXIT_FAILED, "agentsh-audit: %s: %m", path);
+	if (query_write(path, &q, STDOUT_FILENO, &e) < 0)
+		die(EXIT_FAILED, "agentsh-audit: %s", e.text);
+	return EXIT_DONE;
+}
+
+static int run(int argc, char **argv)
+{
+	struct options o = { 0 };
+	const struct opt table[] = {
+		{ "key-file", 0, OPT_TEXT, &o.key_file, NULL },
+		{ "key-env", 0, OPT_TEXT, &o.key_env, NULL },
+		{ "algorithm", 0, OPT_TEXT, &o.algorithm, NULL },
+		{ "session", 0, OPT_TEXT, &o.session, NULL },
+		{ "log", 0, OPT_TEXT, &o.log, NULL },
+		{ "server", 0, OPT_TEXT, &o.ignored, NULL },
+		{ "api-key", 0, OPT_TEXT, &o.ignored, NULL },
+		{ "transport", 0, OPT_TEXT, &o.ignored, NULL },
+		{ "grpc-addr", 0, OPT_TEXT, &o.ignored, NULL },
+		{ "client-timeout", 0, OPT_TEXT, &o.ignored, NULL },
+		{ 0 },
+	};
+	struct opt_args args;
+	struct err e;
+
+	if (opt_parse(argc, argv, table, false, &args, &e) < 0)
+		die(EXIT_FAILED, "agentsh-audit: %s", e.text);
+	if (args.n == 2 && !strcmp(args.items[0], "verify"))
+		return verify(&o, args.items[1]);
+	if (args.n == 0 && o.session)
+		return show(&o);
+	die(EXIT_FAILED, "usage: agentsh audit %s", usage);
+}
+
+const struct applet applet_audit = {
+	.name = "audit",
+	.summary = "verify the chain of an audit log, show a session's events",
+	.usage = usage,
+	.run = run,
+};
