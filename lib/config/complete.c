@@ -87,8 +87,12 @@ static void directories(struct load *l, enum config_place place)
 		mine = user_dir(l, "XDG_DATA_HOME", ".local/share/agentsh");
 		data = mine ? mine : data;
 		mine = user_dir(l, "XDG_CONFIG_HOME", ".config/agentsh");
-		if (mine && (place == CONFIG_USER || is_dir(in(l, mine, "policies"))))
-			etc = mine;
+		if (mine && place != CONFIG_USER) {
+			const char *policies = in(l, mine, "policies");
+
+			mine = policies && is_dir(policies) ? mine : NULL;
+		}
+		etc = mine ? mine : etc;
 	}
 	if (!data || !etc)
 		return;
@@ -98,7 +102,7 @@ static void directories(struct load *l, enum config_place place)
 		c->sessions.base_dir = in(l, data, "sessions");
 	if (!*c->audit.storage.sqlite_path)
 		c->audit.storage.sqlite_path = in(l, data, "events.db");
-	if (*c->audit.output)
+	if (c->arena.failed || *c->audit.output)
 		return;
 	/* The log lies where a database was asked for: events.db -> events.jsonl. */
 	dot = strrchr(c->audit.storage.sqlite_path, '.');
@@ -201,6 +205,8 @@ static void check_rest(struct load *l)
 void config_complete(struct load *l, enum config_place place)
 {
 	directories(l, place);
+	if (l->config->arena.failed)
+		return;
 	dlp_patterns(l);
 	markers(l);
 	check_access(l);

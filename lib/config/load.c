@@ -271,8 +271,10 @@ struct config *config_parse(const char *text, size_t len, const char *path, enum
 	else if (root && root->kind != YAML_NULL)
 		config_report(&l, CONFIG_ERROR, root,
 		              "the file must be a mapping of sections, as \"server:\"");
-	environment(&l);
-	config_complete(&l, place);
+	if (!c->arena.failed)
+		environment(&l);
+	if (!c->arena.failed)
+		config_complete(&l, place);
 	free(seen);
 	if (c->arena.failed)
 		config_report(&l, CONFIG_ERROR, NULL, "out of memory");

@@ -2,6 +2,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "test/alloc.h"
 #include "test/t.h"
 
 #include <stdlib.h>
@@ -431,4 +432,33 @@ T_CASE(addresses)
 	   config_is_loopback("[::1]:1"));
 	ok(!config_is_loopback("0.0.0.0:1") && !config_is_loopback("[::ffff:127.0.0.1]:1") &&
 	   !config_is_loopback("localhost.evil.com:1") && !config_is_loopback("2130706433:1"));
+}
+
+T_CASE(out_of_memory_is_an_error_not_half_a_configuration)
+{
+	static const char text[] = "server: {http: {addr: '127.0.0.1:1'}, htp: 1}\n"
+	                           "sandbox: {env_inject: {A: '${B}'}, landlock: {allow_read: [/a]}}\n"
+	                           "dlp: {custom_patterns: [{name: a, regex: b}]}\n";
+	long n;
+
+	for (n = 1; n < 1000; n++) {
+		struct config_problems p = { 0 };
+		struct config *c;
+
+		alloc_fail_at(n);
+		c = parse(text, &p);
+		if (!alloc_failed()) {
+			alloc_fail_at(0);
+			ok(c != NULL, "whole when nothing fails");
+			config_free(c);
+			config_problems_release(&p);
+			break;
+		}
+		alloc_fail_at(0);
+		if (!!c == (p.n_errors > 0))
+			ok(false, "allocation %ld", n);
+		config_free(c);
+		config_problems_release(&p);
+	}
+	ok(n > 5 && n < 1000, "%ld allocations failed in turn", n - 1);
 }
