@@ -1,0 +1,33 @@
+# all - run the scenarios of one stage, all passes. Started by `stage run -- all.sh [NAME...]`.
+# shellcheck shell=sh
+E2E_PASS=none
+. /opt/e2e/lib.sh
+[ $# -gt 0 ] || set -- shim commands contexts platforms attacks environment policy diagnostics server http \
+	benign terminal badinput
+: >/opt/e2e/count
+: >/opt/e2e/failed
+
+pass_of() {
+	E2E_PASS=$1
+	export E2E_PASS
+	for scenario in $list; do
+		fresh_home
+		rm -rf /tmp/canary "$TRY"
+		dash=/usr/bin/dash
+		$dash "/opt/e2e/scenario/$scenario.sh" || fail "scenario $scenario ran to its end" "exit code $?"
+	done
+}
+
+# Only these record something natively.
+list=$(cd /opt/e2e/scenario && for s in "$@"; do grep -l check_same "$s.sh"; done | sed 's/\.sh$//')
+pass_of native
+list=$*
+if [ "$E2E_MODE" = ungoverned ]; then
+	pass_of ungoverned
+else
+	E2E_PASS=governed
+	check "shim install-shell succeeds" install_shim
+	pass_of governed
+fi
+printf '1..%d\n' "$(wc -l </opt/e2e/count)"
+[ ! -s /opt/e2e/failed ]

@@ -1,0 +1,130 @@
+# attacks - ways round the shim and round exec, each tried with the real thing.
+# shellcheck shell=sh disable=SC2016
+. /opt/e2e/lib.sh
+section "attacks on shim and exec"
+
+S=block-shell-escape
+denied() { check_denied "$1" sudo "$2" "$3" "$4" /bin/bash -c "$5"; }
+
+real() { [ -x "$1.real" ] && echo "$1.real" || echo "$1"; } # natively the shell itself
+denied "SH-01 the preserved real shell" $S 126 'ran sudo' "$(real /bin/bash) -c 'sudo whoami'"
+denied "SH-01 the preserved real sh" $S 126 'ran sudo' "$(real /bin/sh) -c 'sudo whoami'"
+denied "SH-02 dash" $S 126 'ran sudo' 'dash -c "sudo whoami"'
+denied "SH-02 busybox sh" 'quiet '$S any 'ran sudo' 'busybox sh -c "sudo whoami"'
+denied "SH-03 a copy of the shell" $S 126 'ran sudo' 'cp $(readlink -f /proc/$$/exe) /tmp/mysh && /tmp/mysh -c "sudo whoami"'
+for v in AGENTSH_IN_SESSION=1 AGENTSH_SHIM_FORCE=0 AGENTSH_BIN=/bin/true AGENTSH_SERVER=http://127.0.0.1:1 \
+	AGENTSH_SESSION_ID=other AGENTSH_NO_AUTO=1 AGENTSH_CONFIG=/dev/null; do
+	check_denied "SH-04 $v from the caller" sudo $S 126 'ran sudo' "$v" /bin/bash -c 'sudo whoami'
+	denied "SH-04 $v from inside" $S 126 'ran sudo' "$v /bin/bash -c 'sudo whoami'"
+done
+mkdir -p /tmp/fake
+printf '#!/usr/bin/dash\nexec "$@"\n' >/tmp/fake/agentsh
+chmod 0755 /tmp/fake/agentsh
+check_denied "SH-05 a fake agentsh first in PATH" sudo $S 126 'ran sudo' PATH="/tmp/fake:$PATH" /bin/bash -c 'sudo whoami'
+for options in -xc -ec -lc '--norc -c' '-O extglob -c' '-o pipefail -c' '+B -c' '-c --'; do
+	# shellcheck disable=SC2086 # options
+	check_denied "SH-08 bash $options" sudo $S 126 'ran sudo' /bin/bash $options 'sudo whoami'
+done
+check_denied "SH-10 the command at the end of 100 KiB" sudo $S 126 'ran sudo' \
+	/bin/bash -c "$(head -c 100000 /dev/zero | tr '\0' '#')
+sudo whoami"
+printf 'sudo whoami\n' >/tmp/input
+INPUT=/tmp/input
+check_denied "SH-11 no argv[0] at all" sudo $S any 'ran sudo' $PROBE argc0 /bin/bash
+INPUT=/dev/null
+check_denied "SH-14 imported function" sudo $S 126 'ran sudo' 'BASH_FUNC_ls%%=() { sudo "$@"; }' /bin/bash -c 'ls whoami || sudo whoami'
+printf 'sudo whoami\n' >/tmp/env.sh
+check_denied "SH-15 BASH_ENV of the caller" sudo "quiet $S" any 'ran sudo' BASH_ENV=/tmp/env.sh /bin/bash -c 'sudo whoami'
+denied "SH-15 --rcfile" $S any 'ran sudo' 'bash --rcfile /tmp/env.sh -i </dev/null'
+denied "SH-16 /proc/\$\$/exe" $S 126 'ran sudo' '/proc/$$/exe -c "sudo whoami"'
+denied "SH-17 exec -a ls" $S 126 'ran sudo' 'exec -a ls sudo whoami'
+
+denied "EX-01 a copy under another name" $S 126 'ls /tmp/canary/notsudo' 'cp /usr/bin/sudo /tmp/notsudo && /tmp/notsudo whoami'
+denied "EX-02 a symbolic link" $S 126 'ran sudo' 'ln -sf /usr/bin/sudo /tmp/innocent && /tmp/innocent whoami'
+if [ "$E2E_USER" = root ]; then
+	denied "EX-03 a hard link" $S 126 'ls /tmp/canary/hard' 'ln -f /usr/bin/sudo /usr/bin/hard && /usr/bin/hard whoami'
+	rm -f /usr/bin/hard
+fi
+for path in /proc/self/root/usr/bin/sudo /usr/bin/../bin/sudo //usr//bin/./sudo '/proc/$$/root/usr/bin/sudo'; do
+	denied "EX-04 $path" $S 126 'ran sudo' "$path whoami"
+done
+denied "EX-04 relative" $S 126 'ran sudo' 'cd /usr/lib && ../bin/sudo whoami'
+denied "EX-04 /proc/self/cwd" $S 126 'ran sudo' 'cd /usr/bin && /proc/self/cwd/sudo whoami'
+denied "EX-04 /dev/fd" $S 126 'ran sudo' 'exec 7</usr/bin/sudo; /dev/fd/7 whoami'
+denied "EX-07 through the loader" "$S" any 'ran ls.so || grep -q "loader ran" $TRY/out' \
+	'cp /bin/true /tmp/x; /lib64/ld-linux-x86-64.so.2 /usr/bin/sudo whoami && echo loader ran; /lib64/ld-linux-x86-64.so.2 --help >/dev/null'
+for way in exec fexec exec-dir memfd deleted vfork clone-untraced thread; do
+	denied "EX-08..19 $way" "$S" fail 'ls /tmp/canary/* || ran sudo' "$PROBE $way /usr/bin/sudo"
+done
+denied "EX-12 #! line" $S 126 'ran sudo' 'printf "#!/usr/bin/sudo\n" >/tmp/sb; chmod +x /tmp/sb; /tmp/sb'
+case $(uname -m) in
+x86_64)
+	if "$PROBE" i386 /usr/bin/sudo >/dev/null 2>&1; then
+		check_denied "EX-14 32-bit execve" sudo - fail 'ran sudo' /bin/bash -c "$PROBE i386 /usr/bin/sudo"
+	else
+		echo "# EX-14: this kernel has no 32-bit execve"
+	fi
+	if ungoverned; then :; else
+		check_denied "EX-15 x32 execve" sudo - fail 'ran sudo' /bin/bash -c "$PROBE x32 /usr/bin/sudo"
+	fi
+	;;
+esac
+check_denied "EX-16 the path flips while it is decided" sudo - any 'ran sudo' \
+	/bin/bash -c "$PROBE race /bin/true /usr/bin/sudo 1500"
+denied "EX-20 after the command has returned" "quiet $S" any 'until_true 2 ran sudo' \
+	'(setsid sh -c "sleep 0.4; sudo whoami" >/dev/null 2>&1 &); exit 0'
+governed && sleep 1 && { ran sudo && fail "EX-20 nothing ran later" || pass "EX-20 nothing ran later"; }
+denied "EX-21 busybox: a multicall's applet" "quiet block-system-commands" any '[ -e /tmp/bb.out ]' \
+	'busybox dd if=/dev/zero of=/tmp/bb.out bs=1 count=1'
+rm -f /tmp/bb.out
+check_denied "EX-32 the last of many arguments" rm block-rm-recursive any '[ ! -e /tmp/many ]' \
+	/bin/bash -c 'mkdir -p /tmp/many; rm $(seq -f "/tmp/none%g" 6000) /tmp/many -rf 2>&1 | tail -3 >&2'
+rm -rf /tmp/many
+
+section "system calls that are never allowed"
+# WHAT ARGUMENT; only where the kernel does it natively for this user.
+never() {
+	native && return 0
+	description="probe $*"
+	if [ "$E2E_USER" != root ]; then
+		case $1 in mountns | mount | fsopen | bpf | af_packet) return 0 ;; esac
+	fi
+	as_user "$PROBE" "$@" >/tmp/natively 2>&1 || {
+		echo "# $description: this kernel refuses it to anybody: $(cat /tmp/natively)"
+		return 0
+	}
+	[ "$1" != mount ] || /opt/e2e/bin/real-umount /mnt
+	check_denied "$description" probe - fail 'grep -q ^DONE $TRY/out' /bin/bash -c "$PROBE $*"
+	! ungoverned || [ "$1" != mount ] || /opt/e2e/bin/real-umount /mnt
+}
+for what in userns clone3-userns mountns mount fsopen keyctl bpf io_uring af_packet af_alg; do never $what; done
+
+section "processes outside the session"
+for what in kill tkill tgkill sigqueue pidfd setown; do
+	start_victim
+	check_denied "$what of an outside process" probe - any 'until_true 1 victim_hit' /bin/bash -c "$PROBE $what $victim 9"
+	stop_victim
+done
+start_victim
+for what in ptrace readmem procmem environ prlimit; do
+	check_denied "$what of an outside process" probe - fail 'grep -q ^DONE $TRY/out' /bin/bash -c "$PROBE $what $victim"
+done
+stop_victim
+if governed; then
+	for pid in $(server_pids); do
+		for what in "kill $pid 9" "pidfd $pid 9" "ptrace $pid" "readmem $pid" "procmem $pid" "prlimit $pid"; do
+			try /bin/bash -c "$PROBE $what"
+			check_that "probe ${what% [0-9]*} of the server" '! grep -q ^DONE "$TRY/out" && healthy'
+		done
+	done
+	for f in /bin/bash /bin/bash.real /usr/bin/agentsh "$LOG" $POLICY; do
+		before=$(sha256sum "$f" 2>/dev/null | head -c 16)
+		case $f in "$LOG") before=$(head -c 200 "$LOG") ;; esac
+		try /usr/bin/python3 -c 'import subprocess, sys; subprocess.run(["/bin/bash", "-c", "rm -f $1; echo x >$1; echo x | tee $1; mv $1 /tmp/moved; true", "x", sys.argv[1]])' "$f"
+		case $f in "$LOG") after=$(head -c 200 "$LOG") ;; *) after=$(sha256sum "$f" 2>/dev/null | head -c 16) ;; esac
+		check_that "SH-12 $f cannot be changed from inside" '[ "$before" = "$after" ]'
+	done
+	try /bin/bash -c 'agentsh shim uninstall-shell --root / --bash --i-understand-this-modifies-the-host'
+	check_that "the shim cannot be uninstalled from inside" 'file /bin/bash | grep -q "statically linked"'
+fi
+exit 0
