@@ -146,7 +146,9 @@ $(FUZZERS:%=$(O)/fuzz/%): $(O)/fuzz/%: $(O)/fuzz/test/fuzz/%.o $(O)/fuzz/lib.a
 # ---- tests --------------------------------------------------------------------------------------
 KERNEL_C := $(patsubst %.c,$(O)/kernel/%,$(notdir $(sort $(wildcard test/kernel/*.c))))
 KERNEL := $(KERNEL_C) $(sort $(wildcard test/kernel/*.sh))
-E2E := $(sort $(wildcard test/e2e/*.sh))
+E2E_PAIRS :=
+E2E := $(sort $(wildcard test/e2e/*.sh)) "test/e2e/run --ungoverned" \
+	$(foreach p,$(E2E_PAIRS),"test/e2e/run --pair $(p)")
 UNIT_RUNS := $(UNIT) $(foreach f,$(FUZZERS),"$(O)/host/test/fuzz/$(f) test/fuzz/corpus/$(f)") \
 	$(sort $(wildcard test/cases/*.sh))
 RUN := AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/run
@@ -171,9 +173,16 @@ fuzz: $(FUZZERS:%=$(O)/fuzz/%) ## run every fuzzer for T seconds (make fuzz T=60
 	$(Q)for f in $(FUZZERS); do mkdir -p $(O)/fuzz/new/$$f test/fuzz/corpus/$$f; \
 		$(O)/fuzz/$$f -max_total_time=$(T) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
 			-artifact_prefix=$(O)/fuzz/$$f- $(O)/fuzz/new/$$f test/fuzz/corpus/$$f || exit 1; done
-bench: $(BIN) ## measure against the bare system call or program
-	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/run
-.PHONY: test test-kernel test-e2e check fuzz bench
+BENCH := $(patsubst %.c,$(O)/bench/%,$(filter-out spawn.c,$(notdir $(sort $(wildcard test/bench/*.c)))))
+$(BENCH): $(O)/bench/%: $(O)/obj/test/bench/%.o $(O)/lib.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $^ $(call archives,musl,$(ALL_THIRD_PARTY))
+bench: $(BIN) $(BENCH) ## measure against the bare command; writes docs/bench.md (root)
+	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) BENCH_PROGRAMS="$(abspath $(BENCH))" test/bench/run
+demo: $(BIN) ## show allowed and denied commands through the installed shim, in a throw-away root (root)
+	$(Q)AGENTSH=$(CURDIR)/$(BIN) test/e2e/demo
+.PHONY: test test-kernel test-e2e check fuzz bench demo
 
 # ---- the state of the code ----------------------------------------------------------------------
 presets: $(BIN) ## build every preset

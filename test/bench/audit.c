@@ -1,7 +1,7 @@
 /* audit - what one event costs the supervisor: format it, put it into the ring.
  *
- * Prints the median of the rounds in nanoseconds. The consumer's part (get and done) is paid by the server
- * and is left out of the sum; a full ring is emptied between rounds.
+ * One row for bench/run, separated by tabs: what, the median of the rounds, the limit. The consumer's part
+ * (get and done) is paid by the server and is left out of the sum; a full ring is emptied between rounds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,8 +87,8 @@ int main(void)
 		both[k] = (double)(clock_mono_ns() - start) / EVENTS;
 		empty(r);
 	}
-	printf("event of %zu bytes: event_format %.0f ns, event_format + ring_put %.0f ns (medians of %d)\n",
-	       b.len, median(format), median(both), ROUNDS);
+	printf("audit: format and hand over one event of %zu bytes\t%.0f ns (%.0f ns of it formatting)\t3000 ns\n",
+	       b.len, median(both), median(format));
 	ring_close(r);
 	unlink(path);
 	buf_release(&b);
