@@ -13,16 +13,19 @@
 #include <stdint.h>
 
 struct verdict {
-	enum effect decision;  /* as the rule says */
-	enum effect effective; /* EFFECT_DENY, EFFECT_ALLOW, or EFFECT_APPROVE when somebody can be asked */
+	enum effect decision;    /* as the rule says */
+	enum effect effective;   /* EFFECT_DENY, EFFECT_ALLOW, or EFFECT_APPROVE when somebody can be asked */
 	const struct rule *rule; /* never NULL */
-	const char *subject;   /* commands: the name that matched, e.g. "sudo" behind "env"; borrowed from the request */
-	bool used_args;        /* commands: the arguments were looked at, so a change of argv could change the answer */
+	const char *subject; /* commands: the name that matched, e.g. "sudo" behind "env"; borrowed from the
+	                        request */
+	bool used_args; /* commands: the arguments were looked at, so a change of argv could change the answer
+	                 */
 };
 
 /* A command as it is about to run. `argv` is NULL-terminated and includes argv[0]; argc 0 is legal. */
 struct command_request {
-	const char *path;  /* file that would run: resolved absolute path, or the bare word when nothing resolved it */
+	const char *path;  /* file that would run: resolved absolute path, or the bare word when nothing
+	                      resolved it */
 	const char *given; /* as the caller spelled it; may equal path or be NULL */
 	const char *const *alias; /* further names of the file: links on the way that only root may change */
 	size_t n_alias;
@@ -31,19 +34,37 @@ struct command_request {
 	int depth; /* 0 = typed by the agent, 1.. = started by programs */
 };
 
-/* Judges the file under all its names, then what it would start: env, nice, timeout, nohup, xargs, sudo, ld.so,
- * busybox and their like are seen through, and the most restrictive verdict wins. ".real" suffixes are stripped. */
+/* Judges the file under all its names, then what it would start: env, nice, timeout, nohup, xargs, sudo,
+ * ld.so, busybox and their like are seen through, and the most restrictive verdict wins. ".real" suffixes are
+ * stripped. */
 struct verdict decide_command(const struct policy *p, const struct command_request *r);
 
 enum file_op {
-	FILE_OPEN, FILE_READ, FILE_WRITE, FILE_CREATE, FILE_DELETE, FILE_RENAME, FILE_MKDIR, FILE_RMDIR, FILE_STAT,
-	FILE_LIST, FILE_READLINK, FILE_CHMOD, FILE_SYMLINK, FILE_LINK, FILE_CHOWN, FILE_TRUNCATE, FILE_ACCESS,
-	FILE_EXECUTE, FILE_OPS
+	FILE_OPEN,
+	FILE_READ,
+	FILE_WRITE,
+	FILE_CREATE,
+	FILE_DELETE,
+	FILE_RENAME,
+	FILE_MKDIR,
+	FILE_RMDIR,
+	FILE_STAT,
+	FILE_LIST,
+	FILE_READLINK,
+	FILE_CHMOD,
+	FILE_SYMLINK,
+	FILE_LINK,
+	FILE_CHOWN,
+	FILE_TRUNCATE,
+	FILE_ACCESS,
+	FILE_EXECUTE,
+	FILE_OPS
 };
 const char *file_op_name(enum file_op op);
 bool file_op_parse(const char *name, enum file_op *op); /* case-insensitive */
 
-/* Compiled file globs share a cache of automaton states. One per thread of control; memory is taken at creation. */
+/* Compiled file globs share a cache of automaton states. One per thread of control; memory is taken at
+ * creation. */
 struct decide_cache;
 struct decide_cache *decide_cache_new(const struct policy *p); /* NULL when out of memory */
 void decide_cache_free(struct decide_cache *c);
@@ -51,25 +72,36 @@ void decide_cache_free(struct decide_cache *c);
 struct file_request {
 	enum file_op op;
 	const char *path;    /* absolute, clean */
-	const char *virtual; /* the same file as /workspace/…, or NULL: the earlier rule that matches either wins */
+	const char *virtual; /* the same file as /workspace/…, or NULL: the earlier rule that matches either
+	                        wins */
 };
 struct verdict decide_file(const struct policy *p, struct decide_cache *c, const struct file_request *r);
 
 struct net_request {
-	const char *host;  /* name or address literal as the client gave it; NULL when only the address is known */
+	const char *
+	        host; /* name or address literal as the client gave it; NULL when only the address is known */
 	const uint8_t *addr; /* 4 or 16 bytes in network order, or NULL */
 	size_t addr_len;
 	uint16_t port;
 };
-/* Canonicalises host first: case, trailing dot, brackets, IPv4 in any inet_aton spelling, mapped/NAT64/6to4. */
+/* Canonicalises host first: case, trailing dot, brackets, IPv4 in any inet_aton spelling, mapped/NAT64/6to4.
+ */
 struct verdict decide_net(const struct policy *p, struct decide_cache *c, const struct net_request *r);
 
 enum unix_op { UNIX_CONNECT, UNIX_BIND, UNIX_LISTEN, UNIX_SENDTO, UNIX_SOCKET, UNIX_OPS };
-struct verdict decide_unix(const struct policy *p, enum unix_op op, const char *path); /* "@name" = abstract */
+struct verdict decide_unix(const struct policy *p, enum unix_op op,
+                           const char *path); /* "@name" = abstract */
 
 enum signal_target {
-	TARGET_SELF = 1, TARGET_CHILDREN = 2, TARGET_DESCENDANTS = 4, TARGET_SIBLINGS = 8, TARGET_SESSION = 16,
-	TARGET_PARENT = 32, TARGET_EXTERNAL = 64, TARGET_SYSTEM = 128, TARGET_USER = 256
+	TARGET_SELF = 1,
+	TARGET_CHILDREN = 2,
+	TARGET_DESCENDANTS = 4,
+	TARGET_SIBLINGS = 8,
+	TARGET_SESSION = 16,
+	TARGET_PARENT = 32,
+	TARGET_EXTERNAL = 64,
+	TARGET_SYSTEM = 128,
+	TARGET_USER = 256
 };
 struct signal_request {
 	int signal;
@@ -77,11 +109,20 @@ struct signal_request {
 	const char *comm; /* of the target, may be NULL */
 	int pid;
 };
-/* Without signal_rules: allowed inside the session (and self), denied for TARGET_EXTERNAL by rule "session-signals". */
+/* Without signal_rules: allowed inside the session (and self), denied for TARGET_EXTERNAL by rule
+ * "session-signals". */
 struct verdict decide_signal(const struct policy *p, const struct signal_request *r);
 
-/* Environment: deny beats allow; no allow list = all but the built-in secret names. rule->name reads "allow LC_*". */
-struct verdict decide_env(const struct policy *p, const struct rule *command_rule, const char *name, size_t len);
+/* A denial by this rule is to look like success to the sender. */
+bool decide_signal_absorbs(const struct rule *rule);
+
+/* The signal to deliver instead, 0 if the rule has none. */
+int decide_signal_redirect(const struct rule *rule);
+
+/* Environment: deny beats allow; no allow list = all but the built-in secret names. rule->name reads "allow
+ * LC_*". */
+struct verdict decide_env(const struct policy *p, const struct rule *command_rule, const char *name,
+                          size_t len);
 
 /* The env limits that hold for a command judged by `command_rule` (may be NULL); 0 = no limit. */
 struct env_limits {
@@ -91,17 +132,11 @@ struct env_limits {
 struct env_limits decide_env_limits(const struct policy *p, const struct rule *command_rule);
 
 /* A redirect rule's replacement. NULL if the rule has none. */
-struct redirect {
-	const char *command;
-	const char *const *args;        /* NULL-terminated, before the original arguments */
-	const char *const *args_append; /* after them */
-	const struct policy_pair *environment;
-	size_t n_environment;
-};
 const struct redirect *decide_redirect(const struct rule *rule);
 
-/* Expand {{.Path}} {{.Args}} {{.Command}} {{.RemoteAddr}} {{.Domain}} {{.Port}} {{.Operation}} {{.Rule}} in the rule's
- * message; unknown names stay. Control characters of the values are escaped. Returns bytes written (cut at size). */
+/* Expand {{.Path}} {{.Args}} {{.Command}} {{.RemoteAddr}} {{.Domain}} {{.Port}} {{.Operation}} {{.Rule}} in
+ * the rule's message; unknown names stay. Control characters of the values are escaped. Returns bytes written
+ * (cut at size). */
 struct message_facts {
 	const char *path, *args, *command, *remote, *domain, *operation;
 	int port; /* -1 = none */

@@ -103,7 +103,7 @@ int automaton_add(struct globset *s, const struct glob_step *steps, size_t n, co
 	}
 	if (rule_mask[0] < s->lowest_hard)
 		s->lowest_hard = rule_mask[0];
-	return accept_add(s, &s->nodes[node].accept, rule_mask[0], rule_mask[1], e);
+	return globset_accept(s, &s->nodes[node].accept, rule_mask[0], rule_mask[1], e);
 }
 
 static int by_number(const void *a, const void *b)
@@ -316,10 +316,10 @@ static uint16_t start_state(const struct globset *s, struct globset_cache *c)
 	return c->start;
 }
 
-static uint16_t step_state(const struct globset *s, struct globset_cache *c, uint16_t from, uint16_t class)
+static uint16_t step_state(const struct globset *s, struct globset_cache *c, uint16_t from, uint16_t kind)
 {
 	const struct state *st = &c->states[from];
-	uint32_t symbol = s->bounds[class];
+	uint32_t symbol = s->bounds[kind];
 	bool flushed = false;
 	uint16_t to;
 
@@ -337,7 +337,7 @@ static uint16_t step_state(const struct globset *s, struct globset_cache *c, uin
 	}
 	to = state_of_set(s, c, &flushed);
 	if (!flushed)
-		c->table[(size_t)from * s->n_bounds + class] = to;
+		c->table[(size_t)from * s->n_bounds + kind] = to;
 	return to;
 }
 
@@ -349,11 +349,10 @@ void automaton_find(const struct globset *s, struct globset_cache *c, const char
 
 	while (text < end && state != DEAD) {
 		unsigned char byte = (unsigned char)*text;
-		uint16_t class =
-		        byte < 0x80 ? (text++, s->ascii[byte]) : class_of(s, glob_symbol(&text, end));
-		uint16_t to = c->table[(size_t)state * s->n_bounds + class];
+		uint16_t kind = byte < 0x80 ? (text++, s->ascii[byte]) : class_of(s, glob_symbol(&text, end));
+		uint16_t to = c->table[(size_t)state * s->n_bounds + kind];
 
-		state = to ? to : step_state(s, c, state, class);
+		state = to ? to : step_state(s, c, state, kind);
 	}
 	if (state == DEAD)
 		return;

@@ -128,7 +128,7 @@ static void note_length(struct cidrset *s, const struct cidr *c)
 		s->lengths[six][s->n_lengths[six]++] = c->bits;
 }
 
-int cidrset_add(struct cidrset *s, const struct cidr *c, uint32_t rule, struct err *e)
+int cidrset_add(struct cidrset *s, const struct cidr *c, uint32_t rule, uint32_t mask, struct err *e)
 {
 	struct accept *entry = arena_alloc(s->arena, sizeof *entry);
 	struct range *r;
@@ -137,7 +137,7 @@ int cidrset_add(struct cidrset *s, const struct cidr *c, uint32_t rule, struct e
 		return err_set(e, "out of memory");
 	if (s->n * 2 >= s->cap && grow(s, e) < 0)
 		return -1;
-	*entry = (struct accept){ .rule = rule, .mask = 1 };
+	*entry = (struct accept){ .rule = rule, .mask = mask };
 	r = slot_for(s->slots, s->cap, c);
 	if (!r->first) {
 		r->cidr = *c;

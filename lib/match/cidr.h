@@ -27,8 +27,8 @@ bool cidr_holds(const struct cidr *c, const uint8_t *addr, size_t len);
 /* Index: one look-up per prefix length in use, whatever the number of ranges. Lives in the arena. */
 struct cidrset;
 struct cidrset *cidrset_new(struct arena *a);
-int cidrset_add(struct cidrset *s, const struct cidr *c, uint32_t rule,
-                struct err *e); /* rules in rising order */
+/* Rules come in rising order. 0 or -1. */
+int cidrset_add(struct cidrset *s, const struct cidr *c, uint32_t rule, uint32_t mask, struct err *e);
 
-/* Lower q->best to the first rule with a range that holds the address (q->bit is 1). */
+/* Lower q->best to the first rule with a range that holds the address. */
 void cidrset_find(const struct cidrset *s, const uint8_t *addr, size_t len, struct query *q);

@@ -85,7 +85,7 @@ static const char *class_end(const char *p)
 }
 
 /* "a-z" pairs if the second character is a dash, else a plain list in which a dash is itself. */
-static int fill_class(struct build *b, const char *p, const char *end, struct glob_class *class)
+static int fill_class(struct build *b, const char *p, const char *end, struct glob_class *set)
 {
 	struct glob_range *ranges = arena_array(b->arena, (size_t)(end - p), sizeof *ranges);
 	const char *second = p;
@@ -98,39 +98,39 @@ static int fill_class(struct build *b, const char *p, const char *end, struct gl
 	while (p < end) {
 		if (!pairs && *p == '\\' && p + 1 < end)
 			p++;
-		ranges[class->n].low = ranges[class->n].high = glob_symbol(&p, end);
+		ranges[set->n].low = ranges[set->n].high = glob_symbol(&p, end);
 		if (pairs) {
 			if (p + 1 >= end || *p++ != '-')
 				return err_set(
 				        b->err,
 				        "after a range like a-z in [...] another range or ']' is expected");
-			ranges[class->n].high = glob_symbol(&p, end);
+			ranges[set->n].high = glob_symbol(&p, end);
 		}
-		if (ranges[class->n].low > ranges[class->n].high)
+		if (ranges[set->n].low > ranges[set->n].high)
 			return err_set(b->err, "range in [...] runs backwards");
-		class->n++;
+		set->n++;
 	}
-	class->ranges = ranges;
+	set->ranges = ranges;
 	return 0;
 }
 
 static int put_class(struct build *b, const char **pattern)
 {
 	const char *p = *pattern + 1, *end = class_end(p);
-	struct glob_class *class = arena_alloc(b->arena, sizeof *class);
+	struct glob_class *set = arena_alloc(b->arena, sizeof *set);
 
-	if (!class)
+	if (!set)
 		return err_set(b->err, "out of memory");
 	if (!end)
 		return err_set(b->err, "unclosed '['; write \\[ for the character itself");
-	class->negated = *p == '!';
-	p += class->negated;
+	set->negated = *p == '!';
+	p += set->negated;
 	if (p == end - 1 || *p == ']')
 		return err_set(b->err, "empty [...]");
 	*pattern = end;
-	if (fill_class(b, p, end - 1, class) < 0)
+	if (fill_class(b, p, end - 1, set) < 0)
 		return -1;
-	return put(b, (struct glob_step){ .kind = GLOB_CLASS, .class = class });
+	return put(b, (struct glob_step){ .kind = GLOB_CLASS, .class = set });
 }
 
 /* A pattern without braces (an escaped one or a stray '}' is itself). */
@@ -275,18 +275,19 @@ int glob_compile(struct arena *a, const char *pattern, char separator, struct gl
 		return err_set(e, "out of memory");
 	for (size_t i = 0; i < out->n; i++) {
 		const struct glob_class *from = b.steps[i].class;
-		struct glob_class *class;
+		struct glob_class *set;
 		struct glob_range *ranges;
 
 		steps[i] = b.steps[i];
 		if (!from)
 			continue;
-		steps[i].class = class = arena_alloc(a, sizeof *class);
+		set = arena_alloc(a, sizeof *set);
+		steps[i].class = set;
 		ranges = arena_array(a, from->n, sizeof *ranges);
-		if (!class || !ranges)
+		if (!set || !ranges)
 			return err_set(e, "out of memory");
 		memcpy(ranges, from->ranges, from->n * sizeof *ranges);
-		*class = (struct glob_class){ .ranges = ranges, .n = from->n, .negated = from->negated };
+		*set = (struct glob_class){ .ranges = ranges, .n = from->n, .negated = from->negated };
 	}
 	return 0;
 }

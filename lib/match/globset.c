@@ -19,7 +19,7 @@ struct globset *globset_new(struct arena *a, char separator, bool reversed, bool
 	return s;
 }
 
-int accept_add(struct globset *s, struct accept_list *list, uint32_t rule, uint32_t mask, struct err *e)
+int globset_accept(struct globset *s, struct accept_list *list, uint32_t rule, uint32_t mask, struct err *e)
 {
 	struct accept *entry;
 
@@ -156,7 +156,7 @@ static int add_sequence(struct globset *s, const struct glob_step *steps, size_t
 	if (!p)
 		return -1;
 	list = k == n ? &p->exact : steps[k].kind == GLOB_SUPER || !s->separator ? &p->tree : &p->child;
-	return accept_add(s, list, rule_mask[0], rule_mask[1], e);
+	return globset_accept(s, list, rule_mask[0], rule_mask[1], e);
 }
 
 int globset_add(struct globset *s, const struct glob *pattern, uint32_t rule, uint32_t mask, struct err *e)

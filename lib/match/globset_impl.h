@@ -44,7 +44,7 @@ struct globset {
 	uint16_t ascii[128]; /* character → class */
 };
 
-int accept_add(struct globset *s, struct accept_list *list, uint32_t rule, uint32_t mask, struct err *e);
+int globset_accept(struct globset *s, struct accept_list *list, uint32_t rule, uint32_t mask, struct err *e);
 
 int automaton_add(struct globset *s, const struct glob_step *steps, size_t n, const uint32_t rule_mask[2],
                   struct err *e);

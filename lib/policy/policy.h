@@ -39,8 +39,8 @@ struct policy_var {
 
 struct policy_options {
 	const struct policy_var *vars; /* ends with name NULL; may be NULL */
-	bool expand;                   /* false: keep ${…} literally, as validation and the global engine do */
-	bool approvals;                /* approve rules ask somebody; false: they deny */
+	bool expand;    /* false: keep ${…} literally, as validation and the global engine do */
+	bool approvals; /* approve rules ask somebody; false: they deny */
 };
 
 struct policy_problem {
@@ -56,9 +56,10 @@ struct policy_problems {
 
 struct policy;
 
-/* Parse, check and compile. `file` is the name shown in problems and denials. NULL with `out` filled on failure. */
-struct policy *policy_load(const char *text, size_t len, const char *file, const struct policy_options *options,
-			   struct policy_problems *out);
+/* Parse, check and compile. `file` is the name shown in problems and denials. NULL with `out` filled on
+ * failure. */
+struct policy *policy_load(const char *text, size_t len, const char *file,
+                           const struct policy_options *options, struct policy_problems *out);
 void policy_problems_release(struct policy_problems *p);
 void policy_free(struct policy *p);
 
@@ -94,3 +95,12 @@ struct policy_pair {
 	const char *name, *value;
 };
 const struct policy_pair *policy_env_inject(const struct policy *p, size_t *n);
+
+/* What a redirect rule of the command scope puts in place of the command. */
+struct redirect {
+	const char *command;
+	const char *const *args;        /* NULL-terminated, before the original arguments */
+	const char *const *args_append; /* after them */
+	const struct policy_pair *environment;
+	size_t n_environment;
+};

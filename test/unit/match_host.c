@@ -156,14 +156,14 @@ T_CASE(cidr_index)
 
 	for (uint32_t i = 0; i < 5; i++) {
 		cidr_parse(ranges[i], &c, NULL);
-		ok(!cidrset_add(s, &c, i, NULL));
+		ok(!cidrset_add(s, &c, i, 1, NULL));
 	}
 	for (uint32_t i = 0; i < 500; i++) { /* grow */
 		char text[32];
 
 		snprintf(text, sizeof text, "172.16.%u.%u/32", i / 256, i % 256);
 		cidr_parse(text, &c, NULL);
-		cidrset_add(s, &c, 5 + i, NULL);
+		cidrset_add(s, &c, 5 + i, 1, NULL);
 	}
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		uint8_t addr[16];

@@ -1,0 +1,301 @@
+/* Judging a command under all its names, and then what it would start. */
+#include "decide/impl.h"
+
+#include <string.h>
+
+enum { LEVELS = 12, NAME_SIZE = 4096, SPLIT_WORDS = 256, SPLIT_SIZE = 2048 };
+
+struct asked {
+	const struct policy *policy;
+	const char *const *args; /* without argv[0] */
+	size_t n_args;
+	int depth;
+	struct query query;
+	const char *subject;
+	bool named; /* the rule found names the command; it is not one for all commands */
+	bool used_args;
+};
+
+/* Depth and arguments. What the engine cannot tell counts as a match for a rule that restricts only. */
+static bool check_rule(void *to, uint32_t rule)
+{
+	struct asked *a = to;
+	const struct command_rule *r = &a->policy->command_rules[rule];
+
+	if (a->depth < r->min_depth || a->depth > r->max_depth)
+		return false;
+	if (!r->args.n)
+		return true;
+	a->used_args = true;
+	for (size_t i = 0; i < r->args.n; i++) {
+		enum regex_result result = regex_match(&r->regexes[i], a->args, a->n_args);
+
+		if (result == REGEX_YES ||
+		    (result == REGEX_UNKNOWN && policy_mask(r->head.rule.decision) == MASK_RESTRICTS))
+			return true;
+	}
+	return false;
+}
+
+static size_t lower_copy(const char *text, char *out, size_t size)
+{
+	size_t n = 0;
+
+	for (; *text && n + 1 < size; text++)
+		out[n++] = (char)(*text >= 'A' && *text <= 'Z' ? *text | 0x20 : *text);
+	out[n] = 0;
+	return *text ? 0 : n;
+}
+
+static size_t base_of(const char *name, size_t len)
+{
+	while (len && name[len - 1] != '/')
+		len--;
+	return len;
+}
+
+static void ask_globs(struct asked *a, const char *name, const char *lower, size_t len)
+{
+	const struct policy *p = a->policy;
+	size_t base = base_of(lower, len);
+
+	for (size_t i = 0; i < p->n_command_globs && p->command_globs[i].rule < a->query.best; i++) {
+		const struct command_glob *g = &p->command_globs[i];
+		size_t from = g->path ? 0 : base;
+
+		if ((g->mask & a->query.bit) &&
+		    (glob_match(&g->glob, lower + from, len - from) ||
+		     glob_match(&g->glob, name + from, len - from)) &&
+		    check_rule(a, g->rule))
+			a->query.best = g->rule;
+	}
+}
+
+static void ask_spelling(struct asked *a, const char *name, const char *lower, size_t len)
+{
+	const struct policy *p = a->policy;
+	size_t base = base_of(lower, len);
+
+	globset_find(p->names, NULL, lower + base, len - base, &a->query);
+	if (base)
+		globset_find(p->names, NULL, lower, len, &a->query);
+	ask_globs(a, name, lower, len);
+}
+
+/* One name of the file, with and without ".real", for rules with `bit`. */
+static void ask_name(struct asked *a, const char *name, uint32_t bit)
+{
+	char lower[NAME_SIZE];
+	size_t len = lower_copy(name, lower, sizeof lower);
+	uint32_t before = a->query.best;
+
+	if (!len)
+		return;
+	a->query.bit = bit;
+	ask_spelling(a, name, lower, len);
+	if (len > 5 && !strcmp(lower + len - 5, ".real")) {
+		lower[len - 5] = 0;
+		ask_spelling(a, name, lower, len - 5);
+	}
+	if (a->query.best != before) {
+		a->subject = name;
+		a->named = true;
+		before = a->query.best;
+	}
+	query_offer(&a->query, a->policy->any_command.first);
+	if (a->query.best != before) {
+		a->subject = name;
+		a->named = false;
+	}
+}
+
+static struct asked ask(const struct policy *p, const struct command_request *r)
+{
+	struct asked a = {
+		.policy = p,
+		.args = r->argc ? r->argv + 1 : NULL,
+		.n_args = r->argc ? r->argc - 1 : 0,
+		.depth = r->depth,
+		.query = { .best = QUERY_NONE, .check = check_rule },
+		.subject = r->path,
+	};
+	const uint32_t both = MASK_RESTRICTS | MASK_PERMITS;
+
+	a.query.to = &a;
+	if (r->path)
+		ask_name(&a, r->path, both);
+	for (size_t i = 0; i < r->n_alias; i++)
+		ask_name(&a, r->alias[i], both);
+	/* A name that the caller can choose must not open anything. */
+	if (r->given && r->given != r->path)
+		ask_name(&a, r->given, MASK_RESTRICTS);
+	return a;
+}
+
+static struct verdict verdict_for(const struct policy *p, const struct asked *a)
+{
+	bool found = a->query.best != QUERY_NONE;
+	struct verdict v = verdict_of(p, found ? &p->command_rules[a->query.best].head.rule
+	                                       : &verdict_default_commands.rule);
+
+	v.subject = a->subject;
+	v.used_args = a->used_args;
+	return v;
+}
+
+static int severity(const struct verdict *v)
+{
+	if (v->effective == EFFECT_DENY)
+		return 3;
+	if (v->effective == EFFECT_APPROVE)
+		return 2;
+	return v->decision == EFFECT_AUDIT;
+}
+
+static struct verdict stricter(struct verdict outer, struct verdict inner)
+{
+	struct verdict v = severity(&inner) > severity(&outer) ? inner : outer;
+
+	v.used_args = true;
+	return v;
+}
+
+static struct verdict judge(const struct policy *p, const struct command_request *r, int level);
+
+/* The words of env -S: blanks separate, quotes and backslashes group; an open quote ends at the end. */
+static size_t split_words(const char *text, char *store, size_t size, const char **words, size_t max)
+{
+	size_t n = 0, at = 0;
+
+	while (*text && n < max && at + 2 < size) {
+		char quote = 0;
+
+		text += strspn(text, " \t\n\v\f\r");
+		if (!*text)
+			break;
+		words[n++] = store + at;
+		for (; *text && at + 2 < size && (quote || !strchr(" \t\n\v\f\r", *text)); text++) {
+			if (*text == quote)
+				quote = 0;
+			else if (!quote && (*text == '\'' || *text == '"'))
+				quote = *text;
+			else if (*text == '\\' && quote != '\'' && text[1])
+				store[at++] = *++text;
+			else
+				store[at++] = *text;
+		}
+		store[at++] = 0;
+	}
+	return n;
+}
+
+/* env -S: env itself is judged again with the text in place. Its exec is seen by the kernel with all
+ * arguments, so that cutting here loses nothing. */
+static struct verdict judge_split(const struct policy *p, const struct command_request *r,
+                                  const struct wrapped *w, int level)
+{
+	char store[SPLIT_SIZE];
+	const char *argv[SPLIT_WORDS + 1];
+	struct command_request inner = { .path = r->path, .argv = argv, .depth = r->depth };
+	struct verdict v;
+
+	argv[0] = "env";
+	inner.argc = 1 + split_words(w->split, store, sizeof store, argv + 1, SPLIT_WORDS / 2);
+	for (size_t i = w->first; i < r->argc && inner.argc < SPLIT_WORDS; i++)
+		argv[inner.argc++] = r->argv[i];
+	argv[inner.argc] = NULL;
+	v = judge(p, &inner, level + 1);
+	/* `store` ends here: name the text as it stands in the request. */
+	if (v.subject >= store && v.subject < store + sizeof store)
+		v.subject = w->split;
+	return v;
+}
+
+static struct verdict judge_inner(const struct policy *p, const struct command_request *r,
+                                  const struct wrapped *w, int level)
+{
+	const struct command_request inner = {
+		.path = w->applet ? w->applet : r->argv[w->first],
+		.argv = r->argv + (w->applet ? w->first - 1 : w->first),
+		.argc = r->argc - (w->applet ? w->first - 1 : w->first),
+		.depth = r->depth + w->forks,
+	};
+	struct verdict v = judge(p, &inner, level + 1);
+
+	/* Nobody will ask again, and the arguments cannot be replaced in the middle of a running program. */
+	if (w->opaque && v.decision == EFFECT_REDIRECT)
+		v.effective = EFFECT_DENY;
+	return v;
+}
+
+/* An option that is not understood: any later word may be the command. Words that a rule restricts by name
+ * count; where nobody asks again, every word is judged in full. */
+static struct verdict judge_words(const struct policy *p, const struct command_request *r,
+                                  const struct wrapped *w, struct verdict outer)
+{
+	for (size_t i = w->first; i < r->argc; i++) {
+		struct command_request inner = {
+			.path = r->argv[i], .argv = r->argv + i, .argc = r->argc - i, .depth = r->depth
+		};
+		struct asked a;
+
+		if (r->argv[i][0] == '-')
+			continue;
+		a = ask(p, &inner);
+		if (w->opaque || a.named)
+			outer = stricter(outer, verdict_for(p, &a));
+	}
+	return outer;
+}
+
+/* The wrapper among the names of the file. */
+static bool see_wrapper(const struct command_request *r, struct wrapped *w)
+{
+	const char *names[2] = { r->path, r->given };
+
+	for (size_t i = 0; i < 2 + r->n_alias; i++) {
+		const char *name = i < 2 ? names[i] : r->alias[i - 2],
+		           *slash = name ? strrchr(name, '/') : NULL;
+		char base[64];
+		size_t len = name ? lower_copy(slash ? slash + 1 : name, base, sizeof base) : 0;
+
+		if (len > 5 && !strcmp(base + len - 5, ".real"))
+			base[len - 5] = 0;
+		if (len && wrapper_see(base, r->argv, r->argc, w))
+			return true;
+	}
+	return false;
+}
+
+static struct verdict judge(const struct policy *p, const struct command_request *r, int level)
+{
+	struct asked a = ask(p, r);
+	struct verdict v = verdict_for(p, &a);
+	struct wrapped w;
+
+	if (v.effective == EFFECT_DENY || !see_wrapper(r, &w))
+		return v;
+	if (level == LEVELS)
+		return verdict_of(p, &verdict_default_wrappers.rule);
+	if (w.unknown)
+		return judge_words(p, r, &w, v);
+	if (w.split)
+		return stricter(v, judge_split(p, r, &w, level));
+	if (w.applet || w.first < r->argc)
+		return stricter(v, judge_inner(p, r, &w, level));
+	return v;
+}
+
+struct verdict decide_command(const struct policy *p, const struct command_request *r)
+{
+	return judge(p, r, 0);
+}
+
+const struct redirect *decide_redirect(const struct rule *rule)
+{
+	const struct head *head = (const struct head *)rule;
+
+	if (head->scope != SCOPE_COMMAND || rule->decision != EFFECT_REDIRECT)
+		return NULL;
+	return ((const struct command_rule *)rule)->redirect;
+}

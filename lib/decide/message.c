@@ -1,0 +1,121 @@
+/* Messages of rules with the facts of the case in them. */
+#include "decide/impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct text {
+	char *out;
+	size_t n, size;
+	bool full; /* cut once, cut for good */
+};
+
+static void put(struct text *t, const char *bytes, size_t len)
+{
+	if (t->full || len + 1 > t->size - t->n) {
+		t->full = true;
+		return;
+	}
+	memcpy(t->out + t->n, bytes, len);
+	t->n += len;
+}
+
+/* Length of the UTF-8 sequence of a visible character at `s`, 0 if it has to be escaped. */
+static size_t visible(const unsigned char *s)
+{
+	const char *p = (const char *)s;
+	uint32_t c;
+
+	if (*s < 0x80)
+		return *s >= ' ' && *s != 0x7f && *s != '\\';
+	c = glob_symbol(&p, (const char *)s + strnlen((const char *)s, 4));
+	/* C1 controls, and the marks that turn or hide text on a terminal. */
+	if (c >= 0x110000 || c < 0xa0 || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+	    (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || c == 0x61c || c == 0xad)
+		return 0;
+	return (size_t)(p - (const char *)s);
+}
+
+/* The agent chooses these bytes: it must not move the cursor of who reads them. */
+static void put_escaped(struct text *t, const char *value)
+{
+	const unsigned char *s = (const unsigned char *)value;
+
+	while (s && *s) {
+		size_t n = visible(s);
+		char code[8];
+
+		if (n)
+			put(t, (const char *)s, n);
+		else {
+			int len = *s == '\\' ? snprintf(code, sizeof code, "\\\\")
+			                     : snprintf(code, sizeof code, "\\x%02x", *s);
+
+			put(t, code, (size_t)len);
+		}
+		s += n ? n : 1;
+	}
+}
+
+static bool is_field(const char *name, size_t len, const char *field)
+{
+	return strlen(field) == len && !memcmp(field, name, len);
+}
+
+/* The value of {{.NAME}}; NULL if the name is not known. */
+static const char *field_value(const struct rule *rule, const struct message_facts *f, const char *name,
+                               size_t len, char port[16])
+{
+	const struct {
+		const char *name, *value;
+	} fields[] = { { "Path", f->path },     { "Args", f->args },         { "Command", f->command },
+		       { "Domain", f->domain }, { "RemoteAddr", f->remote }, { "Operation", f->operation },
+		       { "Rule", rule->name } };
+
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		if (is_field(name, len, fields[i].name))
+			return fields[i].value ? fields[i].value : "";
+	if (!is_field(name, len, "Port"))
+		return NULL;
+	snprintf(port, 16, "%d", f->port);
+	return f->port < 0 ? "" : port;
+}
+
+/* "{{.Path}}", also "{{ .Path }}", at p. Its length if it was put, else 0. */
+static size_t put_field(struct text *t, const struct rule *rule, const struct message_facts *f, const char *p)
+{
+	const char *end = strstr(p, "}}"), *name = p + 2, *last = end;
+	const char *value;
+	char port[16];
+
+	if (!end)
+		return 0;
+	while (*name == ' ')
+		name++;
+	while (last > name && last[-1] == ' ')
+		last--;
+	if (*name++ != '.' || name >= last)
+		return 0;
+	value = field_value(rule, f, name, (size_t)(last - name), port);
+	if (!value)
+		return 0;
+	put_escaped(t, value);
+	return (size_t)(end + 2 - p);
+}
+
+size_t decide_message(const struct rule *rule, const struct message_facts *facts, char *out, size_t size)
+{
+	struct text t = { .out = out, .size = size };
+
+	if (!size)
+		return 0;
+	for (const char *p = rule->message; *p && !t.full;) {
+		size_t used = p[0] == '{' && p[1] == '{' ? put_field(&t, rule, facts, p) : 0;
+
+		if (!used)
+			put(&t, p, 1);
+		p += used ? used : 1;
+	}
+	out[t.n] = 0;
+	return t.n;
+}

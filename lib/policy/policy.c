@@ -1,0 +1,77 @@
+#include "policy/policy.h"
+
+#include "policy/impl.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void release_redirects(struct redirect_rule *rules, size_t n)
+{
+	for (size_t i = 0; i < n && rules; i++)
+		regex_release(&rules[i].regex);
+}
+
+void policy_free(struct policy *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < p->n_command && p->command_rules; i++)
+		for (size_t k = 0; k < p->command_rules[i].args.n && p->command_rules[i].regexes; k++)
+			regex_release(&p->command_rules[i].regexes[k]);
+	release_redirects(p->dns_redirects, p->n_dns);
+	release_redirects(p->connect_redirects, p->n_connect);
+	arena_release(&p->arena);
+	free(p);
+}
+
+const char *policy_name(const struct policy *p)
+{
+	return p->name;
+}
+
+const char *policy_description(const struct policy *p)
+{
+	return p->description;
+}
+
+/* Every command runs without anybody looking at it only if plain allows come first and end in one for all. */
+static bool needs_commands(const struct policy *p)
+{
+	for (size_t i = 0; i < p->n_command; i++) {
+		const struct command_rule *r = &p->command_rules[i];
+		bool all = !r->commands.n || (r->commands.n == 1 && !strcmp(r->commands.items[0], "*"));
+
+		if (r->head.rule.decision != EFFECT_ALLOW)
+			return true;
+		if (all && !r->args.n && r->min_depth == 0 && r->max_depth == INT_MAX)
+			return false;
+	}
+	return true;
+}
+
+struct policy_needs policy_needs(const struct policy *p)
+{
+	struct policy_needs needs = { .commands = needs_commands(p), .signals = p->n_signal > 0 };
+
+	for (size_t i = 0; i < p->n_command; i++)
+		if (p->command_rules[i].min_depth > 0 || p->command_rules[i].max_depth < INT_MAX)
+			needs.depth = true;
+	return needs;
+}
+
+const struct policy_limits *policy_limits(const struct policy *p)
+{
+	return &p->limits;
+}
+
+const struct policy_audit *policy_audit(const struct policy *p)
+{
+	return &p->audit;
+}
+
+const struct policy_pair *policy_env_inject(const struct policy *p, size_t *n)
+{
+	*n = p->n_inject;
+	return p->inject;
+}
