@@ -72,16 +72,18 @@ static int find(const char *dir, const char *name, char *path, size_t size, stru
 	struct stat st;
 
 	if (!is_name(name)) {
-		err_set(e, "invalid policy name");
+		err_set(e, "resolve policy: invalid policy name");
 		return fail(e, EINVAL);
 	}
-	if (stat(dir, &st) == 0 && check_owner(&st, dir, e) < 0)
+	if (stat(dir, &st) == 0 && check_owner(&st, dir, e) < 0) {
+		err_in(e, "load policy");
 		return fail(e, EIO);
+	}
 	for (int i = 0; i < 3; i++)
 		if (snprintf(path, size, "%s/%s%s", dir, name, ends[i]) < (int)size &&
 		    access(path, F_OK) == 0)
 			return 0;
-	err_set(e, "policy \"%s\" not found in \"%s\"", name, dir);
+	err_set(e, "resolve policy: policy \"%s\" not found in \"%s\"", name, dir);
 	return fail(e, ENOENT);
 }
 
@@ -157,14 +159,15 @@ static int compile(struct shared_policy *p, const struct buf *text, const char *
 		if (i < SHOWN)
 			buf_fmt(&words, "%s%s:%d:%d: %s", i ? " | " : "", file, problems.items[i].line,
 			        problems.items[i].column, problems.items[i].text);
-		is_variable |= strstr(problems.items[i].text, "undefined variable") != NULL;
+		is_variable |= strstr(problems.items[i].text, "is not set; write ${") != NULL;
 	}
 	if (!p->policy && problems.n > SHOWN)
 		buf_fmt(&words, " | and %zu more", problems.n - SHOWN);
 	policy_problems_release(&problems);
 	if (p->policy)
 		return 0;
-	err_set(e, "%s", words.len ? buf_text(&words) : "out of memory");
+	err_set(e, "%s: %s", is_variable ? "compile policy: undefined variable" : "load policy",
+	        words.len ? buf_text(&words) : "out of memory");
 	return fail(e, is_variable ? EINVAL : EIO);
 }
 

@@ -1,0 +1,368 @@
+/* server - hold policies and sessions, answer shims and clients, write the audit log.
+ *
+config APPLET_SERVER
+        bool "server"
+        default y
+        select POLICY
+        select LIB_BEARSSL
+        help
+          The daemon: sessions, policies, approvals, the HTTP API and the only
+          writer of the audit log. Single-threaded; supervisors do the judging.
+ */
+#include "applet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/die.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/opt.h"
+#include "base/path.h"
+#include "config/config.h"
+#include "loop/loop.h"
+#include "session/core.h"
+#include "session/place.h"
+#include "session/session.h"
+
+enum { GRACE_S = 10, NOFILE = 65536 };
+
+struct server {
+	struct config *config;
+	struct loop *loop;
+	struct core *core;
+	struct place place;
+	struct watch gate, http;
+	struct timer deadline, pause;
+	bool stopping;
+};
+
+/* ---- before anything else: what nobody may get hold of, and what we do not want to inherit ---- */
+
+static void harden(void)
+{
+	struct rlimit none = { 0, 0 }, files;
+	int fd;
+
+	prctl(PR_SET_DUMPABLE, 0); /* no ptrace, no /proc/PID/mem, no core by others of our uid */
+	setrlimit(RLIMIT_CORE, &none);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max < NOFILE ? files.rlim_max : NOFILE;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	for (int i = 0; i < 3; i++)
+		if (fcntl(i, F_GETFD) < 0 && open("/dev/null", i ? O_WRONLY : O_RDONLY) < 0)
+			die(EXIT_FAILED, "agentsh-server: /dev/null: %s", strerror(errno));
+	fd_close_from(3);
+	umask(077);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	/* Without us nothing runs: let the kernel take others first. Root only. */
+	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		fd_write(fd, "-500", 4);
+		close(fd);
+	}
+}
+
+/* ---- configuration ---- */
+
+static const char *environment(const char *name)
+{
+	return getenv(name);
+}
+
+static void show(const struct config_problem *p, const char *path)
+{
+	static const char *const words[] = { "note", "warning", "error" };
+
+	if (p->line)
+		complain("%s:%d:%d: %s: %s", path, p->line, p->column, words[p->severity], p->text);
+	else
+		complain("%s%s%s: %s", *path ? path : "agentsh-server", *path ? ": " : ": ",
+		         words[p->severity], p->text);
+}
+
+/* The configuration, or the end with every problem of it on standard error. */
+static struct config *configure(const char *named)
+{
+	struct config_problems problems = { 0 };
+	enum config_place place = CONFIG_NAMED;
+	struct config *config;
+	char path[4096], here[4096], whole[4096] = "";
+
+	if (named)
+		snprintf(path, sizeof path, "%s", named);
+	else
+		place = config_find(environment, path, sizeof path);
+	/* Absolute before chdir(): the state lies beside a configuration that was named. */
+	if (place != CONFIG_NOWHERE && getcwd(here, sizeof here) &&
+	    !path_join(here, path, whole, sizeof whole))
+		die(EXIT_FAILED, "agentsh-server: %s: name too long", path);
+	if (place == CONFIG_NOWHERE)
+		complain("agentsh-server: warning: no configuration found, built-in defaults are used");
+	config = config_load(whole, place, environment, &problems);
+	for (size_t i = 0; i < problems.n; i++)
+		show(&problems.items[i], path);
+	if (!config)
+		die(EXIT_FAILED, "agentsh-server: %zu error%s in the configuration", problems.n_errors,
+		    problems.n_errors == 1 ? "" : "s");
+	config_problems_release(&problems);
+	return config;
+}
+
+static void start_log(const struct config *c)
+{
+	int fd;
+
+	log_setup("server", (enum log_level)c->logging.level, c->logging.format == 1);
+	if (!strcmp(c->logging.output, "stderr") || !*c->logging.output)
+		return;
+	if (!strcmp(c->logging.output, "stdout")) {
+		log_to(STDOUT_FILENO);
+		return;
+	}
+	fd = open(c->logging.output, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		die(EXIT_FAILED, "agentsh-server: log %s: %s", c->logging.output, strerror(errno));
+	log_to(fd);
+}
+
+/* ---- sockets ---- */
+
+static int listen_http(const char *addr, struct err *e)
+{
+	struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM },
+	                *list = NULL;
+	char host[256], service[8];
+	uint16_t port;
+	int fd = -1, one = 1, rc;
+
+	if (!config_addr(addr, host, sizeof host, &port))
+		return err_set(e, "server.http.addr %s: not host:port", addr);
+	snprintf(service, sizeof service, "%u", port);
+	/* "localhost" is not looked up: a resolver must not decide where we listen. */
+	rc = getaddrinfo(!*host                       ? NULL
+	                 : !strcmp(host, "localhost") ? "127.0.0.1"
+	                                              : host,
+	                 service, &hints, &list);
+	if (rc)
+		return err_set(e, "server.http.addr %s: %s", addr, gai_strerror(rc));
+	for (const struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
+		fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
+		                bind(fd, a->ai_addr, a->ai_addrlen) < 0 || listen(fd, 512) < 0)) {
+			err_sys(e, "listen on %s", addr);
+			fd_close(&fd);
+		}
+	}
+	freeaddrinfo(list);
+	return fd;
+}
+
+static void resume(struct loop *l, struct timer *t)
+{
+	struct server *s = list_item(t, struct server, pause);
+
+	loop_rewatch(l, &s->gate, EPOLLIN);
+	loop_rewatch(l, &s->http, EPOLLIN);
+}
+
+/* One connection, or -1. Out of descriptors, listening pauses: level-triggered, it would spin. */
+static int take(struct server *s, struct watch *w)
+{
+	int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd >= 0 || (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM))
+		return fd;
+	log_line(LOG_WARN, "accept: %s", strerror(errno));
+	loop_rewatch(s->loop, w, 0);
+	s->pause.due = resume;
+	loop_timer(s->loop, &s->pause, 100000000);
+	return -1;
+}
+
+static void on_gate(struct loop *l, struct watch *w, uint32_t events)
+{
+	struct server *s = list_item(w, struct server, gate);
+	int fd = take(s, w);
+
+	(void)l;
+	(void)events;
+	if (fd >= 0 && s->core->hooks.gate_accept)
+		s->core->hooks.gate_accept(s->core, fd);
+	else if (fd >= 0)
+		close(fd); /* nobody to answer: a shim without an answer denies */
+}
+
+static void on_http(struct loop *l, struct watch *w, uint32_t events)
+{
+	struct server *s = list_item(w, struct server, http);
+	int fd = take(s, w);
+
+	(void)l;
+	(void)events;
+	if (fd >= 0 && s->core->hooks.api_accept)
+		s->core->hooks.api_accept(s->core, fd);
+	else if (fd >= 0)
+		close(fd);
+}
+
+static int watch_all(struct server *s, int http, struct err *e)
+{
+	s->gate = (struct watch){ .fd = s->place.listener, .ready = on_gate };
+	s->http = (struct watch){ .fd = http, .ready = on_http };
+	if (loop_watch(s->loop, &s->gate, EPOLLIN, e) < 0 || loop_watch(s->loop, &s->http, EPOLLIN, e) < 0)
+		return -1;
+	return 0;
+}
+
+/* ---- stopping ---- */
+
+static size_t in_flight(const struct server *s)
+{
+	size_t n = 0;
+
+	list_each(node, &s->core->sessions) n += list_item(node, struct session, node)->n_live;
+	return n;
+}
+
+static void give_up(struct loop *l, struct timer *t)
+{
+	struct server *s = list_item(t, struct server, deadline);
+
+	log_line(LOG_WARN, "%zu commands still run after %d s and are killed", in_flight(s), GRACE_S);
+	loop_stop(l);
+}
+
+static void stop_when_done(void *arg)
+{
+	struct server *s = arg;
+
+	if (s->stopping && !in_flight(s))
+		loop_stop(s->loop);
+}
+
+static void stop(struct server *s, int signo, pid_t sender)
+{
+	int http = s->http.fd;
+
+	if (s->stopping) { /* asked twice: at once */
+		loop_stop(s->loop);
+		return;
+	}
+	log_line(LOG_INFO, "signal %d from pid %d: stopping", signo, (int)sender);
+	s->stopping = s->core->stopping = true;
+	loop_unwatch(s->loop, &s->gate);
+	loop_unwatch(s->loop, &s->http);
+	fd_close(&http);
+	s->deadline.due = give_up;
+	loop_timer(s->loop, &s->deadline, GRACE_S * 1000000000LL);
+}
+
+static void on_signal(void *arg, int signo, pid_t sender)
+{
+	if (signo == SIGHUP)
+		log_line(
+		        LOG_INFO,
+		        "SIGHUP: nothing to do; a new session reads its policy, a restart the configuration");
+	else
+		stop(arg, signo, sender);
+}
+
+/* ---- the life of the server ---- */
+
+/* For who started us. Port 0 asked the kernel for a free one: say which. */
+static void announce(const char *addr, int fd)
+{
+	struct sockaddr_storage bound = { 0 };
+	socklen_t len = sizeof bound;
+	char host[256], port[8];
+	const char *colon = strrchr(addr, ':');
+
+	if (getsockname(fd, (struct sockaddr *)&bound, &len) < 0 ||
+	    getnameinfo((struct sockaddr *)&bound, len, host, sizeof host, port, sizeof port,
+	                NI_NUMERICHOST | NI_NUMERICSERV))
+		snprintf(port, sizeof port, "%s", colon + 1);
+	printf("agentsh server listening on %.*s:%s\n", (int)(colon - addr), addr, port);
+	fflush(stdout);
+}
+
+static int serve(struct server *s, struct err *e)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	int http = listen_http(s->config->server.http.addr, e);
+
+	if (http < 0 || place_take(&s->place, s->config->server.unix_socket.path, e) < 0)
+		return -1;
+	s->loop = loop_new(e);
+	if (!s->loop || loop_signals(s->loop, signals, 3, on_signal, s, e) < 0)
+		return -1;
+	s->core = core_new(s->config, s->loop, e);
+	if (!s->core || watch_all(s, http, e) < 0)
+		return -1;
+	loop_after_batch(s->loop, stop_when_done, s);
+	announce(s->config->server.http.addr, http);
+	log_line(LOG_INFO, "policy \"%s\" (%s), log %s, socket %s", s->core->standard->name,
+	         s->core->standard->path, s->config->audit.output, s->place.socket);
+	return loop_run(s->loop, e);
+}
+
+static void finish(struct server *s)
+{
+	core_free(s->core);
+	place_leave(&s->place);
+	if (s->loop) {
+		loop_untimer(s->loop, &s->deadline);
+		loop_untimer(s->loop, &s->pause);
+		loop_free(s->loop);
+	}
+	config_free(s->config);
+}
+
+static int run(int argc, char **argv)
+{
+	struct server s = { .place = { .lock = -1, .listener = -1 }, .gate.fd = -1, .http.fd = -1 };
+	const char *path = NULL;
+	const struct opt table[] = { { .name = "config", .type = OPT_TEXT, .to = &path }, { .name = NULL } };
+	struct opt_args args;
+	struct err e = { 0 };
+	int rc;
+
+	if (opt_parse(argc, argv, table, false, &args, &e) < 0)
+		die(EXIT_FAILED, "agentsh-server: %s", e.text);
+	if (args.n)
+		die(EXIT_FAILED, "agentsh-server: unexpected argument \"%s\"", args.items[0]);
+	harden();
+	s.config = configure(path);
+	start_log(s.config);
+	if (chdir("/") < 0)
+		die(EXIT_FAILED, "agentsh-server: /: %s", strerror(errno));
+	rc = serve(&s, &e);
+	if (rc < 0)
+		complain("agentsh-server: %s", e.text);
+	finish(&s);
+	return rc < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+const struct applet applet_server = {
+	.name = "server",
+	.summary = "hold policies and sessions, answer shims and clients",
+	.usage = "[--config PATH]\n"
+	         "\n"
+	         "Runs in the foreground. Without --config: $AGENTSH_CONFIG, ~/.config/agentsh/config.yaml,\n"
+	         "/etc/agentsh/config.yaml, or else built-in defaults.\n",
+	.run = run,
+};
