@@ -170,7 +170,7 @@ static void check_access(struct load *l)
 	when(l, c->auth.type == AUTH_API_KEY && !*c->auth.api_key.keys_file, CONFIG_ERROR, "auth.type",
 	     "api_key needs \"auth.api_key.keys_file\"");
 	when(l, is_open && !config_is_loopback(c->server.http.addr), CONFIG_ERROR, "server.http.addr",
-	     "is open to other machines while nobody has to authenticate; use 127.0.0.1 or auth.type api_key");
+	     "is open to other machines and nobody has to authenticate; use 127.0.0.1 or auth.type api_key");
 	when(l, c->server.tls.enabled, CONFIG_ERROR, "server.tls.enabled",
 	     "cannot be: TLS is not provided; put a TLS proxy in front of a loopback address");
 	when(l, !config_is_loopback(c->sandbox.network.proxy_listen_addr), CONFIG_ERROR,

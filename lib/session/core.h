@@ -52,6 +52,7 @@ struct shared_policy {
 	char *name;                /* as asked for, "default" */
 	char *path;                /* file it came from */
 	char hash[65];             /* SHA-256 of the text, for hellos and audit lines */
+	uid_t owner, dir_owner;    /* of the file and of policies.dir: whoever that is can change it */
 	int text_fd;               /* sealed memory file with the text, for workers */
 	struct policy_var vars[4]; /* PROJECT_ROOT, GIT_ROOT, HOME; owned */
 	bool approvals, expand;

@@ -50,7 +50,7 @@ static int check_owner(const struct stat *st, const char *path, struct err *e)
 	return 0;
 }
 
-static int read_policy(const char *path, struct buf *text, struct err *e)
+static int read_policy(const char *path, struct buf *text, uid_t *owner, struct err *e)
 {
 	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
@@ -61,15 +61,16 @@ static int read_policy(const char *path, struct buf *text, struct err *e)
 		return err_set(e, "policy %s is not a regular file", path);
 	if (check_owner(&st, path, e) < 0)
 		return err_in(e, "policy");
+	*owner = st.st_uid;
 	text->max = POLICY_MAX;
 	return fd_slurp(fd, text, e) < 0 ? err_in(e, "policy %s", path) : 0;
 }
 
 /* <dir>/<name>.yaml, .yml, or <name>. */
-static int find(const char *dir, const char *name, char *path, size_t size, struct err *e)
+static int find(const char *dir, const char *name, char *path, size_t size, uid_t *owner, struct err *e)
 {
 	static const char *const ends[] = { ".yaml", ".yml", "" };
-	struct stat st;
+	struct stat st = { 0 };
 
 	if (!is_name(name)) {
 		err_set(e, "resolve policy: invalid policy name");
@@ -79,6 +80,7 @@ static int find(const char *dir, const char *name, char *path, size_t size, stru
 		err_in(e, "load policy");
 		return fail(e, EIO);
 	}
+	*owner = st.st_uid;
 	for (int i = 0; i < 3; i++)
 		if (snprintf(path, size, "%s/%s%s", dir, name, ends[i]) < (int)size &&
 		    access(path, F_OK) == 0)
@@ -104,8 +106,9 @@ static int check_manifest(const char *manifest, const char *file, const char *ha
 {
 	AUTO_BUF text = { 0 };
 	const char *line;
+	uid_t owner;
 
-	if (read_policy(manifest, &text, e) < 0)
+	if (read_policy(manifest, &text, &owner, e) < 0)
 		return -1;
 	for (line = buf_text(&text); *line; line = strchrnul(line, '\n'), line += *line == '\n') {
 		size_t len = strcspn(line, " \t\r\n"), gap = strspn(line + len, " \t*");
@@ -223,10 +226,11 @@ struct shared_policy *policies_get(struct core *core, const char *name, const st
 	AUTO_BUF text = { 0 };
 	struct shared_policy *p;
 	char path[4096], hash[65];
+	uid_t owner, dir_owner;
 
-	if (find(core->config->policies.dir, name, path, sizeof path, e) < 0)
+	if (find(core->config->policies.dir, name, path, sizeof path, &dir_owner, e) < 0)
 		return NULL;
-	if (read_policy(path, &text, e) < 0) {
+	if (read_policy(path, &text, &owner, e) < 0) {
 		fail(e, EIO);
 		return NULL;
 	}
@@ -246,6 +250,8 @@ struct shared_policy *policies_get(struct core *core, const char *name, const st
 		return NULL;
 	}
 	memcpy(p->hash, hash, sizeof hash);
+	p->owner = owner;
+	p->dir_owner = dir_owner;
 	return load(core, p, &text, e);
 }
 

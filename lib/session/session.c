@@ -207,6 +207,13 @@ static int set_tag(struct session *s, struct err *e)
 	return 0;
 }
 
+/* With a server of the agent's own uid, the kernel lets an ungoverned process of that uid change the policy.
+ */
+static bool can_change_policy(const struct session *s)
+{
+	return s->uid != 0 && (s->policy->owner == s->uid || s->policy->dir_owner == s->uid);
+}
+
 static int log_created(struct core *core, struct session *s)
 {
 	const struct event_field fields[] = {
@@ -215,6 +222,7 @@ static int log_created(struct core *core, struct session *s)
 		{ .name = "policy", .text = s->policy->name },
 		{ .name = "policy_file", .text = s->policy->path },
 		{ .name = "policy_sha256", .text = s->policy->hash },
+		{ .name = "policy_writable", .number = can_change_policy(s), .is_bool = true },
 		{ .name = "project_root", .text = s->project_root },
 		{ .name = "uid", .number = s->uid },
 		{ .name = "workspace", .text = s->workspace },
@@ -281,6 +289,9 @@ struct session *session_new(struct core *core, const struct session_spec *spec, 
 		release(s);
 		return NULL;
 	}
+	if (can_change_policy(s))
+		log_line(LOG_WARN, "session %s: its uid %u owns the policy %s; give it to root", s->id,
+		         (unsigned)s->uid, s->policy->path);
 	list_append(&core->sessions, &s->node);
 	core->n_sessions++;
 	return s;
