@@ -344,21 +344,14 @@ static void put_argv(struct output *o, const char *const *argv)
 	put_hash(o, argv);
 }
 
-static const char *effect_word(enum effect effect)
-{
-	static const char *const words[] = { "deny", "allow", "audit", "approve", "redirect", "soft_delete" };
-
-	return (unsigned)effect < sizeof words / sizeof *words ? words[effect] : "deny";
-}
-
 static void put_policy(struct output *o, const struct event *ev)
 {
 	const struct rule *rule = ev->verdict->rule;
 
 	put_key(o, "policy", "");
 	put_chr(o, '{');
-	put_text(o, "decision", effect_word(ev->verdict->decision));
-	put_text(o, "effective_decision", effect_word(ev->verdict->effective));
+	put_text(o, "decision", effect_name(ev->verdict->decision));
+	put_text(o, "effective_decision", effect_name(ev->verdict->effective));
 	if (rule)
 		put_text(o, "file", rule->file);
 	if (rule && rule->line)

@@ -1,0 +1,588 @@
+/* detect - what this host can do, and what of it is armed
+ *
+config APPLET_DETECT
+        bool "detect"
+        default y
+        help
+          Try each kernel mechanism in a child and report what really works, as
+          table, JSON or YAML; write a configuration that fits.
+ */
+#include "applet.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/die.h"
+#include "base/fd.h"
+#include "base/opt.h"
+#include "json/read.h"
+#include "json/write.h"
+#include "sys/probe.h"
+
+static const char usage[] = "[-o|--output table|json|yaml]\n       agentsh detect config [-o FILE]";
+
+enum { EXEC_DEADLINE_MS = 2000 };
+
+/* ---- what was found ---- */
+
+struct found {
+	struct probe p[PROBE_N];
+	struct probe governed; /* a command was really governed */
+	int score;
+	const char *mode;
+};
+
+/* One line of CAPABILITIES. `version`: an integer instead of yes or no. In the order of the names. */
+static const struct {
+	const char *key;
+	enum probe_id id;
+	bool version;
+} capabilities[] = {
+	{ "capabilities_drop", PROBE_CAPS, false },
+	{ "cgroups_v2", PROBE_CGROUP, false },
+	{ "ebpf", PROBE_EBPF, false },
+	{ "fuse", PROBE_FUSE, false },
+	{ "landlock", PROBE_LANDLOCK, false },
+	{ "landlock_abi", PROBE_LANDLOCK, true },
+	{ "landlock_network", PROBE_LANDLOCK_NET, false },
+	{ "no_new_privs", PROBE_NO_NEW_PRIVS, false },
+	{ "pid_namespace", PROBE_PID_NAMESPACE, false },
+	{ "pidfd", PROBE_PIDFD, false },
+	{ "proc_mem", PROBE_PROC_MEM, false },
+	{ "process_vm_readv", PROBE_VM_READ, false },
+	{ "ptrace", PROBE_PTRACE, false },
+	{ "seccomp", PROBE_SECCOMP, false },
+	{ "seccomp_addfd", PROBE_ADDFD, false },
+	{ "seccomp_basic", PROBE_SECCOMP, false },
+	{ "seccomp_sync_wakeup", PROBE_SYNC_WAKE, false },
+	{ "seccomp_user_notify", PROBE_NOTIFY, false },
+	{ "seccomp_wait_killable", PROBE_KILLABLE, false },
+};
+
+/* What would enforce something in a domain. */
+enum arming {
+	NOT_BUILT, /* this version has no code for it */
+	GOVERNED,  /* armed if a command could really be governed */
+};
+
+struct backend {
+	const char *name;
+	enum probe_id needs;
+	enum arming arming;
+	const char *description;
+	const char *check_method;
+};
+
+struct domain {
+	const char *name;
+	int weight;
+	struct backend backends[5];
+};
+
+static const struct domain domains[] = {
+	{ "File Protection",
+	  25,
+	  { { "file-monitor", PROBE_ADDFD, NOT_BUILT, "file rules by opening on the caller's behalf",
+	      "probe" },
+	    { "landlock-files", PROBE_LANDLOCK, NOT_BUILT, "file rules on whole trees", "probe" },
+	    { "fuse", PROBE_FUSE, NOT_BUILT, "file rules in a view of the workspace", "probe" } } },
+	{ "Command Control",
+	  25,
+	  { { "seccomp-notify", PROBE_NOTIFY, GOVERNED, "each execve is judged", "governed command" },
+	    { "ptrace", PROBE_PTRACE, NOT_BUILT, "each execve is judged, slower", "probe" } } },
+	{ "Network",
+	  20,
+	  { { "proxy", PROBE_NO_NEW_PRIVS, NOT_BUILT, "domains, addresses, ports", "none" },
+	    { "landlock-network", PROBE_LANDLOCK_NET, NOT_BUILT, "TCP ports", "probe" },
+	    { "ebpf", PROBE_EBPF, NOT_BUILT, "connections by control group", "probe" } } },
+	{ "Resource Limits",
+	  15,
+	  { { "cgroups-v2", PROBE_CGROUP, NOT_BUILT, "memory, processor, processes", "probe" } } },
+	{ "Isolation",
+	  15,
+	  { { "no-new-privs", PROBE_NO_NEW_PRIVS, GOVERNED, "no way to more rights", "governed command" },
+	    { "seccomp-static", PROBE_SECCOMP, GOVERNED, "mounts, modules, tracing and the like denied",
+	      "governed command" },
+	    { "landlock-floor", PROBE_LANDLOCK, GOVERNED, "no tracing or reading of processes outside",
+	      "governed command" },
+	    { "pid-namespace", PROBE_PID_NAMESPACE, NOT_BUILT, "other processes out of sight", "probe" },
+	    { 0 } } },
+};
+
+enum {
+	N_DOMAINS = sizeof domains / sizeof *domains,
+	N_CAPABILITIES = sizeof capabilities / sizeof *capabilities
+};
+
+static const struct {
+	const char *key, *impact, *action;
+} tips[] = {
+	{ "cgroups_v2", "No limits on memory, processor and processes of a session",
+	  "Delegate a cgroup v2 subtree with the memory and pids controllers" },
+	{ "ebpf", "Connections are not watched by control group", "Grant CAP_BPF and CAP_NET_ADMIN" },
+	{ "fuse", "Fine-grained filesystem control disabled",
+	  "Load the fuse module and give access to /dev/fuse (on Debian: apt-get install fuse3)" },
+	{ "landlock_network", "TCP ports cannot be restricted by the kernel", "Use Linux 6.7 or newer" },
+	{ "seccomp", "Commands cannot be governed", "Use a kernel with CONFIG_SECCOMP_FILTER" },
+};
+
+static bool offers(const struct found *f, const struct backend *b)
+{
+	return f->p[b->needs].works;
+}
+
+static bool is_armed(const struct found *f, const struct backend *b)
+{
+	return b->arming == GOVERNED && offers(f, b) && f->governed.works;
+}
+
+static bool has(const struct found *f, const char *key)
+{
+	for (size_t i = 0; i < N_CAPABILITIES; i++)
+		if (!strcmp(capabilities[i].key, key))
+			return f->p[capabilities[i].id].works;
+	return false;
+}
+
+/* Why a backend is not armed, or "armed". */
+static const char *state(const struct found *f, const struct backend *b, char *out, size_t size)
+{
+	if (is_armed(f, b))
+		return "armed";
+	if (b->arming == NOT_BUILT)
+		return "not armed (not built in this version)";
+	snprintf(out, size, "not armed: %s",
+	         !offers(f, b) ? *f->p[b->needs].detail ? f->p[b->needs].detail : "the kernel cannot"
+	                       : f->governed.detail);
+	return out;
+}
+
+static const struct backend *active(const struct found *f, const struct domain *d)
+{
+	for (const struct backend *b = d->backends; b < d->backends + 5 && b->name; b++)
+		if (is_armed(f, b))
+			return b;
+	return NULL;
+}
+
+/* ---- governing one command, really ---- */
+
+extern const struct applet *const applets[];
+
+static bool is_built(const char *name)
+{
+	for (int i = 0; applets[i]; i++)
+		if (!strcmp(applets[i]->name, name))
+			return true;
+	return false;
+}
+
+/* Start "agentsh run -- SCRIPT" with nothing attached; -1 when it cannot be. */
+static pid_t start_governed(char *script)
+{
+	char *const argv[] = { "agentsh", "run", "--", script, NULL };
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	int null = open("/dev/null", O_RDWR);
+	setpgid(0, 0);
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
+		_exit(1);
+	execv("/proc/self/exe", argv);
+	_exit(1);
+}
+
+/* Its exit code; -1 when it had to be killed. The pipe's other end is held by all of its processes. */
+static int wait_governed(pid_t pid)
+{
+	int64_t until = clock_mono_ns() + EXEC_DEADLINE_MS * 1000000ll;
+	int status = 0;
+
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (clock_mono_ns() > until) {
+			kill(-pid, SIGKILL);
+			waitpid(pid, &status, 0);
+			return -1;
+		}
+		poll(NULL, 0, 2);
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* A script named sudo, which the built-in policy denies: it must not run. One of another name must. */
+static void try_named(const char *dir, const char *name, int want, struct probe *out)
+{
+	static const char text[] = "#!/bin/sh\nexit 7\n";
+	char path[300];
+	struct err e;
+	int code;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	if (fd_replace_file(path, text, sizeof text - 1, 0700, &e) < 0) {
+		snprintf(out->detail, sizeof out->detail, "no place to try it: %.60s", e.text);
+		out->works = false;
+		return;
+	}
+	code = wait_governed(start_governed(path));
+	unlink(path);
+	if (code == want)
+		return;
+	out->works = false;
+	snprintf(out->detail, sizeof out->detail,
+	         code < 0 ? "a governed command did not end within %d ms"
+	                  : "a governed command ended with %d instead of %d",
+	         code < 0 ? EXEC_DEADLINE_MS : code, want);
+}
+
+static void try_governed(struct probe *out)
+{
+	char dir[] = "/tmp/agentsh-detect-XXXXXX";
+
+	*out = (struct probe){ .works = true };
+	if (!is_built("run")) {
+		*out = (struct probe){ .detail = "governing commands is not built into this file" };
+		return;
+	}
+	if (!mkdtemp(dir)) {
+		*out = (struct probe){ .detail = "no place to try it: /tmp" };
+		return;
+	}
+	try_named(dir, "sudo", EXIT_DENIED, out);
+	if (out->works)
+		try_named(dir, "agentsh-detect-allowed", 7, out);
+	rmdir(dir);
+}
+
+static void find_out(struct found *f)
+{
+	probe_all(f->p);
+	try_governed(&f->governed);
+	f->score = 0;
+	for (size_t i = 0; i < N_DOMAINS; i++)
+		if (active(f, &domains[i]))
+			f->score += domains[i].weight;
+	/* The words that existing clients know; "full" and "landlock" take layers that are not built yet. */
+	f->mode = f->governed.works && f->p[PROBE_LANDLOCK].works ? "landlock-only" : "minimal";
+}
+
+/* ---- table ---- */
+
+static void print_domain(struct buf *out, const struct found *f, const struct domain *d)
+{
+	const struct backend *a = active(f, d);
+	char title[40], why[160];
+
+	snprintf(title, sizeof title, "%s", d->name);
+	for (char *c = title; *c; c++)
+		*c = (char)toupper((unsigned char)*c);
+	buf_fmt(out, "\n%-40s %d/%d\n", title, a ? d->weight : 0, d->weight);
+	for (const struct backend *b = d->backends; b < d->backends + 5 && b->name; b++)
+		buf_fmt(out, "  %-20s %s  %-37s  %s\n", b->name, is_armed(f, b) ? "\xe2\x9c\x93" : "-",
+		        state(f, b, why, sizeof why), b->description);
+	buf_fmt(out, "  active backend:    %s\n", a ? a->name : "none");
+}
+
+static void print_capability(struct buf *out, const struct found *f, size_t i)
+{
+	const struct probe *p = &f->p[capabilities[i].id];
+	const char *detail = *p->detail && !capabilities[i].version ? p->detail : "";
+
+	buf_fmt(out, "  %-24s ", capabilities[i].key);
+	if (capabilities[i].version)
+		buf_fmt(out, p->version ? "\xe2\x9c\x93 (v%d)\n" : "-\n", p->version);
+	else
+		buf_fmt(out, "%s%s%s\n", p->works ? "\xe2\x9c\x93" : "-", *detail ? "  " : "", detail);
+}
+
+static void print_table(struct buf *out, const struct found *f)
+{
+	bool any = false;
+
+	buf_fmt(out, "%-18s%s\n", "Platform:", "linux");
+	buf_fmt(out, "%-18s%s\n", "Security Mode:", f->mode);
+	buf_fmt(out, "Protection Score: %d/100 (%d%%)\n", f->score, f->score);
+	for (size_t i = 0; i < N_DOMAINS; i++)
+		print_domain(out, f, &domains[i]);
+	buf_str(out, "\nCAPABILITIES\n");
+	for (size_t i = 0; i < N_CAPABILITIES; i++)
+		print_capability(out, f, i);
+	for (size_t i = 0; i < sizeof tips / sizeof *tips; i++) {
+		if (has(f, tips[i].key))
+			continue;
+		buf_fmt(out, "%s  %s: %s\n    -> %s\n", any ? "" : "\nTIPS\n", tips[i].key, tips[i].impact,
+		        tips[i].action);
+		any = true;
+	}
+	buf_str(out, "\nRun 'agentsh detect config' to generate an optimized configuration.\n");
+}
+
+/* ---- JSON ---- */
+
+static void write_domain(struct json *j, const struct found *f, const struct domain *d)
+{
+	const struct backend *a = active(f, d);
+	char why[160];
+
+	json_object(j);
+	json_key_text(j, "name", d->name);
+	json_key_int(j, "weight", d->weight);
+	json_key_int(j, "score", a ? d->weight : 0);
+	json_key(j, "backends");
+	json_array(j);
+	for (const struct backend *b = d->backends; b < d->backends + 5 && b->name; b++) {
+		json_object(j);
+		json_key_text(j, "name", b->name);
+		json_key_bool(j, "available", is_armed(f, b));
+		json_key_bool(j, "kernel", offers(f, b));
+		json_key_text(j, "detail", state(f, b, why, sizeof why));
+		json_key_text(j, "description", b->description);
+		json_key_text(j, "check_method", b->check_method);
+		json_end(j);
+	}
+	json_end(j);
+	json_key_text(j, "active", a ? a->name : "");
+	json_end(j);
+}
+
+static void write_names(struct json *j, const struct found *f, const char *key, bool works)
+{
+	json_key(j, key);
+	json_array(j);
+	for (size_t i = 0; i < N_CAPABILITIES; i++)
+		if (f->p[capabilities[i].id].works == works)
+			json_text(j, capabilities[i].key);
+	json_end(j);
+}
+
+static void write_tips(struct json *j, const struct found *f)
+{
+	bool any = false;
+
+	json_key(j, "tips");
+	for (size_t i = 0; i < sizeof tips / sizeof *tips; i++) {
+		if (has(f, tips[i].key))
+			continue;
+		if (!any)
+			json_array(j);
+		any = true;
+		json_object(j);
+		json_key_text(j, "feature", tips[i].key);
+		json_key_text(j, "status", "unavailable");
+		json_key_text(j, "impact", tips[i].impact);
+		json_key_text(j, "action", tips[i].action);
+		json_end(j);
+	}
+	if (any)
+		json_end(j);
+	else
+		json_null(j);
+}
+
+static void write_json(struct buf *out, const struct found *f)
+{
+	struct json j = { .out = out, .indent = true };
+
+	json_object(&j);
+	json_key_text(&j, "platform", "linux");
+	json_key_text(&j, "security_mode", f->mode);
+	json_key_int(&j, "protection_score", f->score);
+	json_key(&j, "domains");
+	json_array(&j);
+	for (size_t i = 0; i < N_DOMAINS; i++)
+		write_domain(&j, f, &domains[i]);
+	json_end(&j);
+	json_key(&j, "capabilities");
+	json_object(&j);
+	for (size_t i = 0; i < N_CAPABILITIES; i++) {
+		if (capabilities[i].version)
+			json_key_int(&j, capabilities[i].key, f->p[capabilities[i].id].version);
+		else
+			json_key_bool(&j, capabilities[i].key, f->p[capabilities[i].id].works);
+	}
+	json_end(&j);
+	json_key(&j, "summary");
+	json_object(&j);
+	write_names(&j, f, "available", true);
+	write_names(&j, f, "unavailable", false);
+	json_end(&j);
+	write_tips(&j, f);
+	json_end(&j);
+	buf_chr(out, '\n');
+}
+
+/* ---- YAML, from the JSON ---- */
+
+static void yaml_pad(struct buf *out, int depth)
+{
+	for (int i = 0; i < depth; i++)
+		buf_str(out, "  ");
+}
+
+static void yaml_value(struct buf *out, const struct json_value *v, int depth);
+
+/* Items or members, each on a line of its own. `first` continues the line that is open ("- "). */
+static void yaml_items(struct buf *out, const struct json_value *v, int depth, bool first)
+{
+	for (const struct json_value *x = v->first; x; x = x->next, first = false) {
+		if (!first)
+			yaml_pad(out, depth);
+		if (v->type == JSON_OBJECT)
+			buf_fmt(out, "%s:", x->key);
+		else
+			buf_chr(out, '-');
+		if (v->type == JSON_ARRAY && x->type == JSON_OBJECT && x->n) {
+			buf_chr(out, ' ');
+			yaml_items(out, x, depth + 1, true);
+		} else {
+			yaml_value(out, x, depth);
+		}
+	}
+}
+
+/* Behind a key or a dash. */
+static void yaml_value(struct buf *out, const struct json_value *v, int depth)
+{
+	bool invalid = false;
+
+	switch (v->type) {
+	case JSON_NULL:
+		buf_str(out, " null\n");
+		break;
+	case JSON_BOOL:
+		buf_str(out, v->boolean ? " true\n" : " false\n");
+		break;
+	case JSON_NUMBER:
+		buf_fmt(out, " %s\n", v->text);
+		break;
+	case JSON_STRING:
+		buf_str(out, " \"");
+		json_escape(out, v->text, v->len, (size_t)-1, &invalid);
+		buf_str(out, "\"\n");
+		break;
+	default:
+		if (!v->n) {
+			buf_str(out, v->type == JSON_ARRAY ? " []\n" : " {}\n");
+			break;
+		}
+		buf_chr(out, '\n');
+		yaml_items(out, v, depth + 1, false);
+	}
+}
+
+static void write_yaml(struct buf *out, const struct found *f)
+{
+	AUTO_BUF json = { 0 };
+	AUTO_ARENA a = { 0 };
+	const struct json_value *v;
+	struct err e;
+
+	write_json(&json, f);
+	v = json_read(&a, buf_text(&json), json.len, &e);
+	if (v)
+		yaml_items(out, v, 0, false);
+	else
+		out->failed = true;
+}
+
+/* ---- detect config ---- */
+
+static void write_config(struct buf *out, const struct found *f)
+{
+	const struct probe *landlock = &f->p[PROBE_LANDLOCK];
+
+	buf_str(out, "# Made by 'agentsh detect config'.\n# Platform: linux\n");
+	buf_fmt(out, "# Security mode: %s\n# Protection score: %d\n", f->mode, f->score);
+	buf_fmt(out, "security:\n  mode: %s\n  strict: %s\n  warn_degraded: true\n", f->mode,
+	        f->governed.works ? "true" : "false");
+	if (landlock->works) {
+		buf_str(out, "landlock:\n  enabled: true\n"
+		             "  allow_execute:\n    - /usr/bin\n    - /bin\n    - /usr/local/bin\n"
+		             "  allow_read:\n    - /etc\n    - /lib\n    - /lib64\n    - /usr/lib\n"
+		             "  deny_paths:\n    - /var/run/docker.sock\n    - /run/docker.sock\n"
+		             "    - /run/containerd/containerd.sock\n");
+		if (f->p[PROBE_LANDLOCK_NET].works)
+			buf_str(out, "  network:\n    allow_connect_tcp: true\n    allow_bind_tcp: false\n");
+	}
+	buf_str(out, "capabilities:\n  allow: []\n");
+}
+
+/* ---- command line ---- */
+
+static int print(const struct buf *out)
+{
+	if (out->failed)
+		die(EXIT_FAILED, "agentsh-detect: out of memory");
+	return fd_write(STDOUT_FILENO, out->data, out->len) < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int make_config(const char *path)
+{
+	AUTO_BUF out = { 0 };
+	struct found f;
+	struct err e;
+
+	find_out(&f);
+	write_config(&out, &f);
+	if (!path)
+		return print(&out);
+	if (fd_replace_file(path, buf_text(&out), out.len, 0644, &e) < 0)
+		die(EXIT_FAILED, "agentsh-detect: %s", e.text);
+	printf("Configuration written to %s\n", path);
+	return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*write)(struct buf *out, const struct found *f);
+	} formats[] = { { "table", print_table }, { "json", write_json }, { "yaml", write_yaml } };
+	const char *output = NULL, *ignored;
+	const struct opt table[] = {
+		{ "output", 'o', OPT_TEXT, &output, NULL },
+		{ "server", 0, OPT_TEXT, &ignored, NULL },
+		{ "api-key", 0, OPT_TEXT, &ignored, NULL },
+		{ "transport", 0, OPT_TEXT, &ignored, NULL },
+		{ "grpc-addr", 0, OPT_TEXT, &ignored, NULL },
+		{ "client-timeout", 0, OPT_TEXT, &ignored, NULL },
+		{ 0 },
+	};
+	AUTO_BUF out = { 0 };
+	struct opt_args args;
+	struct found f;
+	struct err e;
+
+	if (opt_parse(argc, argv, table, false, &args, &e) < 0)
+		die(EXIT_FAILED, "agentsh-detect: %s", e.text);
+	if (args.n == 1 && !strcmp(args.items[0], "config"))
+		return make_config(output);
+	if (args.n)
+		die(EXIT_FAILED, "usage: agentsh detect %s", usage);
+	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+		if (strcmp(output ? output : "table", formats[i].name))
+			continue;
+		find_out(&f);
+		formats[i].write(&out, &f);
+		return print(&out);
+	}
+	die(EXIT_FAILED, "unknown output format: %s", output);
+}
+
+const struct applet applet_detect = {
+	.name = "detect",
+	.summary = "report what this host can do and what of it is armed",
+	.usage = usage,
+	.run = run,
+};

@@ -1,0 +1,60 @@
+#!/bin/sh
+# detect: the lines that existing clients look for, each format, and the truth about what is not built.
+. "$(dirname "$0")/../t.sh"
+
+table=$("$AGENTSH" detect 2>"$TMP/err")
+is 'exit 0' $? 0
+is 'stderr is empty' "$(cat "$TMP/err")" ''
+has 'platform' "$table" '^Platform:         linux$'
+has 'mode is one of four words' "$table" '^Security Mode:    (full|landlock|landlock-only|minimal)$'
+has 'score' "$table" '^Protection Score: [0-9]+/100 \([0-9]+%\)$'
+has 'mode and score are in the first ten lines' "$(printf '%s\n' "$table" | head -n 10)" 'Protection Score'
+for title in 'FILE PROTECTION' 'COMMAND CONTROL' NETWORK 'RESOURCE LIMITS' ISOLATION; do
+	has "domain $title" "$table" "^$title +[0-9]+/[0-9]+$"
+done
+capabilities=$(printf '%s\n' "$table" | sed '1,/^CAPABILITIES$/d; /^$/,$d')
+for key in capabilities_drop cgroups_v2 ebpf fuse landlock landlock_network pid_namespace seccomp seccomp_basic \
+	seccomp_user_notify; do
+	has "capability $key" "$capabilities" "^  $key +(✓|-)"
+done
+has 'landlock_abi is a version' "$capabilities" '^  landlock_abi +(✓ \(v[0-9]+\)|-)$'
+keys=$(printf '%s\n' "$capabilities" | awk '{ print $1 }')
+is 'keys are sorted' "$keys" "$(printf '%s\n' "$keys" | LC_ALL=C sort)"
+for layer in fuse proxy ebpf; do
+	has "$layer is not claimed" "$table" "^  $layer +-  not armed \(not built in this version\)"
+done
+has 'closing line' "$table" "^Run 'agentsh detect config' to generate an optimized configuration\.$"
+
+mode=$(printf '%s\n' "$table" | sed -n 's/^Security Mode: *//p')
+json=$("$AGENTSH" detect --output json)
+has 'json: mode' "$json" "^  \"security_mode\": \"$mode\",$"
+has 'json: integer version' "$json" '^    "landlock_abi": [0-9]+,$'
+has 'json: lists' "$json" '^    "available": \['
+yaml=$("$AGENTSH" detect -o yaml)
+has 'yaml: mode' "$yaml" "^security_mode: \"$mode\"$"
+has 'yaml: list of objects' "$yaml" '^  - name: "File Protection"$'
+if command -v python3 >/dev/null; then
+	ok 'json is JSON' sh -c '"$AGENTSH" detect --output=json | python3 -m json.tool'
+	if python3 -c 'import yaml' 2>/dev/null; then
+		"$AGENTSH" detect -o yaml | python3 -c 'import sys, yaml, json
+print(json.dumps(yaml.safe_load(sys.stdin), sort_keys=True))' >"$TMP/y"
+		printf '%s' "$json" | python3 -c 'import sys, json
+print(json.dumps(json.load(sys.stdin), sort_keys=True))' >"$TMP/j"
+		is 'yaml says what json says' "$(cat "$TMP/y")" "$(cat "$TMP/j")"
+	fi
+fi
+
+out=$("$AGENTSH" detect --output xml 2>&1)
+is 'unknown format: exit 1' $? 1
+is 'and its words' "$out" 'unknown output format: xml'
+not_ok 'misuse' "$AGENTSH" detect everything
+
+config=$("$AGENTSH" detect config)
+has 'config: mode' "$config" "^  mode: $mode$"
+has 'config: capabilities' "$config" '^  allow: \[\]$'
+is 'config: to a file' "$("$AGENTSH" detect config -o "$TMP/c.yaml")" "Configuration written to $TMP/c.yaml"
+is 'the same' "$(cat "$TMP/c.yaml")" "$config"
+is 'readable by all' "$(stat -c %a "$TMP/c.yaml")" 644
+not_ok 'a file that cannot be written' "$AGENTSH" detect config -o /nowhere/c.yaml
+
+is 'nothing is left behind' "$(find /tmp -maxdepth 1 -name 'agentsh-detect-*')" ''
