@@ -463,10 +463,11 @@ static void format(const struct event *ev, struct output *o)
 void event_format(const struct event *ev, struct buf *out)
 {
 	char *room = buf_room(out, EVENT_TEXT_MAX);
-	struct output o = { .at = room, .end = room + EVENT_TEXT_MAX, .max = &generous };
+	struct output o;
 
 	if (!room)
 		return;
+	o = (struct output){ .at = room, .end = room + EVENT_TEXT_MAX, .max = &generous };
 	format(ev, &o);
 	if (o.full) {
 		o = (struct output){ .at = room, .end = room + EVENT_TEXT_MAX, .max = &tight, .cut = true };

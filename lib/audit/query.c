@@ -252,18 +252,3 @@ int query_write(const char *log_path, const struct query *q, int fd, struct err 
 		return err_sys(e, "write");
 	return result;
 }
-
-const char *query_log_path(const char *given, char *out, size_t size)
-{
-	const char *path = given && *given ? given : getenv("AGENTSH_DB_PATH");
-	size_t len;
-
-	if (!path || !*path)
-		path = "/var/lib/agentsh/events.jsonl";
-	len = strlen(path);
-	if (len > 3 && !strcmp(path + len - 3, ".db"))
-		snprintf(out, size, "%.*s.jsonl", (int)len - 3, path);
-	else
-		snprintf(out, size, "%s", path);
-	return out;
-}

@@ -38,9 +38,9 @@ int query_run(const char *log_path, const struct query *q, scan_fn *fn, void *ar
  * escaped, so that it may be looked at. 0 or -1. */
 int query_write(const char *log_path, const struct query *q, int fd, struct err *e);
 
-/* Where the log is: `given` if any, else AGENTSH_DB_PATH, else /var/lib/agentsh/events.jsonl; events.db
- * stands for the events.jsonl that is kept in its place. For reading only: the writer takes its path from the
- * configuration. Returns `out`. */
+/* Where the log is: `given` if any, else AGENTSH_DB_PATH, else where the configuration puts it, else
+ * /var/lib/agentsh/events.jsonl; events.db stands for the events.jsonl that is kept in its place. For reading
+ * only: the writer believes its configuration alone. Returns `out`. */
 const char *query_log_path(const char *given, char *out, size_t size);
 
 /* SQL LIKE on bytes, see above. A pattern of more than 1024 bytes matches nothing. */

@@ -231,10 +231,16 @@ T_CASE(times)
 
 T_CASE(log_path)
 {
+	static const char config[] = "audit:\n  output: /from/config.jsonl\n";
 	char out[100];
 
 	unsetenv("AGENTSH_DB_PATH");
+	setenv("AGENTSH_CONFIG", path, 1);
+	put(path, config, sizeof config - 1);
+	is_str(query_log_path(NULL, out, sizeof out), "/from/config.jsonl");
+	put(path, "audit: [", 8);
 	is_str(query_log_path(NULL, out, sizeof out), "/var/lib/agentsh/events.jsonl");
+	unlink(path);
 	setenv("AGENTSH_DB_PATH", "/x/events.db", 1);
 	is_str(query_log_path(NULL, out, sizeof out), "/x/events.jsonl");
 	is_str(query_log_path("/y.jsonl", out, sizeof out), "/y.jsonl");
