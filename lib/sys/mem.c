@@ -1,0 +1,165 @@
+#include "sys/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, BATCH = 32 };
+
+static ssize_t read_by_file(pid_t pid, uint64_t addr, void *to, size_t len)
+{
+	char path[32];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	n = pread(fd, to, len, (off_t)addr);
+	close(fd);
+	if (n == 0) {
+		errno = EFAULT;
+		return -1;
+	}
+	return n;
+}
+
+ssize_t mem_read(pid_t pid, uint64_t addr, void *to, size_t len)
+{
+	struct iovec local[BATCH], remote[BATCH];
+	size_t done = 0;
+	ssize_t n;
+	int i = 0;
+
+	/* One remote piece per page: a transfer stops at a whole piece, so this reads up to the last good
+	 * page. */
+	while (done < len && i < BATCH) {
+		size_t piece = PAGE - (addr + done) % PAGE;
+
+		if (piece > len - done)
+			piece = len - done;
+		local[i] = (struct iovec){ .iov_base = (char *)to + done, .iov_len = piece };
+		remote[i] = (struct iovec){ .iov_base = (void *)(uintptr_t)(addr + done), .iov_len = piece };
+		done += piece;
+		i++;
+	}
+	n = process_vm_readv(pid, local, (unsigned long)i, remote, (unsigned long)i, 0);
+	if (n < 0 && (errno == ENOSYS || errno == EPERM))
+		n = read_by_file(pid, addr, to, done);
+	if (n == 0) {
+		errno = EFAULT;
+		return -1;
+	}
+	return n;
+}
+
+ssize_t mem_string(pid_t pid, uint64_t addr, size_t max, struct buf *out)
+{
+	size_t start = out->len, chunk = 256;
+
+	for (;;) {
+		size_t len = out->len - start;
+		char *room, *nul;
+		ssize_t n;
+
+		if (len > max) {
+			errno = E2BIG;
+			return -1;
+		}
+		room = buf_room(out, chunk);
+		if (!room) {
+			errno = ENOMEM;
+			return -1;
+		}
+		n = mem_read(pid, addr + len, room, chunk);
+		if (n < 0)
+			return -1;
+		nul = memchr(room, 0, (size_t)n);
+		out->len += nul ? (size_t)(nul - room) + 1 : (size_t)n;
+		if (nul) {
+			len = out->len - start - 1;
+			if (len <= max)
+				return (ssize_t)len;
+			errno = E2BIG;
+			return -1;
+		}
+		chunk = chunk < 65536 ? chunk * 4 : chunk;
+	}
+}
+
+/* Strings whose first bytes were fetched together; the long ones are read on. */
+static int take_batch(pid_t pid, const uint64_t *ptr, size_t n, size_t max_bytes, struct buf *out)
+{
+	enum { HEAD = 128 };
+	char head[BATCH][HEAD];
+	struct iovec local[BATCH] = { 0 }, remote[BATCH] = { 0 };
+	ssize_t got;
+	size_t want = 0, i;
+
+	for (i = 0; i < n; i++) {
+		size_t piece = PAGE - ptr[i] % PAGE;
+
+		if (piece > HEAD)
+			piece = HEAD;
+		local[i] = (struct iovec){ .iov_base = head[i], .iov_len = piece };
+		remote[i] = (struct iovec){ .iov_base = (void *)(uintptr_t)ptr[i], .iov_len = piece };
+		want += piece;
+	}
+	got = process_vm_readv(pid, local, (unsigned long)n, remote, (unsigned long)n, 0);
+	for (i = 0; i < n; i++) {
+		char *nul = NULL;
+
+		/* Only a complete batch is trusted; otherwise each string is read by itself. */
+		if (got == (ssize_t)want)
+			nul = memchr(head[i], 0, local[i].iov_len);
+		if (nul) {
+			buf_add(out, head[i], (size_t)(nul - head[i]) + 1);
+			if (out->failed) {
+				errno = ENOMEM;
+				return -1;
+			}
+		} else if (mem_string(pid, ptr[i], max_bytes, out) < 0) {
+			return -1;
+		}
+		if (out->len > max_bytes) {
+			errno = E2BIG;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+ssize_t mem_vector(pid_t pid, uint64_t addr, size_t max_bytes, size_t max_items, struct buf *out,
+                   size_t *count)
+{
+	size_t start = out->len;
+	bool end = !addr;
+
+	*count = 0;
+	while (!end) {
+		uint64_t ptr[BATCH];
+		size_t n = 0, have;
+		ssize_t got = mem_read(pid, addr + *count * sizeof *ptr, ptr, sizeof ptr);
+
+		if (got < (ssize_t)sizeof *ptr) {
+			errno = EFAULT;
+			return -1;
+		}
+		have = (size_t)got / sizeof *ptr;
+		while (n < have && ptr[n])
+			n++;
+		end = n < have;
+		if (*count + n > max_items) {
+			errno = E2BIG;
+			return -1;
+		}
+		if (n && take_batch(pid, ptr, n, max_bytes + start, out) < 0)
+			return -1;
+		*count += n;
+	}
+	return (ssize_t)(out->len - start);
+}

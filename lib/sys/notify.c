@@ -1,0 +1,153 @@
+#include "sys/notify.h"
+
+#include "sys/uapi/compat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int notify_install(const struct sock_filter *filter, size_t n, bool killable, struct err *e)
+{
+	struct sock_fprog prog = { .len = (unsigned short)n, .filter = (struct sock_filter *)filter };
+	unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	int fd;
+
+	if (killable)
+		flags |= SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+	fd = (int)syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
+	if (fd < 0 && errno == EBUSY)
+		return err_sys(
+		        e, "seccomp listener refused (another supervisor already listens to this process)");
+	if (fd < 0)
+		return err_sys(e, "seccomp listener");
+	return fd;
+}
+
+void notify_sync_wakeup(int listener)
+{
+	ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+}
+
+int notify_receive(int listener, struct seccomp_notif *out)
+{
+	memset(out, 0, sizeof *out);
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, out) == 0)
+		return 1;
+	return errno == ENOENT || errno == EINTR || errno == EAGAIN ? 0 : -1;
+}
+
+bool notify_valid(int listener, uint64_t id)
+{
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+static bool answer(int listener, struct seccomp_notif_resp *r)
+{
+	int rc;
+
+	do
+		rc = ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, r);
+	while (rc < 0 && errno == EINTR);
+	return rc == 0;
+}
+
+bool notify_continue(int listener, uint64_t id)
+{
+	struct seccomp_notif_resp r = { .id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+
+	return answer(listener, &r);
+}
+
+bool notify_fail(int listener, uint64_t id, int error)
+{
+	struct seccomp_notif_resp r = { .id = id, .error = -error };
+
+	return answer(listener, &r);
+}
+
+bool notify_return(int listener, uint64_t id, int64_t value)
+{
+	struct seccomp_notif_resp r = { .id = id, .val = value };
+
+	return answer(listener, &r);
+}
+
+static void on_signal(int signo)
+{
+	(void)signo;
+}
+
+/* The child: install, hand the listener over by number (the parent takes it), call getppid once. */
+static int probe_child(int sock)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_getppid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sigaction sa = { .sa_handler = on_signal };
+	int fd;
+
+	sigaction(SIGUSR1, &sa, NULL);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return 1;
+	fd = notify_install(filter, sizeof filter / sizeof *filter, true, NULL);
+	if (fd < 0 || write(sock, &fd, sizeof fd) != sizeof fd)
+		return 1;
+	return syscall(__NR_getppid) == 4242 ? 0 : 2;
+}
+
+static bool probe_parent(pid_t child, int sock)
+{
+	struct pollfd p = { .fd = sock, .events = POLLIN };
+	struct seccomp_notif n;
+	int fd = -1, pidfd, listener = -1;
+	bool ok = false;
+
+	if (poll(&p, 1, 1000) != 1 || read(sock, &fd, sizeof fd) != sizeof fd)
+		return false;
+	pidfd = (int)syscall(__NR_pidfd_open, child, 0);
+	if (pidfd >= 0)
+		listener = (int)syscall(__NR_pidfd_getfd, pidfd, fd, 0);
+	p = (struct pollfd){ .fd = listener, .events = POLLIN };
+	if (listener >= 0 && poll(&p, 1, 1000) == 1 && notify_receive(listener, &n) == 1) {
+		kill(child, SIGUSR1); /* must not disturb the waiting call */
+		ok = notify_valid(listener, n.id) && notify_return(listener, n.id, 4242);
+	}
+	if (listener >= 0)
+		close(listener);
+	if (pidfd >= 0)
+		close(pidfd);
+	return ok;
+}
+
+bool notify_probe_killable(void)
+{
+	int sock[2], status = -1;
+	bool ok;
+	pid_t child;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock) < 0)
+		return false;
+	child = fork();
+	if (child == 0)
+		_exit(probe_child(sock[1]));
+	close(sock[1]);
+	ok = child > 0 && probe_parent(child, sock[0]);
+	close(sock[0]);
+	if (child > 0) {
+		if (!ok)
+			kill(child, SIGKILL);
+		while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+			;
+	}
+	return ok && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}

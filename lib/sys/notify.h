@@ -1,0 +1,38 @@
+/* notify - seccomp user notification: seccomp_unotify(2).
+ *
+ * A notification is a system call of another task that waits for our answer.
+ * Its arguments were copied by the kernel, what they point to was not: read it
+ * with mem.h, and remember that it may change until the call is over.
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Put the calling thread under `filter` and return its listener (close-on-exec), or -1. Needs no_new_privs.
+ * `killable`: while an answer is awaited only fatal signals interrupt (Linux 6.0; see notify_probe_killable).
+ */
+int notify_install(const struct sock_filter *filter, size_t n, bool killable, struct err *e);
+
+/* Does WAIT_KILLABLE_RECV really behave on this kernel? Tries it in a child. */
+bool notify_probe_killable(void);
+
+/* Ask for wake-ups on the answering CPU where the kernel can (6.6). Failure is harmless. */
+void notify_sync_wakeup(int listener);
+
+/* Next notification: 1, or 0 when there is none after all (the caller was interrupted or died), or -1. */
+int notify_receive(int listener, struct seccomp_notif *out);
+
+/* Is the notification still waiting? Check after using anything named by its pid. */
+bool notify_valid(int listener, uint64_t id);
+
+/* Let the call go on as it is / fail with `error` (positive errno) / return `value`. False when nobody waits.
+ */
+bool notify_continue(int listener, uint64_t id);
+bool notify_fail(int listener, uint64_t id, int error);
+bool notify_return(int listener, uint64_t id, int64_t value);

@@ -1,0 +1,174 @@
+#include "sys/proc.h"
+
+#include "sys/uapi/compat.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+int proc_open(pid_t pid, const char *name, int flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+	return open(path, flags | O_CLOEXEC);
+}
+
+static ssize_t slurp(pid_t pid, const char *name, char *text, size_t size)
+{
+	int fd = proc_open(pid, name, O_RDONLY);
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	n = read(fd, text, size - 1);
+	close(fd);
+	if (n < 0)
+		return -1;
+	text[n] = 0;
+	return n;
+}
+
+bool proc_stat(pid_t pid, struct proc_stat *out)
+{
+	char text[1024], *open_paren, *p;
+	int ppid, pgrp, session;
+	unsigned long long start;
+
+	if (slurp(pid, "stat", text, sizeof text) <= 0)
+		return false;
+	open_paren = strchr(text, '(');
+	p = strrchr(text, ')');
+	if (!open_paren || !p || p < open_paren)
+		return false;
+	*p = 0;
+	snprintf(out->comm, sizeof out->comm, "%s", open_paren + 1);
+	if (sscanf(p + 2, "%c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+	           &out->state, &ppid, &pgrp, &session, &start) != 5)
+		return false;
+	out->ppid = ppid;
+	out->pgrp = pgrp;
+	out->session = session;
+	out->start = start;
+	return true;
+}
+
+/* The number after `key` ("Tgid:") in /proc/PID/status, or -1. */
+static long status_number(pid_t pid, const char *key)
+{
+	char text[4096], *line;
+
+	if (slurp(pid, "status", text, sizeof text) <= 0)
+		return -1;
+	line = strstr(text, key);
+	return line ? strtol(line + strlen(key), NULL, 10) : -1;
+}
+
+pid_t proc_tgid(pid_t tid)
+{
+	long tgid = status_number(tid, "\nTgid:");
+
+	return tgid > 0 ? (pid_t)tgid : 0;
+}
+
+bool proc_no_new_privs(pid_t pid)
+{
+	return status_number(pid, "\nNoNewPrivs:") == 1;
+}
+
+ssize_t proc_link(pid_t pid, const char *name, char *out, size_t size)
+{
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+	n = readlink(path, out, size - 1);
+	if (n < 0)
+		return -1;
+	if ((size_t)n == size - 1) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	out[n] = 0;
+	return n;
+}
+
+void proc_each(bool (*fn)(pid_t pid, void *arg), void *arg)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *d;
+
+	if (!dir)
+		return;
+	while ((d = readdir(dir))) {
+		pid_t pid = (pid_t)strtol(d->d_name, NULL, 10);
+
+		if (pid > 0 && !fn(pid, arg))
+			break;
+	}
+	closedir(dir);
+}
+
+int proc_pidfd(pid_t pid)
+{
+	return (int)syscall(__NR_pidfd_open, pid, 0);
+}
+
+int proc_getfd(int pidfd, int fd)
+{
+	return (int)syscall(__NR_pidfd_getfd, pidfd, fd, 0);
+}
+
+pid_t proc_of_pidfd(int pidfd)
+{
+	char path[64], text[512], *line;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	n = read(fd, text, sizeof text - 1);
+	close(fd);
+	if (n <= 0)
+		return -1;
+	text[n] = 0;
+	line = strstr(text, "\nPid:");
+	return line ? (pid_t)strtol(line + 5, NULL, 10) : -1;
+}
+
+int proc_signal(int pidfd, int signo)
+{
+	return (int)syscall(__NR_pidfd_send_signal, pidfd, signo, NULL, 0);
+}
+
+int proc_openat2(int dirfd, const char *path, uint64_t flags, uint64_t resolve)
+{
+	struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = resolve };
+
+	return (int)syscall(__NR_openat2, dirfd, path, &how, sizeof how);
+}
+
+/* include/uapi/linux/pidfd.h as of Linux 6.15; older headers lack it. */
+struct pidfd_info_v2 {
+	uint64_t mask, cgroupid;
+	uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+	int32_t exit_code;
+};
+
+bool proc_exit_status(int pidfd, int *status)
+{
+	struct pidfd_info_v2 info = { .mask = 1 << 3 /* PIDFD_INFO_EXIT */ };
+
+	if (ioctl(pidfd, _IOWR(0xFF, 11, struct pidfd_info_v2), &info) < 0 || !(info.mask & 1 << 3))
+		return false;
+	*status = info.exit_code;
+	return true;
+}

@@ -1,0 +1,36 @@
+/* tag - a mark on every process of a session that it can neither forge nor lose.
+ *
+ * RLIMIT_LOCKS has had no meaning since Linux 2.4.25, yet the kernel keeps its
+ * two 64-bit values per process, hands them on at fork and exec, and shows
+ * them to anybody in /proc/PID/limits. The hard limit carries the session,
+ * the soft one the command; the session's filter forbids changing them
+ * (setrlimit and prlimit64 take the resource by value). So membership needs
+ * no bookkeeping, survives double forks, and works without any privilege.
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#define TAG_RESOURCE RLIMIT_LOCKS /* 10 on every architecture we build for */
+
+/* A fresh random session tag. */
+uint64_t tag_new(void);
+
+/* Mark the calling process. Cannot be undone where the filter is in force. */
+int tag_set(uint64_t tag, uint32_t command, struct err *e);
+
+/* The tag of a task; false when it has none (or is gone: errno ESRCH). */
+bool tag_of(pid_t pid, uint64_t *tag, uint32_t *command);
+
+/* Is this task in the session? */
+bool tag_match(pid_t pid, uint64_t tag);
+
+/* Send `signo` to every process of the session, or of one command (0 = all), except `but`. How many were
+ * reached. With SIGKILL it repeats until no more are found (bounded), so that a fork in between does not
+ * escape. */
+int tag_kill(uint64_t tag, uint32_t command, pid_t but, int signo);
