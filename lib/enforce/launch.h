@@ -10,6 +10,7 @@
 #include "base/err.h"
 
 #include <linux/filter.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,8 +18,10 @@
 struct launch_plan {
 	const struct sock_filter *filter; /* seccomp program with USER_NOTIF actions */
 	size_t n_filter;
-	int ruleset; /* Landlock ruleset descriptor, -1 = none */
-	uint64_t tag; /* session tag, hard RLIMIT_LOCKS */
+	int ruleset;   /* Landlock ruleset descriptor, -1 = none */
+	uint64_t tag;  /* session tag, hard RLIMIT_LOCKS */
+	bool killable; /* only fatal signals interrupt a call that waits for an answer:
+	                  notify_probe_killable() */
 };
 
 /* Enter. `command` is the command's number in the session (soft limit of the tag). The listener descriptor

@@ -1,0 +1,31 @@
+/* filter - the seccomp program every governed process runs under.
+ *
+ * Built once per session, the same for all its commands. Three kinds of answers besides "allow":
+ *   EPERM   what no policy grants: foreign ABIs, io_uring, the mount API, namespaces, tracing, modules, bpf …
+ *   notify  what the supervisor decides: starting programs, the first sign of life of a new image, signals
+ *   a mark  one call that never succeeds elsewhere tells a program that it is governed (filter_here())
+ * Numbers above the newest call known here are ENOSYS, so that programs fall back to what is judged.
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { FILTER_MAX = 1024 };
+
+struct filter {
+	struct sock_filter code[FILTER_MAX];
+	size_t n;
+};
+
+/* `blocked`: further system call numbers to refuse with EPERM. Fails only when the program grows too large.
+ */
+int filter_build(struct filter *f, const int *blocked, size_t n_blocked, struct err *e);
+
+/* Is the calling process governed? Asks the kernel, not the environment: only our filter gives this answer,
+ * and a process cannot get rid of the filter. (It can add one that hides the answer; the server then refuses
+ * it.) */
+bool filter_here(void);

@@ -1,0 +1,348 @@
+#include "enforce/exec/image.h"
+
+#include "base/path.h"
+#include "sys/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+enum { SLOTS = 64, MAX_LINKS = 40 };
+
+struct slot {
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec ctime;
+	enum image_kind kind;
+	char interp[IMAGE_HEAD], arg[IMAGE_HEAD];
+};
+
+struct image_cache {
+	struct slot slots[SLOTS];
+};
+
+struct image_cache *image_cache_new(void)
+{
+	return calloc(1, sizeof(struct image_cache));
+}
+
+void image_cache_free(struct image_cache *c)
+{
+	free(c);
+}
+
+/* "#! interpreter argument", as fs/binfmt_script.c reads it. */
+static void read_script_head(const char *head, size_t len, struct slot *s)
+{
+	size_t end = 2, a, b;
+
+	while (end < len && head[end] != '\n' && head[end])
+		end++;
+	for (a = 2; a < end && (head[a] == ' ' || head[a] == '\t'); a++)
+		;
+	for (b = a; b < end && head[b] != ' ' && head[b] != '\t'; b++)
+		;
+	memcpy(s->interp, head + a, b - a);
+	s->interp[b - a] = 0;
+	while (b < end && (head[b] == ' ' || head[b] == '\t'))
+		b++;
+	while (end > b && (head[end - 1] == ' ' || head[end - 1] == '\t'))
+		end--;
+	memcpy(s->arg, head + b, end - b);
+	s->arg[end - b] = 0;
+}
+
+static void read_head(int fd, struct slot *s)
+{
+	char path[40], head[IMAGE_HEAD];
+	ssize_t n = -1;
+	int file;
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (file >= 0) {
+		n = read(file, head, sizeof head - 1);
+		close(file);
+	}
+	s->interp[0] = s->arg[0] = 0;
+	/* A program may be executable and not readable; then the kernel can only load it as a binary. */
+	s->kind = n < 0 ? IMAGE_BINARY : IMAGE_OTHER;
+	if (n >= 4 && !memcmp(head, "\177ELF", 4))
+		s->kind = IMAGE_BINARY;
+	if (n >= 2 && head[0] == '#' && head[1] == '!') {
+		s->kind = IMAGE_SCRIPT;
+		read_script_head(head, (size_t)n, s);
+	}
+}
+
+static bool same_file(const struct slot *s, const struct stat *st)
+{
+	return s->ino == st->st_ino && s->dev == st->st_dev && s->size == st->st_size &&
+	       s->ctime.tv_sec == st->st_ctim.tv_sec && s->ctime.tv_nsec == st->st_ctim.tv_nsec;
+}
+
+static void classify(struct image_cache *c, int fd, const struct stat *st, struct image *out)
+{
+	struct slot *s = &c->slots[(st->st_ino ^ st->st_dev) % SLOTS];
+
+	out->kind = IMAGE_OTHER;
+	if (!S_ISREG(st->st_mode))
+		return;
+	if (!same_file(s, st)) {
+		*s = (struct slot){
+			.dev = st->st_dev, .ino = st->st_ino, .size = st->st_size, .ctime = st->st_ctim
+		};
+		read_head(fd, s);
+	}
+	out->kind = s->kind;
+	memcpy(out->interp, s->interp, sizeof out->interp);
+	memcpy(out->arg, s->arg, sizeof out->arg);
+}
+
+struct walk {
+	pid_t pid;
+	int dir;               /* owned */
+	char rest[IMAGE_PATH]; /* what is still to be walked */
+	int links;
+};
+
+static bool is_proc(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
+/* Put the target of a symbolic link in front of the rest. 0 or errno. */
+static int put_back(struct walk *w, const char *text)
+{
+	char joined[2 * IMAGE_PATH];
+	int n = snprintf(joined, sizeof joined, "%s%s%s", text, w->rest[0] ? "/" : "", w->rest);
+
+	if (n >= IMAGE_PATH)
+		return ENAMETOOLONG;
+	memcpy(w->rest, joined, (size_t)n + 1);
+	if (text[0] == '/') {
+		int root = open("/", O_PATH | O_CLOEXEC | O_DIRECTORY);
+
+		if (root < 0)
+			return errno;
+		close(w->dir);
+		w->dir = root;
+	}
+	return 0;
+}
+
+/* The link `name` (opened as fd) is in /proc: "self" means the caller, and magic links are followed by the
+ * kernel. */
+static int follow_proc(struct walk *w, int fd, const char *name, int *next)
+{
+	char text[64];
+	struct stat st;
+
+	if (fstat(w->dir, &st) == 0 && st.st_ino == 1 && !strcmp(name, "self")) {
+		snprintf(text, sizeof text, "%d", (int)proc_tgid(w->pid));
+		return put_back(w, text);
+	}
+	if (fstat(w->dir, &st) == 0 && st.st_ino == 1 && !strcmp(name, "thread-self")) {
+		snprintf(text, sizeof text, "%d/task/%d", (int)proc_tgid(w->pid), (int)w->pid);
+		return put_back(w, text);
+	}
+	(void)fd;
+	*next = openat(w->dir, name, O_PATH | O_CLOEXEC);
+	return *next < 0 ? errno : 0;
+}
+
+static int follow(struct walk *w, int fd, const char *name, int *next)
+{
+	char text[IMAGE_PATH];
+	ssize_t n;
+
+	if (++w->links > MAX_LINKS)
+		return ELOOP;
+	if (is_proc(fd))
+		return follow_proc(w, fd, name, next);
+	n = readlinkat(fd, "", text, sizeof text - 1);
+	if (n < 0)
+		return errno;
+	text[n] = 0;
+	return put_back(w, text);
+}
+
+/* One component. 0 or errno; the walk's directory becomes the component. */
+static int step(struct walk *w, bool follow_last)
+{
+	char name[256];
+	size_t len = strcspn(w->rest, "/"), skip = len;
+	int fd, next = -1, rc = 0;
+	struct stat st;
+
+	if (len >= sizeof name)
+		return ENAMETOOLONG;
+	memcpy(name, w->rest, len);
+	name[len] = 0;
+	skip += strspn(w->rest + len, "/");
+	memmove(w->rest, w->rest + skip, strlen(w->rest + skip) + 1);
+	if (!len || !strcmp(name, "."))
+		return 0;
+	fd = openat(w->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	if (fstat(fd, &st) == 0 && S_ISLNK(st.st_mode)) {
+		if (w->rest[0] || follow_last)
+			rc = follow(w, fd, name, &next);
+		else
+			rc = ELOOP;
+		close(fd);
+		fd = next;
+		if (rc || fd < 0)
+			return rc;
+	}
+	close(w->dir);
+	w->dir = fd;
+	return 0;
+}
+
+/* Walk by hand, for paths that lead through /proc. Descriptor or -errno. */
+static int walk_path(pid_t pid, int base, const char *path, bool follow_last)
+{
+	struct walk w = { .pid = pid };
+	int rc = 0;
+
+	if (strlen(path) >= sizeof w.rest)
+		return -ENAMETOOLONG;
+	strcpy(w.rest, path + strspn(path, "/"));
+	w.dir = path[0] == '/' ? open("/", O_PATH | O_CLOEXEC | O_DIRECTORY)
+	                       : fcntl(base, F_DUPFD_CLOEXEC, 3);
+	if (w.dir < 0)
+		return -errno;
+	while (!rc && w.rest[0])
+		rc = step(&w, follow_last);
+	if (!rc)
+		return w.dir;
+	close(w.dir);
+	return -rc;
+}
+
+static int open_base(pid_t pid, int dirfd)
+{
+	char name[24];
+
+	if (dirfd == AT_FDCWD)
+		return proc_open(pid, "cwd", O_PATH);
+	snprintf(name, sizeof name, "fd/%d", dirfd);
+	return proc_open(pid, name, O_PATH);
+}
+
+/* The file as a descriptor, or -errno. */
+static int open_target(pid_t pid, int dirfd, const char *given, int flags)
+{
+	bool follow_last = !(flags & AT_SYMLINK_NOFOLLOW);
+	int base = -1, fd;
+
+	if (given[0] != '/') {
+		base = open_base(pid, dirfd);
+		if (base < 0)
+			return dirfd == AT_FDCWD ? -errno : -EBADF;
+		if (!given[0])
+			return flags & AT_EMPTY_PATH ? base : (close(base), -ENOENT);
+	}
+	/* Without magic links the name means the same for us as for the caller, but for /proc/self, where
+	 * nothing can be executed. */
+	fd = proc_openat2(base, given, O_PATH | (follow_last ? 0 : O_NOFOLLOW), RESOLVE_NO_MAGICLINKS);
+	if (fd < 0)
+		fd = errno == ELOOP || errno == ENOSYS || errno == EAGAIN
+		             ? walk_path(pid, base, given, follow_last)
+		             : -errno;
+	if (base >= 0)
+		close(base);
+	return fd;
+}
+
+static bool is_trusted_dir(const char *dir)
+{
+	struct stat st;
+
+	return stat(dir, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 022);
+}
+
+/* Collect the names of symbolic links that lead to the file. Best effort: a name that is missed only means
+ * that the file is judged by its own name. */
+static void find_aliases(pid_t pid, int dirfd, const char *given, struct image *out)
+{
+	char at[IMAGE_PATH], dir[IMAGE_PATH], text[IMAGE_PATH];
+
+	if (dirfd != AT_FDCWD && given[0] != '/')
+		return;
+	if (given[0] == '/')
+		dir[0] = 0;
+	else if (proc_link(pid, "cwd", dir, sizeof dir) < 0)
+		return;
+	if (!path_join(dir[0] ? dir : "/", given, at, sizeof at))
+		return;
+	while (out->n_alias < IMAGE_ALIASES) {
+		ssize_t n = readlink(at, text, sizeof text - 1);
+		char *slash = strrchr(at, '/');
+
+		if (n < 0 || !slash || strlen(slash + 1) >= sizeof out->alias[0])
+			return;
+		text[n] = 0;
+		memcpy(dir, at, (size_t)(slash - at));
+		dir[slash - at] = 0;
+		out->trusted[out->n_alias] = is_trusted_dir(dir[0] ? dir : "/");
+		strcpy(out->alias[out->n_alias++], slash + 1);
+		if (!path_join(dir[0] ? dir : "/", text, at, sizeof at))
+			return;
+	}
+}
+
+int image_find(struct image_cache *c, pid_t pid, int dirfd, const char *given, int flags, struct image *out)
+{
+	char link[40];
+	struct stat st;
+	ssize_t n;
+	int fd = open_target(pid, dirfd, given, flags), rc = 0;
+
+	if (fd < 0)
+		return -fd;
+	out->n_alias = 0;
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	n = readlink(link, out->path, sizeof out->path - 1);
+	if (n < 0 || (size_t)n == sizeof out->path - 1 || fstat(fd, &st) < 0) {
+		rc = n < 0 ? errno : ENAMETOOLONG;
+	} else {
+		out->path[n] = 0;
+		out->dev = st.st_dev;
+		out->ino = st.st_ino;
+		out->mode = st.st_mode;
+		classify(c, fd, &st, out);
+		if (given[0] && strcmp(path_base(given), path_base(out->path)) != 0)
+			find_aliases(pid, dirfd, given, out);
+	}
+	close(fd);
+	return rc;
+}
+
+int image_running(pid_t pid, struct image *out)
+{
+	char link[40];
+	struct stat st;
+
+	memset(out, 0, offsetof(struct image, path) + 1);
+	out->n_alias = 0;
+	out->kind = IMAGE_BINARY;
+	snprintf(link, sizeof link, "/proc/%d/exe", (int)pid);
+	if (stat(link, &st) < 0 || proc_link(pid, "exe", out->path, sizeof out->path) < 0)
+		return errno;
+	out->dev = st.st_dev;
+	out->ino = st.st_ino;
+	out->mode = st.st_mode;
+	return 0;
+}

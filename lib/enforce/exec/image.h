@@ -1,0 +1,45 @@
+/* image - the file an exec is about to run, found as the kernel will find it.
+ *
+ * Resolution happens in the caller's place: its working directory, its
+ * descriptors, its /proc/self. Symbolic and magic links are followed; the
+ * result is an opened file, so that names cannot lie about it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+enum { IMAGE_PATH = 4096, IMAGE_ALIASES = 8, IMAGE_HEAD = 256 };
+
+enum image_kind { IMAGE_BINARY, IMAGE_SCRIPT, IMAGE_OTHER };
+
+struct image {
+	char path[IMAGE_PATH + 16]; /* canonical, as the kernel names the opened file */
+	dev_t dev;
+	ino_t ino;
+	mode_t mode;
+	enum image_kind kind;
+	char interp[IMAGE_HEAD]; /* of a script: the interpreter as written … */
+	char arg[IMAGE_HEAD];    /* … and its one argument, "" if none */
+	/* Further names: symbolic links on the way to the file. Trusted ones lie where only root can write.
+	 */
+	char alias[IMAGE_ALIASES][256];
+	bool trusted[IMAGE_ALIASES];
+	size_t n_alias;
+};
+
+/* What a file's first bytes say, remembered by identity and change time. */
+struct image_cache;
+struct image_cache *image_cache_new(void);
+void image_cache_free(struct image_cache *c);
+
+/* Resolve `given` for task `pid`: relative to `dirfd` of that task (AT_FDCWD = its working directory), empty
+ * with AT_EMPTY_PATH = the descriptor itself. `flags` as execveat(2). 0, or the errno the kernel would give.
+ */
+int image_find(struct image_cache *c, pid_t pid, int dirfd, const char *given, int flags, struct image *out);
+
+/* The image task `pid` runs now. 0 or errno. `path` ends in " (deleted)" for a file that is gone. */
+int image_running(pid_t pid, struct image *out);

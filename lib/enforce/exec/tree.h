@@ -1,0 +1,35 @@
+/* tree - what the supervisor remembers of a session's processes.
+ *
+ * Two facts, both only ever hints that are checked again: how deep below the
+ * agent's own command a process is, and which image it was last allowed to
+ * start. The table is bounded; what falls out of it is judged afresh.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct tree;
+
+struct tree *tree_new(void);
+void tree_free(struct tree *t);
+
+/* An exec was allowed: expect this file, and, if `argv` is not NULL, exactly these argument bytes. Copies. */
+void tree_expect(struct tree *t, pid_t pid, dev_t dev, ino_t ino, const char *argv, size_t argv_len);
+
+/* Take back what was expected of `pid`; false when nothing was. `argv` is owned by the caller (free(3)) then.
+ */
+struct tree_expected {
+	dev_t dev;
+	ino_t ino;
+	char *argv; /* NULL = arguments did not matter */
+	size_t argv_len;
+};
+bool tree_expected(struct tree *t, pid_t pid, struct tree_expected *out);
+
+/* The depth at which `pid` is about to exec: 0 = typed by the agent. `entry` is the command's first process;
+ * while it runs a shell, what that shell starts counts as typed. Reads /proc. Never fails: an unknown
+ * ancestry is nested. */
+int tree_depth(struct tree *t, pid_t pid, pid_t entry, bool entry_is_shell, pid_t *parent);

@@ -1,0 +1,18 @@
+#include "enforce/launch.h"
+
+#include "sys/landlock.h"
+#include "sys/notify.h"
+#include "sys/tag.h"
+
+#include <sys/prctl.h>
+
+int launch_enter(const struct launch_plan *plan, uint32_t command, struct err *e)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_sys(e, "no_new_privs");
+	if (tag_set(plan->tag, command, e) < 0)
+		return -1;
+	if (plan->ruleset >= 0 && landlock_enter(plan->ruleset, e) < 0)
+		return -1;
+	return notify_install(plan->filter, plan->n_filter, plan->killable, e);
+}
