@@ -1,0 +1,47 @@
+#include "enforce/denial.h"
+
+#include <stdio.h>
+
+static void printable(const char *from, char *to, size_t size)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t n = 0;
+
+	for (; *from && n + 5 < size; from++) {
+		unsigned char c = (unsigned char)*from;
+
+		if (c >= 0x20 && c != 0x7f)
+			to[n++] = (char)c;
+		else
+			n += (size_t)snprintf(to + n, size - n, "\\x%c%c", hex[c >> 4], hex[c & 15]);
+	}
+	to[n] = 0;
+}
+
+size_t denial_line(const char *subject, const struct verdict *v, const char *message, char *out, size_t size)
+{
+	const struct rule *r = v->rule;
+	char who[256], where[300] = "";
+	int n;
+
+	printable(subject && *subject ? subject : "command", who, sizeof who);
+	if (r->line > 0)
+		snprintf(where, sizeof where, " (%s:%d)", r->file, r->line);
+	n = snprintf(out, size, "agentsh: %s: denied by rule '%s'%s%s%s", who, r->name, where,
+	             message && *message ? ": " : "", message ? message : "");
+	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
+}
+
+const char *denial_fix(const struct verdict *v)
+{
+	if (v->decision == EFFECT_APPROVE)
+		return "needs an approval, and nobody can give one here: ask the operator to run it or to allow it by "
+		       "a rule";
+	if (v->decision == EFFECT_REDIRECT)
+		return "use the replacement that the rule names";
+	if (!v->rule->line)
+		return "no rule allows this: another spelling will not help, use an allowed command or ask the operator "
+		       "for a rule";
+	return "this is final: another spelling or path will not help, use an allowed command or ask the operator to "
+	       "change the rule";
+}

@@ -1,0 +1,356 @@
+#include "enforce/exec/impl.h"
+
+#include "audit/ring.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "sys/mem.h"
+#include "sys/notify.h"
+#include "sys/proc.h"
+#include "sys/uapi/compat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The kernel takes at most 3/4 of 8 MiB for arguments and environment together (fs/exec.c). */
+enum { ARGS_MAX = 6 * 1024 * 1024, ARGC_MAX = 1024 * 1024, CHAIN_MAX = 5, MESSAGE = 1024 };
+
+/* Argument vector over a buffer of NUL-terminated strings. */
+struct args {
+	const char **v; /* in the governor's scratch arena, NULL-terminated */
+	size_t n;
+};
+
+/* One exec on its way to a verdict. */
+struct attempt {
+	const char *given;
+	struct args args;
+	struct image image;
+	int depth;
+	pid_t parent;
+	struct verdict verdict;
+	bool used_args;
+	char message[MESSAGE];
+};
+
+static const struct rule unreadable = { .name = "unreadable-arguments",
+	                                .file = "built-in",
+	                                .decision = EFFECT_DENY,
+	                                .message = "what would run could not be read" };
+static const struct rule too_deep = { .name = "interpreter-chain",
+	                              .file = "built-in",
+	                              .decision = EFFECT_DENY,
+	                              .message = "too many interpreters in a row" };
+
+static bool index_args(struct arena *mem, struct args *a, const struct buf *b, size_t n)
+{
+	const char *p = b->data;
+
+	a->v = arena_array(mem, n + 1, sizeof *a->v);
+	if (!a->v)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		a->v[i] = p;
+		p += strlen(p) + 1;
+	}
+	a->n = n;
+	return true;
+}
+
+/* Ask the policy about one file of the chain; keep the first verdict that forbids, else the first of all. */
+static void ask(const struct call *k, struct attempt *a, const char *given, const struct args *args)
+{
+	const char *alias[IMAGE_ALIASES];
+	struct command_request r = { .path = a->image.path,
+		                     .given = given[0] ? given : NULL,
+		                     .argv = args->v,
+		                     .argc = args->n,
+		                     .alias = alias,
+		                     .depth = a->depth };
+	struct verdict v;
+
+	for (size_t i = 0; i < a->image.n_alias; i++)
+		if (a->image.trusted[i])
+			alias[r.n_alias++] = a->image.alias[i];
+	v = decide_command(k->g->o.policy, &r);
+	a->used_args |= v.used_args;
+	/* Nobody can put another program in the place of the one that was asked for, or be asked, from here.
+	 */
+	if (v.decision == EFFECT_REDIRECT || v.effective == EFFECT_APPROVE)
+		v.effective = EFFECT_DENY;
+	/* A link in an untrusted place must not lend its name, but it may take away. */
+	for (size_t i = 0; i < a->image.n_alias && v.effective != EFFECT_DENY; i++) {
+		if (a->image.trusted[i])
+			continue;
+		r.given = a->image.alias[i];
+		v = decide_command(k->g->o.policy, &r);
+		a->used_args |= v.used_args;
+	}
+	if (!a->verdict.rule || (a->verdict.effective == EFFECT_ALLOW && v.effective != EFFECT_ALLOW))
+		a->verdict = v;
+}
+
+/* The arguments as the interpreter of a script gets them: interpreter, its argument, the script, the rest. */
+static bool interpreter_args(struct arena *mem, const struct image *script, const char *given,
+                             const struct args *from, struct args *to)
+{
+	size_t extra = script->arg[0] ? 3 : 2, rest = from->n ? from->n - 1 : 0, n = 0;
+
+	to->v = arena_array(mem, extra + rest + 1, sizeof *to->v);
+	if (!to->v)
+		return false;
+	to->v[n++] = arena_str(mem, script->interp);
+	if (script->arg[0])
+		to->v[n++] = arena_str(mem, script->arg);
+	to->v[n++] = given;
+	for (size_t i = 0; i < rest; i++)
+		to->v[n++] = from->v[i + 1];
+	to->n = n;
+	return !mem->failed;
+}
+
+/* Judge file after file as the kernel would go from script to interpreter. 0, or errno for the caller. The
+ * arguments of the image that will really start are left in a->args. */
+static int follow_chain(const struct call *k, struct attempt *a, int dirfd, int flags)
+{
+	const char *given = a->given;
+	pid_t pid = (pid_t)k->n->pid;
+
+	for (int level = 0;; level++) {
+		struct args next = { 0 };
+		int rc = image_find(k->g->images, pid, dirfd, given, flags, &a->image);
+
+		if (rc)
+			return rc;
+		if (!S_ISREG(a->image.mode))
+			return EACCES;
+		ask(k, a, given, &a->args);
+		if (a->image.kind != IMAGE_SCRIPT || a->verdict.effective != EFFECT_ALLOW)
+			return 0;
+		if (level == CHAIN_MAX) {
+			a->verdict = (struct verdict){ .rule = &too_deep };
+			return 0;
+		}
+		if (!interpreter_args(&k->g->scratch, &a->image, given, &a->args, &next))
+			return ENOMEM;
+		a->args = next;
+		given = next.v[0];
+		dirfd = AT_FDCWD;
+		flags = 0;
+	}
+}
+
+static const char *subject_of(const struct attempt *a)
+{
+	return a->verdict.subject ? a->verdict.subject : path_base(a->given[0] ? a->given : a->image.path);
+}
+
+static void explain(struct attempt *a)
+{
+	AUTO_BUF joined = { .max = 4096 };
+	struct message_facts facts = {
+		.path = a->image.path, .command = subject_of(a), .port = -1, .operation = "exec"
+	};
+
+	for (size_t i = 1; i < a->args.n && !joined.failed; i++) {
+		if (i > 1)
+			buf_chr(&joined, ' ');
+		buf_str(&joined, a->args.v[i]);
+	}
+	facts.args = buf_text(&joined);
+	decide_message(a->verdict.rule, &facts, a->message, sizeof a->message);
+}
+
+static bool report_exec(const struct call *k, struct attempt *a, const char *type, const char *action)
+{
+	bool denied = a->verdict.effective != EFFECT_ALLOW;
+	struct event ev = {
+		.type = type,
+		.depth = k->g->needs.depth ? a->depth : -1,
+		.parent_pid = a->parent,
+		.verdict = &a->verdict,
+		.message = a->message[0] ? a->message : NULL,
+		.filename = a->image.path[0] ? a->image.path : a->given,
+		.raw_filename = a->given,
+		.argv = a->args.v,
+		.operation = "execve",
+		.effective_action = action,
+	};
+
+	return report(k, &ev, denied ? RING_DENIED : 0);
+}
+
+static void refuse(const struct call *k, struct attempt *a)
+{
+	a->verdict.effective = EFFECT_DENY;
+	explain(a);
+	report_exec(k, a, "execve", "denied");
+	teach(k, &(struct denial){ .subject = subject_of(a), .verdict = &a->verdict, .message = a->message });
+	notify_fail(k->c->listener, k->n->id, EACCES);
+}
+
+static void join_args(const struct args *a, struct buf *out)
+{
+	for (size_t i = 0; i < a->n; i++)
+		buf_add(out, a->v[i], strlen(a->v[i]) + 1);
+	if (!a->n)
+		buf_add(out, "", 1); /* the kernel makes up an empty argv[0] */
+}
+
+static void permit(const struct call *k, struct attempt *a)
+{
+	AUTO_BUF joined = { 0 };
+
+	if (!report_exec(k, a, "execve", "allowed")) {
+		notify_fail(k->c->listener, k->n->id, EACCES);
+		return;
+	}
+	if (a->used_args)
+		join_args(&a->args, &joined);
+	if ((pid_t)k->n->pid == k->c->entry)
+		k->c->entry_is_shell = k->c->entry_is_shell && k->c->n_notified == 1;
+	tree_expect(k->g->tree, (pid_t)k->n->pid, a->image.dev, a->image.ino,
+	            a->used_args ? joined.data : NULL, joined.len);
+	notify_continue(k->c->listener, k->n->id);
+}
+
+/* Read what the caller passed. False when it cannot be known. */
+static bool read_attempt(const struct call *k, struct attempt *a, uint64_t path, uint64_t argv)
+{
+	pid_t pid = (pid_t)k->n->pid;
+	size_t n;
+
+	buf_clear(&k->g->path);
+	buf_clear(&k->g->args);
+	if (mem_string(pid, path, PATH_MAX, &k->g->path) < 0)
+		return false;
+	a->given = k->g->path.data;
+	return mem_vector(pid, argv, ARGS_MAX, ARGC_MAX, &k->g->args, &n) >= 0 &&
+	       index_args(&k->g->scratch, &a->args, &k->g->args, n);
+}
+
+static void shrink(struct buf *b)
+{
+	if (b->cap > 64 * 1024)
+		buf_release(b);
+}
+
+static void clean_up(struct governor *g)
+{
+	arena_release(&g->scratch);
+	shrink(&g->path);
+	shrink(&g->args);
+}
+
+void judge_exec(const struct call *k)
+{
+	const struct seccomp_data *d = &k->n->data;
+	bool at = d->nr == __NR_execveat;
+	int dirfd = at ? (int)d->args[0] : AT_FDCWD, rc;
+	struct attempt a = { .given = "" };
+
+	a.image.path[0] = 0;
+	if (!read_attempt(k, &a, d->args[at ? 1 : 0], d->args[at ? 2 : 1])) {
+		a.verdict = (struct verdict){ .rule = &unreadable };
+		refuse(k, &a);
+	} else {
+		if (k->g->needs.depth)
+			a.depth = tree_depth(k->g->tree, (pid_t)k->n->pid, k->c->entry, k->c->entry_is_shell,
+			                     &a.parent);
+		rc = follow_chain(k, &a, dirfd, at ? (int)d->args[4] : 0);
+		if (rc && a.verdict.rule && a.verdict.effective != EFFECT_ALLOW)
+			rc = 0;
+		if (rc)
+			notify_fail(k->c->listener, k->n->id, rc);
+		else if (a.verdict.effective == EFFECT_ALLOW)
+			permit(k, &a);
+		else
+			refuse(k, &a);
+	}
+	clean_up(k->g);
+}
+
+/* The arguments the kernel gave the image that runs now. */
+static bool read_cmdline(pid_t pid, struct buf *out)
+{
+	int fd = proc_open(pid, "cmdline", O_RDONLY);
+	int rc;
+
+	buf_clear(out);
+	if (fd < 0)
+		return false;
+	out->max = ARGS_MAX;
+	rc = fd_slurp(fd, out, NULL);
+	out->max = 0;
+	close(fd);
+	return rc == 0;
+}
+
+/* Is the image that started the one that was allowed, with the arguments that were judged? */
+static bool as_expected(const struct call *k, const struct image *now)
+{
+	struct tree_expected want;
+	bool same;
+
+	if (!tree_expected(k->g->tree, (pid_t)k->n->pid, &want))
+		return false;
+	same = want.dev == now->dev && want.ino == now->ino;
+	if (same && want.argv)
+		same = read_cmdline((pid_t)k->n->pid, &k->g->args) && k->g->args.len == want.argv_len &&
+		       !memcmp(buf_text(&k->g->args), want.argv, want.argv_len);
+	free(want.argv);
+	return same;
+}
+
+static void kill_caller(const struct call *k)
+{
+	int fd = proc_pidfd(proc_tgid((pid_t)k->n->pid));
+
+	if (fd >= 0 && notify_valid(k->c->listener, k->n->id))
+		proc_signal(fd, SIGKILL);
+	fd_close(&fd);
+	notify_fail(k->c->listener, k->n->id, EPERM);
+}
+
+/* Something else started than what was judged (a race, a handler of binfmt_misc, an entry that fell out of
+ * the table): judge what is there. The program has not run an instruction of its own that matters yet. */
+void judge_start(const struct call *k)
+{
+	pid_t pid = (pid_t)k->n->pid;
+	struct attempt a = { .given = "" };
+	size_t n = 0;
+	int rc = image_running(pid, &a.image);
+
+	if (!rc && as_expected(k, &a.image)) {
+		notify_continue(k->c->listener, k->n->id);
+		return;
+	}
+	if (rc || !read_cmdline(pid, &k->g->args)) {
+		a.verdict = (struct verdict){ .rule = &unreadable };
+	} else {
+		for (size_t i = 0; i < k->g->args.len; i++)
+			n += !k->g->args.data[i];
+		buf_add(&k->g->args, "", 1);
+		a.given = a.image.path;
+		if (index_args(&k->g->scratch, &a.args, &k->g->args, n))
+			ask(k, &a, a.image.path, &a.args);
+		else
+			a.verdict = (struct verdict){ .rule = &unreadable };
+	}
+	if (a.verdict.effective == EFFECT_ALLOW) {
+		notify_continue(k->c->listener, k->n->id);
+	} else {
+		explain(&a);
+		report_exec(k, &a, "exec_intercept", "killed");
+		teach(k, &(struct denial){
+		                 .subject = subject_of(&a), .verdict = &a.verdict, .message = a.message });
+		kill_caller(k);
+	}
+	clean_up(k->g);
+}

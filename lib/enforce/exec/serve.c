@@ -1,0 +1,100 @@
+#include "enforce/exec/impl.h"
+
+#include "audit/ring.h"
+#include "sys/notify.h"
+#include "sys/uapi/compat.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+struct governor *governor_new(const struct governor_options *o, struct err *e)
+{
+	struct governor *g = calloc(1, sizeof *g);
+
+	if (g) {
+		g->o = *o;
+		g->needs = policy_needs(o->policy);
+		g->audit = policy_audit(o->policy);
+		g->images = image_cache_new();
+		g->tree = tree_new();
+		g->text.max = 64 * 1024;
+	}
+	if (g && g->images && g->tree)
+		return g;
+	governor_free(g);
+	err_set(e, "out of memory");
+	return NULL;
+}
+
+void governor_free(struct governor *g)
+{
+	if (!g)
+		return;
+	image_cache_free(g->images);
+	tree_free(g->tree);
+	buf_release(&g->text);
+	buf_release(&g->path);
+	buf_release(&g->args);
+	free(g);
+}
+
+bool report(const struct call *k, struct event *ev, uint32_t flags)
+{
+	struct governor *g = k->g;
+	bool denied = flags & RING_DENIED;
+
+	if (!(denied ? g->audit->log_denied : g->audit->log_allowed))
+		return true;
+	ev->session_id = g->o.session_id;
+	ev->command_id = k->c->id;
+	if (!ev->pid)
+		ev->pid = (pid_t)k->n->pid;
+	buf_clear(&g->text);
+	event_format(ev, &g->text);
+	if (g->text.failed)
+		return false;
+	return g->o.sink(g->o.sink_arg, g->text.data, g->text.len, k->c->number, flags);
+}
+
+int governor_serve(struct governor *g, struct governed *c)
+{
+	struct seccomp_notif n;
+	struct call k = { .g = g, .c = c, .n = &n };
+	int got = notify_receive(c->listener, &n);
+
+	if (got <= 0)
+		return got;
+	c->n_notified++;
+	switch (n.data.nr) {
+	case __NR_execve:
+	case __NR_execveat:
+		judge_exec(&k);
+		break;
+#ifdef __x86_64__
+	case __NR_arch_prctl:
+#else
+	case __NR_set_tid_address:
+#endif
+		judge_start(&k);
+		break;
+	case __NR_kill:
+	case __NR_tkill:
+	case __NR_tgkill:
+	case __NR_rt_sigqueueinfo:
+	case __NR_rt_tgsigqueueinfo:
+	case __NR_pidfd_send_signal:
+		judge_signal(&k);
+		break;
+	case __NR_fcntl:
+		judge_owner(&k);
+		break;
+	case __NR_prlimit64:
+		judge_limit(&k);
+		break;
+	default:
+		notify_fail(c->listener, n.id, EPERM);
+	}
+	return 0;
+}

@@ -1,0 +1,47 @@
+/* serve - a session's supervisor: notification in, decision, answer out.
+ *
+ * One struct governor per session, one listener per command (each command
+ * entered its own filter). Everything is decided here, by decide/, from the
+ * session's own policy; nobody is asked. An act that cannot be read or judged
+ * is refused. Its event is handed to the sink before the kernel is answered.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "decide/decide.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Takes one event (a JSON object) of command `number`; flags as in audit/ring.h. False: it could not be kept,
+ * and what it tells of must not happen. */
+typedef bool event_sink(void *arg, const char *json, size_t len, uint32_t number, uint32_t flags);
+
+struct governor;
+
+struct governor_options {
+	const struct policy *policy; /* borrowed, outlives the governor */
+	uint64_t tag;                /* of the session's processes */
+	const char *session_id;      /* borrowed */
+	event_sink *sink;
+	void *sink_arg;
+	bool teach; /* write why on the caller's standard error */
+};
+
+struct governor *governor_new(const struct governor_options *o, struct err *e);
+void governor_free(struct governor *g);
+
+/* A command under supervision. */
+struct governed {
+	int listener;
+	uint32_t number;
+	char id[48];         /* "cmd-…" */
+	pid_t entry;         /* its first process */
+	bool entry_is_shell; /* what that shell starts was typed by the agent: depth 0 */
+	uint64_t n_notified;
+};
+
+/* Answer one waiting notification of `c`. 0, or -1 when the listener is of no more use. */
+int governor_serve(struct governor *g, struct governed *c);

@@ -1,0 +1,280 @@
+#include "enforce/exec/impl.h"
+
+#include "audit/ring.h"
+#include "base/fd.h"
+#include "sys/notify.h"
+#include "sys/proc.h"
+#include "sys/tag.h"
+#include "sys/uapi/compat.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+
+/* One signal on its way to one or more processes. */
+struct delivery {
+	const struct call *k;
+	pid_t sender;
+	int signo;
+	pid_t group; /* of kill(0), kill(-group); 0 = everybody (-1) */
+	int inside, outside, sent, denied;
+	struct verdict verdict; /* of the first process that was refused */
+	pid_t refused;
+};
+
+static bool descends_from(pid_t pid, pid_t ancestor)
+{
+	struct proc_stat st;
+
+	for (int i = 0; i < 64 && pid > 1 && proc_stat(pid, &st); i++) {
+		if (st.ppid == ancestor)
+			return true;
+		pid = st.ppid;
+	}
+	return false;
+}
+
+/* How the target stands to the sender; only rules ask for more than membership. */
+static unsigned relation(const struct delivery *d, pid_t target, bool inside, struct proc_stat *st)
+{
+	unsigned r = inside ? TARGET_SESSION : TARGET_EXTERNAL;
+	struct proc_stat me;
+
+	if (target == d->sender)
+		r |= TARGET_SELF;
+	if (!d->k->g->needs.signals || !proc_stat(target, st) || !proc_stat(d->sender, &me))
+		return r;
+	if (st->ppid == d->sender)
+		r |= TARGET_CHILDREN;
+	if (descends_from(target, d->sender))
+		r |= TARGET_DESCENDANTS;
+	if (st->ppid == me.ppid && target != d->sender)
+		r |= TARGET_SIBLINGS;
+	if (target == me.ppid)
+		r |= TARGET_PARENT;
+	if (target == 1 || target == 2 || st->ppid == 2)
+		r |= TARGET_SYSTEM;
+	else
+		r |= TARGET_USER;
+	return r;
+}
+
+/* Whatever the rules say, nothing outside the session is ever touched. */
+static const struct rule outside = { .name = "session-signals",
+	                             .file = "built-in",
+	                             .decision = EFFECT_DENY,
+	                             .message = "the process does not belong to this session" };
+
+static struct verdict judge_target(const struct delivery *d, pid_t target)
+{
+	bool inside = tag_match(target, d->k->g->o.tag);
+	struct proc_stat st = { 0 };
+	struct signal_request r = { .signal = d->signo, .pid = target, .comm = st.comm };
+	struct verdict v;
+
+	r.target = relation(d, target, inside, &st);
+	v = decide_signal(d->k->g->o.policy, &r);
+	if (v.effective == EFFECT_APPROVE)
+		v.effective = EFFECT_DENY;
+	if (!inside && v.effective != EFFECT_DENY)
+		v = (struct verdict){ .rule = &outside };
+	return v;
+}
+
+static bool report_signal(const struct delivery *d, const struct verdict *v, pid_t target, const char *action)
+{
+	struct event_field fields[] = { { .name = "signal", .number = d->signo },
+		                        { .name = "target_pid", .number = target } };
+	bool denied = v->effective == EFFECT_DENY;
+	struct event ev = { .type = denied ? "signal_blocked" : "signal_sent",
+		            .depth = -1,
+		            .verdict = v,
+		            .message = v->rule->message,
+		            .operation = "signal",
+		            .effective_action = action,
+		            .fields = fields,
+		            .n_fields = 2 };
+
+	return report(d->k, &ev, denied ? RING_DENIED : 0);
+}
+
+static void finish(const struct delivery *d, const struct verdict *v, pid_t target)
+{
+	int listener = d->k->c->listener;
+	uint64_t id = d->k->n->id;
+
+	if (v->effective == EFFECT_DENY) {
+		report_signal(d, v, target, "denied");
+		notify_fail(listener, id, EPERM);
+		return;
+	}
+	/* Signals inside the session are everyday life: only rules make them worth a line. */
+	if (d->k->g->needs.signals && !report_signal(d, v, target, "allowed"))
+		notify_fail(listener, id, EPERM);
+	else
+		notify_continue(listener, id);
+}
+
+/* kill(0), kill(-group), kill(-1): those outside the session are skipped, as the kernel skips what it may not
+ * signal. */
+static bool count_member(pid_t pid, void *arg)
+{
+	struct delivery *d = arg;
+	struct proc_stat st;
+	struct verdict v;
+
+	if (d->group && (!proc_stat(pid, &st) || st.pgrp != d->group))
+		return true;
+	if (!d->group && (pid == 1 || pid == d->sender))
+		return true;
+	v = judge_target(d, pid);
+	if (v.effective != EFFECT_DENY) {
+		d->inside++;
+		return true;
+	}
+	d->outside++;
+	if (!d->refused) {
+		d->verdict = v;
+		d->refused = pid;
+	}
+	return true;
+}
+
+static bool send_member(pid_t pid, void *arg)
+{
+	struct delivery *d = arg;
+	struct proc_stat st;
+	int fd;
+
+	if (d->group && (!proc_stat(pid, &st) || st.pgrp != d->group))
+		return true;
+	if (!d->group && (pid == 1 || pid == d->sender))
+		return true;
+	fd = proc_pidfd(pid);
+	if (fd >= 0 && judge_target(d, pid).effective != EFFECT_DENY && proc_signal(fd, d->signo) == 0)
+		d->sent++;
+	fd_close(&fd);
+	return true;
+}
+
+static void judge_group(struct delivery *d, pid_t group)
+{
+	struct verdict all = { .decision = EFFECT_ALLOW, .effective = EFFECT_ALLOW, .rule = &outside };
+
+	d->group = group;
+	proc_each(count_member, d);
+	if (!d->inside && d->outside) {
+		finish(d, &d->verdict, d->refused);
+		return;
+	}
+	if (!d->outside && group) {
+		all.rule = &(struct rule){ .name = "session-signals", .file = "built-in", .message = "" };
+		finish(d, &all, -group);
+		return;
+	}
+	if (d->outside)
+		report_signal(d, &d->verdict, d->refused, "skipped");
+	if (!notify_valid(d->k->c->listener, d->k->n->id))
+		return;
+	proc_each(send_member, d);
+	if (d->sent)
+		notify_return(d->k->c->listener, d->k->n->id, 0);
+	else
+		notify_fail(d->k->c->listener, d->k->n->id, d->outside ? EPERM : ESRCH);
+}
+
+/* The descriptor may be exchanged while we look: act on a copy of our own. */
+static void judge_pidfd(struct delivery *d, int fd)
+{
+	int pidfd = proc_pidfd(d->sender), copy = -1;
+	struct verdict v;
+	pid_t target;
+
+	if (pidfd >= 0)
+		copy = proc_getfd(pidfd, fd);
+	fd_close(&pidfd);
+	target = copy >= 0 ? proc_of_pidfd(copy) : -1;
+	if (target <= 0) {
+		notify_fail(d->k->c->listener, d->k->n->id, copy < 0 ? EBADF : ESRCH);
+	} else {
+		v = judge_target(d, target);
+		if (v.effective == EFFECT_DENY)
+			finish(d, &v, target);
+		else if (!notify_valid(d->k->c->listener, d->k->n->id))
+			; /* the caller is gone */
+		else if (proc_signal(copy, d->signo) == 0)
+			notify_return(d->k->c->listener, d->k->n->id, 0);
+		else
+			notify_fail(d->k->c->listener, d->k->n->id, errno);
+	}
+	fd_close(&copy);
+}
+
+void judge_signal(const struct call *k)
+{
+	const struct seccomp_data *a = &k->n->data;
+	struct delivery d = { .k = k, .signo = (int)a->args[1] };
+	pid_t target = (pid_t)a->args[0];
+	struct proc_stat st;
+	struct verdict v;
+
+	d.sender = proc_tgid((pid_t)k->n->pid);
+	if (a->nr == __NR_tgkill || a->nr == __NR_rt_tgsigqueueinfo) {
+		target = (pid_t)a->args[1];
+		d.signo = (int)a->args[2];
+	}
+	if (!d.sender) {
+		notify_fail(k->c->listener, k->n->id, EPERM);
+	} else if (a->nr == __NR_pidfd_send_signal) {
+		judge_pidfd(&d, (int)a->args[0]);
+	} else if (a->nr == __NR_kill && target <= 0) {
+		if (!target && !proc_stat(d.sender, &st))
+			notify_fail(k->c->listener, k->n->id, EPERM);
+		else
+			judge_group(&d, target == 0 ? st.pgrp : target == -1 ? 0 : -target);
+	} else if (!proc_tgid(target)) {
+		notify_fail(k->c->listener, k->n->id, target > 0 ? ESRCH : EINVAL);
+	} else {
+		v = judge_target(&d, target);
+		finish(&d, &v, target);
+	}
+}
+
+/* fcntl(F_SETOWN): whom the kernel will send SIGIO. */
+void judge_owner(const struct call *k)
+{
+	pid_t owner = (pid_t)k->n->data.args[2];
+	struct delivery d = { .k = k, .signo = SIGIO, .sender = proc_tgid((pid_t)k->n->pid) };
+	struct verdict v;
+
+	if (owner <= 0 || owner == d.sender || !proc_tgid(owner)) {
+		/* No owner, oneself, or nobody. A group may hold outsiders: refused unless it is nobody's. */
+		if (owner < 0)
+			notify_fail(k->c->listener, k->n->id, EPERM);
+		else
+			notify_continue(k->c->listener, k->n->id);
+		return;
+	}
+	v = judge_target(&d, owner);
+	finish(&d, &v, owner);
+}
+
+/* prlimit64 on another process: only inside the session. */
+void judge_limit(const struct call *k)
+{
+	pid_t target = (pid_t)k->n->data.args[0];
+	struct event ev = {
+		.type = "limit_blocked", .depth = -1, .operation = "prlimit64", .effective_action = "denied"
+	};
+	struct verdict v = { .rule = &outside };
+
+	if (tag_match(target, k->g->o.tag)) {
+		notify_continue(k->c->listener, k->n->id);
+		return;
+	}
+	ev.verdict = &v;
+	ev.message = outside.message;
+	report(k, &ev, RING_DENIED);
+	notify_fail(k->c->listener, k->n->id, proc_tgid(target) ? EPERM : ESRCH);
+}
