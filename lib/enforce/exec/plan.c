@@ -1,0 +1,58 @@
+#include "enforce/exec/plan.h"
+
+#include "base/fd.h"
+#include "enforce/exec/filter.h"
+#include "sys/landlock.h"
+
+#include <seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Names as the kernel's table has them; what this architecture lacks needs no refusal. */
+static int resolve(const struct plan_options *o, int *numbers, size_t *n, struct err *e)
+{
+	*n = 0;
+	for (size_t i = 0; i < o->n_blocked; i++) {
+		int nr = seccomp_syscall_resolve_name(o->blocked[i]);
+
+		if (nr == __NR_SCMP_ERROR)
+			return err_set(e, "unknown system call \"%s\" in the block list", o->blocked[i]);
+		if (nr >= 0)
+			numbers[(*n)++] = nr;
+	}
+	return 0;
+}
+
+int plan_make(struct plan *p, const struct plan_options *o, struct err *e)
+{
+	int *numbers = calloc(o->n_blocked + 1, sizeof *numbers);
+	struct filter *f = calloc(1, sizeof *f);
+	struct err why;
+	size_t n;
+
+	*p = (struct plan){ .launch = { .ruleset = -1, .tag = o->tag, .killable = o->killable }, .owned = f };
+	if (!numbers || !f) {
+		err_set(e, "out of memory");
+	} else if (resolve(o, numbers, &n, e) == 0 && filter_build(f, numbers, n, e) == 0) {
+		free(numbers);
+		p->launch.filter = f->code;
+		p->launch.n_filter = f->n;
+		p->launch.ruleset = landlock_floor(&why);
+		snprintf(p->armed, sizeof p->armed, "exec,signals,syscalls%s",
+			 p->launch.ruleset >= 0 ? ",landlock" : "");
+		if (p->launch.ruleset < 0)
+			snprintf(p->missing, sizeof p->missing, "landlock: %.200s", why.text);
+		return 0;
+	}
+	free(numbers);
+	plan_release(p);
+	return -1;
+}
+
+void plan_release(struct plan *p)
+{
+	fd_close(&p->launch.ruleset);
+	free(p->owned);
+	p->owned = NULL;
+}

@@ -1,0 +1,26 @@
+/* plan - what a session's processes enter, made once per session from its policy and configuration. */
+#pragma once
+
+#include "base/err.h"
+#include "enforce/launch.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct plan {
+	struct launch_plan launch;
+	char armed[128];   /* layers in force, "exec,signals,landlock" */
+	char missing[256]; /* layers that could not be armed, with reasons; "" if none */
+	void *owned; /* the filter */
+};
+
+struct plan_options {
+	uint64_t tag;
+	const char *const *blocked; /* names of further system calls to refuse; unknown names are an error */
+	size_t n_blocked;
+	bool killable; /* result of notify_probe_killable(), asked once per process */
+};
+
+/* 0 or -1. Landlock that the kernel lacks is named in `missing`. */
+int plan_make(struct plan *p, const struct plan_options *o, struct err *e);
+void plan_release(struct plan *p);

@@ -1,0 +1,35 @@
+/* conn - whole messages and descriptors over unix(7) sockets of type SOCK_SEQPACKET.
+ *
+ * A message too large for a packet travels as a sealed memory file; the
+ * receiver does not notice.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "wire/msg.h"
+
+#include <stddef.h>
+#include <sys/socket.h>
+
+enum { WIRE_FDS = 4, WIRE_MAX = 16 * 1024 * 1024 };
+
+struct wire_in {
+	struct buf data;
+	int fds[WIRE_FDS]; /* owned; -1 where none */
+	int n_fds;
+	struct ucred from; /* pid 0 unless SO_PASSCRED is set on the socket */
+};
+
+/* Connect to a server's socket. Descriptor (close-on-exec) or -1 with errno. */
+int wire_connect(const char *path);
+
+/* Send with up to WIRE_FDS descriptors, which stay the caller's. 0, or -1 with e->code EAGAIN when it would block
+ * (only with MSG_DONTWAIT in `flags`). */
+int wire_send(int fd, const struct msg *m, const int *fds, int n_fds, int flags, struct err *e);
+
+/* Receive one message. 1, 0 at end of file (or nothing there with MSG_DONTWAIT: e->code EAGAIN), -1 on failure. */
+int wire_recv(int fd, struct wire_in *in, int flags, struct err *e);
+
+/* Close what descriptors were not taken (set a taken one to -1), free. */
+void wire_in_release(struct wire_in *in);

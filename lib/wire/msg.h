@@ -1,0 +1,52 @@
+/* msg - messages between our own processes: a number that says what it is, then fields in fixed order.
+ *
+ * Packing is sticky: append freely, wire_send() notices. Unpacking is sticky
+ * too: after the first field that is not there every getter gives zero or "",
+ * and msg_ok() says no. Nothing unpacked is trusted beyond its bounds.
+ */
+#pragma once
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Who may send what; anything else closes the connection. */
+enum wire_op {
+	WIRE_HELLO = 0x41475301, /* shim, exec -> server: argv, environment, directory */
+	WIRE_VERDICT,            /* server -> shim: words for standard error and an exit code, or how to enter */
+	WIRE_ATTACH,             /* shim -> supervisor: command number; with the listener */
+	WIRE_START,              /* server -> supervisor: session, policy; with policy, ring, inbox */
+	WIRE_COMMAND,            /* server -> supervisor: a command is about to attach */
+	WIRE_WAKE,               /* supervisor -> server: the ring has records */
+	WIRE_DONE,               /* supervisor -> server: all processes of a command are gone */
+	WIRE_READY,              /* supervisor -> server: policy loaded, serving */
+};
+
+struct msg {
+	struct buf b;
+};
+
+void msg_start(struct msg *m, enum wire_op op);
+void msg_u32(struct msg *m, uint32_t v);
+void msg_u64(struct msg *m, uint64_t v);
+void msg_bytes(struct msg *m, const void *data, size_t len);
+void msg_str(struct msg *m, const char *text); /* NULL as "" */
+void msg_strv(struct msg *m, const char *const *v, size_t n);
+void msg_release(struct msg *m);
+
+struct msg_reader {
+	const char *data;
+	size_t len, at;
+	bool failed;
+};
+
+/* Begin; the operation, 0 if there is none. */
+uint32_t msg_open(struct msg_reader *r, const void *data, size_t len);
+uint32_t msg_get_u32(struct msg_reader *r);
+uint64_t msg_get_u64(struct msg_reader *r);
+const void *msg_get_bytes(struct msg_reader *r, size_t *len);
+const char *msg_get_str(struct msg_reader *r); /* inside the message; without NULs within; "" on failure */
+bool msg_ok(const struct msg_reader *r);  /* nothing failed so far */
+bool msg_end(const struct msg_reader *r); /* and nothing is left */
