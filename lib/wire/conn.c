@@ -100,7 +100,8 @@ static void take_control(struct msghdr *mh, struct wire_in *in, int *extra)
 	}
 }
 
-/* The message lies in the first descriptor: only a sealed memory file is read, so that it cannot change meanwhile. */
+/* The message lies in the first descriptor: only a sealed memory file is read, so that it cannot change
+ * meanwhile. */
 static int load_file(struct wire_in *in, int *extra, struct err *e)
 {
 	int want = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE, fd;
@@ -139,8 +140,10 @@ int wire_recv(int fd, struct wire_in *in, int flags, struct err *e)
 		char space[CMSG_SPACE(sizeof(int) * (WIRE_FDS + 1)) + CMSG_SPACE(sizeof(struct ucred))];
 	} control;
 	struct iovec iov;
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space,
-			     .msg_controllen = sizeof control.space };
+	struct msghdr mh = { .msg_iov = &iov,
+		             .msg_iovlen = 1,
+		             .msg_control = control.space,
+		             .msg_controllen = sizeof control.space };
 	int extra = -1, rc = 1;
 	ssize_t n;
 

@@ -24,11 +24,12 @@ struct wire_in {
 /* Connect to a server's socket. Descriptor (close-on-exec) or -1 with errno. */
 int wire_connect(const char *path);
 
-/* Send with up to WIRE_FDS descriptors, which stay the caller's. 0, or -1 with e->code EAGAIN when it would block
- * (only with MSG_DONTWAIT in `flags`). */
+/* Send with up to WIRE_FDS descriptors, which stay the caller's. 0, or -1 with e->code EAGAIN when it would
+ * block (only with MSG_DONTWAIT in `flags`). */
 int wire_send(int fd, const struct msg *m, const int *fds, int n_fds, int flags, struct err *e);
 
-/* Receive one message. 1, 0 at end of file (or nothing there with MSG_DONTWAIT: e->code EAGAIN), -1 on failure. */
+/* Receive one message. 1, 0 at end of file (or nothing there with MSG_DONTWAIT: e->code EAGAIN), -1 on
+ * failure. */
 int wire_recv(int fd, struct wire_in *in, int flags, struct err *e);
 
 /* Close what descriptors were not taken (set a taken one to -1), free. */

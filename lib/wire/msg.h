@@ -15,13 +15,13 @@
 /* Who may send what; anything else closes the connection. */
 enum wire_op {
 	WIRE_HELLO = 0x41475301, /* shim, exec -> server: argv, environment, directory */
-	WIRE_VERDICT,            /* server -> shim: words for standard error and an exit code, or how to enter */
-	WIRE_ATTACH,             /* shim -> supervisor: command number; with the listener */
-	WIRE_START,              /* server -> supervisor: session, policy; with policy, ring, inbox */
-	WIRE_COMMAND,            /* server -> supervisor: a command is about to attach */
-	WIRE_WAKE,               /* supervisor -> server: the ring has records */
-	WIRE_DONE,               /* supervisor -> server: all processes of a command are gone */
-	WIRE_READY,              /* supervisor -> server: policy loaded, serving */
+	WIRE_VERDICT, /* server -> shim: words for standard error and an exit code, or how to enter */
+	WIRE_ATTACH,  /* shim -> supervisor: command number; with the listener */
+	WIRE_START,   /* server -> supervisor: session, policy; with policy, ring, inbox */
+	WIRE_COMMAND, /* server -> supervisor: a command is about to attach */
+	WIRE_WAKE,    /* supervisor -> server: the ring has records */
+	WIRE_DONE,    /* supervisor -> server: all processes of a command are gone */
+	WIRE_READY,   /* supervisor -> server: policy loaded, serving */
 };
 
 struct msg {
@@ -48,5 +48,5 @@ uint32_t msg_get_u32(struct msg_reader *r);
 uint64_t msg_get_u64(struct msg_reader *r);
 const void *msg_get_bytes(struct msg_reader *r, size_t *len);
 const char *msg_get_str(struct msg_reader *r); /* inside the message; without NULs within; "" on failure */
-bool msg_ok(const struct msg_reader *r);  /* nothing failed so far */
-bool msg_end(const struct msg_reader *r); /* and nothing is left */
+bool msg_ok(const struct msg_reader *r);       /* nothing failed so far */
+bool msg_end(const struct msg_reader *r);      /* and nothing is left */

@@ -40,7 +40,7 @@ int plan_make(struct plan *p, const struct plan_options *o, struct err *e)
 		p->launch.n_filter = f->n;
 		p->launch.ruleset = landlock_floor(&why);
 		snprintf(p->armed, sizeof p->armed, "exec,signals,syscalls%s",
-			 p->launch.ruleset >= 0 ? ",landlock" : "");
+		         p->launch.ruleset >= 0 ? ",landlock" : "");
 		if (p->launch.ruleset < 0)
 			snprintf(p->missing, sizeof p->missing, "landlock: %.200s", why.text);
 		return 0;

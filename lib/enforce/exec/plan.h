@@ -11,7 +11,7 @@ struct plan {
 	struct launch_plan launch;
 	char armed[128];   /* layers in force, "exec,signals,landlock" */
 	char missing[256]; /* layers that could not be armed, with reasons; "" if none */
-	void *owned; /* the filter */
+	void *owned;       /* the filter */
 };
 
 struct plan_options {
