@@ -35,7 +35,7 @@ static bool is_server(int fd, uid_t uid)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
 		return false;
-	if (peer.uid == 0)
+	if (peer.uid == 0 && uid != 0)
 		return true;
 	return peer.uid == uid && !proc_no_new_privs(peer.pid);
 }

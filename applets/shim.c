@@ -1,0 +1,255 @@
+/* shim - stand-in for /bin/bash and /bin/sh: ask the server, enter the session, exec the real shell
+ *
+config APPLET_SHIM
+	bool "shim"
+	default y
+	help
+	  Stand-in for the shells of an image. Everything that is started
+	  through it, and all that this starts, is governed.
+ */
+#include "applets/applet.h"
+
+#include "base/die.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "enforce/entry.h"
+#include "enforce/exec/filter.h"
+#include "shell/plain.h"
+#include "wire/place.h"
+#include "wire/start.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern char **environ;
+
+struct shim {
+	const char *name; /* "bash" or "sh" */
+	char real[PATH_MAX];
+	char cwd[PATH_MAX];
+};
+
+/* Which of the two are we? By the name we were called, else by our file's. */
+static const char *shell_name(const char *argv0)
+{
+	static char exe[PATH_MAX];
+	const char *name = path_base(argv0 ? argv0 : "");
+	ssize_t n;
+
+	name += *name == '-';
+	if (!strcmp(name, "bash") || !strcmp(name, "sh"))
+		return name;
+	n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+	if (n > 0) {
+		exe[n] = 0;
+		if (!strcmp(path_base(exe), "bash"))
+			return "bash";
+	}
+	return "sh";
+}
+
+/* DIR/NAME.real, if it is there and not ourselves. */
+static bool try_real(struct shim *s, const char *dir, size_t dir_len, const struct stat *self)
+{
+	struct stat st;
+	int n = snprintf(s->real, sizeof s->real, "%.*s/%s.real", (int)dir_len, dir, s->name);
+
+	return n > 0 && (size_t)n < sizeof s->real && stat(s->real, &st) == 0 && S_ISREG(st.st_mode) &&
+	       !(st.st_dev == self->st_dev && st.st_ino == self->st_ino);
+}
+
+static bool find_real(struct shim *s, const char *argv0)
+{
+	char exe[PATH_MAX];
+	const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+	struct stat self = { 0 };
+
+	stat("/proc/self/exe", &self);
+	if (n > 0) {
+		exe[n] = 0;
+		if (try_real(s, exe, (size_t)(path_base(exe) - exe) - 1, &self))
+			return true;
+	}
+	return try_real(s, "/bin", 4, &self) || try_real(s, "/usr/bin", 8, &self) ||
+	       (slash && try_real(s, argv0, (size_t)(slash - argv0), &self));
+}
+
+static void exec_real(const struct shim *s, char **argv, char **env)
+{
+	char *none[] = { (char *)s->name, NULL };
+
+	execve(s->real, argv[0] ? argv : none, env);
+	die(errno == EACCES || errno == ENOSYS ? EXIT_DENIED : EXIT_NOTFOUND, "agentsh: %s: %s", s->real,
+	    errno == ENOSYS ? "no supervisor answers: denied" : strerror(errno));
+}
+
+/* As bash does: the first executable file of that name; a word with a slash is the file. */
+static bool find_program(const char *word, const char *path, char *out, size_t size)
+{
+	struct stat st;
+
+	if (strchr(word, '/'))
+		return (size_t)snprintf(out, size, "%s", word) < size && stat(out, &st) == 0 && S_ISREG(st.st_mode) &&
+		       access(out, X_OK) == 0;
+	while (path && *path) {
+		size_t len = strcspn(path, ":");
+		int n = snprintf(out, size, "%.*s%s%s", (int)len, path, len ? "/" : "./", word);
+
+		if (n > 0 && (size_t)n < size && stat(out, &st) == 0 && S_ISREG(st.st_mode) && access(out, X_OK) == 0)
+			return true;
+		path += len + (path[len] == ':');
+	}
+	return false;
+}
+
+static const char *env_get(char **env, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (; *env; env++)
+		if (!strncmp(*env, name, len) && (*env)[len] == '=')
+			return *env + len + 1;
+	return NULL;
+}
+
+/* Set NAME=value in a vector that has room for it; `text` is where the entry is made. */
+static void env_put(char **env, char *text, size_t size, const char *name, const char *value)
+{
+	size_t len = strlen(name);
+
+	if ((size_t)snprintf(text, size, "%s=%s", name, value) >= size)
+		return;
+	for (; *env; env++)
+		if (!strncmp(*env, name, len) && (*env)[len] == '=')
+			break;
+	*env = text;
+}
+
+static void env_drop(char **env, const char *name)
+{
+	size_t len = strlen(name);
+	char **to = env;
+
+	for (; *env; env++)
+		if (strncmp(*env, name, len) != 0 || (*env)[len] != '=')
+			*to++ = *env;
+	*to = NULL;
+}
+
+static bool same_dir(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return a && *a == '/' && stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* The few variables the shell itself would have set for the program. */
+static char **shell_env(const struct shim *s, char **env, const char *program)
+{
+	static char pwd[PATH_MAX + 8], shlvl[16], last[PATH_MAX + 8];
+	const char *old = env_get(env, "OLDPWD");
+	struct stat st;
+	size_t n = 0;
+	char **copy;
+
+	while (env[n])
+		n++;
+	copy = calloc(n + 4, sizeof *copy);
+	if (!copy)
+		return env;
+	memcpy(copy, env, n * sizeof *copy);
+	if (!same_dir(env_get(env, "PWD"), s->cwd))
+		env_put(copy, pwd, sizeof pwd, "PWD", s->cwd);
+	if (strcmp(s->name, "bash") != 0)
+		return copy;
+	if (!env_get(env, "SHLVL"))
+		env_put(copy, shlvl, sizeof shlvl, "SHLVL", "0");
+	if (old && (stat(old, &st) < 0 || !S_ISDIR(st.st_mode)))
+		env_drop(copy, "OLDPWD");
+	env_put(copy, last, sizeof last, "_", program);
+	return copy;
+}
+
+/* Run a plain command without the shell. Returns only when the shell should do it after all. */
+static void exec_plain(const struct shim *s, char **argv, char **env)
+{
+	const char *text = argv[0] && argv[1] ? plain_text((const char *const *)argv + 1, argv[2] ? 2 : 1) : NULL;
+	char program[PATH_MAX];
+	struct plain plain;
+
+	if (!text || !plain_parse(text, &plain) || !find_program(plain.words[0], env_get(env, "PATH"), program, sizeof program))
+		return;
+	execve(program, plain.words, shell_env(s, env, program));
+	if (errno != EACCES)
+		return;
+	complain("%s: line 1: %s: Permission denied", argv[0], program);
+	exit(EXIT_DENIED);
+}
+
+/* The server, started if need be. */
+static int reach_server(struct err *e)
+{
+	int fd = place_connect(geteuid());
+
+	if (fd >= 0)
+		return fd;
+	if (start_server(NULL, 1500, e) < 0)
+		return -1;
+	fd = place_connect(geteuid());
+	return fd >= 0 ? fd : err_set(e, "the server was started but does not listen");
+}
+
+static void enter(struct shim *s, char **argv)
+{
+	struct entry_hello h = { .kind = ENTRY_SHELL, .program = s->real, .argv = (const char *const *)argv,
+				 .env = (const char *const *)environ, .cwd = s->cwd };
+	struct entry t;
+	struct err e;
+	int fd = reach_server(&e);
+
+	if (fd < 0)
+		die(EXIT_DENIED, "agentsh: denied: no server: %s", e.text);
+	for (char **v = environ; *v; v++)
+		if (!strncmp(*v, "AGENTSH_SESSION_ID=", 19))
+			h.session = *v + 19;
+	if (!getcwd(s->cwd, sizeof s->cwd))
+		strcpy(s->cwd, "/");
+	if (entry_ask(fd, &h, &t, &e) < 0)
+		die(EXIT_DENIED, "agentsh: denied: %s", e.text);
+	if (t.refused) {
+		fputs(t.text, stderr);
+		exit(t.exit_code);
+	}
+	if (entry_commit(&t, &e) < 0)
+		die(EXIT_DENIED, "agentsh: denied: %s", e.text);
+	fd_close(&fd);
+	if (t.plain)
+		exec_plain(s, argv, t.env);
+	exec_real(s, argv, t.env);
+}
+
+static int run(int argc, char **argv)
+{
+	struct shim s = { .name = shell_name(argc > 0 ? argv[0] : NULL) };
+
+	if (!find_real(&s, argc > 0 ? argv[0] : NULL))
+		die(EXIT_NOTFOUND, "agentsh: %s.real: the real shell is missing", s.name);
+	if (filter_here())
+		exec_real(&s, argv, environ);
+	enter(&s, argv);
+	return EXIT_DENIED;
+}
+
+const struct applet applet_shim = {
+	.name = "shim",
+	.summary = "stand-in for the shells of an image",
+	.usage = "called as bash or sh",
+	.run = run,
+	.flags = APPLET_SHELL | APPLET_HIDDEN,
+};

@@ -1,0 +1,121 @@
+#include "enforce/entry.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+enum { ANSWER_SECONDS = 10 };
+
+static size_t count(const char *const *v)
+{
+	size_t n = 0;
+
+	while (v[n])
+		n++;
+	return n;
+}
+
+/* What the server keeps of the caller's environment, as bits, and what it adds. */
+static int take_env(struct msg_reader *r, const struct entry_hello *h, struct entry *out, struct err *e)
+{
+	size_t n = count(h->env), len, added, at = 0;
+	const unsigned char *keep = msg_get_bytes(r, &len);
+
+	added = msg_get_u32(r);
+	if (!msg_ok(r) || len < (n + 7) / 8 || added > r->len)
+		return err_set(e, "bad answer from the server");
+	out->env = calloc(n + added + 1, sizeof *out->env);
+	if (!out->env)
+		return err_set(e, "out of memory");
+	for (size_t i = 0; i < n; i++)
+		if (keep[i / 8] & 1 << i % 8)
+			out->env[at++] = (char *)h->env[i];
+	for (size_t i = 0; i < added; i++)
+		out->env[at++] = (char *)msg_get_str(r);
+	return 0;
+}
+
+static int read_verdict(const struct entry_hello *h, struct entry *out, struct err *e)
+{
+	struct msg_reader r;
+	size_t len;
+
+	if (msg_open(&r, out->in.data.data, out->in.data.len) != WIRE_VERDICT)
+		return err_set(e, "bad answer from the server");
+	out->refused = msg_get_u32(&r) != 0;
+	out->exit_code = (int)msg_get_u32(&r);
+	out->text = msg_get_str(&r);
+	if (out->refused)
+		return msg_ok(&r) ? 0 : err_set(e, "bad answer from the server");
+	out->number = msg_get_u32(&r);
+	out->plain = msg_get_u32(&r) != 0;
+	out->plan.tag = msg_get_u64(&r);
+	out->plan.killable = msg_get_u32(&r) != 0;
+	out->plan.filter = msg_get_bytes(&r, &len);
+	out->plan.n_filter = len / sizeof *out->plan.filter;
+	if (take_env(&r, h, out, e) < 0)
+		return -1;
+	if (!msg_end(&r) || !out->plan.n_filter || !out->in.n_fds)
+		return err_set(e, "bad answer from the server");
+	out->inbox = out->in.fds[0];
+	out->in.fds[0] = -1;
+	if (out->in.n_fds > 1) {
+		out->plan.ruleset = out->in.fds[1];
+		out->in.fds[1] = -1;
+	}
+	return 0;
+}
+
+int entry_ask(int server, const struct entry_hello *h, struct entry *out, struct err *e)
+{
+	struct timeval limit = { .tv_sec = ANSWER_SECONDS };
+	struct msg m = { 0 };
+	int rc;
+
+	*out = (struct entry){ .inbox = -1, .plan.ruleset = -1, .text = "" };
+	msg_start(&m, WIRE_HELLO);
+	msg_u32(&m, h->kind);
+	msg_str(&m, h->program);
+	msg_str(&m, h->cwd);
+	msg_str(&m, h->session);
+	msg_strv(&m, h->argv, count(h->argv));
+	msg_strv(&m, h->env, count(h->env));
+	rc = wire_send(server, &m, NULL, 0, 0, e);
+	msg_release(&m);
+	if (rc < 0)
+		return err_in(e, "server");
+	setsockopt(server, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	rc = wire_recv(server, &out->in, 0, e);
+	if (rc <= 0)
+		return err_in(e, "server");
+	return read_verdict(h, out, e);
+}
+
+int entry_commit(struct entry *t, struct err *e)
+{
+	struct msg m = { 0 };
+	AUTO_FD listener = launch_enter(&t->plan, t->number, e);
+	int rc;
+
+	if (listener < 0)
+		return -1;
+	msg_start(&m, WIRE_ATTACH);
+	msg_u32(&m, t->number);
+	rc = wire_send(t->inbox, &m, &listener, 1, 0, e);
+	msg_release(&m);
+	fd_close(&t->inbox);
+	fd_close(&t->plan.ruleset);
+	return rc < 0 ? err_in(e, "supervisor") : 0;
+}
+
+void entry_release(struct entry *t)
+{
+	free(t->env);
+	fd_close(&t->inbox);
+	fd_close(&t->plan.ruleset);
+	wire_in_release(&t->in);
+}
