@@ -1,0 +1,265 @@
+/* supervise - worker: answers the system calls of one session, with the session user's ids
+ *
+config APPLET_SUPERVISE
+	bool "supervise"
+	default y
+	depends on APPLET_SERVER
+	select POLICY
+	select LIB_SECCOMP
+	help
+	  One process per session. Judges every program that is started and
+	  every signal that is sent, and reports to the server.
+ */
+#include "applets/applet.h"
+
+#include "audit/ring.h"
+#include "base/die.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "enforce/exec/desk.h"
+#include "enforce/exec/serve.h"
+#include "loop/loop.h"
+#include "policy/policy.h"
+#include "sys/caps.h"
+#include "wire/conn.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+enum { CONTROL = 3, MAX_VARS = 8, ANNOUNCED = 256, POLICY_MAX = 1 << 20 };
+
+struct announced {
+	uint32_t number; /* 0 = free */
+	bool shell;
+	char id[48];
+};
+
+struct supervisor {
+	struct loop *loop;
+	struct watch control, inbox;
+	struct ring *ring;
+	struct policy *policy;
+	struct governor *governor;
+	struct desk *desk;
+	struct wire_in in;
+	struct announced announced[ANNOUNCED];
+	char session_id[160];
+	uint64_t tag;
+};
+
+static void tell(struct supervisor *s, enum wire_op op, uint32_t number, uint32_t status)
+{
+	struct msg m = { 0 };
+
+	msg_start(&m, op);
+	msg_u32(&m, number);
+	msg_u32(&m, status);
+	/* A full queue is no loss: the server drains the ring whenever it wakes, and sees a closed socket. */
+	wire_send(s->control.fd, &m, NULL, 0, MSG_DONTWAIT, NULL);
+	msg_release(&m);
+}
+
+static bool sink(void *arg, const char *json, size_t len, uint32_t number, uint32_t flags)
+{
+	struct supervisor *s = arg;
+	bool wake = false;
+
+	if (!ring_put(s->ring, json, len, number, flags, &wake)) {
+		tell(s, WIRE_WAKE, 0, 0);
+		return false;
+	}
+	if (wake)
+		tell(s, WIRE_WAKE, 0, 0);
+	return true;
+}
+
+static void on_gone(void *arg, uint32_t number, int status)
+{
+	struct supervisor *s = arg;
+
+	s->announced[number % ANNOUNCED].number = 0;
+	tell(s, WIRE_DONE, number, (uint32_t)status);
+}
+
+static int load_policy(struct supervisor *s, struct msg_reader *r, int fd, struct err *e)
+{
+	const char *file = msg_get_str(r);
+	struct policy_var vars[MAX_VARS + 1] = { 0 };
+	struct policy_options o = { .vars = vars };
+	struct policy_problems problems = { 0 };
+	AUTO_BUF text = { .max = POLICY_MAX };
+	uint32_t n;
+
+	o.approvals = msg_get_u32(r) != 0;
+	o.expand = msg_get_u32(r) != 0;
+	n = msg_get_u32(r);
+	for (uint32_t i = 0; i < n && i < MAX_VARS; i++) {
+		vars[i].name = msg_get_str(r);
+		vars[i].value = msg_get_str(r);
+	}
+	if (!msg_end(r) || n > MAX_VARS)
+		return err_set(e, "bad start message");
+	if (lseek(fd, 0, SEEK_SET) < 0 || fd_slurp(fd, &text, e) < 0)
+		return err_in(e, "policy");
+	s->policy = policy_load(text.data, text.len, file, &o, &problems);
+	if (!s->policy)
+		err_set(e, "policy %s:%d: %s", file, problems.n ? problems.items[0].line : 0,
+			problems.n ? problems.items[0].text : "unusable");
+	policy_problems_release(&problems);
+	return s->policy ? 0 : -1;
+}
+
+/* The first message: whose session, which policy, where events go. */
+static int start(struct supervisor *s, struct err *e)
+{
+	struct msg_reader r;
+	const char *id, *user;
+	uid_t uid;
+	gid_t gid;
+
+	if (wire_recv(CONTROL, &s->in, 0, e) <= 0)
+		return -1;
+	if (msg_open(&r, s->in.data.data, s->in.data.len) != WIRE_START || s->in.n_fds != 3)
+		return err_set(e, "bad start message");
+	id = msg_get_str(&r);
+	s->tag = msg_get_u64(&r);
+	uid = msg_get_u32(&r);
+	gid = msg_get_u32(&r);
+	user = msg_get_str(&r);
+	if (!msg_ok(&r) || strlen(id) >= sizeof s->session_id)
+		return err_set(e, "bad start message");
+	strcpy(s->session_id, id);
+	s->ring = ring_map(s->in.fds[1], e);
+	if (!s->ring)
+		return -1;
+	s->inbox.fd = s->in.fds[2];
+	s->in.fds[2] = -1;
+	if (caps_become(uid, gid, *user ? user : NULL, CAPS_SYS_PTRACE, e) < 0)
+		return -1;
+	caps_hide();
+	return load_policy(s, &r, s->in.fds[0], e);
+}
+
+static void on_command(struct supervisor *s, struct msg_reader *r)
+{
+	uint32_t number = msg_get_u32(r);
+	bool shell = msg_get_u32(r) != 0;
+	const char *id = msg_get_str(r);
+	struct announced *a = &s->announced[number % ANNOUNCED];
+
+	if (!msg_end(r) || strlen(id) >= sizeof a->id)
+		return;
+	*a = (struct announced){ .number = number, .shell = shell };
+	strcpy(a->id, id);
+}
+
+static void on_control(struct loop *l, struct watch *w, uint32_t events)
+{
+	struct supervisor *s = list_item(w, struct supervisor, control);
+	struct msg_reader r;
+	struct err e = { 0 };
+
+	(void)events;
+	for (;;) {
+		int rc = wire_recv(w->fd, &s->in, MSG_DONTWAIT, &e);
+
+		if (rc == 0 && e.code == EAGAIN)
+			return;
+		if (rc <= 0) {
+			/* The server is gone: whatever waits or comes later is refused by the kernel once we are, too. */
+			loop_stop(l);
+			return;
+		}
+		if (msg_open(&r, s->in.data.data, s->in.data.len) == WIRE_COMMAND)
+			on_command(s, &r);
+	}
+}
+
+/* A process entered and sends its listener. The server announced it before it told the process how. */
+static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
+{
+	struct supervisor *s = list_item(w, struct supervisor, inbox);
+	struct wire_in in = { 0 };
+	struct msg_reader r;
+	struct err e = { 0 };
+	struct governed c = { .listener = -1 };
+	struct announced *a;
+
+	(void)events;
+	if (wire_recv(w->fd, &in, MSG_DONTWAIT, &e) > 0 && in.n_fds == 1 &&
+	    msg_open(&r, in.data.data, in.data.len) == WIRE_ATTACH) {
+		c.number = msg_get_u32(&r);
+		on_control(l, &s->control, 0);
+		a = &s->announced[c.number % ANNOUNCED];
+		if (msg_end(&r) && a->number == c.number) {
+			c.listener = in.fds[0];
+			in.fds[0] = -1;
+			c.entry = in.from.pid;
+			c.entry_is_shell = a->shell;
+			strcpy(c.id, a->id);
+			if (desk_add(s->desk, &c, &e) < 0)
+				log_line(LOG_ERROR, "command %u: %s", c.number, e.text);
+		}
+	}
+	wire_in_release(&in); /* an unknown listener is closed: its processes are refused everything */
+}
+
+static int set_up(struct supervisor *s, struct err *e)
+{
+	int one = 1;
+
+	s->governor = governor_new(&(struct governor_options){ .policy = s->policy,
+							       .tag = s->tag,
+							       .session_id = s->session_id,
+							       .sink = sink,
+							       .sink_arg = s,
+							       .teach = true },
+				   e);
+	s->loop = s->governor ? loop_new(e) : NULL;
+	s->desk = s->loop ? desk_new(s->loop, s->governor, on_gone, s, e) : NULL;
+	if (!s->desk)
+		return -1;
+	s->control = (struct watch){ .fd = CONTROL, .ready = on_control };
+	s->inbox.ready = on_inbox;
+	if (setsockopt(s->inbox.fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one) < 0)
+		return err_sys(e, "inbox");
+	if (loop_watch(s->loop, &s->control, EPOLLIN, e) < 0 || loop_watch(s->loop, &s->inbox, EPOLLIN, e) < 0)
+		return -1;
+	return 0;
+}
+
+static int run(int argc, char **argv)
+{
+	static struct supervisor s;
+	struct err e;
+
+	(void)argc;
+	(void)argv;
+	log_setup("supervise", LOG_INFO, false);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	s.inbox.fd = -1;
+	if (start(&s, &e) < 0 || set_up(&s, &e) < 0) {
+		log_line(LOG_ERROR, "%s", e.text);
+		return EXIT_FAILED;
+	}
+	tell(&s, WIRE_READY, 0, 0);
+	if (loop_run(s.loop, &e) < 0) {
+		log_line(LOG_ERROR, "%s", e.text);
+		return EXIT_FAILED;
+	}
+	return EXIT_DONE;
+}
+
+const struct applet applet_supervise = {
+	.name = "supervise",
+	.summary = "answer the system calls of one session",
+	.usage = "started by the server",
+	.run = run,
+	.flags = APPLET_HIDDEN,
+};

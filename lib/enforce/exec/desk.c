@@ -1,0 +1,142 @@
+#include "enforce/exec/desk.h"
+
+#include "base/fd.h"
+#include "base/list.h"
+#include "sys/notify.h"
+#include "sys/proc.h"
+
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+/* How long the exit status of a first process may come after the end of the last one. */
+#define REAP_NS (200 * 1000000LL)
+
+struct place {
+	struct list node;
+	struct desk *desk;
+	struct governed c;
+	struct watch calls; /* the listener */
+	struct watch first; /* pidfd of the first process */
+	struct timer late;
+	int status;
+	bool empty;
+};
+
+struct desk {
+	struct loop *loop;
+	struct governor *governor;
+	desk_gone *gone;
+	void *arg;
+	struct list places;
+	size_t n;
+};
+
+struct desk *desk_new(struct loop *l, struct governor *g, desk_gone *gone, void *arg, struct err *e)
+{
+	struct desk *d = calloc(1, sizeof *d);
+
+	if (!d) {
+		err_set(e, "out of memory");
+		return NULL;
+	}
+	*d = (struct desk){ .loop = l, .governor = g, .gone = gone, .arg = arg };
+	list_init(&d->places);
+	return d;
+}
+
+static void drop(struct place *p)
+{
+	loop_unwatch(p->desk->loop, &p->calls);
+	loop_unwatch(p->desk->loop, &p->first);
+	loop_untimer(p->desk->loop, &p->late);
+	fd_close(&p->c.listener);
+	fd_close(&p->first.fd);
+	list_remove(&p->node);
+	p->desk->n--;
+	free(p);
+}
+
+void desk_free(struct desk *d)
+{
+	if (!d)
+		return;
+	list_each(node, &d->places)
+		drop(list_item(node, struct place, node));
+	free(d);
+}
+
+static void finish(struct place *p)
+{
+	struct desk *d = p->desk;
+	uint32_t number = p->c.number;
+	int status = p->status;
+
+	drop(p);
+	d->gone(d->arg, number, status);
+}
+
+static void on_late(struct loop *l, struct timer *t)
+{
+	(void)l;
+	finish(list_item(t, struct place, late));
+}
+
+/* The pidfd hangs up when the first process has been reaped. */
+static void on_first(struct loop *l, struct watch *w, uint32_t events)
+{
+	struct place *p = list_item(w, struct place, first);
+
+	(void)events;
+	if (!proc_exit_status(w->fd, &p->status))
+		p->status = -1;
+	loop_unwatch(l, w);
+	fd_close(&w->fd);
+	if (p->empty)
+		finish(p);
+}
+
+static void on_call(struct loop *l, struct watch *w, uint32_t events)
+{
+	struct place *p = list_item(w, struct place, calls);
+
+	if (events & EPOLLIN && governor_serve(p->desk->governor, &p->c) == 0)
+		return;
+	if (!(events & (EPOLLHUP | EPOLLERR)) && events & EPOLLIN)
+		return; /* one call failed; the listener says itself when it is done */
+	loop_unwatch(l, w);
+	p->empty = true;
+	if (p->first.fd < 0)
+		finish(p);
+	else
+		loop_timer(l, &p->late, REAP_NS);
+}
+
+int desk_add(struct desk *d, const struct governed *c, struct err *e)
+{
+	struct place *p = calloc(1, sizeof *p);
+	int listener = c->listener;
+
+	if (!p) {
+		fd_close(&listener);
+		return err_set(e, "out of memory");
+	}
+	*p = (struct place){ .desk = d, .c = *c, .status = -1, .late.due = on_late };
+	list_init(&p->late.node);
+	list_append(&d->places, &p->node);
+	d->n++;
+	notify_sync_wakeup(p->c.listener);
+	p->calls = (struct watch){ .fd = p->c.listener, .ready = on_call };
+	p->first = (struct watch){ .fd = proc_pidfd(c->entry), .ready = on_first };
+	if (loop_watch(d->loop, &p->calls, EPOLLIN, e) < 0) {
+		drop(p);
+		return -1;
+	}
+	if (p->first.fd >= 0 && loop_watch(d->loop, &p->first, 0, NULL) < 0)
+		fd_close(&p->first.fd);
+	return 0;
+}
+
+size_t desk_count(const struct desk *d)
+{
+	return d->n;
+}

@@ -1,0 +1,16 @@
+/* caps - become a user and keep one capability. */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { CAPS_SYS_PTRACE = 19 }; /* CAP_SYS_PTRACE */
+
+/* As root: take on the user's ids and groups (`user` for the group file, may be NULL) and keep only capability `keep`
+ * (-1 = none). As the user already: nothing but dropping what is not `keep`. */
+int caps_become(uid_t uid, gid_t gid, const char *user, int keep, struct err *e);
+
+/* What no process of ours needs: core dumps, being traced or read by others of the same user. */
+void caps_hide(void);
