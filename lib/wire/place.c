@@ -1,7 +1,7 @@
 #include "wire/place.h"
 
 #include "base/fd.h"
-#include "sys/proc.h"
+#include "sys/tag.h"
 #include "wire/conn.h"
 
 #include <errno.h>
@@ -32,12 +32,14 @@ static bool is_server(int fd, uid_t uid)
 {
 	struct ucred peer;
 	socklen_t len = sizeof peer;
+	uint32_t command;
+	uint64_t tag;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
 		return false;
 	if (peer.uid == 0 && uid != 0)
 		return true;
-	return peer.uid == uid && !proc_no_new_privs(peer.pid);
+	return peer.uid == uid && !tag_of(peer.pid, &tag, &command);
 }
 
 int place_connect(uid_t uid)

@@ -1,0 +1,474 @@
+#include "session/gate.h"
+
+#include "audit/event.h"
+#include "audit/ring.h"
+#include "base/arena.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "config/config.h"
+#include "decide/decide.h"
+#include "enforce/denial.h"
+#include "enforce/entry.h"
+#include "enforce/env/build.h"
+#include "session/session.h"
+#include "session/worker.h"
+#include "shell/plain.h"
+#include "sys/notify.h"
+#include "sys/proc.h"
+#include "sys/tag.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A caller must speak, and take its answer, within this time; more callers than this wait in the kernel's queue. */
+#define HELLO_NS (5 * 1000000000LL)
+enum { MAX_CALLERS = 256, MAX_STRINGS = 1 << 17 };
+
+struct gate {
+	struct core *core;
+	struct list callers, answers;
+	size_t n_callers;
+	bool killable;
+};
+
+struct caller {
+	struct list node;
+	struct gate *gate;
+	struct watch watch;
+	struct timer limit;
+	struct ucred peer;
+	/* The answer, once there is one. */
+	struct msg answer;
+	int fds[2], n_fds; /* borrowed from the session's worker */
+	uint64_t tag;      /* of that session */
+};
+
+/* What a caller said. Everything lies in the message or the arena. */
+struct hello {
+	uint32_t kind;
+	const char *program, *cwd, *session;
+	const char **argv, **env;
+	size_t argc, n_env;
+	struct arena arena;
+};
+
+bool gate_killable(const struct core *core)
+{
+	return core->gate && core->gate->killable;
+}
+
+static void drop(struct caller *c)
+{
+	loop_unwatch(c->gate->core->loop, &c->watch);
+	loop_untimer(c->gate->core->loop, &c->limit);
+	fd_close(&c->watch.fd);
+	msg_release(&c->answer);
+	list_remove(&c->node);
+	c->gate->n_callers--;
+	free(c);
+}
+
+static void on_limit(struct loop *l, struct timer *t)
+{
+	(void)l;
+	drop(list_item(t, struct caller, limit));
+}
+
+/* Refuse with whole lines for the caller's standard error. */
+static void refuse(struct caller *c, int code, const char *text)
+{
+	msg_start(&c->answer, WIRE_VERDICT);
+	msg_u32(&c->answer, 1);
+	msg_u32(&c->answer, (uint32_t)code);
+	msg_str(&c->answer, text);
+	c->n_fds = 0;
+}
+
+static void refuse_why(struct caller *c, int code, const char *what, const struct err *e)
+{
+	char text[700];
+
+	snprintf(text, sizeof text, "agentsh: denied: %s%s%s\n", what, e ? ": " : "", e ? e->text : "");
+	refuse(c, code, text);
+}
+
+static const char **read_strings(struct msg_reader *r, struct arena *a, size_t *n)
+{
+	const char **v;
+
+	*n = msg_get_u32(r);
+	if (!msg_ok(r) || *n > MAX_STRINGS)
+		return NULL;
+	v = arena_array(a, *n + 1, sizeof *v);
+	for (size_t i = 0; v && i < *n; i++)
+		v[i] = msg_get_str(r);
+	return v;
+}
+
+static bool read_hello(const struct wire_in *in, struct hello *h)
+{
+	struct msg_reader r;
+
+	h->arena.max = 16 * 1024 * 1024;
+	if (msg_open(&r, in->data.data, in->data.len) != WIRE_HELLO)
+		return false;
+	h->kind = msg_get_u32(&r);
+	h->program = msg_get_str(&r);
+	h->cwd = msg_get_str(&r);
+	h->session = msg_get_str(&r);
+	h->argv = read_strings(&r, &h->arena, &h->argc);
+	h->env = h->argv ? read_strings(&r, &h->arena, &h->n_env) : NULL;
+	return h->env && msg_end(&r) && h->program[0] && (h->kind == ENTRY_SHELL || h->kind == ENTRY_EXEC);
+}
+
+/* Is the caller one that we can govern: in our root and process numbers, of a user we may act for, not governed? */
+static bool may_enter(struct caller *c, struct err *e)
+{
+	char theirs[64], ours[64];
+	struct stat a, b;
+	uint32_t command;
+	uint64_t tag;
+
+	if (tag_of(c->peer.pid, &tag, &command))
+		return err_set(e, "the caller is governed already and hides it") == 0;
+	if (geteuid() != 0 && geteuid() != c->peer.uid)
+		return err_set(e, "the server runs as uid %u and cannot govern uid %u", (unsigned)geteuid(),
+			       (unsigned)c->peer.uid) == 0;
+	snprintf(theirs, sizeof theirs, "/proc/%d/root", (int)c->peer.pid);
+	if (stat(theirs, &a) < 0 || stat("/", &b) < 0 || a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+		return err_set(e, "the caller has another root directory than the server") == 0;
+	if (proc_link(c->peer.pid, "ns/pid", theirs, sizeof theirs) > 0 &&
+	    proc_link(getpid(), "ns/pid", ours, sizeof ours) > 0 && strcmp(theirs, ours) != 0)
+		return err_set(e, "the caller lives in another pid namespace than the server") == 0;
+	return true;
+}
+
+static struct session *find_session(struct core *core, const struct caller *c, const struct hello *h, struct err *e)
+{
+	struct session_spec spec = { .id = h->session, .workspace = h->cwd, .detect_project_root = -1,
+				     .origin = SESSION_SHIM, .uid = c->peer.uid, .gid = c->peer.gid };
+	struct session *s = h->session[0] ? session_find(core, h->session) : NULL;
+
+	if (h->kind == ENTRY_SHELL)
+		return session_for_shim(core, c->peer.uid, c->peer.gid, h->cwd, h->session[0] ? h->session : NULL, e);
+	if (s && s->uid != c->peer.uid && c->peer.uid != 0) {
+		err_set(e, "session belongs to another user");
+		return NULL;
+	}
+	return s ? s : session_new(core, &spec, e);
+}
+
+static struct verdict ask(const struct session *s, const char *path, const char *const *argv, size_t argc)
+{
+	struct command_request r = { .path = path, .given = path, .argv = argv, .argc = argc };
+	struct verdict v = decide_command(s->policy->policy, &r);
+
+	if (v.effective == EFFECT_APPROVE || v.decision == EFFECT_REDIRECT)
+		v.effective = EFFECT_DENY;
+	return v;
+}
+
+struct judged {
+	struct verdict verdict;
+	const char *path;
+	const char *const *argv;
+	size_t argc;
+	struct plain plain;
+	bool is_plain;
+	char message[1024];
+};
+
+/* The shell or command itself, and the plain command a shell was given. */
+static void judge(const struct session *s, const struct hello *h, struct judged *j)
+{
+	const char *text;
+
+	j->path = h->program;
+	j->argv = h->argv;
+	j->argc = h->argc;
+	j->verdict = ask(s, h->program, h->argv, h->argc);
+	if (h->kind != ENTRY_SHELL || j->verdict.effective == EFFECT_DENY || h->argc < 2)
+		return;
+	text = plain_text(h->argv + 1, h->argc - 1);
+	if (!text || !plain_parse(text, &j->plain))
+		return;
+	j->is_plain = true;
+	j->path = j->plain.words[0];
+	j->argv = (const char *const *)j->plain.words;
+	j->argc = j->plain.n;
+	j->verdict = ask(s, j->path, j->argv, j->argc);
+}
+
+static void log_policy(struct core *core, struct session *s, struct command *c, struct judged *j)
+{
+	const char *none[] = { NULL };
+	struct event_field fields[] = { { .name = "args", .list = j->argc ? j->argv + 1 : none },
+					{ .name = "command", .text = j->path } };
+	struct event ev = { .type = "command_policy",
+			    .depth = -1,
+			    .verdict = &j->verdict,
+			    .message = j->message[0] ? j->message : NULL,
+			    .operation = "command_precheck",
+			    .fields = fields,
+			    .n_fields = 2 };
+
+	core_event(core, s, c, &ev, 0);
+}
+
+static void deny(struct core *core, struct caller *caller, struct command *c, struct judged *j)
+{
+	AUTO_BUF args = { .max = 4096 };
+	const char *subject = j->verdict.subject ? j->verdict.subject : path_base(j->path);
+	struct message_facts facts = { .path = j->path, .command = subject, .operation = "exec", .port = -1 };
+	char text[2600];
+	size_t n;
+
+	for (size_t i = 1; i < j->argc; i++)
+		buf_fmt(&args, "%s%s", i > 1 ? " " : "", j->argv[i]);
+	facts.args = buf_text(&args);
+	decide_message(j->verdict.rule, &facts, j->message, sizeof j->message);
+	log_policy(core, c->session, c, j);
+	n = denial_line(subject, &j->verdict, j->message, text, sizeof text - 400);
+	snprintf(text + n, sizeof text - n, "\nagentsh: %s\n", denial_fix(&j->verdict));
+	refuse(caller, 126, text);
+	command_finish(core, c, 126);
+}
+
+/* The start-up file that the operator injects may only switch off builtins; otherwise the shell must read it. */
+static bool harmless_startup(const char *const *env)
+{
+	AUTO_BUF text = { 0 };
+	struct stat st;
+
+	for (; *env; env++)
+		if (!strncmp(*env, "BASH_ENV=", 9))
+			return stat(*env + 9, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 022) &&
+			       fd_slurp_file(*env + 9, 65536, &text, NULL) == 0 && plain_startup(buf_text(&text), text.len);
+	return true;
+}
+
+static void put_env(struct msg *m, const struct hello *h, const struct env_built *env)
+{
+	unsigned char *keep = calloc(1, h->n_env / 8 + 1);
+	uint32_t added = 0;
+
+	if (!keep) {
+		m->b.failed = true;
+		return;
+	}
+	for (size_t i = 0; i < env->n; i++)
+		if (env->from[i] >= 0)
+			keep[env->from[i] / 8] |= (unsigned char)(1 << env->from[i] % 8);
+		else
+			added++;
+	msg_bytes(m, keep, h->n_env / 8 + 1);
+	msg_u32(m, added);
+	for (size_t i = 0; i < env->n; i++)
+		if (env->from[i] < 0)
+			msg_str(m, env->envp[i]);
+	free(keep);
+}
+
+static int admit(struct core *core, struct caller *caller, struct command *c, const struct hello *h, struct judged *j,
+		 const struct env_built *env, struct err *e)
+{
+	struct session *s = c->session;
+	const struct launch_plan *plan = worker_plan(s);
+	bool plain = j->is_plain && plain_env(env->envp, harmless_startup(env->envp));
+	struct event started = { .type = "command_started", .depth = -1, .pid = caller->peer.pid };
+	struct event_field fields[] = { { .name = "args", .list = h->argc ? h->argv + 1 : h->argv },
+					{ .name = "command", .text = h->program },
+					{ .name = "env_removed", .list = env->removed },
+					{ .name = "layers", .text = worker_armed(s) } };
+
+	if (worker_announce(s, c, h->kind == ENTRY_SHELL && !plain, e) < 0)
+		return -1;
+	c->pid = caller->peer.pid;
+	log_policy(core, s, c, j);
+	started.fields = fields;
+	started.n_fields = 4;
+	if (core_event(core, s, c, &started, 0) < 0)
+		return err_set(e, "the audit log cannot be written");
+	msg_start(&caller->answer, WIRE_VERDICT);
+	msg_u32(&caller->answer, 0);
+	msg_u32(&caller->answer, 0);
+	msg_str(&caller->answer, "");
+	msg_u32(&caller->answer, c->number);
+	msg_u32(&caller->answer, plain);
+	msg_u64(&caller->answer, plan->tag);
+	msg_u32(&caller->answer, plan->killable);
+	msg_bytes(&caller->answer, plan->filter, plan->n_filter * sizeof *plan->filter);
+	put_env(&caller->answer, h, env);
+	caller->tag = s->tag;
+	caller->fds[0] = worker_inbox(s);
+	caller->fds[1] = plan->ruleset;
+	caller->n_fds = plan->ruleset >= 0 ? 2 : 1;
+	return 0;
+}
+
+static int build_env(struct session *s, struct hello *h, const struct rule *rule, struct env_built *out, struct err *e)
+{
+	const struct config_map *inject = &s->core->config->sandbox.env_inject;
+	struct policy_pair *pairs = arena_array(&h->arena, inject->n + 1, sizeof *pairs);
+	struct policy_pair always[] = { { "AGENTSH_IN_SESSION", "1" }, { "AGENTSH_SESSION_ID", s->id } };
+	struct env_spec spec = { .policy = s->policy->policy, .rule = rule, .env = h->env, .n_env = h->n_env,
+				 .add = always, .n_add = 2, .inject = pairs, .n_inject = inject->n };
+
+	if (!pairs)
+		return err_set(e, "out of memory");
+	for (size_t i = 0; i < inject->n; i++)
+		pairs[i] = (struct policy_pair){ inject->items[i].name, inject->items[i].value };
+	return env_build(&h->arena, &spec, out, e);
+}
+
+static void answer_hello(struct caller *caller, struct hello *h)
+{
+	struct core *core = caller->gate->core;
+	struct env_built env = { 0 };
+	struct judged j = { 0 };
+	struct command *c;
+	struct session *s;
+	struct err e;
+
+	if (!may_enter(caller, &e) || !(s = find_session(core, caller, h, &e)) || session_supervise(core, s, &e) < 0 ||
+	    !(c = command_begin(core, s, COMMAND_SHIM, h->program, &e))) {
+		refuse_why(caller, 126, e.text, NULL);
+		return;
+	}
+	judge(s, h, &j);
+	if (j.verdict.effective == EFFECT_DENY) {
+		deny(core, caller, c, &j);
+	} else if (build_env(s, h, j.verdict.rule, &env, &e) < 0) {
+		refuse_why(caller, 2, e.text, NULL);
+		command_finish(core, c, 2);
+	} else if (admit(core, caller, c, h, &j, &env, &e) < 0) {
+		refuse_why(caller, 126, e.text, NULL);
+		command_finish(core, c, 126);
+	}
+}
+
+static void on_caller(struct loop *l, struct watch *w, uint32_t events)
+{
+	struct caller *c = list_item(w, struct caller, watch);
+	struct wire_in in = { 0 };
+	struct hello h = { 0 };
+	struct err e = { 0 };
+	int rc = wire_recv(w->fd, &in, MSG_DONTWAIT, &e);
+
+	(void)events;
+	if (rc == 0 && e.code == EAGAIN)
+		return;
+	loop_unwatch(l, w);
+	if (rc <= 0) {
+		drop(c);
+	} else {
+		if (read_hello(&in, &h))
+			answer_hello(c, &h);
+		else
+			refuse_why(c, 126, "bad request", NULL);
+		list_remove(&c->node);
+		list_append(&c->gate->answers, &c->node);
+	}
+	arena_release(&h.arena);
+	wire_in_release(&in);
+}
+
+/* After the batch's log lines are written: the answers go out. */
+static void send_answers(void *arg)
+{
+	struct gate *g = arg;
+
+	list_each(node, &g->answers) {
+		struct caller *c = list_item(node, struct caller, node);
+		struct err e;
+
+		struct session *s = session_by_tag(g->core, c->tag);
+
+		/* The session may have ended within this batch: its descriptors are gone. */
+		if (c->n_fds && (!s || worker_inbox(s) != c->fds[0]))
+			refuse_why(c, 126, "the session ended", NULL);
+		if (wire_send(c->watch.fd, &c->answer, c->fds, c->n_fds, MSG_DONTWAIT, &e) < 0)
+			log_line(LOG_WARN, "gate: pid %d: %s", (int)c->peer.pid, e.text);
+		drop(c);
+	}
+}
+
+static void gate_accept(struct core *core, int fd)
+{
+	struct gate *g = core->gate;
+	struct caller *c = calloc(1, sizeof *c);
+	socklen_t len = sizeof c->peer;
+
+	if (!c || g->n_callers >= MAX_CALLERS || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c->peer, &len) < 0) {
+		free(c);
+		close(fd);
+		return;
+	}
+	c->gate = g;
+	c->watch = (struct watch){ .fd = fd, .ready = on_caller };
+	c->limit.due = on_limit;
+	list_init(&c->limit.node);
+	list_append(&g->callers, &c->node);
+	g->n_callers++;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	if (loop_watch(core->loop, &c->watch, EPOLLIN, NULL) < 0)
+		drop(c);
+	else
+		loop_timer(core->loop, &c->limit, HELLO_NS);
+}
+
+void gate_command_done(struct core *core, struct command *c, int status)
+{
+	struct event_field fields[] = { { .name = "duration_ms" }, { .name = "exit_code" } };
+	struct event ev = { .type = "command_finished", .depth = -1, .fields = fields, .n_fields = 2 };
+	int code = status < 0 ? -1 : WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+
+	if (c->origin != COMMAND_SHIM)
+		return; /* its owner waits for it, with more to tell */
+	command_finish(core, c, code);
+	fields[0].number = c->duration_ns / 1000000;
+	fields[1].number = code;
+	ev.n_fields = status < 0 ? 1 : 2;
+	core_event(core, c->session, c, &ev, 0);
+}
+
+int gate_open(struct core *core, struct err *e)
+{
+	struct gate *g = calloc(1, sizeof *g);
+
+	if (!g)
+		return err_set(e, "out of memory");
+	*g = (struct gate){ .core = core, .killable = notify_probe_killable() };
+	list_init(&g->callers);
+	list_init(&g->answers);
+	core->gate = g;
+	core->hooks.gate_accept = gate_accept;
+	core->hooks.worker_start = worker_start;
+	core->hooks.worker_stop = worker_stop;
+	core->hooks.kill = worker_kill;
+	loop_after_batch(core->loop, send_answers, g);
+	return 0;
+}
+
+void gate_close(struct core *core)
+{
+	struct gate *g = core->gate;
+
+	if (!g)
+		return;
+	list_each(node, &g->callers)
+		drop(list_item(node, struct caller, node));
+	list_each(answer, &g->answers)
+		drop(list_item(answer, struct caller, node));
+	core->gate = NULL;
+	free(g);
+}

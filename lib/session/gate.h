@@ -1,0 +1,23 @@
+/* gate - the server's unix socket: processes ask to be governed, and are told how to enter or why not.
+ *
+ * Who asks is known from the kernel (SO_PEERCRED and the session tag), never
+ * from what is said. Answers leave after the batch's log lines are written.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "session/core.h"
+
+#include <stdbool.h>
+
+struct command;
+
+/* Set core->gate and the hooks gate_accept, worker_start, worker_stop and kill. */
+int gate_open(struct core *core, struct err *e);
+void gate_close(struct core *core);
+
+/* Does WAIT_KILLABLE_RECV work here? Probed once. */
+bool gate_killable(const struct core *core);
+
+/* The last process of a command is gone; `status` as waitpid(2), -1 = not known. Logs and finishes it. */
+void gate_command_done(struct core *core, struct command *c, int status);

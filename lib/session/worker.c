@@ -1,0 +1,264 @@
+#include "session/worker.h"
+
+#include "audit/ring.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "enforce/exec/plan.h"
+#include "session/gate.h"
+#include "sys/proc.h"
+#include "sys/tag.h"
+#include "wire/conn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CONTROL = 3, RING_BYTES = 1 << 20 };
+
+struct worker {
+	struct core *core;
+	struct session *session;
+	struct watch control;
+	int inbox; /* our end: what we hand to those who enter */
+	pid_t pid;
+	int pidfd;
+	struct plan plan;
+};
+
+const struct launch_plan *worker_plan(const struct session *s)
+{
+	return s->worker ? &s->worker->plan.launch : NULL;
+}
+
+int worker_inbox(const struct session *s)
+{
+	return s->worker ? s->worker->inbox : -1;
+}
+
+const char *worker_armed(const struct session *s)
+{
+	return s->worker ? s->worker->plan.armed : "";
+}
+
+const char *worker_missing(const struct session *s)
+{
+	return s->worker ? s->worker->plan.missing : "";
+}
+
+static void exec_worker(int control)
+{
+	char *argv[] = { "supervise", NULL }, *env[] = { NULL };
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (dup2(control, CONTROL) < 0 || fcntl(CONTROL, F_SETFD, 0) < 0)
+		_exit(126);
+	fd_close_from(CONTROL + 1);
+	execve("/proc/self/exe", argv, env);
+	_exit(127);
+}
+
+static void forget(struct worker *w)
+{
+	loop_unwatch(w->core->loop, &w->control);
+	fd_close(&w->control.fd);
+	fd_close(&w->inbox);
+	fd_close(&w->pidfd);
+	plan_release(&w->plan);
+	w->session->worker = NULL;
+	free(w);
+}
+
+/* The child is ours to reap. It ends at once when its control socket closes or it is killed. */
+static void reap(struct worker *w)
+{
+	int status;
+
+	if (w->pidfd >= 0)
+		proc_signal(w->pidfd, SIGKILL);
+	if (w->pid > 0)
+		while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
+			;
+}
+
+static void on_done(struct worker *w, uint32_t number, int status)
+{
+	struct command *c = command_by_number(w->session, number);
+
+	if (c && c->live)
+		gate_command_done(w->core, c, status);
+}
+
+static void on_control(struct loop *l, struct watch *watch, uint32_t events)
+{
+	struct worker *w = list_item(watch, struct worker, control);
+	struct core *core = w->core;
+	struct session *s = w->session;
+	struct wire_in in = { 0 };
+	struct err e = { 0 };
+
+	(void)l;
+	(void)events;
+	for (;;) {
+		struct msg_reader r;
+		int rc = wire_recv(watch->fd, &in, MSG_DONTWAIT, &e);
+		uint32_t op, number, status;
+
+		if (rc == 0 && e.code == EAGAIN)
+			break;
+		if (rc <= 0) {
+			reap(w);
+			forget(w);
+			session_worker_died(core, s, "its process ended");
+			break;
+		}
+		op = msg_open(&r, in.data.data, in.data.len);
+		number = msg_get_u32(&r);
+		status = msg_get_u32(&r);
+		if (msg_end(&r) && op == WIRE_DONE) {
+			on_done(w, number, (int)status);
+			if (s->worker != w)
+				break;
+		}
+	}
+	wire_in_release(&in);
+}
+
+static int send_start(struct worker *w, int their_inbox, struct err *e)
+{
+	struct session *s = w->session;
+	const struct shared_policy *p = s->policy;
+	int fds[3] = { p->text_fd, ring_fd(s->ring), their_inbox };
+	struct msg m = { 0 };
+	uint32_t n = 0;
+	const char *base = strrchr(p->path, '/');
+	int rc;
+
+	while (n < sizeof p->vars / sizeof *p->vars && p->vars[n].name)
+		n++;
+	msg_start(&m, WIRE_START);
+	msg_str(&m, s->id);
+	msg_u64(&m, s->tag);
+	msg_u32(&m, s->uid);
+	msg_u32(&m, s->gid);
+	msg_str(&m, s->user);
+	msg_str(&m, base ? base + 1 : p->path);
+	msg_u32(&m, p->approvals);
+	msg_u32(&m, p->expand);
+	msg_u32(&m, n);
+	for (uint32_t i = 0; i < n; i++) {
+		msg_str(&m, p->vars[i].name);
+		msg_str(&m, p->vars[i].value);
+	}
+	rc = wire_send(w->control.fd, &m, fds, 3, 0, e);
+	msg_release(&m);
+	return rc;
+}
+
+static int make_plan(struct worker *w, struct err *e)
+{
+	const struct config_list *block = &w->core->config->sandbox.seccomp.syscalls.block;
+	struct plan_options o = { .tag = w->session->tag,
+				  .blocked = block->items,
+				  .n_blocked = block->n,
+				  .killable = gate_killable(w->core) };
+
+	return plan_make(&w->plan, &o, e);
+}
+
+static int open_ring(struct session *s, struct err *e)
+{
+	char path[4096];
+
+	if (s->ring)
+		return 0;
+	if (snprintf(path, sizeof path, "%s/ring", s->dir) >= (int)sizeof path)
+		return err_set(e, "session directory: name too long");
+	s->ring = ring_create(path, RING_BYTES, e);
+	return s->ring ? 0 : -1;
+}
+
+static int spawn(struct worker *w, struct err *e)
+{
+	int control[2] = { -1, -1 }, inbox[2] = { -1, -1 }, one = 1, rc = -1;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, inbox) < 0 ||
+	    setsockopt(inbox[1], SOL_SOCKET, SO_PASSCRED, &one, sizeof one) < 0) {
+		err_sys(e, "supervisor sockets");
+	} else {
+		w->pid = fork();
+		if (w->pid == 0)
+			exec_worker(control[1]);
+		w->pidfd = w->pid > 0 ? proc_pidfd(w->pid) : -1;
+		w->control.fd = control[0];
+		w->inbox = inbox[0];
+		rc = w->pid < 0 ? err_sys(e, "fork supervisor") : send_start(w, inbox[1], e);
+		control[0] = inbox[0] = -1;
+	}
+	fd_close(&control[0]);
+	fd_close(&control[1]);
+	fd_close(&inbox[0]);
+	fd_close(&inbox[1]);
+	return rc;
+}
+
+int worker_start(struct core *core, struct session *s, struct err *e)
+{
+	struct worker *w = calloc(1, sizeof *w);
+
+	if (!w)
+		return err_set(e, "out of memory");
+	*w = (struct worker){ .core = core,
+			      .session = s,
+			      .control = { .fd = -1, .ready = on_control },
+			      .inbox = -1,
+			      .pidfd = -1,
+			      .plan.launch.ruleset = -1 };
+	s->worker = w;
+	if (open_ring(s, e) == 0 && make_plan(w, e) == 0 && spawn(w, e) == 0 &&
+	    loop_watch(core->loop, &w->control, EPOLLIN, e) == 0)
+		return 0;
+	reap(w);
+	forget(w);
+	return err_in(e, "supervisor");
+}
+
+void worker_stop(struct core *core, struct session *s)
+{
+	(void)core;
+	if (!s->worker)
+		return;
+	reap(s->worker);
+	forget(s->worker);
+}
+
+int worker_announce(struct session *s, const struct command *c, bool shell, struct err *e)
+{
+	struct msg m = { 0 };
+	int rc;
+
+	if (!s->worker)
+		return err_set(e, "no supervisor");
+	msg_start(&m, WIRE_COMMAND);
+	msg_u32(&m, c->number);
+	msg_u32(&m, shell);
+	msg_str(&m, c->id);
+	rc = wire_send(s->worker->control.fd, &m, NULL, 0, MSG_DONTWAIT, e);
+	msg_release(&m);
+	return rc < 0 ? err_in(e, "supervisor") : 0;
+}
+
+int worker_kill(struct core *core, uint64_t tag, uint32_t command, int signal)
+{
+	(void)core;
+	return tag_kill(tag, command, 0, signal) >= 0 ? 0 : -1;
+}

@@ -1,0 +1,28 @@
+/* worker - the server's side of a session's supervisor: start it, tell it, hear from it. */
+#pragma once
+
+#include "base/err.h"
+#include "session/core.h"
+#include "session/session.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct launch_plan;
+
+/* Hooks of struct core_hooks. */
+int worker_start(struct core *core, struct session *s, struct err *e);
+void worker_stop(struct core *core, struct session *s);
+int worker_kill(struct core *core, uint64_t tag, uint32_t command, int signal);
+
+/* Tell the supervisor that a process of this command is about to attach. `shell`: its first program is a shell, and
+ * what that starts counts as typed by the agent. */
+int worker_announce(struct session *s, const struct command *c, bool shell, struct err *e);
+
+/* What the session's processes enter, and the socket on which their listeners go to the supervisor (borrowed). */
+const struct launch_plan *worker_plan(const struct session *s);
+int worker_inbox(const struct session *s);
+
+/* The layers in force ("exec,signals,syscalls,landlock") and those that could not be armed, with reasons. */
+const char *worker_armed(const struct session *s);
+const char *worker_missing(const struct session *s);
