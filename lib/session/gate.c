@@ -290,7 +290,7 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 					{ .name = "env_removed", .list = env->removed },
 					{ .name = "layers", .text = worker_armed(s) } };
 
-	if (worker_announce(s, c, h->kind == ENTRY_SHELL && !plain, e) < 0)
+	if (worker_announce(s, c, !plain && shell_is(h->program), e) < 0)
 		return -1;
 	c->pid = caller->peer.pid;
 	log_policy(core, s, c, j);

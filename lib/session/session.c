@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "decide/decide.h"
 #include "session/impl.h"
+#include "sys/tag.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -195,16 +195,11 @@ static void remove_dir(const struct session *s)
 	rmdir(s->dir); /* stays when a journal is kept in it */
 }
 
-static int set_tag(struct session *s, struct err *e)
+static void set_tag(struct session *s)
 {
-	do {
-		if (getrandom(&s->tag, sizeof s->tag, 0) != sizeof s->tag)
-			return err_set(e, "no random numbers");
-		/* Above every command number and below RLIM_INFINITY, as the soft and hard halves of a limit
-		 * must be. */
-		s->tag = (s->tag >> 2) | (uint64_t)1 << 61;
-	} while (session_by_tag(s->core, s->tag));
-	return 0;
+	do
+		s->tag = tag_new();
+	while (session_by_tag(s->core, s->tag));
 }
 
 /* With a server of the agent's own uid, the kernel lets an ungoverned process of that uid change the policy.
@@ -250,7 +245,8 @@ static int fill(struct core *core, struct session *s, const struct session_spec 
 	s->cwd = strdup("/workspace");
 	s->created_ns = clock_real_ns();
 	s->started_ns = s->active_ns = clock_mono_ns();
-	if (set_roots(s, spec, e) < 0 || set_policy(s, spec->policy, e) < 0 || set_tag(s, e) < 0 ||
+	set_tag(s);
+	if (set_roots(s, spec, e) < 0 || set_policy(s, spec->policy, e) < 0 ||
 	    make_dir(s, e) < 0)
 		return -1;
 	return s->cwd ? 0 : err_set(e, "out of memory");

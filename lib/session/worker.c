@@ -180,7 +180,7 @@ static int open_ring(struct session *s, struct err *e)
 
 	if (s->ring)
 		return 0;
-	if (snprintf(path, sizeof path, "%s/ring", s->dir) >= (int)sizeof path)
+	if (snprintf(path, sizeof path, "%s/" SESSION_RING, s->dir) >= (int)sizeof path)
 		return err_set(e, "session directory: name too long");
 	s->ring = ring_create(path, RING_BYTES, e);
 	return s->ring ? 0 : -1;

@@ -1,5 +1,7 @@
 #include "shell/plain.h"
 
+#include "base/path.h"
+
 #include <string.h>
 
 /* Builtins and reserved words of bash 5, dash and BusyBox ash. */
@@ -133,4 +135,18 @@ bool plain_startup(const char *text, size_t len)
 		start = i + 1;
 	}
 	return true;
+}
+
+bool shell_is(const char *path)
+{
+	static const char *const shells[] = { "sh", "bash", "dash", "ash", "zsh", "ksh", "mksh" };
+	const char *base = path_base(path);
+	size_t len = strlen(base);
+
+	if (len > 5 && !strcmp(base + len - 5, ".real"))
+		len -= 5;
+	for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
+		if (strlen(shells[i]) == len && !memcmp(shells[i], base, len))
+			return true;
+	return false;
 }

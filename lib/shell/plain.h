@@ -27,5 +27,8 @@ const char *plain_text(const char *const *args, size_t n);
  * `bash_env_ok`: the BASH_ENV that is set is known to switch off builtins only. */
 bool plain_env(const char *const *env, bool bash_env_ok);
 
+/* Is this the file of a shell, by its name (a ".real" at the end does not count)? */
+bool shell_is(const char *path);
+
 /* Does this start-up file do nothing but `enable -n …`? */
 bool plain_startup(const char *text, size_t len);
