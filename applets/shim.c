@@ -1,11 +1,11 @@
 /* shim - stand-in for /bin/bash and /bin/sh: ask the server, enter the session, exec the real shell
  *
 config APPLET_SHIM
-	bool "shim"
-	default y
-	help
-	  Stand-in for the shells of an image. Everything that is started
-	  through it, and all that this starts, is governed.
+        bool "shim"
+        default y
+        help
+          Stand-in for the shells of an image. Everything that is started
+          through it, and all that this starts, is governed.
  */
 #include "applets/applet.h"
 

@@ -1,14 +1,14 @@
 /* supervise - worker: answers the system calls of one session, with the session user's ids
  *
 config APPLET_SUPERVISE
-	bool "supervise"
-	default y
-	depends on APPLET_SERVER
-	select POLICY
-	select LIB_SECCOMP
-	help
-	  One process per session. Judges every program that is started and
-	  every signal that is sent, and reports to the server.
+        bool "supervise"
+        default y
+        depends on APPLET_SERVER
+        select POLICY
+        select LIB_SECCOMP
+        help
+          One process per session. Judges every program that is started and
+          every signal that is sent, and reports to the server.
  */
 #include "applets/applet.h"
 

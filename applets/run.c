@@ -1,0 +1,317 @@
+/* run - one command governed with no daemon: own supervisor, embedded default policy
+ *
+config APPLET_RUN
+        bool "run"
+        default y
+        select POLICY
+        select LIB_SECCOMP
+        select LIB_BEARSSL
+        help
+          Run one command under a policy, without a server, configuration
+          or privileges. When it ends, whatever it left behind is ended, too.
+ */
+#include "applets/applet.h"
+
+#include "audit/writer.h"
+#include "base/arena.h"
+#include "base/die.h"
+#include "base/fd.h"
+#include "base/opt.h"
+#include "base/path.h"
+#include "enforce/denial.h"
+#include "enforce/env/build.h"
+#include "enforce/exec/desk.h"
+#include "enforce/exec/filter.h"
+#include "enforce/exec/plan.h"
+#include "loop/loop.h"
+#include "policy/embedded.h"
+#include "shell/plain.h"
+#include "sys/notify.h"
+#include "sys/tag.h"
+#include "wire/conn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { POLICY_MAX = 1 << 20, NUMBER = 1 };
+
+struct runner {
+	struct loop *loop;
+	struct policy *policy;
+	struct governor *governor;
+	struct desk *desk;
+	struct writer *log; /* NULL without --audit */
+	struct plan plan;
+	pid_t child;
+	int status;
+	bool ended;
+};
+
+/* Kept when --audit is given; the act waits for the line. */
+static bool sink(void *arg, const char *json, size_t len, uint32_t number, uint32_t flags)
+{
+	struct runner *r = arg;
+
+	(void)number;
+	(void)flags;
+	return !r->log || (writer_add(r->log, json, len) && writer_flush(r->log, NULL) == 0);
+}
+
+static void on_gone(void *arg, uint32_t number, int status)
+{
+	(void)arg;
+	(void)number;
+	(void)status;
+}
+
+/* Nearest directory with .git, at or above the current one; else the current one. */
+static void project_root(char *out, size_t size)
+{
+	char at[PATH_MAX], probe[PATH_MAX + 8], *slash;
+	struct stat st;
+
+	if (!getcwd(at, sizeof at))
+		strcpy(at, "/");
+	snprintf(out, size, "%s", at);
+	while ((slash = strrchr(at, '/')) && slash != at) {
+		snprintf(probe, sizeof probe, "%s/.git", at);
+		if (lstat(probe, &st) == 0) {
+			snprintf(out, size, "%s", at);
+			return;
+		}
+		*slash = 0;
+	}
+}
+
+static void load_policy(struct runner *r, const char *file)
+{
+	const struct passwd *pw = getpwuid(getuid());
+	char root[PATH_MAX];
+	struct policy_var vars[] = { { "PROJECT_ROOT", root }, { "GIT_ROOT", root }, { "HOME", pw ? pw->pw_dir : "/" }, { 0 } };
+	struct policy_options o = { .vars = vars, .expand = true };
+	struct policy_problems problems = { 0 };
+	AUTO_BUF text = { 0 };
+	const char *data;
+	struct err e;
+	size_t len;
+
+	project_root(root, sizeof root);
+	data = policy_embedded(&len);
+	if (file) {
+		if (fd_slurp_file(file, POLICY_MAX, &text, &e) < 0)
+			die(EXIT_DENIED, "agentsh-run: %s", e.text);
+		data = buf_text(&text);
+		len = text.len;
+	}
+	r->policy = policy_load(data, len, file ? path_base(file) : "default.yaml", &o, &problems);
+	if (r->policy)
+		return;
+	for (size_t i = 0; i < problems.n; i++)
+		complain("%s:%d:%d: %s", file ? file : "default.yaml", problems.items[i].line, problems.items[i].column,
+			 problems.items[i].text);
+	die(EXIT_DENIED, "agentsh-run: policy refused, nothing was run");
+}
+
+/* The command by its name, before there is a process: says what is denied even where it is not installed. */
+static struct verdict precheck(const struct runner *r, char **argv, size_t argc)
+{
+	struct command_request q = { .path = argv[0], .given = argv[0], .argv = (const char *const *)argv, .argc = argc };
+	struct verdict v = decide_command(r->policy, &q);
+	char line[2048], message[1024];
+	struct message_facts facts = { .path = argv[0], .command = path_base(argv[0]), .operation = "exec", .port = -1 };
+
+	if (v.effective == EFFECT_ALLOW && v.decision != EFFECT_REDIRECT)
+		return v;
+	decide_message(v.rule, &facts, message, sizeof message);
+	denial_line(v.subject ? v.subject : path_base(argv[0]), &v, message, line, sizeof line);
+	die(EXIT_DENIED, "%s\nagentsh: %s", line, denial_fix(&v));
+}
+
+static void search_exec(char **argv, char *const *env)
+{
+	const char *path = "/usr/local/bin:/usr/bin:/bin";
+	char file[PATH_MAX];
+	int seen = ENOENT;
+
+	if (strchr(argv[0], '/')) {
+		execve(argv[0], argv, env);
+		return;
+	}
+	for (char *const *v = env; *v; v++)
+		if (!strncmp(*v, "PATH=", 5))
+			path = *v + 5;
+	while (*path) {
+		size_t len = strcspn(path, ":");
+
+		snprintf(file, sizeof file, "%.*s/%s", (int)len, path, argv[0]);
+		execve(file, argv, env);
+		if (errno != ENOENT && errno != ENOTDIR)
+			seen = errno;
+		path += len + (path[len] == ':');
+	}
+	errno = seen;
+}
+
+static void child_main(struct runner *r, int sock, char **argv, char *const *env)
+{
+	struct msg m = { 0 };
+	struct err e;
+	sigset_t none;
+	int listener;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	listener = launch_enter(&r->plan.launch, NUMBER, &e);
+	if (listener < 0)
+		die(EXIT_DENIED, "agentsh-run: %s", e.text);
+	msg_start(&m, WIRE_ATTACH);
+	if (wire_send(sock, &m, &listener, 1, 0, &e) < 0)
+		die(EXIT_DENIED, "agentsh-run: %s", e.text);
+	close(listener);
+	close(sock);
+	search_exec(argv, env);
+	if (errno == EACCES)
+		die(EXIT_DENIED, "agentsh-run: %s: Permission denied", argv[0]);
+	die(errno == ENOSYS ? EXIT_DENIED : EXIT_NOTFOUND, "agentsh-run: %s: %s", argv[0], strerror(errno));
+}
+
+static void on_signal(void *arg, int signo, pid_t sender)
+{
+	struct runner *r = arg;
+	int status;
+	pid_t pid;
+
+	(void)sender;
+	if (signo == SIGTERM || signo == SIGHUP)
+		kill(r->child, signo);
+	if (signo != SIGCHLD)
+		return; /* the terminal has sent the others to the command as well */
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (pid == r->child) {
+			r->status = status;
+			r->ended = true;
+			loop_stop(r->loop);
+		}
+}
+
+static void set_up(struct runner *r, const char *audit)
+{
+	static const int signals[] = { SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT };
+	struct writer_options w = { .path = audit };
+	struct governor_options g = { .policy = r->policy, .tag = tag_new(), .session_id = "run", .sink = sink,
+				      .sink_arg = r, .teach = true };
+	struct plan_options p = { .tag = g.tag, .killable = notify_probe_killable() };
+	struct err e;
+
+	if (audit && !(r->log = writer_open(&w, &e)))
+		die(EXIT_DENIED, "agentsh-run: audit: %s", e.text);
+	/* Orphans become ours: they stay below us, where even a strict Yama lets us look at them. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	signal(SIGPIPE, SIG_IGN);
+	if (plan_make(&r->plan, &p, &e) < 0 || !(r->governor = governor_new(&g, &e)) || !(r->loop = loop_new(&e)) ||
+	    !(r->desk = desk_new(r->loop, r->governor, on_gone, r, &e)) ||
+	    loop_signals(r->loop, signals, sizeof signals / sizeof *signals, on_signal, r, &e) < 0)
+		die(EXIT_DENIED, "agentsh-run: %s", e.text);
+	if (r->plan.missing[0])
+		complain("agentsh-run: degraded: %s", r->plan.missing);
+}
+
+static void launch(struct runner *r, char **argv, char *const *env)
+{
+	struct governed c = { .number = NUMBER, .id = "cmd-1", .entry_is_shell = shell_is(argv[0]) };
+	struct wire_in in = { 0 };
+	int sock[2];
+	struct err e = { 0 };
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) < 0)
+		die(EXIT_DENIED, "agentsh-run: %s", strerror(errno));
+	r->child = fork();
+	if (r->child == 0) {
+		close(sock[0]);
+		signal(SIGPIPE, SIG_DFL);
+		child_main(r, sock[1], argv, env);
+	}
+	close(sock[1]);
+	if (r->child < 0)
+		die(EXIT_DENIED, "agentsh-run: fork: %s", strerror(errno));
+	if (wire_recv(sock[0], &in, 0, &e) <= 0 || in.n_fds != 1) {
+		/* The child said why. */
+		waitpid(r->child, &r->status, 0);
+		exit(EXIT_DENIED);
+	}
+	close(sock[0]);
+	c.listener = in.fds[0];
+	c.entry = r->child;
+	in.fds[0] = -1;
+	wire_in_release(&in);
+	if (desk_add(r->desk, &c, &e) < 0)
+		die(EXIT_DENIED, "agentsh-run: %s", e.text);
+}
+
+static char *const *make_env(struct runner *r, struct arena *a, const struct rule *rule)
+{
+	struct policy_pair add[] = { { "AGENTSH_IN_SESSION", "1" } };
+	struct env_spec spec = { .policy = r->policy, .rule = rule, .env = (const char *const *)environ, .add = add,
+				 .n_add = 1 };
+	struct env_built out;
+	struct err e;
+
+	while (environ[spec.n_env])
+		spec.n_env++;
+	if (env_build(a, &spec, &out, &e) < 0)
+		die(EXIT_MISUSE, "agentsh-run: %s", e.text);
+	return (char *const *)out.envp;
+}
+
+static int run(int argc, char **argv)
+{
+	const char *policy = NULL, *audit = NULL;
+	struct opt table[] = { { .name = "policy", .type = OPT_TEXT, .to = &policy },
+			       { .name = "audit", .type = OPT_TEXT, .to = &audit },
+			       { 0 } };
+	struct runner r = { .plan.launch.ruleset = -1 };
+	struct arena a = { 0 };
+	struct opt_args args;
+	struct verdict v;
+	struct err e;
+
+	if (opt_parse(argc, argv, table, true, &args, &e) < 0)
+		die(EXIT_MISUSE, "agentsh-run: %s", e.text);
+	if (!args.n)
+		die(EXIT_MISUSE, "agentsh-run: command is required: agentsh run [--policy FILE] [--audit FILE] -- COMMAND");
+	args.items[args.n] = NULL;
+	if (filter_here()) {
+		/* Governed already, and that cannot be undone: a second supervisor would add nothing. */
+		search_exec(args.items, environ);
+		die(errno == EACCES ? EXIT_DENIED : EXIT_NOTFOUND, "agentsh-run: %s: %s", args.items[0], strerror(errno));
+	}
+	load_policy(&r, policy);
+	v = precheck(&r, args.items, (size_t)args.n);
+	set_up(&r, audit);
+	launch(&r, args.items, make_env(&r, &a, v.rule));
+	while (!r.ended)
+		if (loop_run(r.loop, &e) < 0)
+			die(EXIT_DENIED, "agentsh-run: %s", e.text);
+	tag_kill(r.plan.launch.tag, 0, 0, SIGKILL);
+	return WIFSIGNALED(r.status) ? 128 + WTERMSIG(r.status) : WEXITSTATUS(r.status);
+}
+
+const struct applet applet_run = {
+	.name = "run",
+	.summary = "run one command under a policy, without a server",
+	.usage = "[--policy FILE] [--audit FILE] -- COMMAND [ARGS]",
+	.run = run,
+};
