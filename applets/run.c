@@ -26,6 +26,7 @@ config APPLET_RUN
 #include "loop/loop.h"
 #include "policy/embedded.h"
 #include "shell/plain.h"
+#include "shell/search.h"
 #include "sys/notify.h"
 #include "sys/tag.h"
 #include "wire/conn.h"
@@ -100,7 +101,9 @@ static void load_policy(struct runner *r, const char *file)
 {
 	const struct passwd *pw = getpwuid(getuid());
 	char root[PATH_MAX];
-	struct policy_var vars[] = { { "PROJECT_ROOT", root }, { "GIT_ROOT", root }, { "HOME", pw ? pw->pw_dir : "/" }, { 0 } };
+	struct policy_var vars[] = {
+		{ "PROJECT_ROOT", root }, { "GIT_ROOT", root }, { "HOME", pw ? pw->pw_dir : "/" }, { 0 }
+	};
 	struct policy_options o = { .vars = vars, .expand = true };
 	struct policy_problems problems = { 0 };
 	AUTO_BUF text = { 0 };
@@ -120,49 +123,28 @@ static void load_policy(struct runner *r, const char *file)
 	if (r->policy)
 		return;
 	for (size_t i = 0; i < problems.n; i++)
-		complain("%s:%d:%d: %s", file ? file : "default.yaml", problems.items[i].line, problems.items[i].column,
-			 problems.items[i].text);
+		complain("%s:%d:%d: %s", file ? file : "default.yaml", problems.items[i].line,
+		         problems.items[i].column, problems.items[i].text);
 	die(EXIT_DENIED, "agentsh-run: policy refused, nothing was run");
 }
 
 /* The command by its name, before there is a process: says what is denied even where it is not installed. */
 static struct verdict precheck(const struct runner *r, char **argv, size_t argc)
 {
-	struct command_request q = { .path = argv[0], .given = argv[0], .argv = (const char *const *)argv, .argc = argc };
+	struct command_request q = {
+		.path = argv[0], .given = argv[0], .argv = (const char *const *)argv, .argc = argc
+	};
 	struct verdict v = decide_command(r->policy, &q);
 	char line[2048], message[1024];
-	struct message_facts facts = { .path = argv[0], .command = path_base(argv[0]), .operation = "exec", .port = -1 };
+	struct message_facts facts = {
+		.path = argv[0], .command = path_base(argv[0]), .operation = "exec", .port = -1
+	};
 
 	if (v.effective == EFFECT_ALLOW && v.decision != EFFECT_REDIRECT)
 		return v;
 	decide_message(v.rule, &facts, message, sizeof message);
 	denial_line(v.subject ? v.subject : path_base(argv[0]), &v, message, line, sizeof line);
 	die(EXIT_DENIED, "%s\nagentsh: %s", line, denial_fix(&v));
-}
-
-static void search_exec(char **argv, char *const *env)
-{
-	const char *path = "/usr/local/bin:/usr/bin:/bin";
-	char file[PATH_MAX];
-	int seen = ENOENT;
-
-	if (strchr(argv[0], '/')) {
-		execve(argv[0], argv, env);
-		return;
-	}
-	for (char *const *v = env; *v; v++)
-		if (!strncmp(*v, "PATH=", 5))
-			path = *v + 5;
-	while (*path) {
-		size_t len = strcspn(path, ":");
-
-		snprintf(file, sizeof file, "%.*s/%s", (int)len, path, argv[0]);
-		execve(file, argv, env);
-		if (errno != ENOENT && errno != ENOTDIR)
-			seen = errno;
-		path += len + (path[len] == ':');
-	}
-	errno = seen;
 }
 
 static void child_main(struct runner *r, int sock, char **argv, char *const *env)
@@ -182,7 +164,7 @@ static void child_main(struct runner *r, int sock, char **argv, char *const *env
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	close(listener);
 	close(sock);
-	search_exec(argv, env);
+	search_exec(argv[0], search_env(env, "PATH"), argv, env);
 	if (errno == EACCES)
 		die(EXIT_DENIED, "agentsh-run: %s: Permission denied", argv[0]);
 	die(errno == ENOSYS ? EXIT_DENIED : EXIT_NOTFOUND, "agentsh-run: %s: %s", argv[0], strerror(errno));
@@ -211,8 +193,12 @@ static void set_up(struct runner *r, const char *audit)
 {
 	static const int signals[] = { SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT };
 	struct writer_options w = { .path = audit };
-	struct governor_options g = { .policy = r->policy, .tag = tag_new(), .session_id = "run", .sink = sink,
-				      .sink_arg = r, .teach = true };
+	struct governor_options g = { .policy = r->policy,
+		                      .tag = tag_new(),
+		                      .session_id = "run",
+		                      .sink = sink,
+		                      .sink_arg = r,
+		                      .teach = true };
 	struct plan_options p = { .tag = g.tag, .killable = notify_probe_killable() };
 	struct err e;
 
@@ -221,8 +207,8 @@ static void set_up(struct runner *r, const char *audit)
 	/* Orphans become ours: they stay below us, where even a strict Yama lets us look at them. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
-	if (plan_make(&r->plan, &p, &e) < 0 || !(r->governor = governor_new(&g, &e)) || !(r->loop = loop_new(&e)) ||
-	    !(r->desk = desk_new(r->loop, r->governor, on_gone, r, &e)) ||
+	if (plan_make(&r->plan, &p, &e) < 0 || !(r->governor = governor_new(&g, &e)) ||
+	    !(r->loop = loop_new(&e)) || !(r->desk = desk_new(r->loop, r->governor, on_gone, r, &e)) ||
 	    loop_signals(r->loop, signals, sizeof signals / sizeof *signals, on_signal, r, &e) < 0)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	if (r->plan.missing[0])
@@ -264,8 +250,9 @@ static void launch(struct runner *r, char **argv, char *const *env)
 static char *const *make_env(struct runner *r, struct arena *a, const struct rule *rule)
 {
 	struct policy_pair add[] = { { "AGENTSH_IN_SESSION", "1" } };
-	struct env_spec spec = { .policy = r->policy, .rule = rule, .env = (const char *const *)environ, .add = add,
-				 .n_add = 1 };
+	struct env_spec spec = {
+		.policy = r->policy, .rule = rule, .env = (const char *const *)environ, .add = add, .n_add = 1
+	};
 	struct env_built out;
 	struct err e;
 
@@ -280,8 +267,8 @@ static int run(int argc, char **argv)
 {
 	const char *policy = NULL, *audit = NULL;
 	struct opt table[] = { { .name = "policy", .type = OPT_TEXT, .to = &policy },
-			       { .name = "audit", .type = OPT_TEXT, .to = &audit },
-			       { 0 } };
+		               { .name = "audit", .type = OPT_TEXT, .to = &audit },
+		               { 0 } };
 	struct runner r = { .plan.launch.ruleset = -1 };
 	struct arena a = { 0 };
 	struct opt_args args;
@@ -291,12 +278,14 @@ static int run(int argc, char **argv)
 	if (opt_parse(argc, argv, table, true, &args, &e) < 0)
 		die(EXIT_MISUSE, "agentsh-run: %s", e.text);
 	if (!args.n)
-		die(EXIT_MISUSE, "agentsh-run: command is required: agentsh run [--policy FILE] [--audit FILE] -- COMMAND");
+		die(EXIT_MISUSE,
+		    "agentsh-run: command is required: agentsh run [--policy FILE] [--audit FILE] -- COMMAND");
 	args.items[args.n] = NULL;
 	if (filter_here()) {
 		/* Governed already, and that cannot be undone: a second supervisor would add nothing. */
-		search_exec(args.items, environ);
-		die(errno == EACCES ? EXIT_DENIED : EXIT_NOTFOUND, "agentsh-run: %s: %s", args.items[0], strerror(errno));
+		search_exec(args.items[0], search_env(environ, "PATH"), args.items, environ);
+		die(errno == EACCES ? EXIT_DENIED : EXIT_NOTFOUND, "agentsh-run: %s: %s", args.items[0],
+		    strerror(errno));
 	}
 	load_policy(&r, policy);
 	v = precheck(&r, args.items, (size_t)args.n);

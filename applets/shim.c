@@ -15,6 +15,7 @@ config APPLET_SHIM
 #include "enforce/entry.h"
 #include "enforce/exec/filter.h"
 #include "shell/plain.h"
+#include "shell/search.h"
 #include "wire/place.h"
 #include "wire/start.h"
 
@@ -95,27 +96,18 @@ static bool find_program(const char *word, const char *path, char *out, size_t s
 	struct stat st;
 
 	if (strchr(word, '/'))
-		return (size_t)snprintf(out, size, "%s", word) < size && stat(out, &st) == 0 && S_ISREG(st.st_mode) &&
-		       access(out, X_OK) == 0;
+		return (size_t)snprintf(out, size, "%s", word) < size && stat(out, &st) == 0 &&
+		       S_ISREG(st.st_mode) && access(out, X_OK) == 0;
 	while (path && *path) {
 		size_t len = strcspn(path, ":");
 		int n = snprintf(out, size, "%.*s%s%s", (int)len, path, len ? "/" : "./", word);
 
-		if (n > 0 && (size_t)n < size && stat(out, &st) == 0 && S_ISREG(st.st_mode) && access(out, X_OK) == 0)
+		if (n > 0 && (size_t)n < size && stat(out, &st) == 0 && S_ISREG(st.st_mode) &&
+		    access(out, X_OK) == 0)
 			return true;
 		path += len + (path[len] == ':');
 	}
 	return false;
-}
-
-static const char *env_get(char **env, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (; *env; env++)
-		if (!strncmp(*env, name, len) && (*env)[len] == '=')
-			return *env + len + 1;
-	return NULL;
 }
 
 /* Set NAME=value in a vector that has room for it; `text` is where the entry is made. */
@@ -146,14 +138,15 @@ static bool same_dir(const char *a, const char *b)
 {
 	struct stat x, y;
 
-	return a && *a == '/' && stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+	return a && *a == '/' && stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
 }
 
 /* The few variables the shell itself would have set for the program. */
 static char **shell_env(const struct shim *s, char **env, const char *program)
 {
 	static char pwd[PATH_MAX + 8], shlvl[16], last[PATH_MAX + 8];
-	const char *old = env_get(env, "OLDPWD");
+	const char *old = search_env(env, "OLDPWD");
 	struct stat st;
 	size_t n = 0;
 	char **copy;
@@ -164,11 +157,11 @@ static char **shell_env(const struct shim *s, char **env, const char *program)
 	if (!copy)
 		return env;
 	memcpy(copy, env, n * sizeof *copy);
-	if (!same_dir(env_get(env, "PWD"), s->cwd))
+	if (!same_dir(search_env(env, "PWD"), s->cwd))
 		env_put(copy, pwd, sizeof pwd, "PWD", s->cwd);
 	if (strcmp(s->name, "bash") != 0)
 		return copy;
-	if (!env_get(env, "SHLVL"))
+	if (!search_env(env, "SHLVL"))
 		env_put(copy, shlvl, sizeof shlvl, "SHLVL", "0");
 	if (old && (stat(old, &st) < 0 || !S_ISDIR(st.st_mode)))
 		env_drop(copy, "OLDPWD");
@@ -179,11 +172,13 @@ static char **shell_env(const struct shim *s, char **env, const char *program)
 /* Run a plain command without the shell. Returns only when the shell should do it after all. */
 static void exec_plain(const struct shim *s, char **argv, char **env)
 {
-	const char *text = argv[0] && argv[1] ? plain_text((const char *const *)argv + 1, argv[2] ? 2 : 1) : NULL;
+	const char *text =
+	        argv[0] && argv[1] ? plain_text((const char *const *)argv + 1, argv[2] ? 2 : 1) : NULL;
 	char program[PATH_MAX];
 	struct plain plain;
 
-	if (!text || !plain_parse(text, &plain) || !find_program(plain.words[0], env_get(env, "PATH"), program, sizeof program))
+	if (!text || !plain_parse(text, &plain) ||
+	    !find_program(plain.words[0], search_env(env, "PATH"), program, sizeof program))
 		return;
 	execve(program, plain.words, shell_env(s, env, program));
 	if (errno != EACCES)
@@ -207,8 +202,11 @@ static int reach_server(struct err *e)
 
 static void enter(struct shim *s, char **argv)
 {
-	struct entry_hello h = { .kind = ENTRY_SHELL, .program = s->real, .argv = (const char *const *)argv,
-				 .env = (const char *const *)environ, .cwd = s->cwd };
+	struct entry_hello h = { .kind = ENTRY_SHELL,
+		                 .program = s->real,
+		                 .argv = (const char *const *)argv,
+		                 .env = (const char *const *)environ,
+		                 .cwd = s->cwd };
 	struct entry t;
 	struct err e;
 	int fd = reach_server(&e);

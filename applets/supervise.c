@@ -109,7 +109,7 @@ static int load_policy(struct supervisor *s, struct msg_reader *r, int fd, struc
 	s->policy = policy_load(text.data, text.len, file, &o, &problems);
 	if (!s->policy)
 		err_set(e, "policy %s:%d: %s", file, problems.n ? problems.items[0].line : 0,
-			problems.n ? problems.items[0].text : "unusable");
+		        problems.n ? problems.items[0].text : "unusable");
 	policy_problems_release(&problems);
 	return s->policy ? 0 : -1;
 }
@@ -171,7 +171,8 @@ static void on_control(struct loop *l, struct watch *w, uint32_t events)
 		if (rc == 0 && e.code == EAGAIN)
 			return;
 		if (rc <= 0) {
-			/* The server is gone: whatever waits or comes later is refused by the kernel once we are, too. */
+			/* The server is gone: whatever waits or comes later is refused by the kernel once we
+			 * are, too. */
 			loop_stop(l);
 			return;
 		}
@@ -214,12 +215,12 @@ static int set_up(struct supervisor *s, struct err *e)
 	int one = 1;
 
 	s->governor = governor_new(&(struct governor_options){ .policy = s->policy,
-							       .tag = s->tag,
-							       .session_id = s->session_id,
-							       .sink = sink,
-							       .sink_arg = s,
-							       .teach = true },
-				   e);
+	                                                       .tag = s->tag,
+	                                                       .session_id = s->session_id,
+	                                                       .sink = sink,
+	                                                       .sink_arg = s,
+	                                                       .teach = true },
+	                           e);
 	s->loop = s->governor ? loop_new(e) : NULL;
 	s->desk = s->loop ? desk_new(s->loop, s->governor, on_gone, s, e) : NULL;
 	if (!s->desk)
@@ -228,7 +229,8 @@ static int set_up(struct supervisor *s, struct err *e)
 	s->inbox.ready = on_inbox;
 	if (setsockopt(s->inbox.fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one) < 0)
 		return err_sys(e, "inbox");
-	if (loop_watch(s->loop, &s->control, EPOLLIN, e) < 0 || loop_watch(s->loop, &s->inbox, EPOLLIN, e) < 0)
+	if (loop_watch(s->loop, &s->control, EPOLLIN, e) < 0 ||
+	    loop_watch(s->loop, &s->inbox, EPOLLIN, e) < 0)
 		return -1;
 	return 0;
 }

@@ -17,19 +17,19 @@ enum entry_kind { ENTRY_SHELL = 1, ENTRY_EXEC };
 
 struct entry_hello {
 	enum entry_kind kind;
-	const char *program;      /* what will be run: the real shell's path, or the command */
-	const char *const *argv;  /* NULL-terminated */
-	const char *const *env;   /* NULL-terminated */
+	const char *program;     /* what will be run: the real shell's path, or the command */
+	const char *const *argv; /* NULL-terminated */
+	const char *const *env;  /* NULL-terminated */
 	const char *cwd;
-	const char *session;      /* id the caller names, or NULL: a hint */
+	const char *session; /* id the caller names, or NULL: a hint */
 };
 
 struct entry {
 	bool refused;
 	int exit_code;    /* of a refusal */
 	const char *text; /* of a refusal: whole lines for standard error; else "" */
-	char **env;       /* owned array: the environment to run with; strings inside `in` and the hello's env */
-	bool plain;       /* the shell may be left out where its text is a plain command */
+	char **env; /* owned array: the environment to run with; strings inside `in` and the hello's env */
+	bool plain; /* the shell may be left out where its text is a plain command */
 	uint32_t number;
 	struct launch_plan plan; /* filter inside `in` */
 	int inbox;               /* of the session's supervisor */
@@ -39,8 +39,8 @@ struct entry {
 /* Ask. 0 = see out; -1 = no usable answer. */
 int entry_ask(int server, const struct entry_hello *h, struct entry *out, struct err *e);
 
-/* Enter as the server said. From success on this process is governed. 0 or -1; after -1 the process may be half
- * restricted and must not run anything. */
+/* Enter as the server said. From success on this process is governed. 0 or -1; after -1 the process may be
+ * half restricted and must not run anything. */
 int entry_commit(struct entry *t, struct err *e);
 
 void entry_release(struct entry *t);

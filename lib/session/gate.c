@@ -29,7 +29,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A caller must speak, and take its answer, within this time; more callers than this wait in the kernel's queue. */
+/* A caller must speak, and take its answer, within this time; more callers than this wait in the kernel's
+ * queue. */
 #define HELLO_NS (5 * 1000000000LL)
 enum { MAX_CALLERS = 256, MAX_STRINGS = 1 << 17 };
 
@@ -130,7 +131,8 @@ static bool read_hello(const struct wire_in *in, struct hello *h)
 	return h->env && msg_end(&r) && h->program[0] && (h->kind == ENTRY_SHELL || h->kind == ENTRY_EXEC);
 }
 
-/* Is the caller one that we can govern: in our root and process numbers, of a user we may act for, not governed? */
+/* Is the caller one that we can govern: in our root and process numbers, of a user we may act for, not
+ * governed? */
 static bool may_enter(struct caller *c, struct err *e)
 {
 	char theirs[64], ours[64];
@@ -142,7 +144,7 @@ static bool may_enter(struct caller *c, struct err *e)
 		return err_set(e, "the caller is governed already and hides it") == 0;
 	if (geteuid() != 0 && geteuid() != c->peer.uid)
 		return err_set(e, "the server runs as uid %u and cannot govern uid %u", (unsigned)geteuid(),
-			       (unsigned)c->peer.uid) == 0;
+		               (unsigned)c->peer.uid) == 0;
 	snprintf(theirs, sizeof theirs, "/proc/%d/root", (int)c->peer.pid);
 	if (stat(theirs, &a) < 0 || stat("/", &b) < 0 || a.st_dev != b.st_dev || a.st_ino != b.st_ino)
 		return err_set(e, "the caller has another root directory than the server") == 0;
@@ -152,14 +154,20 @@ static bool may_enter(struct caller *c, struct err *e)
 	return true;
 }
 
-static struct session *find_session(struct core *core, const struct caller *c, const struct hello *h, struct err *e)
+static struct session *find_session(struct core *core, const struct caller *c, const struct hello *h,
+                                    struct err *e)
 {
-	struct session_spec spec = { .id = h->session, .workspace = h->cwd, .detect_project_root = -1,
-				     .origin = SESSION_SHIM, .uid = c->peer.uid, .gid = c->peer.gid };
+	struct session_spec spec = { .id = h->session,
+		                     .workspace = h->cwd,
+		                     .detect_project_root = -1,
+		                     .origin = SESSION_SHIM,
+		                     .uid = c->peer.uid,
+		                     .gid = c->peer.gid };
 	struct session *s = h->session[0] ? session_find(core, h->session) : NULL;
 
 	if (h->kind == ENTRY_SHELL)
-		return session_for_shim(core, c->peer.uid, c->peer.gid, h->cwd, h->session[0] ? h->session : NULL, e);
+		return session_for_shim(core, c->peer.uid, c->peer.gid, h->cwd,
+		                        h->session[0] ? h->session : NULL, e);
 	if (s && s->uid != c->peer.uid && c->peer.uid != 0) {
 		err_set(e, "session belongs to another user");
 		return NULL;
@@ -212,14 +220,14 @@ static void log_policy(struct core *core, struct session *s, struct command *c, 
 {
 	const char *none[] = { NULL };
 	struct event_field fields[] = { { .name = "args", .list = j->argc ? j->argv + 1 : none },
-					{ .name = "command", .text = j->path } };
+		                        { .name = "command", .text = j->path } };
 	struct event ev = { .type = "command_policy",
-			    .depth = -1,
-			    .verdict = &j->verdict,
-			    .message = j->message[0] ? j->message : NULL,
-			    .operation = "command_precheck",
-			    .fields = fields,
-			    .n_fields = 2 };
+		            .depth = -1,
+		            .verdict = &j->verdict,
+		            .message = j->message[0] ? j->message : NULL,
+		            .operation = "command_precheck",
+		            .fields = fields,
+		            .n_fields = 2 };
 
 	core_event(core, s, c, &ev, 0);
 }
@@ -243,7 +251,8 @@ static void deny(struct core *core, struct caller *caller, struct command *c, st
 	command_finish(core, c, 126);
 }
 
-/* The start-up file that the operator injects may only switch off builtins; otherwise the shell must read it. */
+/* The start-up file that the operator injects may only switch off builtins; otherwise the shell must read it.
+ */
 static bool harmless_startup(const char *const *env)
 {
 	AUTO_BUF text = { 0 };
@@ -252,7 +261,8 @@ static bool harmless_startup(const char *const *env)
 	for (; *env; env++)
 		if (!strncmp(*env, "BASH_ENV=", 9))
 			return stat(*env + 9, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 022) &&
-			       fd_slurp_file(*env + 9, 65536, &text, NULL) == 0 && plain_startup(buf_text(&text), text.len);
+			       fd_slurp_file(*env + 9, 65536, &text, NULL) == 0 &&
+			       plain_startup(buf_text(&text), text.len);
 	return true;
 }
 
@@ -278,17 +288,17 @@ static void put_env(struct msg *m, const struct hello *h, const struct env_built
 	free(keep);
 }
 
-static int admit(struct core *core, struct caller *caller, struct command *c, const struct hello *h, struct judged *j,
-		 const struct env_built *env, struct err *e)
+static int admit(struct core *core, struct caller *caller, struct command *c, const struct hello *h,
+                 struct judged *j, const struct env_built *env, struct err *e)
 {
 	struct session *s = c->session;
 	const struct launch_plan *plan = worker_plan(s);
 	bool plain = j->is_plain && plain_env(env->envp, harmless_startup(env->envp));
 	struct event started = { .type = "command_started", .depth = -1, .pid = caller->peer.pid };
 	struct event_field fields[] = { { .name = "args", .list = h->argc ? h->argv + 1 : h->argv },
-					{ .name = "command", .text = h->program },
-					{ .name = "env_removed", .list = env->removed },
-					{ .name = "layers", .text = worker_armed(s) } };
+		                        { .name = "command", .text = h->program },
+		                        { .name = "env_removed", .list = env->removed },
+		                        { .name = "layers", .text = worker_armed(s) } };
 
 	if (worker_announce(s, c, !plain && shell_is(h->program), e) < 0)
 		return -1;
@@ -315,13 +325,20 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 	return 0;
 }
 
-static int build_env(struct session *s, struct hello *h, const struct rule *rule, struct env_built *out, struct err *e)
+static int build_env(struct session *s, struct hello *h, const struct rule *rule, struct env_built *out,
+                     struct err *e)
 {
 	const struct config_map *inject = &s->core->config->sandbox.env_inject;
 	struct policy_pair *pairs = arena_array(&h->arena, inject->n + 1, sizeof *pairs);
 	struct policy_pair always[] = { { "AGENTSH_IN_SESSION", "1" }, { "AGENTSH_SESSION_ID", s->id } };
-	struct env_spec spec = { .policy = s->policy->policy, .rule = rule, .env = h->env, .n_env = h->n_env,
-				 .add = always, .n_add = 2, .inject = pairs, .n_inject = inject->n };
+	struct env_spec spec = { .policy = s->policy->policy,
+		                 .rule = rule,
+		                 .env = h->env,
+		                 .n_env = h->n_env,
+		                 .add = always,
+		                 .n_add = 2,
+		                 .inject = pairs,
+		                 .n_inject = inject->n };
 
 	if (!pairs)
 		return err_set(e, "out of memory");
@@ -339,7 +356,8 @@ static void answer_hello(struct caller *caller, struct hello *h)
 	struct session *s;
 	struct err e;
 
-	if (!may_enter(caller, &e) || !(s = find_session(core, caller, h, &e)) || session_supervise(core, s, &e) < 0 ||
+	if (!may_enter(caller, &e) || !(s = find_session(core, caller, h, &e)) ||
+	    session_supervise(core, s, &e) < 0 ||
 	    !(c = command_begin(core, s, COMMAND_SHIM, h->program, &e))) {
 		refuse_why(caller, 126, e.text, NULL);
 		return;
@@ -387,7 +405,8 @@ static void send_answers(void *arg)
 {
 	struct gate *g = arg;
 
-	list_each(node, &g->answers) {
+	list_each(node, &g->answers)
+	{
 		struct caller *c = list_item(node, struct caller, node);
 		struct err e;
 
@@ -408,7 +427,8 @@ static void gate_accept(struct core *core, int fd)
 	struct caller *c = calloc(1, sizeof *c);
 	socklen_t len = sizeof c->peer;
 
-	if (!c || g->n_callers >= MAX_CALLERS || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c->peer, &len) < 0) {
+	if (!c || g->n_callers >= MAX_CALLERS ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c->peer, &len) < 0) {
 		free(c);
 		close(fd);
 		return;
@@ -465,10 +485,8 @@ void gate_close(struct core *core)
 
 	if (!g)
 		return;
-	list_each(node, &g->callers)
-		drop(list_item(node, struct caller, node));
-	list_each(answer, &g->answers)
-		drop(list_item(answer, struct caller, node));
+	list_each(node, &g->callers) drop(list_item(node, struct caller, node));
+	list_each(answer, &g->answers) drop(list_item(answer, struct caller, node));
 	core->gate = NULL;
 	free(g);
 }

@@ -7,6 +7,7 @@
 #include "enforce/launch.h"
 #include "session/worker.h"
 #include "shell/plain.h"
+#include "shell/search.h"
 #include "sys/caps.h"
 #include "sys/proc.h"
 #include "wire/conn.h"
@@ -24,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WORKSPACE  "/workspace"
+#define WORKSPACE "/workspace"
 enum { START_MS = 3000 };
 
 #define PATH_PLAIN "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -38,7 +39,6 @@ struct child {
 	const char *program, *dir;
 	char **argv;
 	char *const *env;
-	const char *path; /* PATH to search */
 	int in, out, err, report;
 };
 
@@ -63,37 +63,6 @@ static void give_up(const struct child *c, int code, const char *what, int error
 	if (write(c->report, text, (size_t)n) < 0)
 		_exit(code);
 	_exit(code);
-}
-
-static void try_exec(const struct child *c, const char *path)
-{
-	execve(path, c->argv, c->env);
-	if (errno != ENOEXEC)
-		return;
-	errno = ENOEXEC;
-}
-
-static void exec_search(const struct child *c)
-{
-	const char *p = c->path;
-	char file[PATH_MAX];
-	int seen = ENOENT;
-
-	if (strchr(c->program, '/')) {
-		try_exec(c, c->program);
-		return;
-	}
-	while (p && *p) {
-		size_t len = strcspn(p, ":");
-
-		if (len && snprintf(file, sizeof file, "%.*s/%s", (int)len, p, c->program) < (int)sizeof file) {
-			try_exec(c, file);
-			if (errno != ENOENT && errno != ENOTDIR)
-				seen = errno;
-		}
-		p += len + (p[len] == ':');
-	}
-	errno = seen;
 }
 
 /* In the child: descriptors, ids, directory, then the one way under governance. */
@@ -124,35 +93,29 @@ static void child_main(const struct child *c)
 	if (wire_send(c->inbox, &m, &listener, 1, 0, &e) < 0)
 		give_up(c, 126, e.text, errno);
 	close(listener);
-	exec_search(c);
+	search_exec(c->program, search_env(c->env, "PATH"), c->argv, c->env);
 	if (errno == EACCES)
 		_exit(126);
 	give_up(c, 127, c->program, errno);
 }
 
-static const char *find_env(const char *const *env, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (; *env; env++)
-		if (!strncmp(*env, name, len) && (*env)[len] == '=')
-			return *env + len + 1;
-	return NULL;
-}
-
 /* The environment: a small base of the session's own, its variables, the request's. */
 static int make_env(struct arena *a, struct session *s, const struct exec_spec *spec, const struct rule *rule,
-		    struct env_built *out, struct err *e)
+                    struct env_built *out, struct err *e)
 {
 	const struct config_map *config = &s->core->config->sandbox.env_inject;
-	const char *base[] = { "PATH=" PATH_PLAIN, "LANG=C.UTF-8", arena_fmt(a, "HOME=%s", s->home ? s->home : "/") };
+	const char *base[] = { "PATH=" PATH_PLAIN, "LANG=C.UTF-8",
+		               arena_fmt(a, "HOME=%s", s->home ? s->home : "/") };
 	struct policy_pair *inject = arena_array(a, config->n + 1, sizeof *inject), *add;
 	size_t n = 0, room = 2 + spec->n_env;
-	struct env_spec es = { .policy = s->policy->policy, .rule = rule, .env = base, .n_env = 3, .inject = inject,
-			       .n_inject = config->n };
+	struct env_spec es = { .policy = s->policy->policy,
+		               .rule = rule,
+		               .env = base,
+		               .n_env = 3,
+		               .inject = inject,
+		               .n_inject = config->n };
 
-	list_each(node, &s->env)
-		room++;
+	list_each(node, &s->env) room++;
 	add = arena_array(a, room, sizeof *add);
 	if (a->failed)
 		return err_set(e, "out of memory");
@@ -160,7 +123,8 @@ static int make_env(struct arena *a, struct session *s, const struct exec_spec *
 		inject[i] = (struct policy_pair){ config->items[i].name, config->items[i].value };
 	add[n++] = (struct policy_pair){ "AGENTSH_IN_SESSION", "1" };
 	add[n++] = (struct policy_pair){ "AGENTSH_SESSION_ID", s->id };
-	list_each(item, &s->env) {
+	list_each(item, &s->env)
+	{
 		const struct session_env *v = list_item(item, struct session_env, node);
 
 		add[n++] = (struct policy_pair){ v->name, v->value };
@@ -187,7 +151,9 @@ static char **make_argv(struct arena *a, const struct exec_spec *spec)
 
 static struct verdict judge(const struct session *s, const char *command, char **argv, size_t argc)
 {
-	struct command_request r = { .path = command, .given = command, .argv = (const char *const *)argv, .argc = argc };
+	struct command_request r = {
+		.path = command, .given = command, .argv = (const char *const *)argv, .argc = argc
+	};
 	struct verdict v = decide_command(s->policy->policy, &r);
 
 	if (v.effective == EFFECT_APPROVE || v.decision == EFFECT_REDIRECT)
@@ -198,8 +164,9 @@ static struct verdict judge(const struct session *s, const char *command, char *
 static void expand_message(const struct exec_spec *spec, struct exec_start *out)
 {
 	AUTO_BUF args = { .max = 4096 };
-	struct message_facts facts = { .path = spec->command, .command = path_base(spec->command), .operation = "exec",
-				       .port = -1 };
+	struct message_facts facts = {
+		.path = spec->command, .command = path_base(spec->command), .operation = "exec", .port = -1
+	};
 
 	if (out->verdict.subject)
 		facts.command = out->verdict.subject;
@@ -212,14 +179,14 @@ static void expand_message(const struct exec_spec *spec, struct exec_start *out)
 static int log_policy(struct core *core, const struct exec_spec *spec, char **argv, struct exec_start *out)
 {
 	struct event_field fields[] = { { .name = "args", .list = (const char *const *)argv + 1 },
-					{ .name = "command", .text = spec->command } };
+		                        { .name = "command", .text = spec->command } };
 	struct event ev = { .type = "command_policy",
-			    .depth = -1,
-			    .verdict = &out->verdict,
-			    .message = out->message[0] ? out->message : NULL,
-			    .operation = "command_precheck",
-			    .fields = fields,
-			    .n_fields = 2 };
+		            .depth = -1,
+		            .verdict = &out->verdict,
+		            .message = out->message[0] ? out->message : NULL,
+		            .operation = "command_precheck",
+		            .fields = fields,
+		            .n_fields = 2 };
 
 	return core_event(core, out->command->session, out->command, &ev, 0);
 }
@@ -231,7 +198,8 @@ static int fail(struct exec_start *out, int code, const char *text)
 	return 0;
 }
 
-/* A reply on the report pipe means that nothing runs; its end of file, that exec succeeded (or was denied, 126). */
+/* A reply on the report pipe means that nothing runs; its end of file, that exec succeeded (or was denied,
+ * 126). */
 static int hear(int report, struct exec_start *out)
 {
 	struct pollfd p = { .fd = report, .events = POLLIN };
@@ -325,42 +293,48 @@ static int start(struct child *c, struct exec_start *out, struct err *e)
 	return rc;
 }
 
-static int log_started(struct core *core, const struct exec_spec *spec, char **argv, const struct env_built *env,
-		       struct command *c)
+static int log_started(struct core *core, const struct exec_spec *spec, char **argv,
+                       const struct env_built *env, struct command *c)
 {
 	struct event_field fields[] = { { .name = "args", .list = (const char *const *)argv + 1 },
-					{ .name = "command", .text = spec->command },
-					{ .name = "env_removed", .list = env->removed },
-					{ .name = "layers", .text = worker_armed(c->session) } };
+		                        { .name = "command", .text = spec->command },
+		                        { .name = "env_removed", .list = env->removed },
+		                        { .name = "layers", .text = worker_armed(c->session) } };
 	struct event ev = { .type = "command_started", .depth = -1, .fields = fields, .n_fields = 4 };
 
 	return core_event(core, c->session, c, &ev, 0);
 }
 
-static int run_allowed(struct core *core, struct session *s, const struct exec_spec *spec, char **argv, struct arena *a,
-		       struct exec_start *out, struct err *e)
+static int run_allowed(struct core *core, struct session *s, const struct exec_spec *spec, char **argv,
+                       struct arena *a, struct exec_start *out, struct err *e)
 {
 	struct env_built env = { 0 };
 	char dir[PATH_MAX];
 	struct err why;
-	struct child c = { .session = s, .plan = worker_plan(s), .inbox = worker_inbox(s), .number = out->command->number,
-			   .program = spec->command, .dir = dir, .argv = argv };
+	struct child c = { .session = s,
+		           .plan = worker_plan(s),
+		           .inbox = worker_inbox(s),
+		           .number = out->command->number,
+		           .program = spec->command,
+		           .dir = dir,
+		           .argv = argv };
 
 	if (!map_dir(s, spec->working_dir, dir, sizeof dir))
-		return fail(out, 2, spec->working_dir && spec->working_dir[0] == '/' ?
-					    "working_dir must be under /workspace" :
-					    "working_dir escapes workspace mount");
+		return fail(out, 2,
+		            spec->working_dir && spec->working_dir[0] == '/'
+		                    ? "working_dir must be under /workspace"
+		                    : "working_dir escapes workspace mount");
 	if (make_env(a, s, spec, out->verdict.rule, &env, &why) < 0)
 		return fail(out, 2, why.text);
-	if (worker_announce(s, out->command, shell_is(spec->command), e) < 0 || log_started(core, spec, argv, &env, out->command) < 0)
+	if (worker_announce(s, out->command, shell_is(spec->command), e) < 0 ||
+	    log_started(core, spec, argv, &env, out->command) < 0)
 		return -1;
 	c.env = (char *const *)env.envp;
-	c.path = find_env(env.envp, "PATH");
 	return start(&c, out, e);
 }
 
 int session_exec(struct core *core, struct session *s, const struct exec_spec *spec, struct exec_start *out,
-		 struct err *e)
+                 struct err *e)
 {
 	AUTO_ARENA a = { .max = 32 * 1024 * 1024 };
 	char **argv = make_argv(&a, spec);
@@ -394,8 +368,11 @@ int session_exec(struct core *core, struct session *s, const struct exec_spec *s
 void session_exec_finished(struct core *core, struct command *c, int wait_status, const struct rusage *usage)
 {
 	int code = WIFSIGNALED(wait_status) ? -1 : WEXITSTATUS(wait_status);
-	struct event_field fields[] = { { .name = "cpu_system_ms" }, { .name = "cpu_user_ms" }, { .name = "duration_ms" },
-					{ .name = "exit_code" },     { .name = "memory_peak_kb" } };
+	struct event_field fields[] = { { .name = "cpu_system_ms" },
+		                        { .name = "cpu_user_ms" },
+		                        { .name = "duration_ms" },
+		                        { .name = "exit_code" },
+		                        { .name = "memory_peak_kb" } };
 	struct event ev = { .type = "command_finished", .depth = -1, .fields = fields, .n_fields = 5 };
 
 	command_finish(core, c, code);

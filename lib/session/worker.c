@@ -167,9 +167,9 @@ static int make_plan(struct worker *w, struct err *e)
 {
 	const struct config_list *block = &w->core->config->sandbox.seccomp.syscalls.block;
 	struct plan_options o = { .tag = w->session->tag,
-				  .blocked = block->items,
-				  .n_blocked = block->n,
-				  .killable = gate_killable(w->core) };
+		                  .blocked = block->items,
+		                  .n_blocked = block->n,
+		                  .killable = gate_killable(w->core) };
 
 	return plan_make(&w->plan, &o, e);
 }
@@ -218,11 +218,11 @@ int worker_start(struct core *core, struct session *s, struct err *e)
 	if (!w)
 		return err_set(e, "out of memory");
 	*w = (struct worker){ .core = core,
-			      .session = s,
-			      .control = { .fd = -1, .ready = on_control },
-			      .inbox = -1,
-			      .pidfd = -1,
-			      .plan.launch.ruleset = -1 };
+		              .session = s,
+		              .control = { .fd = -1, .ready = on_control },
+		              .inbox = -1,
+		              .pidfd = -1,
+		              .plan.launch.ruleset = -1 };
 	s->worker = w;
 	if (open_ring(s, e) == 0 && make_plan(w, e) == 0 && spawn(w, e) == 0 &&
 	    loop_watch(core->loop, &w->control, EPOLLIN, e) == 0)

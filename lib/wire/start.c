@@ -18,9 +18,12 @@ enum { READY_FD = 3 };
 
 static void exec_server(const char *config, int ready)
 {
-	static char *const env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL };
-	char *argv[] = { "agentsh", "server", "--ready-fd", "3", config ? "--config" : NULL, (char *)config, NULL };
-	int null = open("/dev/null", O_RDWR), log = open("/var/log/agentsh/server.log", O_WRONLY | O_APPEND | O_NOFOLLOW);
+	static char *const env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		                     NULL };
+	char *argv[] = { "agentsh",      "server", "--ready-fd", "3", config ? "--config" : NULL,
+		         (char *)config, NULL };
+	int null = open("/dev/null", O_RDWR),
+	    log = open("/var/log/agentsh/server.log", O_WRONLY | O_APPEND | O_NOFOLLOW);
 
 	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(log >= 0 ? log : null, 2) < 0)
 		_exit(126);

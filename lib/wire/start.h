@@ -3,7 +3,7 @@
 
 #include "base/err.h"
 
-/* Start `agentsh server` detached: own session, no descriptors of ours, a fixed environment (no variable of the caller
- * reaches it), and wait until it listens, at most `limit_ms`. `config` = path for --config, NULL = as installed.
- * 0 when it listens (or another one does), -1 with the reason. */
+/* Start `agentsh server` detached: own session, no descriptors of ours, a fixed environment (no variable of
+ * the caller reaches it), and wait until it listens, at most `limit_ms`. `config` = path for --config, NULL =
+ * as installed. 0 when it listens (or another one does), -1 with the reason. */
 int start_server(const char *config, int limit_ms, struct err *e);

@@ -60,8 +60,7 @@ void desk_free(struct desk *d)
 {
 	if (!d)
 		return;
-	list_each(node, &d->places)
-		drop(list_item(node, struct place, node));
+	list_each(node, &d->places) drop(list_item(node, struct place, node));
 	free(d);
 }
 

@@ -1,4 +1,5 @@
-/* desk - the listeners of a session on a loop: serve what comes, notice when a command's last process is gone. */
+/* desk - the listeners of a session on a loop: serve what comes, notice when a command's last process is
+ * gone. */
 #pragma once
 
 #include "base/err.h"
@@ -7,13 +8,15 @@
 
 struct desk;
 
-/* A command is over: no process of it is left. `status` as waitpid(2) gives it for its first process, -1 = not known. */
+/* A command is over: no process of it is left. `status` as waitpid(2) gives it for its first process, -1 =
+ * not known. */
 typedef void desk_gone(void *arg, uint32_t number, int status);
 
 struct desk *desk_new(struct loop *l, struct governor *g, desk_gone *gone, void *arg, struct err *e);
 void desk_free(struct desk *d);
 
-/* Serve `c->listener`, which becomes the desk's, as do the other members (copied). 0 or -1 (listener closed). */
+/* Serve `c->listener`, which becomes the desk's, as do the other members (copied). 0 or -1 (listener closed).
+ */
 int desk_add(struct desk *d, const struct governed *c, struct err *e);
 
 size_t desk_count(const struct desk *d);
