@@ -21,99 +21,145 @@
 	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | \
 	 CLONE_NEWCGROUP | 0x80 /* CLONE_NEWTIME */)
 
-#define RET_ALLOW  SECCOMP_RET_ALLOW
-#define RET_NOTIFY SECCOMP_RET_USER_NOTIF
 #define RET_ERR(e) (SECCOMP_RET_ERRNO | (e))
 
-typedef void block_fn(struct filter *f);
+/* The answers. They stand once, at the end of the program; everything jumps there. NEXT is the following
+ * instruction. */
+enum answer { ALLOW, NOTIFY, REFUSE, MISSING, MARK, ANSWERS, NEXT = ANSWERS };
 
-struct row {
-	uint32_t nr;
-	uint32_t ret;    /* answer, when there is no block */
-	block_fn *block; /* code that looks at the arguments */
+static const uint32_t answers[ANSWERS] = {
+	[ALLOW] = SECCOMP_RET_ALLOW, [NOTIFY] = SECCOMP_RET_USER_NOTIF, [REFUSE] = RET_ERR(EPERM),
+	[MISSING] = RET_ERR(ENOSYS), [MARK] = RET_ERR(MARK_ANSWER),
 };
 
-static void put(struct filter *f, struct sock_filter s)
+/* A jump to an answer, to be filled in when its place is known. */
+struct fix {
+	unsigned short at;
+	unsigned char answer, where; /* where: 0 jt, 1 jf, 2 k */
+};
+
+struct program {
+	struct filter *f;
+	struct fix fixes[2 * FILTER_MAX];
+	size_t n_fixes;
+	bool far; /* conditional jumps reach 255 instructions; beyond, they go over an unconditional one */
+};
+
+typedef void block_fn(struct program *p);
+
+struct row {
+	uint32_t first, last; /* call numbers */
+	enum answer answer;   /* when there is no block */
+	block_fn *block;      /* code that looks at the arguments */
+};
+
+static void put(struct program *p, struct sock_filter s)
 {
-	if (f->n < FILTER_MAX)
-		f->code[f->n] = s;
-	f->n++;
+	if (p->f->n < FILTER_MAX)
+		p->f->code[p->f->n] = s;
+	p->f->n++;
 }
 
-static void put_ret(struct filter *f, uint32_t ret)
+static void fix(struct program *p, size_t at, enum answer answer, int where)
 {
-	put(f, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, ret));
+	if (p->n_fixes < sizeof p->fixes / sizeof *p->fixes)
+		p->fixes[p->n_fixes++] =
+		        (struct fix){ (unsigned short)at, (unsigned char)answer, (unsigned char)where };
+}
+
+static void jump(struct program *p, enum answer answer)
+{
+	fix(p, p->f->n, answer, 2);
+	put(p, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0));
+}
+
+/* Compare what is loaded with `k`; `test` is BPF_JEQ, BPF_JGT, BPF_JGE or BPF_JSET. */
+static void branch(struct program *p, int test, uint32_t k, enum answer yes, enum answer no)
+{
+	size_t at = p->f->n;
+
+	if (!p->far) {
+		put(p, (struct sock_filter)BPF_JUMP((unsigned short)(BPF_JMP | test | BPF_K), k, 0, 0));
+		if (yes != NEXT)
+			fix(p, at, yes, 0);
+		if (no != NEXT)
+			fix(p, at, no, 1);
+		return;
+	}
+	put(p, (struct sock_filter)BPF_JUMP((unsigned short)(BPF_JMP | test | BPF_K), k,
+	                                    yes == NEXT && no != NEXT ? 1 : 0, yes == NEXT ? 0 : 1));
+	if (yes != NEXT)
+		jump(p, yes);
+	if (no != NEXT)
+		jump(p, no);
 }
 
 /* Low or high word of argument `i`; little endian on both architectures. The kernel truncates int arguments
  * to the low word, so comparing only that is what the call will see. */
-static void load_arg(struct filter *f, int i, int high)
+static void load_arg(struct program *p, int i, int high)
 {
-	put(f, (struct sock_filter)BPF_STMT(
+	put(p, (struct sock_filter)BPF_STMT(
 	               BPF_LD | BPF_W | BPF_ABS,
 	               (uint32_t)(offsetof(struct seccomp_data, args) + 8 * (size_t)i + 4 * (size_t)high)));
 }
 
-/* If the loaded word equals `k`, answer `ret`. */
-static void if_eq(struct filter *f, uint32_t k, uint32_t ret)
+static void if_eq(struct program *p, uint32_t k, enum answer answer)
 {
-	put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, k, 0, 1));
-	put_ret(f, ret);
+	branch(p, BPF_JEQ, k, answer, NEXT);
 }
 
-static void if_bits(struct filter *f, uint32_t bits, uint32_t ret)
+static void if_bits(struct program *p, uint32_t bits, enum answer answer)
 {
-	put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bits, 0, 1));
-	put_ret(f, ret);
+	branch(p, BPF_JSET, bits, answer, NEXT);
 }
 
-static void block_seccomp(struct filter *f)
+static void block_seccomp(struct program *p)
 {
-	load_arg(f, 0, 0);
-	if_eq(f, MARK_OPERATION, RET_ERR(MARK_ANSWER));
+	load_arg(p, 0, 0);
+	if_eq(p, MARK_OPERATION, MARK);
 	/* A second listener would be asked instead of ours. */
-	put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SECCOMP_SET_MODE_FILTER, 0, 3));
-	load_arg(f, 1, 0);
-	if_bits(f, SECCOMP_FILTER_FLAG_NEW_LISTENER, RET_ERR(EPERM));
-	put_ret(f, RET_ALLOW);
+	branch(p, BPF_JEQ, SECCOMP_SET_MODE_FILTER, NEXT, ALLOW);
+	load_arg(p, 1, 0);
+	if_bits(p, SECCOMP_FILTER_FLAG_NEW_LISTENER, REFUSE);
+	jump(p, ALLOW);
 }
 
-static void block_namespaces(struct filter *f)
+static void block_namespaces(struct program *p)
 {
-	load_arg(f, 0, 0);
-	if_bits(f, NAMESPACES, RET_ERR(EPERM));
-	put_ret(f, RET_ALLOW);
+	load_arg(p, 0, 0);
+	if_bits(p, NAMESPACES, REFUSE);
+	jump(p, ALLOW);
 }
 
-static void block_prctl(struct filter *f)
+static void block_prctl(struct program *p)
 {
-	load_arg(f, 0, 0);
-	if_eq(f, PR_SET_MM, RET_ERR(EPERM)); /* could move /proc/PID/exe and cmdline */
-	put_ret(f, RET_ALLOW);
+	load_arg(p, 0, 0);
+	if_eq(p, PR_SET_MM, REFUSE); /* could move /proc/PID/exe and cmdline */
+	jump(p, ALLOW);
 }
 
-static void block_personality(struct filter *f)
+static void block_personality(struct program *p)
 {
 	static const uint32_t harmless[] = { 0xffffffff, 0,       8,
 		                             0x20000,    0x20008, 0x40000 /* no randomisation */ };
 
-	load_arg(f, 0, 0);
+	load_arg(p, 0, 0);
 	for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
-		if_eq(f, harmless[i], RET_ALLOW);
-	put_ret(f, RET_ERR(EPERM));
+		if_eq(p, harmless[i], ALLOW);
+	jump(p, REFUSE);
 }
 
-static void block_socket(struct filter *f)
+static void block_socket(struct program *p)
 {
 	static const uint32_t families[] = { 1 /* unix */, 2 /* inet */, 10 /* inet6 */, 16 /* netlink */ };
 
-	load_arg(f, 0, 0);
+	load_arg(p, 0, 0);
 	for (size_t i = 0; i < sizeof families / sizeof *families; i++)
-		if_eq(f, families[i], RET_ALLOW);
-	put_ret(f, RET_ERR(EPERM));
+		if_eq(p, families[i], ALLOW);
+	jump(p, REFUSE);
 }
 
-static void block_ioctl(struct filter *f)
+static void block_ioctl(struct program *p)
 {
 	static const uint32_t refused[] = {
 		0x5412, /* TIOCSTI: type into the terminal */
@@ -122,105 +168,113 @@ static void block_ioctl(struct filter *f)
 		0x8902,
 	};
 
-	load_arg(f, 1, 0);
+	load_arg(p, 1, 0);
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-		if_eq(f, refused[i], RET_ERR(EPERM));
-	put_ret(f, RET_ALLOW);
+		if_eq(p, refused[i], REFUSE);
+	jump(p, ALLOW);
 }
 
-static void block_fcntl(struct filter *f)
+static void block_fcntl(struct program *p)
 {
-	load_arg(f, 1, 0);
-	if_eq(f, 8 /* F_SETOWN */, RET_NOTIFY);
-	if_eq(f, 15 /* F_SETOWN_EX: who is meant stands in memory that may change */, RET_ERR(EPERM));
-	put_ret(f, RET_ALLOW);
+	load_arg(p, 1, 0);
+	if_eq(p, 8 /* F_SETOWN */, NOTIFY);
+	if_eq(p, 15 /* F_SETOWN_EX: who is meant stands in memory that may change */, REFUSE);
+	jump(p, ALLOW);
 }
 
 enum { TAG_LIMIT = 10 }; /* RLIMIT_LOCKS: sys/tag.h */
 
-static void block_setrlimit(struct filter *f)
+static void block_setrlimit(struct program *p)
 {
-	load_arg(f, 0, 0);
-	if_eq(f, TAG_LIMIT, RET_ERR(EPERM));
-	put_ret(f, RET_ALLOW);
+	load_arg(p, 0, 0);
+	if_eq(p, TAG_LIMIT, REFUSE);
+	jump(p, ALLOW);
 }
 
-static void block_prlimit(struct filter *f)
+static void block_prlimit(struct program *p)
 {
 	/* Reading is free; the tag is never written; others' limits are the supervisor's business. */
-	load_arg(f, 2, 0);
-	put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3));
-	load_arg(f, 2, 1);
-	if_eq(f, 0, RET_ALLOW);
-	load_arg(f, 1, 0);
-	if_eq(f, TAG_LIMIT, RET_ERR(EPERM));
-	load_arg(f, 0, 0);
-	if_eq(f, 0, RET_ALLOW);
-	put_ret(f, RET_NOTIFY);
+	put(p,
+	    (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])));
+	put(p, (struct sock_filter)BPF_STMT(BPF_MISC | BPF_TAX, 0));
+	load_arg(p, 2, 1);
+	put(p, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_OR | BPF_X, 0));
+	if_eq(p, 0, ALLOW);
+	load_arg(p, 1, 0);
+	if_eq(p, TAG_LIMIT, REFUSE);
+	load_arg(p, 0, 0);
+	if_eq(p, 0, ALLOW);
+	jump(p, NOTIFY);
 }
 
-static void block_kill(struct filter *f) /* kill, tkill: (id, signal) */
+static void block_kill(struct program *p) /* kill, tkill: (id, signal) */
 {
-	load_arg(f, 1, 0);
-	if_eq(f, 0, RET_ALLOW);
-	put_ret(f, RET_NOTIFY);
+	load_arg(p, 1, 0);
+	if_eq(p, 0, ALLOW);
+	jump(p, NOTIFY);
 }
 
-static void block_tgkill(struct filter *f)
+static void block_tgkill(struct program *p)
 {
-	load_arg(f, 2, 0);
-	if_eq(f, 0, RET_ALLOW);
+	load_arg(p, 2, 0);
+	if_eq(p, 0, ALLOW);
 	/* Go's scheduler sends itself SIGURG thousands of times a second; by default it does nothing to
 	 * anybody. */
-	if_eq(f, 23, RET_ALLOW);
-	put_ret(f, RET_NOTIFY);
+	if_eq(p, 23, ALLOW);
+	jump(p, NOTIFY);
 }
 
 #ifdef __x86_64__
-static void block_arch_prctl(struct filter *f)
+static void block_arch_prctl(struct program *p)
 {
 	/* ARCH_SET_FS: the C library and Go set up their thread pointer once per program, before anything
 	 * else. */
-	load_arg(f, 0, 0);
-	if_eq(f, 0x1002, RET_NOTIFY);
-	put_ret(f, RET_ALLOW);
+	load_arg(p, 0, 0);
+	if_eq(p, 0x1002, NOTIFY);
+	jump(p, ALLOW);
 }
 #endif
 
-#define DENY(name)                                \
-	{                                         \
-		__NR_##name, RET_ERR(EPERM), NULL \
+#define CALL(name, answer, block)                       \
+	{                                               \
+		__NR_##name, __NR_##name, answer, block \
+	}
+#define DENY(name) CALL(name, REFUSE, NULL)
+#define DENY_RANGE(first, last)           \
+	{                                 \
+		first, last, REFUSE, NULL \
 	}
 
+/* clang-format off */
 static const struct row rows[] = {
-	{ __NR_execve, RET_NOTIFY, NULL },
-	{ __NR_execveat, RET_NOTIFY, NULL },
-	{ __NR_kill, 0, block_kill },
-	{ __NR_tkill, 0, block_kill },
-	{ __NR_tgkill, 0, block_tgkill },
-	{ __NR_rt_sigqueueinfo, RET_NOTIFY, NULL },
-	{ __NR_rt_tgsigqueueinfo, RET_NOTIFY, NULL },
-	{ __NR_pidfd_send_signal, RET_NOTIFY, NULL },
-	{ __NR_fcntl, 0, block_fcntl },
-	{ __NR_prlimit64, 0, block_prlimit },
-	{ __NR_setrlimit, 0, block_setrlimit },
-	{ __NR_seccomp, 0, block_seccomp },
-	{ __NR_prctl, 0, block_prctl },
-	{ __NR_personality, 0, block_personality },
-	{ __NR_socket, 0, block_socket },
-	{ __NR_ioctl, 0, block_ioctl },
-	{ __NR_clone, 0, block_namespaces },
-	{ __NR_unshare, 0, block_namespaces },
-	{ __NR_clone3, RET_ERR(ENOSYS), NULL }, /* flags are in memory; libraries fall back to clone */
+	CALL(execve, NOTIFY, NULL),
+	CALL(execveat, NOTIFY, NULL),
+	CALL(kill, ALLOW, block_kill),
+	CALL(tkill, ALLOW, block_kill),
+	CALL(tgkill, ALLOW, block_tgkill),
+	CALL(rt_sigqueueinfo, NOTIFY, NULL),
+	CALL(rt_tgsigqueueinfo, NOTIFY, NULL),
+	CALL(pidfd_send_signal, NOTIFY, NULL),
+	CALL(fcntl, ALLOW, block_fcntl),
+	CALL(prlimit64, ALLOW, block_prlimit),
+	CALL(setrlimit, ALLOW, block_setrlimit),
+	CALL(seccomp, ALLOW, block_seccomp),
+	CALL(prctl, ALLOW, block_prctl),
+	CALL(personality, ALLOW, block_personality),
+	CALL(socket, ALLOW, block_socket),
+	CALL(ioctl, ALLOW, block_ioctl),
+	CALL(clone, ALLOW, block_namespaces),
+	CALL(unshare, ALLOW, block_namespaces),
+	CALL(clone3, MISSING, NULL), /* flags are in memory; libraries fall back to clone */
 #ifdef __x86_64__
-	{ __NR_arch_prctl, 0, block_arch_prctl },
+	CALL(arch_prctl, ALLOW, block_arch_prctl),
 	DENY(iopl),
 	DENY(ioperm),
 	DENY(modify_ldt),
 	DENY(uselib),
 	DENY(_sysctl),
 #else
-	{ __NR_set_tid_address, RET_NOTIFY, NULL },
+	CALL(set_tid_address, NOTIFY, NULL),
 #endif
 	DENY(setns),
 	DENY(ptrace),
@@ -228,22 +282,22 @@ static const struct row rows[] = {
 	DENY(process_vm_writev),
 	DENY(pidfd_getfd),
 	DENY(kcmp),
-	{ 440, RET_ERR(EPERM), NULL }, /* process_madvise */
+	DENY_RANGE(440, 440), /* process_madvise */
 	DENY(mount),
 	DENY(umount2),
 	DENY(pivot_root),
 	DENY(chroot),
-	{ 428, RET_ERR(EPERM), NULL }, /* open_tree */
-	{ 429, RET_ERR(EPERM), NULL }, /* move_mount */
-	{ 430, RET_ERR(EPERM), NULL }, /* fsopen */
-	{ 431, RET_ERR(EPERM), NULL }, /* fsconfig */
-	{ 432, RET_ERR(EPERM), NULL }, /* fsmount */
-	{ 433, RET_ERR(EPERM), NULL }, /* fspick */
-	{ 442, RET_ERR(EPERM), NULL }, /* mount_setattr */
-	{ 467, RET_ERR(EPERM), NULL }, /* open_tree_attr */
-	{ 425, RET_ERR(EPERM), NULL }, /* io_uring_setup */
-	{ 426, RET_ERR(EPERM), NULL }, /* io_uring_enter */
-	{ 427, RET_ERR(EPERM), NULL }, /* io_uring_register */
+	DENY_RANGE(428, 428), /* open_tree */
+	DENY_RANGE(429, 429), /* move_mount */
+	DENY_RANGE(430, 430), /* fsopen */
+	DENY_RANGE(431, 431), /* fsconfig */
+	DENY_RANGE(432, 432), /* fsmount */
+	DENY_RANGE(433, 433), /* fspick */
+	DENY_RANGE(442, 442), /* mount_setattr */
+	DENY_RANGE(467, 467), /* open_tree_attr */
+	DENY_RANGE(425, 425), /* io_uring_setup */
+	DENY_RANGE(426, 426), /* io_uring_enter */
+	DENY_RANGE(427, 427), /* io_uring_register */
 	DENY(open_by_handle_at),
 	DENY(kexec_load),
 	DENY(kexec_file_load),
@@ -255,7 +309,7 @@ static const struct row rows[] = {
 	DENY(swapoff),
 	DENY(acct),
 	DENY(quotactl),
-	{ 443, RET_ERR(EPERM), NULL }, /* quotactl_fd */
+	DENY_RANGE(443, 443), /* quotactl_fd */
 	DENY(bpf),
 	DENY(perf_event_open),
 	DENY(userfaultfd),
@@ -269,80 +323,149 @@ static const struct row rows[] = {
 	DENY(clock_settime),
 	DENY(vhangup),
 	DENY(nfsservctl),
+	{ NEWEST_CALL + 1, X32_BIT - 1, MISSING, NULL }, /* calls that are not known here */
+	DENY_RANGE(X32_BIT, UINT32_MAX),
 };
+/* clang-format on */
 
 static int by_number(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
 
-	return x->nr < y->nr ? -1 : x->nr > y->nr;
+	return x->first < y->first ? -1 : x->first > y->first;
 }
 
-static void leaf(struct filter *f, const struct row *r)
+/* Neighbours with the same plain answer become one row. How many rows are left. */
+static size_t merge(struct row *r, size_t n)
 {
-	put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, r->nr, 1, 0));
-	put_ret(f, RET_ALLOW);
+	size_t to = 0;
+
+	for (size_t i = 1; i < n; i++)
+		if (!r[i].block && !r[to].block && r[i].answer == r[to].answer &&
+		    r[i].first <= r[to].last + 1)
+			r[to].last = r[i].last;
+		else
+			r[++to] = r[i];
+	return to + 1;
+}
+
+static void leaf(struct program *p, const struct row *r)
+{
+	enum answer hit = r->block ? NEXT : r->answer;
+
+	if (r->first != r->last) {
+		branch(p, BPF_JGE, r->first, NEXT, ALLOW);
+		branch(p, BPF_JGT, r->last, ALLOW, hit);
+	} else {
+		branch(p, BPF_JEQ, r->first, hit, ALLOW);
+	}
 	if (r->block)
-		r->block(f);
-	else
-		put_ret(f, r->ret);
+		r->block(p);
 }
 
 /* A balanced tree: the kernel runs the program once per call number when it is installed, so depth costs
- * time. */
-static void tree(struct filter *f, const struct row *r, size_t n)
+ * time, and it compiles it, so length does. */
+static void tree(struct program *p, const struct row *r, size_t n)
 {
 	size_t half = n / 2, at, size;
 
 	if (n == 1) {
-		leaf(f, r);
+		leaf(p, r);
 		return;
 	}
-	at = f->n;
-	put(f, (struct sock_filter){ 0 });
-	put(f, (struct sock_filter){ 0 });
-	tree(f, r, half);
-	size = f->n - at - 2;
-	if (f->n <= FILTER_MAX) {
-		f->code[at] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, r[half].nr, 0, 1);
-		f->code[at + 1] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)size);
+	at = p->f->n;
+	put(p, (struct sock_filter){ 0 });
+	if (p->far)
+		put(p, (struct sock_filter){ 0 });
+	tree(p, r, half);
+	size = p->f->n - at - 1;
+	if (!p->far && size > 255) {
+		p->f->n = FILTER_MAX + 1; /* start again, far */
+	} else if (p->f->n <= FILTER_MAX && !p->far) {
+		p->f->code[at] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, r[half].first,
+		                                              (unsigned char)size, 0);
+	} else if (p->f->n <= FILTER_MAX) {
+		p->f->code[at] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, r[half].first, 0, 1);
+		p->f->code[at + 1] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(size - 1));
 	}
-	tree(f, r + half, n - half);
+	tree(p, r + half, n - half);
+}
+
+/* Put the answers at the end and fill in the jumps. False when one does not reach. */
+static bool finish(struct program *p)
+{
+	size_t base = p->f->n;
+
+	for (int i = 0; i < ANSWERS; i++)
+		put(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, answers[i]));
+	if (p->f->n > FILTER_MAX)
+		return false;
+	for (size_t i = 0; i < p->n_fixes; i++) {
+		const struct fix *x = &p->fixes[i];
+		size_t distance = base + x->answer - x->at - 1;
+
+		if (x->where < 2 && distance > 255)
+			return false;
+		if (x->where == 0)
+			p->f->code[x->at].jt = (unsigned char)distance;
+		else if (x->where == 1)
+			p->f->code[x->at].jf = (unsigned char)distance;
+		else
+			p->f->code[x->at].k = (uint32_t)distance;
+	}
+	return true;
+}
+
+static bool assemble(struct program *p, const struct row *r, size_t n)
+{
+	p->f->n = p->n_fixes = 0;
+	put(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)));
+	branch(p, BPF_JEQ, NATIVE_AUDIT_ARCH, NEXT, REFUSE);
+	put(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
+	tree(p, r, n);
+	return finish(p);
+}
+
+/* The fixed rows and the configured ones; execve and its like are decided, never switched off. */
+static size_t add_blocked(struct row *all, size_t fixed, const int *blocked, size_t n_blocked)
+{
+	size_t n = fixed;
+
+	for (size_t i = 0; i < n_blocked; i++) {
+		uint32_t nr = (uint32_t)blocked[i];
+		size_t k = 0;
+
+		while (k < n && !(all[k].first <= nr && nr <= all[k].last))
+			k++;
+		if (k == n)
+			all[n++] = (struct row){ .first = nr, .last = nr, .answer = REFUSE };
+		else if (all[k].block || all[k].answer == MISSING)
+			all[k] = (struct row){ .first = nr, .last = nr, .answer = REFUSE };
+	}
+	return n;
 }
 
 int filter_build(struct filter *f, const int *blocked, size_t n_blocked, struct err *e)
 {
-	size_t n = sizeof rows / sizeof *rows, fixed = n;
+	size_t n = sizeof rows / sizeof *rows;
 	struct row *all = calloc(n + n_blocked, sizeof *all);
+	struct program *p = calloc(1, sizeof *p);
+	bool done = false;
 
-	if (!all)
-		return err_set(e, "out of memory");
-	memcpy(all, rows, sizeof rows);
-	for (size_t i = 0; i < n_blocked; i++) {
-		size_t k = 0;
-
-		while (k < n && all[k].nr != (uint32_t)blocked[i])
-			k++;
-		if (k < fixed && all[k].ret != RET_ERR(EPERM) && !(all[k].block))
-			continue; /* execve and its like are decided, never switched off */
-		all[k] = (struct row){ .nr = (uint32_t)blocked[i], .ret = RET_ERR(EPERM) };
-		n += k == n;
+	if (all && p) {
+		memcpy(all, rows, sizeof rows);
+		n = add_blocked(all, n, blocked, n_blocked);
+		qsort(all, n, sizeof *all, by_number);
+		n = merge(all, n);
+		p->f = f;
+		for (int far = 0; far < 2 && !done; far++) {
+			p->far = far;
+			done = assemble(p, all, n);
+		}
 	}
-	qsort(all, n, sizeof *all, by_number);
-	f->n = 0;
-	put(f, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)));
-	put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_AUDIT_ARCH, 1, 0));
-	put_ret(f, RET_ERR(EPERM));
-	put(f, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
-	put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1));
-	put_ret(f, RET_ERR(EPERM));
-	put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, NEWEST_CALL, 0, 1));
-	put_ret(f, RET_ERR(ENOSYS));
-	tree(f, all, n);
 	free(all);
-	if (f->n > FILTER_MAX)
-		return err_set(e, "seccomp program too large (%zu instructions)", f->n);
-	return 0;
+	free(p);
+	return done ? 0 : err_set(e, "seccomp program too large or no memory (%zu blocked calls)", n_blocked);
 }
 
 bool filter_here(void)
