@@ -143,7 +143,7 @@ static struct verdict precheck(const struct runner *r, char **argv, size_t argc)
 	if (v.effective == EFFECT_ALLOW && v.decision != EFFECT_REDIRECT)
 		return v;
 	decide_message(v.rule, &facts, message, sizeof message);
-	denial_line(v.subject ? v.subject : path_base(argv[0]), &v, message, line, sizeof line);
+	denial_line(path_base(v.subject ? v.subject : argv[0]), &v, message, line, sizeof line);
 	die(EXIT_DENIED, "%s\nagentsh: %s", line, denial_fix(&v));
 }
 

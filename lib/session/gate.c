@@ -235,7 +235,7 @@ static void log_policy(struct core *core, struct session *s, struct command *c, 
 static void deny(struct core *core, struct caller *caller, struct command *c, struct judged *j)
 {
 	AUTO_BUF args = { .max = 4096 };
-	const char *subject = j->verdict.subject ? j->verdict.subject : path_base(j->path);
+	const char *subject = path_base(j->verdict.subject ? j->verdict.subject : j->path);
 	struct message_facts facts = { .path = j->path, .command = subject, .operation = "exec", .port = -1 };
 	char text[2600];
 	size_t n;

@@ -169,7 +169,7 @@ static void expand_message(const struct exec_spec *spec, struct exec_start *out)
 	};
 
 	if (out->verdict.subject)
-		facts.command = out->verdict.subject;
+		facts.command = path_base(out->verdict.subject);
 	for (size_t i = 0; i < spec->n_args; i++)
 		buf_fmt(&args, "%s%s", i ? " " : "", spec->args[i]);
 	facts.args = buf_text(&args);

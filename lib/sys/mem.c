@@ -163,3 +163,39 @@ ssize_t mem_vector(pid_t pid, uint64_t addr, size_t max_bytes, size_t max_items,
 	}
 	return (ssize_t)(out->len - start);
 }
+
+int mem_exec(pid_t pid, uint64_t path, uint64_t argv, const struct mem_limits *limits, struct buf *path_out,
+             struct buf *argv_out, size_t *argc)
+{
+	enum { HEAD = 256 };
+	uint64_t ptr[BATCH];
+	char head[HEAD];
+	struct iovec local[2] = { { head, PAGE - path % PAGE }, { ptr, PAGE - argv % PAGE } };
+	struct iovec remote[2] = { { (void *)(uintptr_t)path, 0 }, { (void *)(uintptr_t)argv, 0 } };
+	const char *nul = NULL;
+	size_t n = BATCH, have;
+
+	if (local[0].iov_len > HEAD)
+		local[0].iov_len = HEAD;
+	if (local[1].iov_len > sizeof ptr)
+		local[1].iov_len = sizeof ptr;
+	remote[0].iov_len = local[0].iov_len;
+	remote[1].iov_len = local[1].iov_len;
+	if (argv &&
+	    process_vm_readv(pid, local, 2, remote, 2, 0) == (ssize_t)(local[0].iov_len + local[1].iov_len)) {
+		nul = memchr(head, 0, local[0].iov_len);
+		have = local[1].iov_len / sizeof *ptr;
+		for (n = 0; n < have && ptr[n]; n++)
+			;
+		n = n < have ? n : BATCH;
+	}
+	if (nul)
+		buf_add(path_out, head, (size_t)(nul - head) + 1);
+	else if (mem_string(pid, path, limits->path_bytes, path_out) < 0)
+		return -1;
+	*argc = n;
+	if (n < BATCH)
+		return n && take_batch(pid, ptr, n, limits->argv_bytes + argv_out->len, argv_out) < 0 ? -1
+		                                                                                      : 0;
+	return mem_vector(pid, argv, limits->argv_bytes, limits->argv_items, argv_out, argc) < 0 ? -1 : 0;
+}

@@ -8,6 +8,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct mem_limits {
+	size_t path_bytes, argv_bytes, argv_items;
+};
+
 /* Read up to `len` bytes; stops at the first unreadable page. Bytes read, or -1 with errno when none. */
 ssize_t mem_read(pid_t pid, uint64_t addr, void *to, size_t len);
 
@@ -20,3 +24,8 @@ ssize_t mem_string(pid_t pid, uint64_t addr, size_t max, struct buf *out);
  * is empty. */
 ssize_t mem_vector(pid_t pid, uint64_t addr, size_t max_bytes, size_t max_items, struct buf *out,
                    size_t *count);
+
+/* What an exec passes: the path and the vector, with the same limits and errors as above, in as few calls as
+ * it takes (two for the usual ones). */
+int mem_exec(pid_t pid, uint64_t path, uint64_t argv, const struct mem_limits *limits, struct buf *path_out,
+             struct buf *argv_out, size_t *argc);

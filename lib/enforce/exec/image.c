@@ -1,5 +1,6 @@
 #include "enforce/exec/image.h"
 
+#include "base/map.h"
 #include "base/path.h"
 #include "sys/proc.h"
 
@@ -13,7 +14,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-enum { SLOTS = 64, MAX_LINKS = 40 };
+enum { SLOTS = 64, KNOWN = 64, MAX_LINKS = 40 };
+enum { KNOWN_GIVEN = 128, KNOWN_PATH = 256, KNOWN_ALIASES = 2, KNOWN_ALIAS = 64 };
 
 struct slot {
 	dev_t dev;
@@ -24,8 +26,26 @@ struct slot {
 	char interp[IMAGE_HEAD], arg[IMAGE_HEAD];
 };
 
+/* A whole answer, by the absolute path that was asked for. It holds as long as the path leads to the same
+ * file in the same state; what could be renamed around it is only its directory, and then the file was judged
+ * under a name that it had. Paths that mean something else to the caller than to us (/proc/self) can at worst
+ * give a wrong hit, which the look at the image that really started finds out. */
+struct known {
+	char given[KNOWN_GIVEN]; /* "" = free */
+	char path[KNOWN_PATH];
+	struct timespec ctime;
+	dev_t dev;
+	ino_t ino;
+	mode_t mode;
+	enum image_kind kind;
+	char alias[KNOWN_ALIASES][KNOWN_ALIAS];
+	bool trusted[KNOWN_ALIASES];
+	size_t n_alias;
+};
+
 struct image_cache {
 	struct slot slots[SLOTS];
+	struct known known[KNOWN];
 };
 
 struct image_cache *image_cache_new(void)
@@ -303,7 +323,56 @@ static void find_aliases(pid_t pid, int dirfd, const char *given, struct image *
 	}
 }
 
-int image_find(struct image_cache *c, pid_t pid, int dirfd, const char *given, int flags, struct image *out)
+static struct known *known_slot(struct image_cache *c, const char *given)
+{
+	return &c->known[map_hash(given, strlen(given)) % KNOWN];
+}
+
+static bool recall(const struct known *k, const char *given, struct image *out)
+{
+	struct stat st;
+
+	if (strcmp(k->given, given) != 0 || stat(given, &st) < 0 || st.st_ino != k->ino ||
+	    st.st_dev != k->dev || st.st_ctim.tv_sec != k->ctime.tv_sec ||
+	    st.st_ctim.tv_nsec != k->ctime.tv_nsec)
+		return false;
+	strcpy(out->path, k->path);
+	out->dev = k->dev;
+	out->ino = k->ino;
+	out->mode = k->mode;
+	out->kind = k->kind;
+	out->n_alias = k->n_alias;
+	for (size_t i = 0; i < k->n_alias; i++) {
+		strcpy(out->alias[i], k->alias[i]);
+		out->trusted[i] = k->trusted[i];
+	}
+	return true;
+}
+
+/* Scripts and odd names are not worth a place. */
+static void remember(struct known *k, const char *given, const struct image *from, struct timespec ctime)
+{
+	if (from->kind == IMAGE_SCRIPT || strlen(from->path) >= KNOWN_PATH || from->n_alias > KNOWN_ALIASES)
+		return;
+	for (size_t i = 0; i < from->n_alias; i++)
+		if (strlen(from->alias[i]) >= KNOWN_ALIAS)
+			return;
+	*k = (struct known){ .ctime = ctime,
+		             .dev = from->dev,
+		             .ino = from->ino,
+		             .mode = from->mode,
+		             .kind = from->kind,
+		             .n_alias = from->n_alias };
+	strcpy(k->given, given);
+	strcpy(k->path, from->path);
+	for (size_t i = 0; i < from->n_alias; i++) {
+		strcpy(k->alias[i], from->alias[i]);
+		k->trusted[i] = from->trusted[i];
+	}
+}
+
+static int find(struct image_cache *c, pid_t pid, int dirfd, const char *given, int flags, struct image *out,
+                struct timespec *ctime)
 {
 	char link[40];
 	struct stat st;
@@ -322,6 +391,7 @@ int image_find(struct image_cache *c, pid_t pid, int dirfd, const char *given, i
 		out->dev = st.st_dev;
 		out->ino = st.st_ino;
 		out->mode = st.st_mode;
+		*ctime = st.st_ctim;
 		classify(c, fd, &st, out);
 		if (given[0] && strcmp(path_base(given), path_base(out->path)) != 0)
 			find_aliases(pid, dirfd, given, out);
@@ -330,19 +400,39 @@ int image_find(struct image_cache *c, pid_t pid, int dirfd, const char *given, i
 	return rc;
 }
 
+int image_find(struct image_cache *c, pid_t pid, int dirfd, const char *given, int flags, struct image *out)
+{
+	bool cacheable = given[0] == '/' && !flags && strlen(given) < KNOWN_GIVEN;
+	struct known *k = cacheable ? known_slot(c, given) : NULL;
+	struct timespec ctime = { 0 };
+	int rc;
+
+	if (k && recall(k, given, out))
+		return 0;
+	rc = find(c, pid, dirfd, given, flags, out, &ctime);
+	if (!rc && k)
+		remember(k, given, out, ctime);
+	return rc;
+}
+
 int image_running(pid_t pid, struct image *out)
 {
 	char link[40];
 	struct stat st;
 
-	memset(out, 0, offsetof(struct image, path) + 1);
+	out->path[0] = 0;
 	out->n_alias = 0;
 	out->kind = IMAGE_BINARY;
 	snprintf(link, sizeof link, "/proc/%d/exe", (int)pid);
-	if (stat(link, &st) < 0 || proc_link(pid, "exe", out->path, sizeof out->path) < 0)
+	if (stat(link, &st) < 0)
 		return errno;
 	out->dev = st.st_dev;
 	out->ino = st.st_ino;
 	out->mode = st.st_mode;
 	return 0;
+}
+
+int image_name(pid_t pid, struct image *out)
+{
+	return proc_link(pid, "exe", out->path, sizeof out->path) < 0 ? errno : 0;
 }

@@ -41,5 +41,8 @@ void image_cache_free(struct image_cache *c);
  */
 int image_find(struct image_cache *c, pid_t pid, int dirfd, const char *given, int flags, struct image *out);
 
-/* The image task `pid` runs now. 0 or errno. `path` ends in " (deleted)" for a file that is gone. */
+/* The image task `pid` runs now: identity only, path "". 0 or errno. */
 int image_running(pid_t pid, struct image *out);
+
+/* Its path, which ends in " (deleted)" for a file that is gone. 0 or errno. */
+int image_name(pid_t pid, struct image *out);

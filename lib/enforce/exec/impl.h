@@ -18,7 +18,11 @@ struct governor {
 	struct tree *tree;
 	struct buf text;       /* event under construction */
 	struct buf path, args; /* what the caller passed */
-	struct arena scratch;  /* of one notification */
+	struct {
+		pid_t pid;
+		const struct rule *rule;
+	} taught;             /* whom we last wrote to: a search along PATH is told once */
+	struct arena scratch; /* of one notification */
 };
 
 /* One notification and what is known about it. */

@@ -148,7 +148,7 @@ static int follow_chain(const struct call *k, struct attempt *a, int dirfd, int 
 
 static const char *subject_of(const struct attempt *a)
 {
-	return a->verdict.subject ? a->verdict.subject : path_base(a->given[0] ? a->given : a->image.path);
+	return path_base(a->verdict.subject ? a->verdict.subject : a->given[0] ? a->given : a->image.path);
 }
 
 static void explain(struct attempt *a)
@@ -223,16 +223,15 @@ static void permit(const struct call *k, struct attempt *a)
 /* Read what the caller passed. False when it cannot be known. */
 static bool read_attempt(const struct call *k, struct attempt *a, uint64_t path, uint64_t argv)
 {
-	pid_t pid = (pid_t)k->n->pid;
+	static const struct mem_limits limits = { PATH_MAX, ARGS_MAX, ARGC_MAX };
 	size_t n;
 
 	buf_clear(&k->g->path);
 	buf_clear(&k->g->args);
-	if (mem_string(pid, path, PATH_MAX, &k->g->path) < 0)
+	if (mem_exec((pid_t)k->n->pid, path, argv, &limits, &k->g->path, &k->g->args, &n) < 0)
 		return false;
 	a->given = k->g->path.data;
-	return mem_vector(pid, argv, ARGS_MAX, ARGC_MAX, &k->g->args, &n) >= 0 &&
-	       index_args(&k->g->scratch, &a->args, &k->g->args, n);
+	return index_args(&k->g->scratch, &a->args, &k->g->args, n);
 }
 
 static void shrink(struct buf *b)
@@ -331,7 +330,7 @@ void judge_start(const struct call *k)
 		notify_continue(k->c->listener, k->n->id);
 		return;
 	}
-	if (rc || !read_cmdline(pid, &k->g->args)) {
+	if (rc || image_name(pid, &a.image) || !read_cmdline(pid, &k->g->args)) {
 		a.verdict = (struct verdict){ .rule = &unreadable };
 	} else {
 		for (size_t i = 0; i < k->g->args.len; i++)

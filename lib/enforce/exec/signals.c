@@ -103,9 +103,13 @@ static void finish(const struct delivery *d, const struct verdict *v, pid_t targ
 {
 	int listener = d->k->c->listener;
 	uint64_t id = d->k->n->id;
+	char subject[64];
 
 	if (v->effective == EFFECT_DENY) {
 		report_signal(d, v, target, "denied");
+		snprintf(subject, sizeof subject, "signal %d to process %d", d->signo, (int)target);
+		teach(d->k,
+		      &(struct denial){ .subject = subject, .verdict = v, .message = v->rule->message });
 		notify_fail(listener, id, EPERM);
 		return;
 	}

@@ -48,8 +48,10 @@ void teach(const struct call *k, const struct denial *d)
 	struct stat st;
 	size_t n;
 
-	if (!k->g->o.teach)
+	if (!k->g->o.teach || (k->g->taught.pid == pid && k->g->taught.rule == d->verdict->rule))
 		return;
+	k->g->taught.pid = pid;
+	k->g->taught.rule = d->verdict->rule;
 	snprintf(path, sizeof path, "/proc/%d/fd/2", (int)pid);
 	if (stat(path, &st) < 0 || !notify_valid(k->c->listener, k->n->id))
 		return;
