@@ -83,7 +83,8 @@ sym == "" || helping { next }
 $1 == "help" { helping = 1; next }
 $1 == "bool" || $1 == "int" { type[sym] = $1; if (NF > 1) visible[sym] = 1; next }
 $1 == "default" { preset_default[sym] = $2; next }
-$1 == "depends" { expr = "(" rest(2) ")"; if (sym in need) expr = need[sym] " && " expr; need[sym] = expr; next }
+# Some awks make the element on the left before they look at the right.
+$1 == "depends" { before = sym in need ? need[sym] " && " : ""; need[sym] = before "(" rest(2) ")"; next }
 $1 == "select" { chosen_by[$2] = chosen_by[$2] " " sym; next }
 $1 == "range" { low[sym] = $2; high[sym] = $3; next }
 $1 != "" && $1 !~ /^#/ { fail(FILENAME ": not understood: " $0) }

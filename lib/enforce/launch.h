@@ -17,7 +17,7 @@
 struct launch_plan {
 	const struct sock_filter *filter; /* seccomp program with USER_NOTIF actions */
 	size_t n_filter;
-	int ruleset; /* Landlock ruleset descriptor, -1 = none */
+	int ruleset;  /* Landlock ruleset descriptor, -1 = none */
 	uint64_t tag; /* session tag, hard RLIMIT_LOCKS */
 };
 
