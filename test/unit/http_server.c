@@ -199,20 +199,19 @@ T_CASE(pipelined_and_split_requests)
 
 	open_world(&w, &config);
 	fd = dial(&w);
-	snprintf(
-	        text, sizeof text,
-	        "POST /echo HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: 4\r\n\r\none\nGET /health HTTP/1.1\r\n"
-	        "Host: 127.0.0.1:%d\r\nConnection: close\r\n\r\n",
-	        ntohs(w.addr.sin_port), ntohs(w.addr.sin_port));
+	snprintf(text, sizeof text,
+	         "POST /echo HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: 4\r\n\r\none\n"
+	         "GET /health HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n",
+	         ntohs(w.addr.sin_port), ntohs(w.addr.sin_port));
 	talk(&w, fd, text);
 	turn(&w, 4);
 	is_int(w.handled, 2);
 	close(fd);
 	fd = dial(&w);
-	snprintf(
-	        text, sizeof text,
-	        "POST /echo HTTP/1.1\r\nHost: localhost:%d\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n",
-	        ntohs(w.addr.sin_port));
+	snprintf(text, sizeof text,
+	         "POST /echo HTTP/1.1\r\nHost: localhost:%d\r\nExpect: 100-continue\r\n"
+	         "Content-Length: 4\r\n\r\n",
+	         ntohs(w.addr.sin_port));
 	got = talk(&w, fd, text);
 	is_int(status(got), 100);
 	got = talk(&w, fd, "two\n");
