@@ -112,6 +112,9 @@ $(BIN).full: $(BIN_OBJ) $(O)/lib.a $(O)/sources
 $(BIN): $(BIN).full
 	$(Q)strip -s -o $@ $<
 
+# Taken in by the assembler, which tells no dependencies.
+$(foreach k,obj host fuzz,$(O)/$(k)/lib/policy/embedded.o): policies/default.yaml
+
 # ---- the same code for the host, checked --------------------------------------------------------
 HOST_LIB := $(LIB_SRC:%.c=$(O)/host/%.o)
 FUZZ_LIB := $(LIB_SRC:%.c=$(O)/fuzz/%.o)

@@ -28,6 +28,7 @@ config APPLET_DETECT
 #include "base/opt.h"
 #include "json/read.h"
 #include "json/write.h"
+#include "json/yaml.h"
 #include "sys/probe.h"
 
 static const char usage[] = "[-o|--output table|json|yaml]\n       agentsh detect config [-o FILE]";
@@ -38,7 +39,8 @@ enum { EXEC_DEADLINE_MS = 2000 };
 
 struct found {
 	struct probe p[PROBE_N];
-	struct probe governed; /* a command was really governed */
+	unsigned proofs;       /* PROOF_…: what a governed command showed */
+	struct probe governed; /* its detail says why proofs are missing */
 	int score;
 	const char *mode;
 };
@@ -70,16 +72,20 @@ static const struct {
 	{ "seccomp_wait_killable", PROBE_KILLABLE, false },
 };
 
-/* What would enforce something in a domain. */
-enum arming {
-	NOT_BUILT, /* this version has no code for it */
-	GOVERNED,  /* armed if a command could really be governed */
+/* What only a command that was really governed can show. A layer counts as armed only with its proof; one
+ * that this version does not have can have none. */
+enum proof {
+	NOT_BUILT = 0,
+	PROOF_NO_NEW_PRIVS = 1,
+	PROOF_SECCOMP = 2,
+	PROOF_FLOOR = 4, /* it could not look at a process outside */
+	PROOF_EXEC = 8,  /* a denied command did not run, an allowed one did */
 };
 
 struct backend {
 	const char *name;
 	enum probe_id needs;
-	enum arming arming;
+	enum proof proof;
 	const char *description;
 	const char *check_method;
 };
@@ -99,7 +105,7 @@ static const struct domain domains[] = {
 	    { "fuse", PROBE_FUSE, NOT_BUILT, "file rules in a view of the workspace", "probe" } } },
 	{ "Command Control",
 	  25,
-	  { { "seccomp-notify", PROBE_NOTIFY, GOVERNED, "each execve is judged", "governed command" },
+	  { { "seccomp-notify", PROBE_NOTIFY, PROOF_EXEC, "each execve is judged", "governed command" },
 	    { "ptrace", PROBE_PTRACE, NOT_BUILT, "each execve is judged, slower", "probe" } } },
 	{ "Network",
 	  20,
@@ -111,10 +117,11 @@ static const struct domain domains[] = {
 	  { { "cgroups-v2", PROBE_CGROUP, NOT_BUILT, "memory, processor, processes", "probe" } } },
 	{ "Isolation",
 	  15,
-	  { { "no-new-privs", PROBE_NO_NEW_PRIVS, GOVERNED, "no way to more rights", "governed command" },
-	    { "seccomp-static", PROBE_SECCOMP, GOVERNED, "mounts, modules, tracing and the like denied",
+	  { { "no-new-privs", PROBE_NO_NEW_PRIVS, PROOF_NO_NEW_PRIVS, "no way to more rights",
 	      "governed command" },
-	    { "landlock-floor", PROBE_LANDLOCK, GOVERNED, "no tracing or reading of processes outside",
+	    { "seccomp-static", PROBE_SECCOMP, PROOF_SECCOMP, "mounts, modules, tracing and the like denied",
+	      "governed command" },
+	    { "landlock-floor", PROBE_LANDLOCK, PROOF_FLOOR, "no tracing or reading of processes outside",
 	      "governed command" },
 	    { "pid-namespace", PROBE_PID_NAMESPACE, NOT_BUILT, "other processes out of sight", "probe" },
 	    { 0 } } },
@@ -144,7 +151,7 @@ static bool offers(const struct found *f, const struct backend *b)
 
 static bool is_armed(const struct found *f, const struct backend *b)
 {
-	return b->arming == GOVERNED && offers(f, b) && f->governed.works;
+	return b->proof && offers(f, b) && (f->proofs & b->proof);
 }
 
 static bool has(const struct found *f, const char *key)
@@ -158,13 +165,15 @@ static bool has(const struct found *f, const char *key)
 /* Why a backend is not armed, or "armed". */
 static const char *state(const struct found *f, const struct backend *b, char *out, size_t size)
 {
+	const char *why = *f->governed.detail ? f->governed.detail : "a governed command did not show it";
+
 	if (is_armed(f, b))
 		return "armed";
-	if (b->arming == NOT_BUILT)
+	if (b->proof == NOT_BUILT)
 		return "not armed (not built in this version)";
-	snprintf(out, size, "not armed: %s",
-	         !offers(f, b) ? *f->p[b->needs].detail ? f->p[b->needs].detail : "the kernel cannot"
-	                       : f->governed.detail);
+	if (!offers(f, b))
+		why = *f->p[b->needs].detail ? f->p[b->needs].detail : "the kernel cannot";
+	snprintf(out, size, "not armed: %s", why);
 	return out;
 }
 
@@ -221,60 +230,84 @@ static int wait_governed(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* A script named sudo, which the built-in policy denies: it must not run. One of another name must. */
-static void try_named(const char *dir, const char *name, int want, struct probe *out)
+/* Run a script of this name, governed. Its exit code, or -1 with a detail. */
+static int try_named(const char *dir, const char *name, const char *text, struct probe *out)
 {
-	static const char text[] = "#!/bin/sh\nexit 7\n";
 	char path[300];
 	struct err e;
 	int code;
 
 	snprintf(path, sizeof path, "%s/%s", dir, name);
-	if (fd_replace_file(path, text, sizeof text - 1, 0700, &e) < 0) {
+	if (fd_replace_file(path, text, strlen(text), 0700, &e) < 0) {
 		snprintf(out->detail, sizeof out->detail, "no place to try it: %.60s", e.text);
-		out->works = false;
-		return;
+		return -1;
 	}
 	code = wait_governed(start_governed(path));
 	unlink(path);
-	if (code == want)
-		return;
-	out->works = false;
-	snprintf(out->detail, sizeof out->detail,
-	         code < 0 ? "a governed command did not end within %d ms"
-	                  : "a governed command ended with %d instead of %d",
-	         code < 0 ? EXEC_DEADLINE_MS : code, want);
+	if (code < 0)
+		snprintf(out->detail, sizeof out->detail, "a governed command did not end within %d ms",
+		         EXEC_DEADLINE_MS);
+	return code;
 }
 
-static void try_governed(struct probe *out)
+/* Looks at itself, and tries to look at us, who are outside; tells by its exit code. */
+static const char script[] = "#!/bin/sh\n"
+                             "n=64\n"
+                             "while read -r key value; do\n"
+                             "	case $key$value in\n"
+                             "	NoNewPrivs:1) n=$((n + 1)) ;;\n"
+                             "	Seccomp:2) n=$((n + 2)) ;;\n"
+                             "	esac\n"
+                             "done </proc/self/status\n"
+                             "(: </proc/%d/environ) 2>/dev/null || n=$((n + 4))\n"
+                             "exit $n\n";
+
+/* The built-in policy denies what is called sudo, and allows what it does not know. */
+static unsigned govern(const char *dir, struct probe *out)
+{
+	char text[400];
+	int denied, allowed;
+
+	snprintf(text, sizeof text, script, (int)getpid());
+	allowed = try_named(dir, "agentsh-detect-allowed", text, out);
+	denied = allowed < 0 ? -1 : try_named(dir, "sudo", text, out);
+	if (denied < 0)
+		return 0;
+	if ((allowed & ~7) != 64 || denied != EXIT_DENIED) {
+		snprintf(out->detail, sizeof out->detail,
+		         "an allowed command ended with %d (expected 64 to 71), a denied one with %d (126)",
+		         allowed, denied);
+		return 0;
+	}
+	return (unsigned)(allowed & 7) | PROOF_EXEC;
+}
+
+static void try_governed(struct found *f)
 {
 	char dir[] = "/tmp/agentsh-detect-XXXXXX";
 
-	*out = (struct probe){ .works = true };
+	f->proofs = 0;
+	f->governed = (struct probe){ 0 };
 	if (!is_built("run")) {
-		*out = (struct probe){ .detail = "governing commands is not built into this file" };
-		return;
+		f->governed = (struct probe){ .detail = "governing commands is not built into this file" };
+	} else if (!mkdtemp(dir)) {
+		f->governed = (struct probe){ .detail = "no place to try it: /tmp" };
+	} else {
+		f->proofs = govern(dir, &f->governed);
+		rmdir(dir);
 	}
-	if (!mkdtemp(dir)) {
-		*out = (struct probe){ .detail = "no place to try it: /tmp" };
-		return;
-	}
-	try_named(dir, "sudo", EXIT_DENIED, out);
-	if (out->works)
-		try_named(dir, "agentsh-detect-allowed", 7, out);
-	rmdir(dir);
 }
 
 static void find_out(struct found *f)
 {
 	probe_all(f->p);
-	try_governed(&f->governed);
+	try_governed(f);
 	f->score = 0;
 	for (size_t i = 0; i < N_DOMAINS; i++)
 		if (active(f, &domains[i]))
 			f->score += domains[i].weight;
 	/* The words that existing clients know; "full" and "landlock" take layers that are not built yet. */
-	f->mode = f->governed.works && f->p[PROBE_LANDLOCK].works ? "landlock-only" : "minimal";
+	f->mode = f->proofs & PROOF_EXEC && f->proofs & PROOF_FLOOR ? "landlock-only" : "minimal";
 }
 
 /* ---- table ---- */
@@ -424,63 +457,6 @@ static void write_json(struct buf *out, const struct found *f)
 
 /* ---- YAML, from the JSON ---- */
 
-static void yaml_pad(struct buf *out, int depth)
-{
-	for (int i = 0; i < depth; i++)
-		buf_str(out, "  ");
-}
-
-static void yaml_value(struct buf *out, const struct json_value *v, int depth);
-
-/* Items or members, each on a line of its own. `first` continues the line that is open ("- "). */
-static void yaml_items(struct buf *out, const struct json_value *v, int depth, bool first)
-{
-	for (const struct json_value *x = v->first; x; x = x->next, first = false) {
-		if (!first)
-			yaml_pad(out, depth);
-		if (v->type == JSON_OBJECT)
-			buf_fmt(out, "%s:", x->key);
-		else
-			buf_chr(out, '-');
-		if (v->type == JSON_ARRAY && x->type == JSON_OBJECT && x->n) {
-			buf_chr(out, ' ');
-			yaml_items(out, x, depth + 1, true);
-		} else {
-			yaml_value(out, x, depth);
-		}
-	}
-}
-
-/* Behind a key or a dash. */
-static void yaml_value(struct buf *out, const struct json_value *v, int depth)
-{
-	bool invalid = false;
-
-	switch (v->type) {
-	case JSON_NULL:
-		buf_str(out, " null\n");
-		break;
-	case JSON_BOOL:
-		buf_str(out, v->boolean ? " true\n" : " false\n");
-		break;
-	case JSON_NUMBER:
-		buf_fmt(out, " %s\n", v->text);
-		break;
-	case JSON_STRING:
-		buf_str(out, " \"");
-		json_escape(out, v->text, v->len, (size_t)-1, &invalid);
-		buf_str(out, "\"\n");
-		break;
-	default:
-		if (!v->n) {
-			buf_str(out, v->type == JSON_ARRAY ? " []\n" : " {}\n");
-			break;
-		}
-		buf_chr(out, '\n');
-		yaml_items(out, v, depth + 1, false);
-	}
-}
-
 static void write_yaml(struct buf *out, const struct found *f)
 {
 	AUTO_BUF json = { 0 };
@@ -491,7 +467,7 @@ static void write_yaml(struct buf *out, const struct found *f)
 	write_json(&json, f);
 	v = json_read(&a, buf_text(&json), json.len, &e);
 	if (v)
-		yaml_items(out, v, 0, false);
+		json_yaml(out, v);
 	else
 		out->failed = true;
 }
@@ -505,7 +481,7 @@ static void write_config(struct buf *out, const struct found *f)
 	buf_str(out, "# Made by 'agentsh detect config'.\n# Platform: linux\n");
 	buf_fmt(out, "# Security mode: %s\n# Protection score: %d\n", f->mode, f->score);
 	buf_fmt(out, "security:\n  mode: %s\n  strict: %s\n  warn_degraded: true\n", f->mode,
-	        f->governed.works ? "true" : "false");
+	        f->proofs & PROOF_EXEC ? "true" : "false");
 	if (landlock->works) {
 		buf_str(out, "landlock:\n  enabled: true\n"
 		             "  allow_execute:\n    - /usr/bin\n    - /bin\n    - /usr/local/bin\n"

@@ -127,10 +127,22 @@ static int connect_to(const struct sockaddr *addr, socklen_t len, int64_t timeou
 
 static int open_unix(const struct http_call *call, struct http_reply *reply, struct err *e)
 {
+	static const char suffix[] = ".http";
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	size_t len = strlen(call->url->path);
+	struct err why = { .code = 0 };
+	int fd;
 
-	memcpy(addr.sun_path, call->url->path, strlen(call->url->path) + 1);
-	return connect_to((struct sockaddr *)&addr, sizeof addr, call->timeout_ns, reply, e);
+	memcpy(addr.sun_path, call->url->path, len + 1);
+	fd = connect_to((struct sockaddr *)&addr, sizeof addr, call->timeout_ns, reply, &why);
+	/* The socket where shims ask is of another type; the one for HTTP lies beside it. */
+	if (fd < 0 && why.code == EPROTOTYPE && len + sizeof suffix <= sizeof addr.sun_path) {
+		memcpy(addr.sun_path + len, suffix, sizeof suffix);
+		fd = connect_to((struct sockaddr *)&addr, sizeof addr, call->timeout_ns, reply, &why);
+	}
+	if (fd < 0 && e)
+		*e = why;
+	return fd;
 }
 
 static int open_tcp(const struct http_call *call, struct http_reply *reply, struct err *e)

@@ -107,15 +107,14 @@ void http_conn_free(struct http_conn *c)
 	free(c);
 }
 
-/* The request is answered (the bytes may still be on their way). */
+/* The request is answered (the bytes are on their way; the request itself stays until they have left, because
+ * the handler may still be looking at it). */
 static void finish_exchange(struct http_conn *c)
 {
 	if (!c->keep_alive || c->spare || c->server->draining)
 		c->close_after = true;
 	c->waiter = (struct http_waiter){ .gone = NULL };
 	c->chunked = false;
-	uncharge(c);
-	http_parser_reset(&c->parser);
 	set_state(c, CONN_READING);
 	conn_update(c);
 }
@@ -189,6 +188,7 @@ static void refuse(struct http_conn *c, int status, const char *why)
 	char body[160];
 
 	c->keep_alive = false; /* what follows cannot be told from the refused request */
+	c->parser.state = HTTP_REFUSED;
 	snprintf(body, sizeof body, "{\"error\":\"%s\"}\n", why);
 	http_respond(c, status, "application/json", body, strlen(body));
 }
@@ -318,6 +318,10 @@ static void conn_sent(struct http_conn *c)
 	if (c->state == CONN_READING && c->close_after) {
 		say_goodbye(c);
 		return;
+	}
+	if (c->state == CONN_READING && (c->parser.state == HTTP_DONE || c->parser.state == HTTP_REFUSED)) {
+		uncharge(c);
+		http_parser_reset(&c->parser);
 	}
 	if (c->state == CONN_STREAM && c->waiter.drained)
 		c->waiter.drained(c->waiter.arg);

@@ -32,7 +32,7 @@ struct http_peer {
 	uint8_t addr[16]; /* IPv6 form of the address of a TCP peer */
 };
 
-/* A whole request; everything may be changed by the handler and is gone after the answer. */
+/* A whole request; the handler may change everything. It is good until the handler returns. */
 struct http_request {
 	const char *method;
 	char *path, *query;

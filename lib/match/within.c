@@ -189,18 +189,71 @@ static bool step_on(struct walk *w, const struct state *s)
 	return true;
 }
 
-static bool sequence_within(struct walk *w, const struct glob_step *a)
+static void lay_out_sequence(struct walk *w, const struct glob *b, const struct glob_step *step)
 {
-	uint64_t *start = arena_array(&w->arena, w->words, sizeof *start);
+	for (;; step++) {
+		uint64_t bit = (uint64_t)1 << w->n % 64;
 
+		if (step->kind == GLOB_END)
+			w->ends[w->n / 64] |= bit;
+		else if (is_star(step) && step[1].kind == GLOB_END &&
+		         (step->kind == GLOB_SUPER || !b->separator))
+			w->alls[w->n / 64] |= bit;
+		w->separators[w->n] = b->separator;
+		w->steps[w->n++] = step;
+		if (step->kind == GLOB_END)
+			return;
+	}
+}
+
+/* False if the two begin with different characters: no text matches both. */
+static bool may_meet(const struct glob_step *a, const struct glob_step *b)
+{
+	for (; a->kind == GLOB_LITERAL && b->kind == GLOB_LITERAL; a++, b++)
+		if (a->symbol != b->symbol)
+			return false;
+	return (a->kind != GLOB_LITERAL || b->kind != GLOB_END) &&
+	       (b->kind != GLOB_LITERAL || a->kind != GLOB_END);
+}
+
+/* The sequences of all `b` that have anything to do with w->a. False if there are none, or too many. */
+static bool lay_out(struct walk *w, const struct glob *const *b, size_t n)
+{
+	size_t total = 0;
+
+	for (size_t k = 0; k < n; k++)
+		total += b[k]->n;
+	w->words = (total + 63) / 64;
+	w->steps = arena_array(&w->arena, total, sizeof *w->steps);
+	w->separators = arena_array(&w->arena, total, 1);
+	w->ends = arena_array(&w->arena, w->words, sizeof *w->ends);
+	w->alls = arena_array(&w->arena, w->words, sizeof *w->alls);
+	if (w->arena.failed)
+		return false;
+	for (size_t k = 0; k < n; k++)
+		for (size_t i = 0; i < b[k]->n; i++)
+			if ((!i || b[k]->steps[i - 1].kind == GLOB_END) && may_meet(w->a, b[k]->steps + i))
+				lay_out_sequence(w, b[k], b[k]->steps + i);
+	w->words = (w->n + 63) / 64;
+	return w->n > 0 && w->n <= STEPS_MAX;
+}
+
+static bool sequence_within(struct walk *w, const struct glob_step *a, const struct glob *const *b, size_t n)
+{
+	uint64_t *start;
+
+	arena_release(&w->arena);
+	w->a = a;
+	w->n = w->n_states = w->done = 0;
+	memset(w->slots, 0, sizeof w->slots);
+	if (!lay_out(w, b, n))
+		return false;
+	start = arena_array(&w->arena, w->words, sizeof *start);
 	if (!start)
 		return false;
 	for (size_t i = 0; i < w->n; i++)
 		if (!i || w->steps[i - 1]->kind == GLOB_END)
 			reach(w, start, i);
-	w->a = a;
-	w->n_states = w->done = 0;
-	memset(w->slots, 0, sizeof w->slots);
 	visit(w, 0, start);
 	while (w->done < w->n_states && !w->gave_up) {
 		struct state now = w->states[w->done++];
@@ -211,50 +264,33 @@ static bool sequence_within(struct walk *w, const struct glob_step *a)
 	return !w->gave_up;
 }
 
-static bool lay_out(struct walk *w, const struct glob *const *b, size_t n)
+/* The cheap answer for most pairs. */
+static bool is_far(const struct glob *a, const struct glob *const *b, size_t n)
 {
-	size_t total = 0;
-
 	for (size_t k = 0; k < n; k++)
-		total += b[k]->n;
-	if (!total || total > STEPS_MAX)
-		return false;
-	w->words = (total + 63) / 64;
-	w->steps = arena_array(&w->arena, total, sizeof *w->steps);
-	w->separators = arena_array(&w->arena, total, 1);
-	w->ends = arena_array(&w->arena, w->words, sizeof *w->ends);
-	w->alls = arena_array(&w->arena, w->words, sizeof *w->alls);
-	if (w->arena.failed)
-		return false;
-	for (size_t k = 0; k < n; k++)
-		for (size_t i = 0; i < b[k]->n; i++) {
-			const struct glob_step *step = &b[k]->steps[i];
-			uint64_t bit = (uint64_t)1 << w->n % 64;
-
-			if (step->kind == GLOB_END)
-				w->ends[w->n / 64] |= bit;
-			if (is_star(step) && step[1].kind == GLOB_END &&
-			    (step->kind == GLOB_SUPER || !b[k]->separator))
-				w->alls[w->n / 64] |= bit;
-			w->separators[w->n] = b[k]->separator;
-			w->steps[w->n++] = step;
-		}
+		for (size_t i = 0; i < b[k]->n; i++)
+			if ((!i || b[k]->steps[i - 1].kind == GLOB_END) &&
+			    may_meet(a->steps, b[k]->steps + i))
+				return false;
 	return true;
 }
 
 bool glob_within(const struct glob *a, const struct glob *const *b, size_t n)
 {
-	struct walk *w = calloc(1, sizeof *w);
+	struct walk *w;
 	bool good;
 
+	if (a->never || !a->n || is_far(a, b, n))
+		return false;
+	w = calloc(1, sizeof *w);
 	if (!w)
 		return false;
 	w->arena.max = 32 << 20;
 	w->a_separator = a->separator;
-	good = !a->never && a->n && lay_out(w, b, n);
+	good = true;
 	for (size_t i = 0; good && i < a->n; i++)
 		if (!i || a->steps[i - 1].kind == GLOB_END)
-			good = sequence_within(w, a->steps + i);
+			good = sequence_within(w, a->steps + i, b, n);
 	arena_release(&w->arena);
 	free(w);
 	return good;

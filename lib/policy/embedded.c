@@ -1,5 +1,7 @@
 #include "policy/embedded.h"
 
+#include <string.h>
+
 /* Taken in by the assembler, from the root of the tree where every compiler runs: no generated copy that
  * could be out of date. The Makefile lets the object depend on the file. */
 __asm__(".pushsection .rodata.policy_embedded, \"a\"\n"
@@ -7,16 +9,13 @@ __asm__(".pushsection .rodata.policy_embedded, \"a\"\n"
         ".globl policy_embedded_text\n"
         "policy_embedded_text:\n"
         ".incbin \"policies/default.yaml\"\n"
-        ".hidden policy_embedded_end\n"
-        ".globl policy_embedded_end\n"
-        "policy_embedded_end:\n"
         ".byte 0\n"
         ".popsection\n");
 
-extern const char policy_embedded_text[], policy_embedded_end[];
+extern const char policy_embedded_text[];
 
 const char *policy_embedded(size_t *len)
 {
-	*len = (size_t)(policy_embedded_end - policy_embedded_text);
+	*len = strlen(policy_embedded_text);
 	return policy_embedded_text;
 }

@@ -1,0 +1,146 @@
+#include "decide/ask.h"
+
+#include "base/num.h"
+#include "base/path.h"
+#include "policy/impl.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+enum { ARGS_MAX = 4096 };
+
+static enum ask_result ask_command(const struct ask *a, struct verdict *out)
+{
+	const char *argv[ARGS_MAX + 2] = { a->object };
+	struct command_request r = { .path = a->object, .given = a->object, .argv = argv, .depth = a->depth };
+
+	for (r.argc = 1; a->args && a->args[r.argc - 1]; r.argc++) {
+		if (r.argc > ARGS_MAX)
+			return ASK_BAD_OBJECT;
+		argv[r.argc] = a->args[r.argc - 1];
+	}
+	*out = decide_command(a->policy, &r);
+	return ASK_DONE;
+}
+
+static enum ask_result ask_net(const struct ask *a, struct verdict *out)
+{
+	struct net_request r = { .port = 443 };
+	char host[300], *colon;
+	uint64_t port;
+
+	if (strlen(a->object) >= sizeof host)
+		return ASK_BAD_OBJECT;
+	strcpy(host, a->object);
+	r.host = host;
+	colon = strrchr(host, ':');
+	if (*host == '[') {
+		char *end = strchr(host, ']');
+
+		if (!end || (end[1] && end[1] != ':'))
+			return ASK_BAD_OBJECT;
+		colon = end[1] ? end + 1 : NULL;
+	} else if (colon && strchr(host, ':') != colon) {
+		colon = NULL; /* an IPv6 address without brackets */
+	}
+	if (colon) {
+		*colon = 0;
+		if (!num_u64(colon + 1, 1, 65535, &port))
+			return ASK_BAD_OBJECT;
+		r.port = (uint16_t)port;
+	}
+	*out = decide_net(a->policy, a->cache, &r);
+	return ASK_DONE;
+}
+
+static int signal_number(const char *name)
+{
+	static const struct {
+		const char *name;
+		int number;
+	} names[] = { { "HUP", SIGHUP },   { "INT", SIGINT },   { "QUIT", SIGQUIT }, { "ABRT", SIGABRT },
+		      { "KILL", SIGKILL }, { "USR1", SIGUSR1 }, { "USR2", SIGUSR2 }, { "PIPE", SIGPIPE },
+		      { "ALRM", SIGALRM }, { "TERM", SIGTERM }, { "CHLD", SIGCHLD }, { "CONT", SIGCONT },
+		      { "STOP", SIGSTOP }, { "TSTP", SIGTSTP } };
+	uint64_t number;
+
+	if (num_u64(name, 0, 64, &number))
+		return (int)number;
+	name += strncasecmp(name, "SIG", 3) == 0 ? 3 : 0;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcasecmp(name, names[i].name) == 0)
+			return names[i].number;
+	return -1;
+}
+
+static enum ask_result ask_signal(const struct ask *a, struct verdict *out)
+{
+	struct signal_request r = { .signal = signal_number(a->object) };
+
+	if (r.signal < 0)
+		return ASK_BAD_OBJECT;
+	for (const char *const *arg = a->args; arg && *arg; arg++) {
+		unsigned found = 0;
+
+		for (int i = 0; i < POLICY_TARGETS; i++)
+			if (strcasecmp(*arg, policy_signal_targets[i]) == 0)
+				found = 1u << i;
+		if (!found)
+			return ASK_BAD_OBJECT;
+		r.target |= found;
+	}
+	*out = decide_signal(a->policy, &r);
+	return ASK_DONE;
+}
+
+/* The workspace has two names; the rule that matches either first wins. */
+static enum ask_result ask_file(const struct ask *a, const char *name, struct verdict *out)
+{
+	char path[PATH_MAX], other[PATH_MAX];
+	struct file_request r = { .path = path };
+
+	if (!file_op_parse(name, &r.op))
+		return ASK_BAD_OPERATION;
+	if (!path_join(a->cwd ? a->cwd : "/", a->object, path, sizeof path))
+		return ASK_BAD_OBJECT;
+	if (a->workspace && path_within(path, "/workspace")) {
+		if (!path_join(a->workspace, path[10] ? path + 11 : ".", other, sizeof other))
+			return ASK_BAD_OBJECT;
+		r.path = other;
+		r.virtual = path;
+	} else if (a->workspace && path_within(path, a->workspace)) {
+		const char *rest = path + (a->workspace[1] ? strlen(a->workspace) : 0);
+
+		if (snprintf(other, sizeof other, "/workspace%s", rest) >= (int)sizeof other)
+			return ASK_BAD_OBJECT;
+		r.virtual = other;
+	}
+	*out = decide_file(a->policy, a->cache, &r);
+	return ASK_DONE;
+}
+
+enum ask_result decide_ask(const struct ask *a, struct verdict *out)
+{
+	const char *op = a->operation;
+
+	*out = (struct verdict){ .decision = EFFECT_DENY };
+	if (!strcasecmp(op, "exec") || !strcasecmp(op, "command"))
+		return ask_command(a, out);
+	if (!strncasecmp(op, "net_", 4) || !strcasecmp(op, "connect") || !strcasecmp(op, "net"))
+		return ask_net(a, out);
+	if (!strcasecmp(op, "signal"))
+		return ask_signal(a, out);
+	if (!strcasecmp(op, "env")) {
+		*out = decide_env(a->policy, NULL, a->object, strlen(a->object));
+		return ASK_DONE;
+	}
+	for (int i = 0; !strncasecmp(op, "unix_", 5) && i < UNIX_OPS; i++)
+		if (!strcasecmp(op + 5, policy_unix_ops[i])) {
+			*out = decide_unix(a->policy, (enum unix_op)i, a->object);
+			return ASK_DONE;
+		}
+	return ask_file(a, strncasecmp(op, "file_", 5) ? op : op + 5, out);
+}

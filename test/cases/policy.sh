@@ -1,0 +1,129 @@
+#!/bin/sh
+# policy - the applet's answers and complaints, exit status and where they go.
+. "$(dirname "$0")/../t.sh"
+
+run() { # output in $out, complaints in $err, exit status in $rc
+	out=$("$AGENTSH" policy "$@" 2>"$TMP/err" </dev/null)
+	rc=$?
+	err=$(cat "$TMP/err")
+}
+root=$(cd "$(dirname "$0")/../.." && pwd)
+unset AGENTSH_CONFIG XDG_CONFIG_HOME
+export HOME="$TMP"
+mkdir "$TMP/dir"
+
+run validate --strict "$root/policies/default.yaml"
+is "own policy: ok" "$rc:$out:$err" "0:ok:"
+for pair in e2b daytona; do
+	run validate --strict "$root/policies/$pair/default.yaml"
+	is "own $pair policy: ok" "$rc:$out:$err" "0:ok:"
+done
+
+cat >"$TMP/dir/bad.yaml" <<'EOF'
+version: 1
+name: x
+file_ruls: []
+command_rules:
+- {name: a, commands: [x], decision: dney}
+EOF
+run validate "$TMP/dir/bad.yaml"
+is "a bad one: exit status, nothing on stdout" "$rc:$out" "1:"
+has "first problem" "$err" '^.*/bad\.yaml:3:[0-9]+: .*file_ruls.*; '
+has "second problem, with a hint" "$err" '^.*/bad\.yaml:5:[0-9]+: .*dney.*deny'
+
+cat >"$TMP/dir/weak.yaml" <<'EOF'
+version: 1
+name: x
+command_rules:
+- {name: a, commands: ["*"], decision: allow}
+- {name: b, commands: [x], decision: deny}
+EOF
+run validate "$TMP/dir/weak.yaml"
+is "a weak one loads" "$rc:$out" "0:ok"
+has "and says that there is more" "$err" "policy lint"
+run validate --strict "$TMP/dir/weak.yaml"
+is "strict: it does not" "$rc:$out" "1:"
+has "and says what" "$err" "weak.yaml:5: unreachable: command 'b'.*'a' in line 4"
+run lint "$TMP/dir/weak.yaml"
+is "lint: exit status" "$rc" 1
+has "lint: the rule and the other" "$out" "weak.yaml:5: unreachable: command 'b'.* 'a' in line 4"
+run lint --json "$TMP/dir/weak.yaml"
+is "lint --json: exit status" "$rc" 1
+has "lint --json: class" "$out" '"class": "unreachable"'
+has "lint --json: line of the other" "$out" '"other_line": 4'
+
+cp "$root/policies/e2b/default.yaml" "$TMP/dir/strict.yaml"
+run --dir "$TMP/dir" validate strict
+is "by name" "$rc:$out" "0:ok"
+run validate --dir="$TMP/dir" strict weak
+has "several at once" "$out" 'strict.yaml: ok'
+run --dir "$TMP/dir" list
+is "list" "$rc:$out" "0:bad
+strict
+weak"
+run --dir "$TMP/dir" show strict
+is "show" "$rc:$(printf '%s\n' "$out" | cksum)" "0:$(cksum <"$TMP/dir/strict.yaml")"
+run show default
+is "show: the built-in one" "$rc:$(printf '%s\n' "$out" | cksum)" "0:$(cksum <"$root/policies/default.yaml")"
+run list
+is "list: only the built-in one" "$rc:$out" "0:default"
+
+run explain
+is "explain: exit status" "$rc" 0
+has "explain: a command rule" "$out" '^[0-9]+ +command +deny-privilege +deny +yes +each execve'
+has "explain: a file rule" "$out" '^[0-9]+ +file +deny-ssh-keys +deny +no +not enforced yet'
+run explain --json
+has "explain --json" "$out" '"rule": "deny-privilege"'
+
+out=$("$AGENTSH" policy validate - <"$root/policies/default.yaml" 2>&1)
+is "standard input" "$out" ok
+out=$("$AGENTSH" policy validate /dev/stdin <"$root/policies/default.yaml" 2>&1)
+is "standard input by its name" "$out" ok
+out=$(printf 'x: [' | "$AGENTSH" policy validate - 2>&1)
+has "standard input: problems" "$out" '^<stdin>:[0-9]+:[0-9]+: '
+
+run validate "$TMP/none.yaml"
+is "missing: exit status" "$rc:$out" "1:"
+has "missing: why" "$err" 'none.yaml: No such file'
+run validate "$TMP/dir/"
+has "directory: why" "$err" 'is a directory'
+run --dir "$TMP/dir" validate nobody
+has "no such name" "$err" 'policy "nobody" not found in'
+run --dir "$TMP/dir" validate '../x y'
+is "no name at all: exit status" "$rc" 1
+run --dir "$TMP/dir" show 'x;y'
+has "no name at all: why" "$err" 'invalid policy name'
+run --dir "$TMP/nowhere" list
+is "no directory: exit status" "$rc:$out" "1:"
+: >"$TMP/empty.yaml"
+run validate "$TMP/empty.yaml"
+is "empty: exit status" "$rc:$out" "1:"
+has "empty: why" "$err" 'empty.yaml:1:'
+head -c 2000000 /dev/zero | tr '\0' '#' >"$TMP/big.yaml"
+run validate "$TMP/big.yaml"
+has "too large" "$err" 'larger than 1048576 bytes'
+head -c 1000 /dev/urandom >"$TMP/noise.yaml"
+run validate "$TMP/noise.yaml"
+is "noise: exit status" "$rc:$out" "1:"
+if [ "$(id -u)" -ne 0 ]; then
+	cp "$TMP/dir/weak.yaml" "$TMP/secret.yaml"
+	chmod 0 "$TMP/secret.yaml"
+	run validate "$TMP/secret.yaml"
+	has "unreadable: why" "$err" 'Permission denied'
+fi
+run validate
+is "nothing named: misuse" "$rc:$out" "2:"
+run frobnicate x
+is "unknown command: misuse" "$rc" 2
+has "unknown command: the known ones" "$err" 'validate, lint, explain'
+run
+is "nothing said: misuse" "$rc" 2
+run validate --frob x
+is "unknown flag: misuse" "$rc" 2
+printf 'policies:\n  dir: %s\n' "$TMP/dir" >"$TMP/config.yaml"
+run --config "$TMP/config.yaml" list
+has "directory of the configuration" "$out" '^strict$'
+run --config "$TMP/none" list
+is "missing configuration: exit status" "$rc" 1
+"$AGENTSH" policy show default >/dev/full 2>/dev/null
+is "full disk: exit status" "$?" 1
