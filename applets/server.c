@@ -53,11 +53,13 @@ struct server {
 
 static void harden(void)
 {
-	struct rlimit none = { 0, 0 }, files;
+	struct rlimit core = { 0, 0 }, files;
 	int fd;
 
 	prctl(PR_SET_DUMPABLE, 0); /* no ptrace, no /proc/PID/mem, no core by others of our uid */
-	setrlimit(RLIMIT_CORE, &none);
+	getrlimit(RLIMIT_CORE, &core);
+	core.rlim_cur = 0; /* the hard limit stays: it is not ours to take from commands */
+	setrlimit(RLIMIT_CORE, &core);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max < NOFILE ? files.rlim_max : NOFILE;
 		setrlimit(RLIMIT_NOFILE, &files);

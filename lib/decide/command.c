@@ -291,6 +291,15 @@ struct verdict decide_command(const struct policy *p, const struct command_reque
 	return judge(p, r, 0);
 }
 
+int decide_payload(const struct command_request *r)
+{
+	struct wrapped w;
+
+	if (!see_wrapper(r, &w) || !w.opaque || w.applet || w.unknown || w.first >= r->argc)
+		return -1;
+	return (int)w.first;
+}
+
 const struct redirect *decide_redirect(const struct rule *rule)
 {
 	const struct head *head = (const struct head *)rule;

@@ -39,6 +39,12 @@ struct command_request {
  * stripped. */
 struct verdict decide_command(const struct policy *p, const struct command_request *r);
 
+/* The index in argv of what the program would run by itself, without an execve that could be judged: the file
+ * behind a dynamic loader, the applet behind a multicall program. -1 if there is none or it cannot be told.
+ * decide_command() judges that word as it is spelled; a caller that can resolve a file there should judge it
+ * as a command of its own. */
+int decide_payload(const struct command_request *r);
+
 enum file_op {
 	FILE_OPEN,
 	FILE_READ,

@@ -19,14 +19,15 @@ struct wrapper {
 	bool assigns;   /* NAME=VALUE words in front of the command */
 	bool digits;    /* "-5" is an option */
 	bool forks;
+	bool exact; /* long options are not abbreviated */
 };
 
 static const struct wrapper wrappers[] = {
 	{ .name = "env",
 	  .flags = "i0v",
 	  .valued = "uC",
-	  .longs = " --ignore-environment --null --debug --unset= --chdir= --block-signal --default-signal"
-	           " --ignore-signal --list-signal-handling --split-string= ",
+	  .longs = " --ignore-environment --null --debug --unset= --chdir= --block-signal"
+	           " --default-signal --ignore-signal --list-signal-handling --split-string= ",
 	  .assigns = true },
 	{ .name = "nice", .flags = "", .valued = "n", .longs = " --adjustment= ", .digits = true },
 	{ .name = "timeout",
@@ -45,9 +46,8 @@ static const struct wrapper wrappers[] = {
 	{ .name = "chrt",
 	  .flags = "abdfimorvR",
 	  .valued = "TPD",
-	  .longs =
-	          " --batch --deadline --fifo --idle --other --rr --reset-on-fork --all-tasks --max --verbose"
-	          " --sched-runtime= --sched-period= --sched-deadline= ",
+	  .longs = " --batch --deadline --fifo --idle --other --rr --reset-on-fork --all-tasks --max"
+	           " --verbose --sched-runtime= --sched-period= --sched-deadline= ",
 	  .operands = 1,
 	  .numeric = true },
 	{ .name = "taskset", .flags = "ac", .longs = " --all-tasks --cpu-list ", .operands = 1 },
@@ -60,19 +60,18 @@ static const struct wrapper wrappers[] = {
 	  .flags = "0oprtx",
 	  .valued = "adEILnPs",
 	  .attached = "eil",
-	  .longs =
-	          " --null --open-tty --interactive --no-run-if-empty --verbose --exit --show-limits --arg-file="
-	          " --delimiter= --eof --replace --max-lines --max-args= --max-procs= --max-chars="
-	          " --process-slot-var= ",
+	  .longs = " --null --open-tty --interactive --no-run-if-empty --verbose --exit"
+	           " --show-limits --arg-file= --delimiter= --eof --replace --max-lines --max-args="
+	           " --max-procs= --max-chars= --process-slot-var= ",
 	  .forks = true },
 	{ .name = "sudo",
 	  .flags = "ABbEHiKklNnPSsVv",
 	  .valued = "aCcDghpRrTtUu",
-	  .longs =
-	          " --askpass --bell --background --preserve-env --set-home --login --remove-timestamp"
-	          " --reset-timestamp --list --no-update --non-interactive --preserve-groups --stdin --shell --version"
-	          " --validate --auth-type= --close-from= --login-class= --chdir= --group= --host= --prompt= --chroot="
-	          " --role= --type= --command-timeout= --other-user= --user= ",
+	  .longs = " --askpass --bell --background --preserve-env --set-home --login"
+	           " --remove-timestamp --reset-timestamp --list --no-update --non-interactive"
+	           " --preserve-groups --stdin --shell --version --validate --auth-type="
+	           " --close-from= --login-class= --chdir= --group= --host= --prompt= --chroot="
+	           " --role= --type= --command-timeout= --other-user= --user= ",
 	  .assigns = true,
 	  .forks = true },
 	{ .name = "doas", .flags = "Lns", .valued = "aCu", .longs = " " },
@@ -82,9 +81,10 @@ static const struct wrapper wrappers[] = {
 static const struct wrapper loader = {
 	.name = "ld.so",
 	.flags = "",
-	.longs =
-	        " --list --verify --inhibit-cache --help --version --list-tunables --list-diagnostics --library-path="
-	        " --inhibit-rpath= --audit= --preload= --argv0= --glibc-hwcaps-prepend= --glibc-hwcaps-mask= ",
+	.longs = " --list --verify --inhibit-cache --help --version --list-tunables"
+	         " --list-diagnostics --library-path= --inhibit-rpath= --audit= --preload="
+	         " --argv0= --glibc-hwcaps-prepend= --glibc-hwcaps-mask= ",
+	.exact = true,
 };
 
 static bool is_loader(const char *base)
@@ -114,7 +114,7 @@ static int long_option(const struct wrapper *w, const char *word, size_t len)
 			continue;
 		if (name == len)
 			return valued;
-		if (found >= 0 && found != valued)
+		if (w->exact || (found >= 0 && found != valued))
 			return -1;
 		found = valued;
 	}
@@ -226,21 +226,15 @@ static void see_multicall(const char *const *argv, size_t argc, struct wrapped *
 	name = slash ? slash + 1 : name;
 	name += *name == '-';
 	out->first = argc;
-	if (!is_multicall(name)) {
+	if (argc > 1 && !strncmp(argv[1], "--coreutils-prog=", 17)) {
+		out->applet = argv[1] + 17;
+		out->first = 2;
+	} else if (is_multicall(name)) {
+		for (out->first = 1; out->first < argc && argv[out->first][0] == '-';)
+			out->first++;
+	} else if (argc) {
 		out->applet = *name ? name : NULL;
-		out->first = argc ? 1 : 0;
-		return;
-	}
-	for (size_t i = 1; i < argc; i++) {
-		if (!strncmp(argv[i], "--coreutils-prog=", 17)) {
-			out->applet = argv[i] + 17;
-			out->first = i + 1;
-			return;
-		}
-		if (argv[i][0] != '-') {
-			out->first = i;
-			return;
-		}
+		out->first = 1;
 	}
 }
 

@@ -72,9 +72,7 @@ static int put_variable(struct buf *out, const char **p, const struct policy_var
 	const char *value;
 
 	if (!end || !len || len > NAME_MAX_LEN || (name[len] != '}' && !fallback))
-		return err_set(
-		        e,
-		        "not a variable; write ${NAME} or ${NAME:-fallback}, or \\$ for the character itself");
+		return err_set(e, "not a variable; write ${NAME} or ${NAME:-fallback}, or \\$ for a dollar");
 	value = value_of(vars, name, len);
 	*p = end + 1;
 	if (value)

@@ -304,14 +304,19 @@ struct core *core_new(const struct config *config, struct loop *l, struct err *e
 	return core;
 }
 
-void core_free(struct core *core)
+void core_end_sessions(struct core *core)
 {
-	if (!core)
-		return;
 	core->stopping = true;
 	while (!list_empty(&core->sessions))
 		session_end(core, list_item(core->sessions.next, struct session, node), "session_destroyed",
 		            "server stops");
+}
+
+void core_free(struct core *core)
+{
+	if (!core)
+		return;
+	core_end_sessions(core);
 	loop_untimer(core->loop, &core->reaper);
 	loop_untimer(core->loop, &core->log_retry);
 	loop_untimer(core->loop, &core->again);

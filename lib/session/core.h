@@ -93,6 +93,8 @@ struct core {
 
 /* Opens the log and loads the standard policy; registers the after_batch hook. NULL on failure. */
 struct core *core_new(const struct config *config, struct loop *l, struct err *e);
+/* No new sessions; all that are there end. To be called while gate and api are still there. */
+void core_end_sessions(struct core *core);
 /* Ends all sessions, writes what is left, frees. */
 void core_free(struct core *core);
 

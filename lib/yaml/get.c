@@ -1,6 +1,7 @@
 /* Typed access to nodes. */
 #include "yaml/node.h"
 
+#include "base/buf.h"
 #include "base/num.h"
 
 #include <inttypes.h>
@@ -139,6 +140,17 @@ const char *yaml_nearest(const char *word, const char *const *names)
 	return found;
 }
 
+/* "a, b or c" */
+static void offer_words(struct yaml_sink *sink, const struct yaml_node *node, const char *what,
+                        const char *const *names)
+{
+	AUTO_BUF words = { .max = 400 };
+
+	for (int i = 0; names[i]; i++)
+		buf_fmt(&words, "%s%s", !i ? "" : names[i + 1] ? ", " : " or ", names[i]);
+	yaml_problem(sink, node, "unknown %s '%s'; write %s", what, node->text, buf_text(&words));
+}
+
 int yaml_choice(struct yaml_sink *sink, const struct yaml_node *node, const char *what,
                 const char *const *names)
 {
@@ -153,7 +165,7 @@ int yaml_choice(struct yaml_sink *sink, const struct yaml_node *node, const char
 	if (near)
 		yaml_problem(sink, node, "unknown %s '%s'; did you mean '%s'?", what, word, near);
 	else
-		yaml_problem(sink, node, "unknown %s '%s'; '%s' would be one", what, word, names[0]);
+		offer_words(sink, node, what, names);
 	return -1;
 }
 

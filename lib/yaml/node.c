@@ -65,7 +65,7 @@ static bool check_bytes(struct parse *p, const char *text, size_t len)
 	size_t n = 0;
 
 	if (len > YAML_MAX)
-		why = "file is larger than 1 MiB";
+		why = "file is larger than 4 MiB";
 	else if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
 		why = "file starts with a byte order mark; save it as UTF-8 without one";
 	for (size_t i = 0; i < len && !why; i += n) {

@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { YAML_DEPTH = 32, YAML_MAX = 1 << 20, YAML_NODES = 400000, YAML_PROBLEMS = 200 };
+enum { YAML_DEPTH = 32, YAML_MAX = 4 << 20, YAML_NODES = 600000, YAML_PROBLEMS = 200 };
 
 enum yaml_kind { YAML_NULL, YAML_SCALAR, YAML_LIST, YAML_MAP };
 

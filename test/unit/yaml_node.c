@@ -112,8 +112,8 @@ T_CASE(nul_and_size)
 	load_bytes(&d, "a: \0b", 5);
 	ok(strstr(d.found.text, "1:4: NUL byte"));
 	memset(big, 'x', YAML_MAX + 1);
-	ok(!load_bytes(&d, big, YAML_MAX + 1) && strstr(d.found.text, "larger than 1 MiB"));
-	ok(load_bytes(&d, big, YAML_MAX) != NULL, "1 MiB is taken");
+	ok(!load_bytes(&d, big, YAML_MAX + 1) && strstr(d.found.text, "larger than 4 MiB"));
+	ok(load_bytes(&d, big, YAML_MAX) != NULL, "4 MiB is taken");
 	memset(big, '[', 100000);
 	ok(!load_bytes(&d, big, 100000) && strstr(d.found.text, "nested too deeply"));
 	for (int i = 0; i < YAML_MAX; i += 2)

@@ -1,7 +1,7 @@
 # background jobs, wait, exit codes, disown, nohup, traps
 (exit 3) & wait $!; echo "wait $?"
 sleep 0.1 & sleep 0.1 & wait; echo "all $?"
-(sleep 0.1; exit 4) & (sleep 0.5; exit 5) & wait -n; echo "first $?"; wait
+bash -c '(sleep 0.1; exit 4) & (sleep 0.5; exit 5) & wait -n; echo "first $?"; wait'
 false | true; echo "pipe ${PIPESTATUS[*]}"
 set -o pipefail; false | true; echo "pipefail $?"; set +o pipefail
 trap 'echo usr1' USR1; python3 -c 'import os; os.kill(os.getppid(), 10)'; trap - USR1

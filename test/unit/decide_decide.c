@@ -1,0 +1,334 @@
+#include "decide/decide.h"
+
+#include "test/t.h"
+
+static struct policy *load(const char *text)
+{
+	struct policy_problems problems;
+	struct policy *p =
+	        policy_load(text, strlen(text), "test.yaml", &(struct policy_options){ 0 }, &problems);
+
+	for (size_t i = 0; i < problems.n; i++)
+		printf("# %d:%d: %s\n", problems.items[i].line, problems.items[i].column,
+		       problems.items[i].text);
+	policy_problems_release(&problems);
+	return p;
+}
+
+#define RULE(rule, decision, commands) \
+	"  - {name: " rule ", decision: " decision ", commands: " commands "}\n"
+
+static const char commands[] = "version: 1\nname: t\ncommand_rules:\n" RULE(
+        "tools", "allow", "[git, env, nice, xargs, timeout, busybox, sudo, 'ld*.so*']")
+        RULE("danger", "deny", "[dd, sudo2, /opt/x/evil, 'mkfs.*']") "  - {name: rm-r, decision: deny, commands: [rm], args_patterns: ['-r']}\n" RULE(
+                "watch", "audit", "[curl]")
+                RULE("ask", "approve",
+                     "[npm]") "  - {name: moved, decision: redirect, commands: [wget], redirect_to: {command: /bin/true, args: [a]}}\n"
+                              "  - {name: direct, decision: allow, commands: [make], context: [direct]}\n" RULE(
+                                      "rest", "allow", "['*']");
+
+enum { WORDS = 24 };
+
+/* "PATH [given=NAME] [alias=NAME] [depth=N] -- ARGV…" */
+static struct verdict ask(const struct policy *p, const char *line, const char **subject)
+{
+	static char text[1000];
+	const char *argv[WORDS + 1] = { NULL }, *alias[1];
+	struct command_request r = { .argv = argv, .alias = alias };
+	bool args = false;
+	struct verdict v;
+
+	snprintf(text, sizeof text, "%s", line);
+	for (char *w = strtok(text, "|"); w; w = strtok(NULL, "|")) {
+		if (args && r.argc < WORDS)
+			argv[r.argc++] = w;
+		else if (!strcmp(w, "--"))
+			args = true;
+		else if (!strncmp(w, "given=", 6))
+			r.given = w + 6;
+		else if (!strncmp(w, "alias=", 6))
+			alias[r.n_alias++] = w + 6;
+		else if (!strncmp(w, "depth=", 6))
+			r.depth = atoi(w + 6);
+		else
+			r.path = w;
+	}
+	v = decide_command(p, &r);
+	*subject = v.subject;
+	return v;
+}
+
+static const struct {
+	const char *line, *rule, *subject;
+} rows[] = {
+	{ "/bin/ls|--|ls", "rest", "/bin/ls" },
+	{ "/bin/DD|--|x", "danger", "/bin/DD" },
+	{ "/bin/dd.real|--|x", "danger", "/bin/dd.real" },
+	{ "/opt/x/evil|--|x", "danger", "/opt/x/evil" },
+	{ "/opt/y/evil|--|x", "rest", "/opt/y/evil" },
+	{ "/sbin/mkfs.ext4|--|x", "danger", "/sbin/mkfs.ext4" },
+	{ "/bin/true|given=/tmp/dd|--|x", "danger", "/tmp/dd" },
+	{ "/bin/busybox|alias=/bin/dd|--|dd", "danger", "dd" },
+	{ "/usr/bin/rm|--|rm|-rf|x", "rm-r", "/usr/bin/rm" },
+	{ "/usr/bin/rm|--|rm|x", "rest", "/usr/bin/rm" },
+	{ "/usr/bin/rm", "rest", "/usr/bin/rm" },
+	/* seen through */
+	{ "/usr/bin/env|--|env|dd", "danger", "dd" },
+	{ "/usr/bin/env|--|env|-i|-u|X|A=b|C=d|dd|x", "danger", "dd" },
+	{ "/usr/bin/env|--|env|-uX|--chdir=/|--unset|Y|--|A=b|/bin/dd", "danger", "/bin/dd" },
+	{ "/usr/bin/env|--|env|-S|dd x", "danger", "dd x" },
+	{ "/usr/bin/env|--|env|-vSA=b rm 'x y' -r", "rm-r", "A=b rm 'x y' -r" },
+	{ "/usr/bin/env|--|env|--split=-i dd", "danger", "-i dd" },
+	{ "/usr/bin/env|--|env|-S|nice rm|-r", "rm-r", "nice rm" },
+	{ "/usr/bin/env|--|env|--new-option|x|dd", "danger", "dd" },
+	{ "/usr/bin/env|--|env|--new-option|x|y", "tools", "/usr/bin/env" },
+	{ "/usr/bin/env|--|env", "tools", "/usr/bin/env" },
+	{ "/usr/bin/env|--|env|A=dd|git", "tools", "/usr/bin/env" },
+	{ "/usr/bin/env", "tools", "/usr/bin/env" },
+	{ "/usr/bin/nice|--|nice|-n|5|dd", "danger", "dd" },
+	{ "/usr/bin/nice|--|nice|-5|dd", "danger", "dd" },
+	{ "/usr/bin/nice|--|nice|--adj|5|dd", "danger", "dd" },
+	{ "/usr/bin/timeout|--|timeout|-k|1|--sig=9|5s|dd", "danger", "dd" },
+	{ "/usr/bin/timeout|--|timeout|5s|git|dd", "tools", "/usr/bin/timeout" },
+	{ "/usr/bin/stdbuf|--|stdbuf|-oL|-e|0|dd", "danger", "dd" },
+	{ "/usr/bin/chrt|--|chrt|-f|10|dd", "danger", "dd" },
+	{ "/usr/bin/chrt|--|chrt|-b|dd", "danger", "dd" },
+	{ "/usr/bin/taskset|--|taskset|ff|dd", "danger", "dd" },
+	{ "/usr/bin/ionice|--|ionice|-c2|-n|0|dd", "danger", "dd" },
+	{ "/usr/bin/setsid|--|setsid|-w|nohup|time|-f|%e|dd", "danger", "dd" },
+	{ "/usr/bin/xargs|--|xargs|-0|-n1|-I|{}|rm|-r|{}", "rm-r", "rm" },
+	{ "/usr/bin/xargs|--|xargs|-i|make", "tools", "/usr/bin/xargs" },
+	{ "/usr/bin/sudo|--|sudo|-u|root|-E|A=b|dd", "danger", "dd" },
+	{ "/usr/bin/doas|--|doas|-u|root|dd", "danger", "dd" },
+	{ "/lib64/ld-linux-x86-64.so.2|--|ld|--library-path|/x|/usr/bin/dd", "danger", "/usr/bin/dd" },
+	{ "/lib64/ld-linux-x86-64.so.2|--|ld|--argv0|git|--inhibit-cache|/usr/bin/dd", "danger",
+	  "/usr/bin/dd" },
+	{ "/lib/ld-musl-x86_64.so.1|--|ld|--preload=x|--|/usr/bin/dd", "danger", "/usr/bin/dd" },
+	{ "/lib64/ld-linux-x86-64.so.2|--|ld|--what|x|/usr/bin/dd", "danger", "/usr/bin/dd" },
+	{ "/lib64/ld-linux-x86-64.so.2|--|ld|/bin/env|/usr/bin/dd", "danger", "/usr/bin/dd" },
+	{ "/bin/busybox|--|busybox|dd|if=x", "danger", "dd" },
+	{ "/bin/busybox|--|/any/dd|if=x", "danger", "dd" },
+	{ "/bin/busybox|--|-dd", "danger", "dd" },
+	{ "/bin/busybox|--|busybox|env|rm|-r", "rm-r", "rm" },
+	{ "/bin/busybox", "tools", "/bin/busybox" },
+	{ "/usr/bin/coreutils|--|x|--coreutils-prog=dd|if=x", "danger", "dd" },
+	{ "/usr/bin/env|--|env|wget|x", "tools", "/usr/bin/env" },
+	{ "/bin/busybox|--|busybox|wget|x", "moved", "wget" },
+	{ "/usr/bin/env|--|env|curl", "watch", "curl" },
+	{ "/usr/bin/env|--|env|npm", "ask", "npm" },
+	{ "/usr/bin/make|--|make", "direct", "/usr/bin/make" },
+	{ "/usr/bin/make|depth=1|--|make", "rest", "/usr/bin/make" },
+};
+
+T_CASE(command_table)
+{
+	struct policy *p = load(commands);
+
+	if (!ok(p != NULL))
+		return;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const char *subject;
+		struct verdict v = ask(p, rows[i].line, &subject);
+
+		ok(!strcmp(v.rule->name, rows[i].rule), "%s: %s", rows[i].line, rows[i].rule);
+		if (strcmp(v.rule->name, rows[i].rule) != 0)
+			printf("# got %s\n", v.rule->name);
+		is_str(subject, rows[i].subject);
+	}
+	policy_free(p);
+}
+
+T_CASE(command_details)
+{
+	struct policy *p = load(commands);
+	const char *subject, *argv[40];
+	struct command_request r = { .path = "/usr/bin/env", .argv = argv, .argc = 40 };
+	struct verdict v;
+
+	v = ask(p, "/usr/bin/npm|--|npm", &subject);
+	ok(v.decision == EFFECT_APPROVE && v.effective == EFFECT_DENY, "nobody to ask");
+	ok(!ask(p, "/bin/ls|--|ls", &subject).used_args && ask(p, "/bin/rm|--|rm|x", &subject).used_args);
+	ok(ask(p, "/usr/bin/env|--|env|ls", &subject).used_args);
+	v = ask(p, "/usr/bin/wget|--|wget", &subject);
+	ok(v.effective == EFFECT_ALLOW && decide_redirect(v.rule));
+	is_str(decide_redirect(v.rule)->args[0], "a");
+	ok(ask(p, "/bin/busybox|--|busybox|wget", &subject).effective == EFFECT_DENY,
+	   "cannot be redirected inside");
+	ok(!decide_redirect(ask(p, "/bin/ls", &subject).rule));
+	for (int i = 0; i < 40; i++)
+		argv[i] = "env";
+	is_str(decide_command(p, &r).rule->name, "too-many-wrappers");
+	is_int(decide_payload(&r), -1);
+	r = (struct command_request){ .path = "/lib/ld-linux.so.2",
+		                      .argv = (const char *const[]){ "x", "--list", "/y" },
+		                      .argc = 3 };
+	is_int(decide_payload(&r), 2);
+	policy_free(p);
+}
+
+/* A default-deny policy: only what is named runs, and a name that the caller chose opens nothing. */
+T_CASE(command_default_deny)
+{
+	struct policy *p =
+	        load("version: 1\nname: t\ncommand_rules:\n" RULE("tools", "allow", "[git, /bin/sh]"));
+	const char *subject;
+
+	is_str(ask(p, "/usr/bin/ls|--|ls", &subject).rule->name, "default-deny-commands");
+	is_str(ask(p, "/tmp/evil|given=/tmp/git|--|git", &subject).rule->name, "default-deny-commands");
+	is_str(ask(p, "/usr/bin/dash|alias=/bin/sh|--|sh", &subject).rule->name, "tools");
+	is_str(ask(p, "/usr/bin/dash|given=/bin/sh|--|sh", &subject).rule->name, "default-deny-commands");
+	is_str(ask(p, "/usr/bin/git|given=|--|git", &subject).rule->name, "tools");
+	policy_free(p);
+}
+
+static const char *net(const struct policy *p, struct decide_cache *c, const char *host, int port)
+{
+	return decide_net(p, c, &(struct net_request){ .host = host, .port = (uint16_t)port }).rule->name;
+}
+
+T_CASE(network)
+{
+	struct policy *p = load(
+	        "version: 1\nname: t\nnetwork_rules:\n"
+	        "  - {name: six, decision: allow, cidrs: ['::/0']}\n"
+	        "  - {name: both, decision: allow, domains: ['*.corp.test'], cidrs: [10.0.0.0/8], ports: [443]}\n"
+	        "  - {name: local, decision: deny, cidrs: [127.0.0.0/8, 169.254.0.0/16]}\n"
+	        "  - {name: nat, decision: deny, cidrs: ['64:ff9b:1::/48']}\n"
+	        "  - {name: ones, decision: allow, domains: ['1*.*.*.*', '**.test']}\n"
+	        "  - {name: web, decision: allow, ports: [80]}\n"
+	        "  - {name: rest, decision: audit}\n");
+	struct decide_cache *c = decide_cache_new(p);
+	const uint8_t ten[4] = { 10, 1, 2, 3 }, meta[16] = { 0, 0x64, 0xff, 0x9b, [12] = 169, 254, 169, 254 };
+	struct net_request r = { .host = "a.corp.test", .addr = ten, .addr_len = 4, .port = 443 };
+
+	is_str(net(p, c, "2001:db8::1", 1), "six");
+	is_str(net(p, c, "::ffff:127.0.0.1", 1), "local");
+	is_str(net(p, c, "0.0.0.0", 1), "local");
+	is_str(net(p, c, "0", 1), "local");
+	is_str(net(p, c, "64:ff9b:1::a00:1", 1), "nat");
+	is_str(net(p, c, "11.2.3.4", 80), "web");
+	is_str(net(p, c, "11.2.3.4", 81), "rest");
+	is_str(net(p, c, "x.y.test", 81), "ones");
+	is_str(net(p, c, "a.corp.test", 443), "ones");
+	is_str(decide_net(p, c, &r).rule->name, "both");
+	r.port = 444;
+	is_str(decide_net(p, c, &r).rule->name, "ones");
+	r = (struct net_request){ .addr = meta, .addr_len = 16, .port = 80 };
+	is_str(decide_net(p, c, &r).rule->name, "local");
+	r = (struct net_request){ .host = "11.1.1.1", .addr = meta, .addr_len = 16, .port = 80 };
+	is_str(decide_net(p, c, &r).rule->name, "local");
+	is_str(net(p, c, "bad host", 80), "default-deny-network");
+	is_str(net(p, c, "", 80), "default-deny-network");
+	r = (struct net_request){ .port = 80 };
+	is_str(decide_net(p, c, &r).rule->name, "default-deny-network");
+	r = (struct net_request){ .addr = meta, .addr_len = 5, .port = 80 };
+	is_str(decide_net(p, c, &r).rule->name, "default-deny-network");
+	decide_cache_free(c);
+	policy_free(p);
+}
+
+T_CASE(sockets_and_virtual_paths)
+{
+	struct policy *p =
+	        load("version: 1\nname: t\nunix_socket_rules:\n"
+	             "  - {name: x11, decision: allow, paths: ['@/tmp/.X11-unix/*'], operations: [connect]}\n"
+	             "file_rules:\n  - {name: env, decision: deny, paths: ['/workspace/**/.env']}\n"
+	             "  - {name: home, decision: allow, paths: ['/home/u/**']}\n");
+	struct decide_cache *c = decide_cache_new(p);
+	struct file_request r = { .op = FILE_READ, .path = "/home/u/a/.env", .virtual = "/workspace/a/.env" };
+
+	is_str(decide_unix(p, UNIX_CONNECT, "@/tmp/.X11-unix/X0").rule->name, "x11");
+	is_str(decide_unix(p, UNIX_BIND, "@/tmp/.X11-unix/X0").rule->name, "default-deny-unix");
+	is_str(decide_file(p, c, &r).rule->name, "env");
+	r.virtual = NULL;
+	is_str(decide_file(p, c, &r).rule->name, "home");
+	r.op = FILE_OPS;
+	is_str(decide_file(p, c, &r).rule->name, "default-deny-files");
+	decide_cache_free(c);
+	policy_free(p);
+}
+
+T_CASE(signals)
+{
+	struct policy *p = load("version: 1\nname: t\n");
+	struct signal_request r = { .signal = 9, .target = TARGET_SESSION | TARGET_USER };
+
+	is_int(decide_signal(p, &r).effective, EFFECT_ALLOW);
+	r.target = TARGET_EXTERNAL | TARGET_USER;
+	is_int(decide_signal(p, &r).effective, EFFECT_DENY);
+	is_str(decide_signal(p, &r).rule->name, "session-signals");
+	r.target = 0;
+	is_int(decide_signal(p, &r).effective, EFFECT_DENY);
+	policy_free(p);
+	p = load(
+	        "version: 1\nname: t\nsignal_rules:\n"
+	        "  - {name: soft, decision: redirect, signals: [KILL], target: {type: children}, redirect_to: TERM}\n"
+	        "  - {name: init, decision: absorb, signals: ['@all'], target: {type: process, pattern: 'init*'}}\n"
+	        "  - {name: low, decision: deny, signals: ['@all'], target: {type: pid_range, max: 99}}\n"
+	        "  - {name: own, decision: allow, signals: ['@fatal'], target: {type: session}}\n");
+	r = (struct signal_request){
+		.signal = 9, .target = TARGET_CHILDREN | TARGET_SESSION, .pid = 500, .comm = "x"
+	};
+	is_int(decide_signal_redirect(decide_signal(p, &r).rule), 15);
+	r.target = TARGET_SESSION;
+	is_str(decide_signal(p, &r).rule->name, "own");
+	r.comm = "initd";
+	ok(decide_signal_absorbs(decide_signal(p, &r).rule) && decide_signal(p, &r).effective == EFFECT_DENY);
+	r.comm = NULL;
+	r.pid = 4;
+	is_str(decide_signal(p, &r).rule->name, "low");
+	r = (struct signal_request){ .signal = 1, .target = TARGET_SESSION, .pid = 500 };
+	is_str(decide_signal(p, &r).rule->name, "default-deny-signals");
+	policy_free(p);
+}
+
+T_CASE(environment)
+{
+	struct policy *p = load(
+	        "version: 1\nname: t\nenv_policy:\n  deny: [NO_*]\n  max_keys: 5\ncommand_rules:\n"
+	        "  - {name: npm, decision: allow, commands: [npm], env_allow: [NPM_*, NPM_TOKEN], env_max_keys: 7}\n");
+	const struct rule *npm = decide_command(p, &(struct command_request){ .path = "npm" }).rule;
+	static const struct {
+		const char *name, *all, *npm;
+	} env[] = {
+		{ "PATH", "default-allow", "default-deny" },
+		{ "NO_X", "deny NO_*", "deny NO_*" },
+		{ "NPM_TOKEN", "secret-names", "allow NPM_TOKEN" },
+		{ "NPM_X", "default-allow", "allow NPM_*" },
+		{ "NPM_PASSWD", "secret-names", "secret-names" },
+		{ "my_db_password", "secret-names", "default-deny" },
+		{ "aws_secret_access_key", "secret-names", "default-deny" },
+		{ "LD_PRELOAD", "code-injection-names", "default-deny" },
+		{ "BASH_FUNC_ls%%", "code-injection-names", "default-deny" },
+		{ "GIT_CONFIG_KEY_0", "code-injection-names", "default-deny" },
+	};
+
+	for (size_t i = 0; i < sizeof env / sizeof *env; i++) {
+		is_str(decide_env(p, NULL, env[i].name, strlen(env[i].name)).rule->name, env[i].all);
+		is_str(decide_env(p, npm, env[i].name, strlen(env[i].name)).rule->name, env[i].npm);
+	}
+	is_int((long long)decide_env_limits(p, NULL).max_keys, 5);
+	is_int((long long)decide_env_limits(p, npm).max_keys, 7);
+	policy_free(p);
+}
+
+T_CASE(messages)
+{
+	struct rule r = { .name = "r",
+		          .message = "{{.Rule}} {{ .Path }} {{.Args}} {{.Port}} {{.Nope}} {{.Path" };
+	struct message_facts f = { .path = "/a\x1b[2J\n\xc3\xa9\xff\\", .args = NULL, .port = 443 };
+	char out[100], small[8];
+
+	decide_message(&r, &f, out, sizeof out);
+	is_str(out, "r /a\\x1b[2J\\x0a\xc3\xa9\\xff\\\\  443 {{.Nope}} {{.Path");
+	f.port = -1;
+	f.path = "\xe2\x80\xae"
+	         "txt";
+	r.message = "{{.Path}}{{.Port}}";
+	decide_message(&r, &f, out, sizeof out);
+	is_str(out, "\\xe2\\x80\\xaetxt");
+	r.message = "123456789";
+	is_int((long long)decide_message(&r, &f, small, sizeof small), 7);
+	is_str(small, "1234567");
+	is_int((long long)decide_message(&r, &f, small, 0), 0);
+}

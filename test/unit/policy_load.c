@@ -1,0 +1,291 @@
+#include "decide/decide.h"
+#include "policy/policy.h"
+
+#include "test/t.h"
+
+static char found[8192];
+
+static struct policy *load_with(const char *text, size_t len, const struct policy_options *options)
+{
+	struct policy_problems problems;
+	struct policy *p = policy_load(text, len, "test.yaml", options, &problems);
+	size_t n = 0;
+
+	found[0] = 0;
+	for (size_t i = 0; i < problems.n && n < sizeof found - 600; i++)
+		n += (size_t)snprintf(found + n, sizeof found - n, "%d:%d: %s\n", problems.items[i].line,
+		                      problems.items[i].column, problems.items[i].text);
+	policy_problems_release(&problems);
+	return p;
+}
+
+static struct policy *load(const char *text)
+{
+	return load_with(text, strlen(text), &(struct policy_options){ 0 });
+}
+
+#define HEAD         "version: 1\nname: t\n"
+#define FILE_RULE    HEAD "file_rules:\n  - name: r\n    decision: allow\n"
+#define NET_RULE     HEAD "network_rules:\n  - name: r\n    decision: allow\n"
+#define COMMAND_RULE HEAD "command_rules:\n  - name: r\n    decision: allow\n"
+#define SIGNAL_RULE  HEAD "signal_rules:\n  - name: r\n    decision: allow\n"
+
+static void refuse(const char *text, const char *want)
+{
+	struct policy *p = load(text);
+
+	ok(!p && strstr(found, want), "refused: %s", want);
+	if (p || !strstr(found, want))
+		printf("# %s got: %s\n", text, found);
+	policy_free(p);
+}
+
+static void take(const char *text)
+{
+	struct policy *p = load(text);
+
+	ok(p != NULL, "taken: %.60s", text + sizeof HEAD - 1);
+	if (!p)
+		printf("# %s\n", found);
+	policy_free(p);
+}
+
+T_CASE(nothing_usable)
+{
+	refuse("", "the policy is empty");
+	refuse("# only comments\n", "the policy is empty");
+	refuse("{}", "the policy is empty");
+	refuse("null", "the policy is empty");
+	refuse("[]", "1:1: the policy must be a mapping");
+	refuse("text", "the policy must be a mapping");
+	refuse("name: t\n", "1:1: no version; write version: 1");
+	refuse("version: 1\n", "no name");
+	refuse("version: 0\nname: t\n", "1:10: version must be a whole number from 1");
+	refuse("version: one\nname: t\n", "version must be");
+	refuse("version: 1\nname: ''\n", "no name");
+	take(HEAD);
+}
+
+T_CASE(keys_and_types)
+{
+	refuse(HEAD "comand_rules: []\n",
+	       "3:1: unknown key 'comand_rules' in the policy; did you mean 'command_rules'?");
+	refuse(HEAD "command_rules: []\ncommand_rules: []\n",
+	       "4:1: duplicate key 'command_rules'; first given in line 3");
+	refuse(HEAD "command_rules: {}\n", "must be a list, not a mapping");
+	refuse(HEAD "command_rules:\n", "3:15: the list of rules must be a list, not nothing");
+	refuse(HEAD "command_rules: [5]\n", "command rule must be a mapping");
+	refuse(COMMAND_RULE "    command: [dd]\n",
+	       "6:5: unknown key 'command' in command rule; did you mean 'commands'?");
+	refuse(COMMAND_RULE "    arg_patterns: [dd]\n", "did you mean 'args_patterns'?");
+	refuse(COMMAND_RULE "    commands: null\n", "commands must be a list");
+	refuse(COMMAND_RULE "    commands: {}\n", "commands must be a list");
+	refuse(COMMAND_RULE "    commands: 5\n", "commands must be a list");
+	refuse(COMMAND_RULE "    commands: []\n",
+	       "commands is empty; leave the key out if everything is meant");
+	refuse(COMMAND_RULE "    commands: [null]\n", "commands is null; quote it");
+	refuse(COMMAND_RULE "    commands: ['']\n", "an empty command name");
+	refuse(HEAD "command_rules:\n  - name: r\n    decison: deny\n", "did you mean 'decision'?");
+	refuse(HEAD "command_rules:\n  - name: r\n", "4:5: command rule without a decision");
+	refuse(HEAD "command_rules:\n  - decision: deny\n", "command rule without a name");
+	take(HEAD "registry_rules: [{name: x, paths: [y]}]\nprocess_contexts: {a: {b: c}}\n");
+	refuse(HEAD "process_contexts: [1]\n", "process_contexts must be a mapping");
+}
+
+T_CASE(words)
+{
+	static const char *const bad[] = { "block", "[deny]", "null", "alow", "''", "{}", "soft_delete" };
+	char text[300];
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		snprintf(text, sizeof text, HEAD "command_rules:\n  - name: r\n    decision: %s\n", bad[i]);
+		refuse(text, "5:15: ");
+	}
+	take(HEAD "command_rules:\n  - name: r\n    decision: Deny\n");
+	refuse(FILE_RULE "    paths: [/a]\n    operations: [raed]\n",
+	       "unknown operation 'raed'; did you mean 'read'?");
+	refuse(FILE_RULE "    paths: [/a]\n    operations: []\n", "operations is empty");
+	refuse(FILE_RULE, "rule without paths");
+	refuse(FILE_RULE "    paths: []\n", "paths is empty");
+	refuse(FILE_RULE "    paths: ['/a[']\n", "6:13: pattern '/a[': unclosed '['");
+	refuse(FILE_RULE "    paths: ['/a{b']\n", "would never match");
+	refuse(FILE_RULE "    paths: [/a]\n    timeout: -5m\n", "timeout must be a duration");
+	refuse(FILE_RULE "    paths: [/a]\n    timeout: 5\n", "timeout must be a duration");
+	refuse(FILE_RULE "    paths: [/a]\n    redirect_to: /x\n", "redirect_to without decision: redirect");
+	refuse(HEAD "file_rules:\n  - {name: r, decision: redirect, paths: [/a]}\n",
+	       "redirect needs redirect_to");
+}
+
+T_CASE(network)
+{
+	refuse(NET_RULE "    ports: [0]\n", "6:13: port must be a whole number from 1 to 65535");
+	refuse(NET_RULE "    ports: [70000]\n", "port must be");
+	refuse(NET_RULE "    ports: ['443-']\n", "port must be");
+	refuse(NET_RULE "    ports: [443.0]\n", "port must be");
+	refuse(NET_RULE "    ports: 443\n", "ports must be a list");
+	refuse(NET_RULE "    cidrs: [10.0.0.0/33]\n", "cidr: prefix length '33'");
+	refuse(NET_RULE "    cidrs: [10.0.0.1/8]\n", "write 10.0.0.0/8");
+	refuse(NET_RULE "    domains: ['m\xc3\xbcnchen.de']\n", "write the xn-- form");
+	refuse(NET_RULE "    domains: ['']\n", "an empty domain");
+	refuse(NET_RULE "    domains: []\n", "domains is empty");
+	take(NET_RULE "    domains: ['*.Example.COM.']\n    ports: [443, 22]\n    cidrs: ['fd00::/8']\n");
+}
+
+T_CASE(commands)
+{
+	refuse(COMMAND_RULE "    args_patterns: ['(']\n", "6:21: pattern '(': unclosed '('");
+	refuse(COMMAND_RULE "    args_patterns: ['*']\n", "nothing to repeat");
+	refuse(COMMAND_RULE "    args_patterns: ['(a)\\1']\n", "back-references");
+	refuse(COMMAND_RULE "    commands: ['a[']\n", "pattern 'a[': unclosed '['");
+	refuse(COMMAND_RULE "    context: [sideways]\n", "unknown context 'sideways'");
+	refuse(COMMAND_RULE "    context: []\n", "context is empty");
+	refuse(COMMAND_RULE "    context: {min_depth: 3, max_depth: 1}\n", "max_depth is below min_depth");
+	refuse(COMMAND_RULE "    context: {min_dept: 3}\n", "did you mean 'min_depth'?");
+	refuse(COMMAND_RULE "    redirect_to: {command: x}\n", "redirect_to without decision: redirect");
+	refuse(COMMAND_RULE "    env_max_keys: 4294967297\n", "env_max_keys must be a whole number");
+	refuse(COMMAND_RULE "    env_allow: ['A=B']\n", "cannot be the name of a variable");
+	refuse(HEAD "command_rules:\n  - {name: r, decision: redirect}\n",
+	       "decision redirect needs redirect_to");
+	take(COMMAND_RULE
+	     "    commands: [/usr/bin/d*, go*, true]\n    context: {min_depth: 1}\n    env_deny: [X*]\n");
+	take(HEAD "command_rules:\n  - {name: r, decision: redirect, redirect_to: {command: /x, args: [], "
+	          "environment: {A: b}}}\n");
+}
+
+T_CASE(the_rest)
+{
+	refuse(HEAD "resource_limits: {max_memory_mb: -1}\n", "max_memory_mb must be a whole number");
+	refuse(HEAD "resource_limits: {max_memory_mb: 99999999999999999999}\n", "max_memory_mb must be");
+	refuse(HEAD "resource_limits: {command_timeout: 5}\n", "command_timeout must be a duration");
+	refuse(HEAD "env_policy: {max_keys: 4294967297}\n", "max_keys must be");
+	refuse(HEAD "env_policy: {allow: PATH}\n", "allow must be a list");
+	refuse(HEAD "env_policy: {deny: ['[']}\n", "pattern '[': unclosed");
+	refuse(HEAD "env_inject: {'A=B': c}\n", "cannot be the name of a variable");
+	refuse(HEAD "env_inject: {A: [b]}\n", "A must be a text");
+	refuse(HEAD "audit: {log_allowed: yes}\n", "log_allowed must be true or false");
+	refuse(SIGNAL_RULE "    signals: [SIGNOPE]\n    target: {type: self}\n", "unknown signal 'SIGNOPE'");
+	refuse(SIGNAL_RULE "    signals: [TERM]\n", "signal rule without a target");
+	refuse(SIGNAL_RULE "    signals: [TERM]\n    target: {type: slef}\n", "did you mean 'self'?");
+	refuse(SIGNAL_RULE "    signals: [TERM]\n    target: {type: process}\n",
+	       "target process needs a pattern");
+	refuse(HEAD "dns_redirects: [{name: a, match: x, resolve_to: nowhere}]\n",
+	       "resolve_to must be an address");
+	refuse(HEAD "connect_redirects: [{name: a, match: x, redirect_to: host}]\n",
+	       "redirect_to must be host:port");
+	refuse(HEAD
+	       "connect_redirects: [{name: a, match: x, redirect_to: 'h:1', tls: {mode: rewrite_sni}}]\n",
+	       "needs sni");
+	take(HEAD
+	     "dns_redirects: [{name: a, match: '^api\\.', resolve_to: 127.0.0.1, visibility: warn}]\n"
+	     "connect_redirects: [{name: a, match: '.*:443$', redirect_to: 'p.test:1', tls: {mode: passthrough}}]\n");
+	take(SIGNAL_RULE
+	     "    signals: ['@fatal', 15, SIGHUP]\n    target: {type: pid_range, min: 5, max: 9}\n");
+}
+
+T_CASE(everything_at_once)
+{
+	struct policy *p =
+	        load("version: x\nfile_rules:\n  - name: a\n    paths: ['[']\n    decision: maybe\n"
+	             "  - nam: b\n    paths: [/x]\n    decision: deny\nenv_policy: 5\n");
+
+	ok(!p);
+	is_str(found,
+	       "1:1: no name; write name: followed by a word\n"
+	       "1:10: version must be a whole number from 1 to 1000\n"
+	       "4:13: pattern '[': unclosed '['; write \\[ for the character itself\n"
+	       "5:15: unknown decision 'maybe'; write allow, deny, approve, audit, redirect or soft_delete\n"
+	       "6:5: unknown key 'nam' in file rule; did you mean 'name'?\n"
+	       "6:5: file rule without a name; every decision is reported by its rule's name\n"
+	       "9:13: env_policy must be a mapping, not a single value\n");
+	policy_free(p);
+}
+
+T_CASE(sizes)
+{
+	char *big = malloc(8 << 20);
+	size_t n = (size_t)sprintf(big, HEAD "command_rules:\n");
+	struct policy *p;
+
+	for (int i = 0; i < 10001; i++)
+		n += (size_t)sprintf(big + n, "- {name: r%d, decision: deny}\n", i);
+	ok(!load(big) && strstr(found, "10001 rules; at most 10000 in one list"));
+	n = (size_t)sprintf(big, HEAD "file_rules:\n");
+	for (int i = 0; i < 20000; i++)
+		n += (size_t)sprintf(big + n, "- {name: r%d, decision: deny, paths: [/srv/%d/**]}\n", i, i);
+	p = load(big);
+	ok(p != NULL, "20,000 file rules %s", found);
+	policy_free(p);
+	memset(big, ' ', 5 << 20);
+	ok(!load_with(big, 5 << 20, &(struct policy_options){ 0 }) && strstr(found, "larger than"));
+	free(big);
+}
+
+static bool with_root(const char *root, const char *pattern, const char *path)
+{
+	const struct policy_var vars[] = { { "PROJECT_ROOT", root }, { "USER", "jo" }, { NULL, NULL } };
+	char text[500];
+	struct policy *p;
+	struct decide_cache *c;
+	bool allowed;
+
+	snprintf(text, sizeof text, FILE_RULE "    paths: ['%s']\n", pattern);
+	p = load_with(text, strlen(text), &(struct policy_options){ .vars = vars, .expand = true });
+	if (!p)
+		return false;
+	c = decide_cache_new(p);
+	allowed = decide_file(p, c, &(struct file_request){ .op = FILE_READ, .path = path }).effective ==
+	          EFFECT_ALLOW;
+	decide_cache_free(c);
+	policy_free(p);
+	return allowed;
+}
+
+T_CASE(variables)
+{
+	ok(with_root("/w", "${PROJECT_ROOT}/**", "/w/a"));
+	ok(!with_root("/w", "${PROJECT_ROOT}/**", "/x/a"));
+	ok(with_root("/w", "/home/${USER}/**", "/home/jo/a"));
+	ok(with_root("/w", "${HOME:-/h}/**", "/h/a"));
+	ok(with_root("/w*[{\\", "${PROJECT_ROOT}/**", "/w*[{\\/a"), "values are no patterns");
+	ok(!with_root("/w*", "${PROJECT_ROOT}/**", "/wide/a"), "values are no patterns");
+	ok(with_root("/", "${PROJECT_ROOT}/a", "/a"), "the root directory joins");
+	ok(!with_root(NULL, "${PROJECT_ROOT}/**", "/a") && strstr(found, "variable PROJECT_ROOT is not set"),
+	   "unset");
+	ok(!with_root("", "${PROJECT_ROOT}/**", "/a") && strstr(found, "is not set"), "empty");
+	ok(!with_root("w", "${PROJECT_ROOT}/**", "/w/a") && strstr(found, "not an absolute path"),
+	   "relative");
+	ok(!with_root("/w/../etc", "${PROJECT_ROOT}/**", "/etc/a") && strstr(found, "not in normal form"),
+	   "dot dot");
+	ok(!with_root("/w\n", "${PROJECT_ROOT}/**", "/w\n/a") && strstr(found, "control characters"),
+	   "newline");
+	ok(!with_root("/w", "${HOME:-}/**", "/a") && strstr(found, "fallback"), "empty fallback");
+	ok(!with_root("/w", "${HOME:-x}/**", "x/a") && strstr(found, "fallback"), "relative fallback");
+	ok(!with_root("/w", "${1}/**", "/a") && strstr(found, "not a variable"), "bad name");
+	ok(!with_root("/w", "${PROJECT_ROOT/**", "/a") && strstr(found, "not a variable"), "unclosed");
+	ok(!with_root("/w", "/a${PROJECT_ROOT}", "/a/w") && strstr(found, "one path component"),
+	   "path in the middle");
+}
+
+T_CASE(facts)
+{
+	struct policy *p =
+	        load(HEAD "description: d\nresource_limits:\n  max_memory_mb: 10\n  memory_swap_max_mb: 0\n"
+	                  "  command_timeout: 5m\naudit:\n  log_allowed: false\nenv_inject:\n  A: b\n"
+	                  "command_rules:\n  - {name: all, decision: allow}\n");
+	size_t n;
+
+	ok(p != NULL);
+	is_str(policy_name(p), "t");
+	is_str(policy_description(p), "d");
+	is_int((long long)policy_limits(p)->max_memory_mb, 10);
+	is_int(policy_limits(p)->memory_swap_max_mb, 0);
+	is_int(policy_limits(p)->command_timeout_ns, 300000000000);
+	ok(!policy_audit(p)->log_allowed && policy_audit(p)->log_denied);
+	is_str(policy_env_inject(p, &n)->value, "b");
+	ok(n == 1 && !policy_needs(p).commands && !policy_needs(p).depth && !policy_needs(p).signals);
+	policy_free(p);
+	p = load(HEAD);
+	ok(policy_needs(p).commands, "without rules everything is denied, so everything is asked");
+	is_int(policy_limits(p)->memory_swap_max_mb, -1);
+	policy_free(p);
+}
