@@ -207,7 +207,7 @@ static void set_up(struct runner *r, const char *audit)
 	/* Orphans become ours: they stay below us, where even a strict Yama lets us look at them. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
-	if (plan_make(&r->plan, &p, &e) < 0 || !(r->governor = governor_new(&g, &e)) ||
+	if (plan_make(&r->plan, &p, &e) < 0 || !(r->governor = serve_new(&g, &e)) ||
 	    !(r->loop = loop_new(&e)) || !(r->desk = desk_new(r->loop, r->governor, on_gone, r, &e)) ||
 	    loop_signals(r->loop, signals, sizeof signals / sizeof *signals, on_signal, r, &e) < 0)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);

@@ -214,13 +214,13 @@ static int set_up(struct supervisor *s, struct err *e)
 {
 	int one = 1;
 
-	s->governor = governor_new(&(struct governor_options){ .policy = s->policy,
-	                                                       .tag = s->tag,
-	                                                       .session_id = s->session_id,
-	                                                       .sink = sink,
-	                                                       .sink_arg = s,
-	                                                       .teach = true },
-	                           e);
+	s->governor = serve_new(&(struct governor_options){ .policy = s->policy,
+	                                                    .tag = s->tag,
+	                                                    .session_id = s->session_id,
+	                                                    .sink = sink,
+	                                                    .sink_arg = s,
+	                                                    .teach = true },
+	                        e);
 	s->loop = s->governor ? loop_new(e) : NULL;
 	s->desk = s->loop ? desk_new(s->loop, s->governor, on_gone, s, e) : NULL;
 	if (!s->desk)

@@ -246,8 +246,7 @@ static int fill(struct core *core, struct session *s, const struct session_spec 
 	s->created_ns = clock_real_ns();
 	s->started_ns = s->active_ns = clock_mono_ns();
 	set_tag(s);
-	if (set_roots(s, spec, e) < 0 || set_policy(s, spec->policy, e) < 0 ||
-	    make_dir(s, e) < 0)
+	if (set_roots(s, spec, e) < 0 || set_policy(s, spec->policy, e) < 0 || make_dir(s, e) < 0)
 		return -1;
 	return s->cwd ? 0 : err_set(e, "out of memory");
 }

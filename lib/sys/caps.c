@@ -39,7 +39,8 @@ int caps_become(uid_t uid, gid_t gid, const char *user, int keep, struct err *e)
 		if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 			return err_sys(e, "become uid %u", (unsigned)uid);
 	} else if (geteuid() != uid) {
-		return err_set(e, "runs as uid %u and cannot act for uid %u", (unsigned)geteuid(), (unsigned)uid);
+		return err_set(e, "runs as uid %u and cannot act for uid %u", (unsigned)geteuid(),
+		               (unsigned)uid);
 	}
 	return uid == 0 ? 0 : keep_only(keep, e);
 }

@@ -8,7 +8,8 @@
 
 enum { CAPS_SYS_PTRACE = 19 }; /* CAP_SYS_PTRACE */
 
-/* As root: take on the user's ids and groups (`user` for the group file, may be NULL) and keep only capability `keep`
+/* As root: take on the user's ids and groups (`user` for the group file, may be NULL) and keep only
+ * capability `keep`
  * (-1 = none). As the user already: nothing but dropping what is not `keep`. */
 int caps_become(uid_t uid, gid_t gid, const char *user, int keep, struct err *e);
 

@@ -98,7 +98,7 @@ static void on_call(struct loop *l, struct watch *w, uint32_t events)
 {
 	struct place *p = list_item(w, struct place, calls);
 
-	if (events & EPOLLIN && governor_serve(p->desk->governor, &p->c) == 0)
+	if (events & EPOLLIN && serve_call(p->desk->governor, &p->c) == 0)
 		return;
 	if (!(events & (EPOLLHUP | EPOLLERR)) && events & EPOLLIN)
 		return; /* one call failed; the listener says itself when it is done */

@@ -33,7 +33,7 @@ struct call {
 };
 
 /* Hand the event over if the policy wants it logged. False: it had to be kept and could not. */
-bool report(const struct call *k, struct event *ev, uint32_t flags);
+bool serve_report(const struct call *k, struct event *ev, uint32_t flags);
 
 /* judge.c: execve, execveat; the first sign of life of a new image. */
 void judge_exec(const struct call *k);

@@ -183,7 +183,7 @@ static bool report_exec(const struct call *k, struct attempt *a, const char *typ
 		.effective_action = action,
 	};
 
-	return report(k, &ev, denied ? RING_DENIED : 0);
+	return serve_report(k, &ev, denied ? RING_DENIED : 0);
 }
 
 static void refuse(const struct call *k, struct attempt *a)

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-struct governor *governor_new(const struct governor_options *o, struct err *e)
+struct governor *serve_new(const struct governor_options *o, struct err *e)
 {
 	struct governor *g = calloc(1, sizeof *g);
 
@@ -23,12 +23,12 @@ struct governor *governor_new(const struct governor_options *o, struct err *e)
 	}
 	if (g && g->images && g->tree)
 		return g;
-	governor_free(g);
+	serve_free(g);
 	err_set(e, "out of memory");
 	return NULL;
 }
 
-void governor_free(struct governor *g)
+void serve_free(struct governor *g)
 {
 	if (!g)
 		return;
@@ -40,7 +40,7 @@ void governor_free(struct governor *g)
 	free(g);
 }
 
-bool report(const struct call *k, struct event *ev, uint32_t flags)
+bool serve_report(const struct call *k, struct event *ev, uint32_t flags)
 {
 	struct governor *g = k->g;
 	bool denied = flags & RING_DENIED;
@@ -58,7 +58,7 @@ bool report(const struct call *k, struct event *ev, uint32_t flags)
 	return g->o.sink(g->o.sink_arg, g->text.data, g->text.len, k->c->number, flags);
 }
 
-int governor_serve(struct governor *g, struct governed *c)
+int serve_call(struct governor *g, struct governed *c)
 {
 	struct seccomp_notif n;
 	struct call k = { .g = g, .c = c, .n = &n };

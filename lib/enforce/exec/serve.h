@@ -30,8 +30,8 @@ struct governor_options {
 	bool teach; /* write why on the caller's standard error */
 };
 
-struct governor *governor_new(const struct governor_options *o, struct err *e);
-void governor_free(struct governor *g);
+struct governor *serve_new(const struct governor_options *o, struct err *e);
+void serve_free(struct governor *g);
 
 /* A command under supervision. */
 struct governed {
@@ -44,4 +44,4 @@ struct governed {
 };
 
 /* Answer one waiting notification of `c`. 0, or -1 when the listener is of no more use. */
-int governor_serve(struct governor *g, struct governed *c);
+int serve_call(struct governor *g, struct governed *c);

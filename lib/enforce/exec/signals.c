@@ -96,7 +96,7 @@ static bool report_signal(const struct delivery *d, const struct verdict *v, pid
 		            .fields = fields,
 		            .n_fields = 2 };
 
-	return report(d->k, &ev, denied ? RING_DENIED : 0);
+	return serve_report(d->k, &ev, denied ? RING_DENIED : 0);
 }
 
 static void finish(const struct delivery *d, const struct verdict *v, pid_t target)
@@ -279,6 +279,6 @@ void judge_limit(const struct call *k)
 	}
 	ev.verdict = &v;
 	ev.message = outside.message;
-	report(k, &ev, RING_DENIED);
+	serve_report(k, &ev, RING_DENIED);
 	notify_fail(k->c->listener, k->n->id, proc_tgid(target) ? EPERM : ESRCH);
 }
