@@ -34,6 +34,7 @@ config APPLET_SERVER
 #include "config/config.h"
 #include "loop/loop.h"
 #include "session/core.h"
+#include "session/gate.h"
 #include "session/place.h"
 #include "session/session.h"
 
@@ -47,11 +48,12 @@ struct server {
 	struct watch gate, http;
 	struct timer deadline, pause;
 	bool stopping;
+	int ready; /* who started us waits here; -1 = nobody */
 };
 
 /* ---- before anything else: what nobody may get hold of, and what we do not want to inherit ---- */
 
-static void harden(void)
+static void harden(int keep)
 {
 	struct rlimit core = { 0, 0 }, files;
 	int fd;
@@ -67,7 +69,9 @@ static void harden(void)
 	for (int i = 0; i < 3; i++)
 		if (fcntl(i, F_GETFD) < 0 && open("/dev/null", i ? O_WRONLY : O_RDONLY) < 0)
 			die(EXIT_FAILED, "agentsh-server: /dev/null: %s", strerror(errno));
-	fd_close_from(3);
+	if (keep > 3) /* --ready-fd is the lowest, or nothing is kept */
+		keep = -1;
+	fd_close_from(keep == 3 ? 4 : 3);
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
@@ -302,6 +306,16 @@ static void announce(const char *addr, int fd)
 	fflush(stdout);
 }
 
+/* Who started us and waits: one byte when we listen, or the line that says why not. */
+static void tell_starter(struct server *s, const char *why)
+{
+	if (s->ready < 0)
+		return;
+	if (fd_write(s->ready, why ? why : "!", why ? strlen(why) : 1) < 0)
+		log_line(LOG_WARN, "nobody waits any more");
+	fd_close(&s->ready);
+}
+
 static int serve(struct server *s, struct err *e)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
@@ -313,10 +327,11 @@ static int serve(struct server *s, struct err *e)
 	if (!s->loop || loop_signals(s->loop, signals, 3, on_signal, s, e) < 0)
 		return -1;
 	s->core = core_new(s->config, s->loop, e);
-	if (!s->core || watch_all(s, http, e) < 0)
+	if (!s->core || gate_open(s->core, e) < 0 || watch_all(s, http, e) < 0)
 		return -1;
 	loop_after_batch(s->loop, stop_when_done, s);
 	announce(s->config->server.http.addr, http);
+	tell_starter(s, NULL);
 	log_line(LOG_INFO, "policy \"%s\" (%s), log %s, socket %s", s->core->standard->name,
 	         s->core->standard->path, s->config->audit.output, s->place.socket);
 	return loop_run(s->loop, e);
@@ -336,9 +351,13 @@ static void finish(struct server *s)
 
 static int run(int argc, char **argv)
 {
-	struct server s = { .place = { .lock = -1, .listener = -1 }, .gate.fd = -1, .http.fd = -1 };
-	const char *path = NULL;
-	const struct opt table[] = { { .name = "config", .type = OPT_TEXT, .to = &path }, { .name = NULL } };
+	struct server s = {
+		.place = { .lock = -1, .listener = -1 }, .gate.fd = -1, .http.fd = -1, .ready = -1
+	};
+	const char *path = NULL, *ready = NULL;
+	const struct opt table[] = { { .name = "config", .type = OPT_TEXT, .to = &path },
+		                     { .name = "ready-fd", .type = OPT_TEXT, .to = &ready },
+		                     { .name = NULL } };
 	struct opt_args args;
 	struct err e = { 0 };
 	int rc;
@@ -347,14 +366,18 @@ static int run(int argc, char **argv)
 		die(EXIT_FAILED, "agentsh-server: %s", e.text);
 	if (args.n)
 		die(EXIT_FAILED, "agentsh-server: unexpected argument \"%s\"", args.items[0]);
-	harden();
+	if (ready && !strcmp(ready, "3") && fcntl(3, F_SETFD, FD_CLOEXEC) == 0)
+		s.ready = 3;
+	harden(s.ready);
 	s.config = configure(path);
 	start_log(s.config);
 	if (chdir("/") < 0)
 		die(EXIT_FAILED, "agentsh-server: /: %s", strerror(errno));
 	rc = serve(&s, &e);
-	if (rc < 0)
+	if (rc < 0) {
 		complain("agentsh-server: %s", e.text);
+		tell_starter(&s, e.text);
+	}
 	finish(&s);
 	return rc < 0 ? EXIT_FAILED : EXIT_DONE;
 }

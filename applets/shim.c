@@ -16,7 +16,7 @@ config APPLET_SHIM
 #include "enforce/exec/filter.h"
 #include "shell/plain.h"
 #include "shell/search.h"
-#include "wire/place.h"
+#include "session/place.h"
 #include "wire/start.h"
 
 #include <errno.h>

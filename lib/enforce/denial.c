@@ -42,6 +42,6 @@ const char *denial_fix(const struct verdict *v)
 	if (!v->rule->line)
 		return "no rule allows this: another spelling will not help, use an allowed command or ask the operator "
 		       "for a rule";
-	return "this is final: another spelling or path will not help, use an allowed command or ask the operator to "
-	       "change the rule";
+	return "this is final: another spelling or path will not help, use an allowed command or ask the operator "
+	       "to change the rule";
 }

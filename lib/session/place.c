@@ -1,6 +1,8 @@
 #include "session/place.h"
 
 #include "base/fd.h"
+#include "sys/tag.h"
+#include "wire/conn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -162,4 +164,35 @@ void place_leave(struct place *p)
 		unlink(p->socket);
 	fd_close(&p->listener);
 	fd_close(&p->lock);
+}
+
+/* Where the user owns the place, so may the agent: then the listener must not be one of its processes. */
+static bool is_server(int fd, uid_t uid)
+{
+	struct ucred peer;
+	socklen_t len = sizeof peer;
+	uint32_t command;
+	uint64_t tag;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return false;
+	if (peer.uid == 0 && uid != 0)
+		return true;
+	return peer.uid == uid && !tag_of(peer.pid, &tag, &command);
+}
+
+int place_connect(uid_t uid)
+{
+	char path[108];
+	bool usable;
+
+	for (unsigned i = 0; place_candidate(i, uid, path, sizeof path, &usable); i++) {
+		int fd = usable ? wire_connect(path) : -1;
+
+		if (fd >= 0 && is_server(fd, uid))
+			return fd;
+		fd_close(&fd);
+	}
+	errno = ECONNREFUSED;
+	return -1;
 }

@@ -30,3 +30,7 @@ void place_leave(struct place *p);
  * whether the directory can be trusted; connect to the first usable one that answers, and check SO_PEERCRED:
  * root or `uid`. */
 bool place_candidate(unsigned i, uid_t uid, char *socket, size_t size, bool *usable);
+
+/* Connect to the server that governs user `uid`: the first usable candidate where one listens whose process
+ * is root's, or the user's own and not itself governed. Descriptor (close-on-exec) or -1. */
+int place_connect(uid_t uid);
