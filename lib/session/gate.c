@@ -44,6 +44,7 @@ struct gate {
 struct caller {
 	struct list node;
 	struct gate *gate;
+	int fd;
 	struct watch watch;
 	struct timer limit;
 	struct ucred peer;
@@ -71,7 +72,7 @@ static void drop(struct caller *c)
 {
 	loop_unwatch(c->gate->core->loop, &c->watch);
 	loop_untimer(c->gate->core->loop, &c->limit);
-	fd_close(&c->watch.fd);
+	fd_close(&c->fd);
 	msg_release(&c->answer);
 	list_remove(&c->node);
 	c->gate->n_callers--;
@@ -415,7 +416,7 @@ static void send_answers(void *arg)
 		/* The session may have ended within this batch: its descriptors are gone. */
 		if (c->n_fds && (!s || worker_inbox(s) != c->fds[0]))
 			refuse_why(c, 126, "the session ended", NULL);
-		if (wire_send(c->watch.fd, &c->answer, c->fds, c->n_fds, MSG_DONTWAIT, &e) < 0)
+		if (wire_send(c->fd, &c->answer, c->fds, c->n_fds, MSG_DONTWAIT, &e) < 0)
 			log_line(LOG_WARN, "gate: pid %d: %s", (int)c->peer.pid, e.text);
 		drop(c);
 	}
@@ -434,6 +435,7 @@ static void gate_accept(struct core *core, int fd)
 		return;
 	}
 	c->gate = g;
+	c->fd = fd;
 	c->watch = (struct watch){ .fd = fd, .ready = on_caller };
 	c->limit.due = on_limit;
 	list_init(&c->limit.node);

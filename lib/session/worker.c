@@ -25,6 +25,7 @@ enum { CONTROL = 3, RING_BYTES = 1 << 20 };
 struct worker {
 	struct core *core;
 	struct session *session;
+	int fd; /* control socket */
 	struct watch control;
 	int inbox; /* our end: what we hand to those who enter */
 	pid_t pid;
@@ -69,7 +70,7 @@ static void exec_worker(int control)
 static void forget(struct worker *w)
 {
 	loop_unwatch(w->core->loop, &w->control);
-	fd_close(&w->control.fd);
+	fd_close(&w->fd);
 	fd_close(&w->inbox);
 	fd_close(&w->pidfd);
 	plan_release(&w->plan);
@@ -158,7 +159,7 @@ static int send_start(struct worker *w, int their_inbox, struct err *e)
 		msg_str(&m, p->vars[i].name);
 		msg_str(&m, p->vars[i].value);
 	}
-	rc = wire_send(w->control.fd, &m, fds, 3, 0, e);
+	rc = wire_send(w->fd, &m, fds, 3, 0, e);
 	msg_release(&m);
 	return rc;
 }
@@ -199,7 +200,7 @@ static int spawn(struct worker *w, struct err *e)
 		if (w->pid == 0)
 			exec_worker(control[1]);
 		w->pidfd = w->pid > 0 ? proc_pidfd(w->pid) : -1;
-		w->control.fd = control[0];
+		w->fd = w->control.fd = control[0];
 		w->inbox = inbox[0];
 		rc = w->pid < 0 ? err_sys(e, "fork supervisor") : send_start(w, inbox[1], e);
 		control[0] = inbox[0] = -1;
@@ -252,7 +253,7 @@ int worker_announce(struct session *s, const struct command *c, bool shell, stru
 	msg_u32(&m, c->number);
 	msg_u32(&m, shell);
 	msg_str(&m, c->id);
-	rc = wire_send(s->worker->control.fd, &m, NULL, 0, MSG_DONTWAIT, e);
+	rc = wire_send(s->worker->fd, &m, NULL, 0, MSG_DONTWAIT, e);
 	msg_release(&m);
 	return rc < 0 ? err_in(e, "supervisor") : 0;
 }

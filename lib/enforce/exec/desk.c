@@ -16,7 +16,8 @@ struct place {
 	struct desk *desk;
 	struct governed c;
 	struct watch calls; /* the listener */
-	struct watch first; /* pidfd of the first process */
+	struct watch first;
+	int pidfd; /* of the first process, -1 = gone */
 	struct timer late;
 	int status;
 	bool empty;
@@ -50,7 +51,7 @@ static void drop(struct place *p)
 	loop_unwatch(p->desk->loop, &p->first);
 	loop_untimer(p->desk->loop, &p->late);
 	fd_close(&p->c.listener);
-	fd_close(&p->first.fd);
+	fd_close(&p->pidfd);
 	list_remove(&p->node);
 	p->desk->n--;
 	free(p);
@@ -86,10 +87,10 @@ static void on_first(struct loop *l, struct watch *w, uint32_t events)
 	struct place *p = list_item(w, struct place, first);
 
 	(void)events;
-	if (!proc_exit_status(w->fd, &p->status))
+	if (!proc_exit_status(p->pidfd, &p->status))
 		p->status = -1;
 	loop_unwatch(l, w);
-	fd_close(&w->fd);
+	fd_close(&p->pidfd);
 	if (p->empty)
 		finish(p);
 }
@@ -104,7 +105,7 @@ static void on_call(struct loop *l, struct watch *w, uint32_t events)
 		return; /* one call failed; the listener says itself when it is done */
 	loop_unwatch(l, w);
 	p->empty = true;
-	if (p->first.fd < 0)
+	if (p->pidfd < 0)
 		finish(p);
 	else
 		loop_timer(l, &p->late, REAP_NS);
@@ -125,13 +126,14 @@ int desk_add(struct desk *d, const struct governed *c, struct err *e)
 	d->n++;
 	notify_sync_wakeup(p->c.listener);
 	p->calls = (struct watch){ .fd = p->c.listener, .ready = on_call };
-	p->first = (struct watch){ .fd = proc_pidfd(c->entry), .ready = on_first };
+	p->pidfd = proc_pidfd(c->entry);
+	p->first = (struct watch){ .fd = p->pidfd, .ready = on_first };
 	if (loop_watch(d->loop, &p->calls, EPOLLIN, e) < 0) {
 		drop(p);
 		return -1;
 	}
-	if (p->first.fd >= 0 && loop_watch(d->loop, &p->first, 0, NULL) < 0)
-		fd_close(&p->first.fd);
+	if (p->pidfd >= 0 && loop_watch(d->loop, &p->first, 0, NULL) < 0)
+		fd_close(&p->pidfd);
 	return 0;
 }
 
