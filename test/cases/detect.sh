@@ -23,7 +23,8 @@ is 'keys are sorted' "$keys" "$(printf '%s\n' "$keys" | LC_ALL=C sort)"
 for layer in fuse proxy ebpf; do
 	has "$layer is not claimed" "$table" "^  $layer +-  not armed \(not built in this version\)"
 done
-if "$AGENTSH" --help | grep -q '^  run ' && printf '%s\n' "$capabilities" | grep -q '^  seccomp_user_notify *✓'; then
+if "$AGENTSH" --help | grep -q '^  run ' &&
+	printf '%s\n' "$capabilities" | grep -q '^  seccomp_user_notify *✓'; then
 	has 'a command was governed' "$table" '^  seccomp-notify +✓  armed '
 	has 'and counts' "$table" '^COMMAND CONTROL +25/25$'
 else
