@@ -15,6 +15,7 @@ config APPLET_AUDIT
 #include <string.h>
 #include <unistd.h>
 
+#include "api/log.h"
 #include "audit/query.h"
 #include "audit/verify.h"
 #include "base/buf.h"
@@ -27,7 +28,8 @@ static const char usage[] =
         "       agentsh audit --session ID [--log PATH]";
 
 struct options {
-	const char *key_file, *key_env, *algorithm, *session, *log, *ignored;
+	const char *key_file, *key_env, *algorithm, *session, *log;
+	struct api_client_options api;
 };
 
 static struct chain_key get_key(const struct options *o)
@@ -89,16 +91,27 @@ static int verify(const struct options *o, const char *path)
 	return r.broken ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* From the file where we may read it, else from the server. */
 static int show(const struct options *o)
 {
 	struct query q = { .session = o->session, .limit = QUERY_LIMIT_MAX };
+	struct err e = { 0 };
 	char path[4096];
-	struct err e;
+	int result;
 
 	query_log_path(o->log, path, sizeof path);
-	if (access(path, R_OK) < 0)
-		die(EXIT_FAILED, "agentsh-audit: %s: %m", path);
-	if (query_write(path, &q, STDOUT_FILENO, &e) < 0)
+	if (access(path, R_OK) == 0) {
+		result = query_write(path, &q, STDOUT_FILENO, &e);
+	} else if (o->log) {
+		result = err_sys(&e, "%s", path);
+	} else {
+		struct api_client client;
+
+		result = api_client_init(&client, &o->api, &e);
+		if (result == 0)
+			result = api_log_write(&client, &q, STDOUT_FILENO, &e);
+	}
+	if (result < 0)
 		die(EXIT_FAILED, "agentsh-audit: %s", e.text);
 	return EXIT_DONE;
 }
@@ -107,16 +120,12 @@ static int run(int argc, char **argv)
 {
 	struct options o = { 0 };
 	const struct opt table[] = {
+		API_CLIENT_OPTIONS(o.api),
 		{ "key-file", 0, OPT_TEXT, &o.key_file, NULL },
 		{ "key-env", 0, OPT_TEXT, &o.key_env, NULL },
 		{ "algorithm", 0, OPT_TEXT, &o.algorithm, NULL },
 		{ "session", 0, OPT_TEXT, &o.session, NULL },
 		{ "log", 0, OPT_TEXT, &o.log, NULL },
-		{ "server", 0, OPT_TEXT, &o.ignored, NULL },
-		{ "api-key", 0, OPT_TEXT, &o.ignored, NULL },
-		{ "transport", 0, OPT_TEXT, &o.ignored, NULL },
-		{ "grpc-addr", 0, OPT_TEXT, &o.ignored, NULL },
-		{ "client-timeout", 0, OPT_TEXT, &o.ignored, NULL },
 		{ 0 },
 	};
 	struct opt_args args;

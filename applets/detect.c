@@ -162,10 +162,25 @@ static bool has(const struct found *f, const char *key)
 	return false;
 }
 
+/* A governed command ran but did not show what it should have: what it could do. */
+static const char *missing_proof(enum proof proof)
+{
+	switch (proof) {
+	case PROOF_NO_NEW_PRIVS:
+		return "a governed command could gain rights";
+	case PROOF_SECCOMP:
+		return "a governed command ran without a filter";
+	case PROOF_FLOOR:
+		return "a governed command could read /proc/PID/environ of a process outside";
+	default:
+		return "a governed command was not judged";
+	}
+}
+
 /* Why a backend is not armed, or "armed". */
 static const char *state(const struct found *f, const struct backend *b, char *out, size_t size)
 {
-	const char *why = *f->governed.detail ? f->governed.detail : "a governed command did not show it";
+	const char *why = *f->governed.detail ? f->governed.detail : missing_proof(b->proof);
 
 	if (is_armed(f, b))
 		return "armed";

@@ -20,7 +20,7 @@ config APPLET_EVENTS
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "audit/event.h"
+#include "api/log.h"
 #include "audit/query.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -38,8 +38,9 @@ static const char usage[] =
         "T is a time as 2025-01-02T03:04:05Z or how long ago, as 10m; P has the wildcards % and _.";
 
 struct options {
-	const char *since, *until, *limit, *offset, *order, *log, *ignored;
-	bool direct;
+	const char *since, *until, *limit, *offset, *order, *log;
+	bool direct; /* --direct-db: the file or nothing */
+	struct api_client_options api;
 	struct query q;
 };
 
@@ -63,8 +64,27 @@ static int64_t moment(const char *name, const char *text)
 	return t;
 }
 
+/* The file answers where we may read it; else the server, unless the file was asked for by name. */
+static bool is_local(const struct options *o, const char *path)
+{
+	if (access(path, R_OK) == 0)
+		return true;
+	if (o->log || o->direct)
+		die(EXIT_FAILED, "agentsh-events: %s: %m", path);
+	return false;
+}
+
+static void ask_server(const struct options *o, struct api_client *client)
+{
+	struct err e;
+
+	if (api_client_init(client, &o->api, &e) < 0)
+		die(EXIT_FAILED, "agentsh-events: %s", e.text);
+}
+
 static int query(struct options *o, const char *path)
 {
+	struct api_client client;
 	struct err e;
 
 	if (o->since)
@@ -77,10 +97,13 @@ static int query(struct options *o, const char *path)
 		o->q.offset = number("offset", o->offset);
 	if (o->order && !query_order(o->order, &o->q.ascending))
 		die(EXIT_FAILED, "agentsh-events: --order takes asc or desc, not '%s'", o->order);
-	if (access(path, R_OK) < 0)
-		die(EXIT_FAILED, "agentsh-events: %s: %m", path);
-	if (query_write(path, &o->q, STDOUT_FILENO, &e) < 0)
+	if (!is_local(o, path)) {
+		ask_server(o, &client);
+		if (api_log_write(&client, &o->q, STDOUT_FILENO, &e) < 0)
+			die(EXIT_FAILED, "agentsh-events: %s", e.text);
+	} else if (query_write(path, &o->q, STDOUT_FILENO, &e) < 0) {
 		die(EXIT_FAILED, "agentsh-events: %s", e.text);
+	}
 	return EXIT_DONE;
 }
 
@@ -92,15 +115,19 @@ struct follow {
 	struct buf part;
 };
 
-static void print_line(const struct follow *f, const char *line, size_t len)
+static bool print_event(void *arg, const char *line, size_t len)
 {
 	AUTO_BUF b = { 0 };
 
-	if (!query_match(f->q, line, len))
-		return;
+	(void)arg;
 	json_for_terminal(&b, line, len);
 	buf_chr(&b, '\n');
-	if (b.failed || fd_write(STDOUT_FILENO, b.data, b.len) < 0)
+	return !b.failed && fd_write(STDOUT_FILENO, b.data, b.len) == 0;
+}
+
+static void print_line(const struct follow *f, const char *line, size_t len)
+{
+	if (query_match(f->q, line, len) && !print_event(NULL, line, len))
 		exit(EXIT_FAILED); /* nobody listens any more */
 }
 
@@ -174,10 +201,22 @@ static int tail(const char *session, const char *path)
 	}
 }
 
+static int tail_server(const struct options *o, const char *session)
+{
+	struct api_client client;
+	struct err e;
+
+	ask_server(o, &client);
+	if (api_log_follow(&client, session, print_event, NULL, &e) < 0)
+		die(EXIT_FAILED, "agentsh-events: %s", e.text);
+	return EXIT_FAILED; /* nobody listens any more */
+}
+
 static int run(int argc, char **argv)
 {
 	struct options o = { 0 };
 	const struct opt table[] = {
+		API_CLIENT_OPTIONS(o.api),
 		{ "session", 0, OPT_TEXT, &o.q.session, NULL },
 		{ "command", 0, OPT_TEXT, &o.q.command, NULL },
 		{ "type", 0, OPT_TEXT, &o.q.types, NULL },
@@ -192,12 +231,7 @@ static int run(int argc, char **argv)
 		{ "order", 0, OPT_TEXT, &o.order, NULL },
 		{ "log", 0, OPT_TEXT, &o.log, NULL },
 		{ "db-path", 0, OPT_TEXT, &o.log, NULL },
-		{ "direct-db", 0, OPT_FLAG, &o.direct, NULL }, /* always so */
-		{ "server", 0, OPT_TEXT, &o.ignored, NULL },
-		{ "api-key", 0, OPT_TEXT, &o.ignored, NULL },
-		{ "transport", 0, OPT_TEXT, &o.ignored, NULL },
-		{ "grpc-addr", 0, OPT_TEXT, &o.ignored, NULL },
-		{ "client-timeout", 0, OPT_TEXT, &o.ignored, NULL },
+		{ "direct-db", 0, OPT_FLAG, &o.direct, NULL },
 		{ 0 },
 	};
 	char path[4096];
@@ -208,7 +242,7 @@ static int run(int argc, char **argv)
 		die(EXIT_FAILED, "agentsh-events: %s", e.text);
 	query_log_path(o.log, path, sizeof path);
 	if (args.n == 2 && !strcmp(args.items[0], "tail"))
-		return tail(args.items[1], path);
+		return is_local(&o, path) ? tail(args.items[1], path) : tail_server(&o, args.items[1]);
 	if ((args.n == 1 && !strcmp(args.items[0], "query")) || (args.n == 0 && o.q.session))
 		return query(&o, path);
 	die(EXIT_FAILED, "usage: agentsh events %s", usage);

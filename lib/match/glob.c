@@ -7,7 +7,7 @@ enum { RAW = 0x110000, WORDS = GLOB_STEPS / 64 };
 struct build {
 	struct arena *arena;
 	struct glob_step *steps;
-	size_t n, sequences;
+	size_t n, max, sequences;
 	struct err *err;
 	bool never;
 };
@@ -67,7 +67,7 @@ bool glob_step_takes(const struct glob_step *step, uint32_t symbol, char separat
 
 static int put(struct build *b, struct glob_step step)
 {
-	if (b->n == GLOB_STEPS)
+	if (b->n == b->max)
 		return err_set(b->err, "pattern is too long");
 	b->steps[b->n++] = step;
 	return 0;
@@ -263,7 +263,9 @@ int glob_compile(struct arena *a, const char *pattern, char separator, struct gl
 	*out = (struct glob){ .separator = separator };
 	if (strlen(pattern) > 4096)
 		return err_set(e, "pattern is too long");
-	b.steps = arena_array(&work, GLOB_STEPS, sizeof *b.steps);
+	/* Without braces there is at most one step for each byte. */
+	b.max = strchr(pattern, '{') || strlen(pattern) >= GLOB_STEPS ? GLOB_STEPS : strlen(pattern) + 1;
+	b.steps = arena_array(&work, b.max, sizeof *b.steps);
 	if (!b.steps)
 		return err_set(e, "out of memory");
 	if (expand(&b, pattern, 0) < 0)

@@ -13,6 +13,7 @@ struct translate {
 	struct err *err;
 	int depth, repeats, digits;
 	bool atom;   /* something stands here that may be repeated */
+	bool star;   /* the last token was `.*` */
 	bool simple; /* so far literals with `.*` between them */
 };
 
@@ -161,7 +162,9 @@ static int dot(struct translate *t)
 		return 0;
 	}
 	end_piece(t);
-	t->out->open = true;
+	t->out->open = t->star = true;
+	if (!t->out->n) /* `^.*` is no anchor */
+		t->out->at_start = false;
 	buf_str(t->posix, ".*");
 	t->p += 1 + (t->p[1] == '?');
 	t->atom = false;
@@ -193,7 +196,7 @@ static int anchor(struct translate *t, bool first)
 	if (c == '^' && first)
 		t->out->at_start = true;
 	else if (c == '$' && !*t->p)
-		t->out->at_end = true;
+		t->out->at_end = !t->star;
 	else
 		t->simple = false;
 	t->atom = false;
@@ -217,6 +220,8 @@ static int token(struct translate *t, bool first)
 
 	if (is_repeat(t->p, &len))
 		return repeat(t, len);
+	if (*t->p != '$')
+		t->star = false;
 	switch (*t->p) {
 	case '\\':
 		return escape(t);
@@ -277,10 +282,5 @@ int regex_translate(struct arena *a, const char *pattern, struct buf *posix, str
 		rc = err_set(e, "out of memory");
 	buf_release(&t.literal);
 	*simple = t.simple && (out->n || out->open || !(out->at_start && out->at_end));
-	/* A `.*` next to an anchor lifts it. */
-	if (!strncmp(start, "^.*", 3))
-		out->at_start = false;
-	if (strlen(start) >= 3 && !strcmp(start + strlen(start) - 3, ".*$"))
-		out->at_end = false;
 	return rc;
 }

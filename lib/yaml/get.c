@@ -161,7 +161,7 @@ int yaml_choice(struct yaml_sink *sink, const struct yaml_node *node, const char
 	for (int i = 0; names[i]; i++)
 		if (!strcasecmp(names[i], word))
 			return i;
-	near = yaml_nearest(word, names);
+	near = sink->n < YAML_PROBLEMS ? yaml_nearest(word, names) : NULL;
 	if (near)
 		yaml_problem(sink, node, "unknown %s '%s'; did you mean '%s'?", what, word, near);
 	else
@@ -179,7 +179,7 @@ static void unknown_key(struct yaml_sink *sink, const struct yaml_node *node, co
 	for (; keys->name && n < 127; keys++)
 		names[n++] = keys->name;
 	names[n] = NULL;
-	near = yaml_nearest(node->text, names);
+	near = sink->n < YAML_PROBLEMS ? yaml_nearest(node->text, names) : NULL;
 	if (near)
 		yaml_problem(sink, node, "unknown key '%s' in %s; did you mean '%s'?", node->text, what,
 		             near);

@@ -20,11 +20,12 @@ void yaml_problem(struct yaml_sink *sink, const struct yaml_node *at, const char
 	char text[500];
 	va_list ap;
 
+	if (sink->n++ >= YAML_PROBLEMS)
+		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	if (sink->n++ < YAML_PROBLEMS)
-		sink->problem(sink->to, at ? at->line : 1, at ? at->column : 1, text);
+	sink->problem(sink->to, at ? at->line : 1, at ? at->column : 1, text);
 }
 
 static void stop_at(struct parse *p, yaml_mark_t mark, const char *text)

@@ -112,8 +112,10 @@ is 'nothing that moves the cursor' "$out" '[{"path":"\u009b[2J\u202ex","session_
 # tail: follows, filters, survives rotation.
 "$AGENTSH" events tail s1 --log "$TMP/log" >tailed 2>&1 &
 pid=$!
+server=
 cleanup() {
-	kill $pid 2>/dev/null
+	# shellcheck disable=SC2086 # two numbers
+	kill $pid $server 2>/dev/null
 }
 # Until the line is there, or 10 s have passed. The writer speaks each time: the watch may not have begun yet.
 wait_for() {
@@ -130,3 +132,61 @@ mv log log.1
 ok 'tail follows a rotation' wait_for two
 not_ok 'tail shows only its session' grep -q s2 tailed
 not_ok 'tail begins at the end' grep -q '"n":1' tailed
+
+# Without a file that may be read, the server is asked.
+unset AGENTSH_DB_PATH
+export AGENTSH_CONFIG="$TMP/config.yaml"
+printf 'audit:\n  output: %s/unreadable.jsonl\n' "$TMP" >config.yaml
+if command -v python3 >/dev/null; then
+	cat >server.py <<-'END'
+		import http.server, os
+		class Handler(http.server.BaseHTTPRequestHandler):
+		    def do_GET(self):
+		        body = b'[{"path":"\xc2\x9b"}]\n'
+		        if self.path.endswith('/events'):
+		            body = b'event: ready\ndata: {}\n\ndata: {"n":1}\n\ndata: {"n":2}\n\n'
+		        with open('asked', 'a') as f:
+		            f.write(self.path + '\n')
+		        self.send_response(404 if 'nobody' in self.path else 200)
+		        self.send_header('Content-Length', str(len(body)))
+		        self.end_headers()
+		        self.wfile.write(body)
+		    def log_message(self, *args):
+		        pass
+		s = http.server.HTTPServer(('127.0.0.1', 0), Handler)
+		with open('port.tmp', 'w') as f:
+		    f.write(str(s.server_port))
+		os.rename('port.tmp', 'port')
+		s.serve_forever()
+	END
+	python3 server.py &
+	server=$!
+	i=0
+	while [ ! -e port ] && [ $i -lt 100 ]; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+	AGENTSH_SERVER=http://127.0.0.1:$(cat port)
+	export AGENTSH_SERVER
+	run "$AGENTSH" events query --session 's 1' --since 2025-01-01T00:00:00+01:00 --path-like '%a&b'
+	is 'query through the server' "$code$out" '0[{"path":"\u009b"}]'
+	query='session_id=s%201&path_like=%25a%26b&since=2024-12-31T23:00:00Z&limit=0&offset=0&order=desc'
+	is 'what it was asked' "$(cat asked)" "/api/v1/events/search?$query"
+	run "$AGENTSH" audit --session s1
+	is 'audit --session through the server' "$code$out" '0[{"path":"\u009b"}]'
+	run "$AGENTSH" events tail s1
+	is 'tail through the server' "$out" '{"n":1}
+{"n":2}'
+	has 'its end is told' "$code$err" '^1agentsh-events: the server ended the stream'
+	run "$AGENTSH" events tail nobody
+	has 'no such session' "$code$err" '^1agentsh-events: server said 404'
+	run "$AGENTSH" events tail ../x
+	has 'no session id' "$code$err" '^1agentsh-events: .* is not a session id'
+	run "$AGENTSH" events query --direct-db
+	has 'only the file was wanted' "$code$err" '^1agentsh-events: .*/unreadable.jsonl: No such file'
+else
+	skip 'through the server' 'no python3 here'
+fi
+export AGENTSH_SERVER=http://127.0.0.1:1
+run "$AGENTSH" events query
+has 'neither file nor server' "$code$err" '^1agentsh-events: server http://127.0.0.1:1: '

@@ -23,6 +23,14 @@ is 'keys are sorted' "$keys" "$(printf '%s\n' "$keys" | LC_ALL=C sort)"
 for layer in fuse proxy ebpf; do
 	has "$layer is not claimed" "$table" "^  $layer +-  not armed \(not built in this version\)"
 done
+if "$AGENTSH" --help | grep -q '^  run ' &&
+	printf '%s\n' "$capabilities" | grep -q '^  seccomp_user_notify *✓'; then
+	has 'a command was governed' "$table" '^  seccomp-notify +✓  armed '
+	has 'and counts' "$table" '^COMMAND CONTROL +25/25$'
+else
+	has 'no command was governed' "$table" '^  seccomp-notify +-  not armed: '
+	has 'and does not count' "$table" '^COMMAND CONTROL +0/25$'
+fi
 has 'closing line' "$table" "^Run 'agentsh detect config' to generate an optimized configuration\.$"
 
 mode=$(printf '%s\n' "$table" | sed -n 's/^Security Mode: *//p')

@@ -99,9 +99,9 @@ is "no directory: exit status" "$rc:$out" "1:"
 run validate "$TMP/empty.yaml"
 is "empty: exit status" "$rc:$out" "1:"
 has "empty: why" "$err" 'empty.yaml:1:'
-head -c 2000000 /dev/zero | tr '\0' '#' >"$TMP/big.yaml"
+head -c 5000000 /dev/zero | tr '\0' '#' >"$TMP/big.yaml"
 run validate "$TMP/big.yaml"
-has "too large" "$err" 'larger than 1048576 bytes'
+has "too large" "$err" 'larger than 4194304 bytes'
 head -c 1000 /dev/urandom >"$TMP/noise.yaml"
 run validate "$TMP/noise.yaml"
 is "noise: exit status" "$rc:$out" "1:"

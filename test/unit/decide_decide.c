@@ -188,15 +188,15 @@ static const char *net(const struct policy *p, struct decide_cache *c, const cha
 
 T_CASE(network)
 {
-	struct policy *p = load(
-	        "version: 1\nname: t\nnetwork_rules:\n"
-	        "  - {name: six, decision: allow, cidrs: ['::/0']}\n"
-	        "  - {name: both, decision: allow, domains: ['*.corp.test'], cidrs: [10.0.0.0/8], ports: [443]}\n"
-	        "  - {name: local, decision: deny, cidrs: [127.0.0.0/8, 169.254.0.0/16]}\n"
-	        "  - {name: nat, decision: deny, cidrs: ['64:ff9b:1::/48']}\n"
-	        "  - {name: ones, decision: allow, domains: ['1*.*.*.*', '**.test']}\n"
-	        "  - {name: web, decision: allow, ports: [80]}\n"
-	        "  - {name: rest, decision: audit}\n");
+	struct policy *p = load("version: 1\nname: t\nnetwork_rules:\n"
+	                        "  - {name: six, decision: allow, cidrs: ['::/0']}\n"
+	                        "  - {name: both, decision: allow, domains: ['*.corp.test'], "
+	                        "cidrs: [10.0.0.0/8], ports: [443]}\n"
+	                        "  - {name: local, decision: deny, cidrs: [127.0.0.0/8, 169.254.0.0/16]}\n"
+	                        "  - {name: nat, decision: deny, cidrs: ['64:ff9b:1::/48']}\n"
+	                        "  - {name: ones, decision: allow, domains: ['1*.*.*.*', '**.test']}\n"
+	                        "  - {name: web, decision: allow, ports: [80]}\n"
+	                        "  - {name: rest, decision: audit}\n");
 	struct decide_cache *c = decide_cache_new(p);
 	const uint8_t ten[4] = { 10, 1, 2, 3 }, meta[16] = { 0, 0x64, 0xff, 0x9b, [12] = 169, 254, 169, 254 };
 	struct net_request r = { .host = "a.corp.test", .addr = ten, .addr_len = 4, .port = 443 };
@@ -260,12 +260,13 @@ T_CASE(signals)
 	r.target = 0;
 	is_int(decide_signal(p, &r).effective, EFFECT_DENY);
 	policy_free(p);
-	p = load(
-	        "version: 1\nname: t\nsignal_rules:\n"
-	        "  - {name: soft, decision: redirect, signals: [KILL], target: {type: children}, redirect_to: TERM}\n"
-	        "  - {name: init, decision: absorb, signals: ['@all'], target: {type: process, pattern: 'init*'}}\n"
-	        "  - {name: low, decision: deny, signals: ['@all'], target: {type: pid_range, max: 99}}\n"
-	        "  - {name: own, decision: allow, signals: ['@fatal'], target: {type: session}}\n");
+	p = load("version: 1\nname: t\nsignal_rules:\n"
+	         "  - {name: soft, decision: redirect, signals: [KILL], "
+	         "target: {type: children}, redirect_to: TERM}\n"
+	         "  - {name: init, decision: absorb, signals: ['@all'], "
+	         "target: {type: process, pattern: 'init*'}}\n"
+	         "  - {name: low, decision: deny, signals: ['@all'], target: {type: pid_range, max: 99}}\n"
+	         "  - {name: own, decision: allow, signals: ['@fatal'], target: {type: session}}\n");
 	r = (struct signal_request){
 		.signal = 9, .target = TARGET_CHILDREN | TARGET_SESSION, .pid = 500, .comm = "x"
 	};
@@ -284,9 +285,10 @@ T_CASE(signals)
 
 T_CASE(environment)
 {
-	struct policy *p = load(
-	        "version: 1\nname: t\nenv_policy:\n  deny: [NO_*]\n  max_keys: 5\ncommand_rules:\n"
-	        "  - {name: npm, decision: allow, commands: [npm], env_allow: [NPM_*, NPM_TOKEN], env_max_keys: 7}\n");
+	struct policy *p =
+	        load("version: 1\nname: t\nenv_policy:\n  deny: [NO_*]\n  max_keys: 5\ncommand_rules:\n"
+	             "  - {name: npm, decision: allow, commands: [npm], "
+	             "env_allow: [NPM_*, NPM_TOKEN], env_max_keys: 7}\n");
 	const struct rule *npm = decide_command(p, &(struct command_request){ .path = "npm" }).rule;
 	static const struct {
 		const char *name, *all, *npm;

@@ -175,9 +175,9 @@ T_CASE(the_rest)
 	refuse(HEAD
 	       "connect_redirects: [{name: a, match: x, redirect_to: 'h:1', tls: {mode: rewrite_sni}}]\n",
 	       "needs sni");
-	take(HEAD
-	     "dns_redirects: [{name: a, match: '^api\\.', resolve_to: 127.0.0.1, visibility: warn}]\n"
-	     "connect_redirects: [{name: a, match: '.*:443$', redirect_to: 'p.test:1', tls: {mode: passthrough}}]\n");
+	take(HEAD "dns_redirects: [{name: a, match: '^api\\.', resolve_to: 127.0.0.1, visibility: warn}]\n"
+	          "connect_redirects: [{name: a, match: '.*:443$', "
+	          "redirect_to: 'p.test:1', tls: {mode: passthrough}}]\n");
 	take(SIGNAL_RULE
 	     "    signals: ['@fatal', 15, SIGHUP]\n    target: {type: pid_range, min: 5, max: 9}\n");
 }
