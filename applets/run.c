@@ -12,6 +12,7 @@ config APPLET_RUN
  */
 #include "applets/applet.h"
 
+#include "audit/event.h"
 #include "audit/writer.h"
 #include "base/arena.h"
 #include "base/die.h"
@@ -59,6 +60,7 @@ struct runner {
 	pid_t child;
 	int status;
 	bool ended;
+	void (*sigpipe)(int); /* as we found it */
 };
 
 /* Kept when --audit is given; the act waits for the line. */
@@ -76,6 +78,21 @@ static void on_gone(void *arg, uint32_t number, int status)
 	(void)arg;
 	(void)number;
 	(void)status;
+}
+
+static void open_log(struct runner *r, const char *path)
+{
+	char here[PATH_MAX], whole[PATH_MAX];
+	struct writer_options w = { .path = whole };
+	struct err e;
+
+	if (!path)
+		return;
+	if (!getcwd(here, sizeof here) || !path_join(here, path, whole, sizeof whole))
+		die(EXIT_DENIED, "agentsh-run: %s: bad path", path);
+	r->log = writer_open(&w, &e);
+	if (!r->log)
+		die(EXIT_DENIED, "agentsh-run: audit: %s", e.text);
 }
 
 /* Nearest directory with .git, at or above the current one; else the current one. */
@@ -129,22 +146,37 @@ static void load_policy(struct runner *r, const char *file)
 }
 
 /* The command by its name, before there is a process: says what is denied even where it is not installed. */
-static struct verdict precheck(const struct runner *r, char **argv, size_t argc)
+static struct verdict precheck(struct runner *r, char **argv, size_t argc)
 {
-	struct command_request q = {
-		.path = argv[0], .given = argv[0], .argv = (const char *const *)argv, .argc = argc
-	};
+	const char *const *args = (const char *const *)argv;
+	struct command_request q = { .path = argv[0], .given = argv[0], .argv = args, .argc = argc };
 	struct verdict v = decide_command(r->policy, &q);
-	char line[2048], message[1024];
-	struct message_facts facts = {
-		.path = argv[0], .command = path_base(argv[0]), .operation = "exec", .port = -1
-	};
+	char text[2600], message[1024];
+	struct event_field fields[] = { { .name = "args", .list = args + 1 },
+		                        { .name = "command", .text = argv[0] } };
+	struct event ev = { .type = "command_policy",
+		            .depth = -1,
+		            .session_id = "run",
+		            .command_id = "cmd-1",
+		            .verdict = &v,
+		            .message = message,
+		            .operation = "command_precheck",
+		            .fields = fields,
+		            .n_fields = 2 };
+	AUTO_BUF json = { 0 };
+	const char *subject;
 
-	if (v.effective == EFFECT_ALLOW && v.decision != EFFECT_REDIRECT)
+	if (v.effective == EFFECT_APPROVE || v.decision == EFFECT_REDIRECT)
+		v.effective = EFFECT_DENY;
+	subject = denial_message(&v, argv[0], args, argc, message, sizeof message);
+	event_format(&ev, &json);
+	if (json.failed || !sink(r, json.data, json.len, NUMBER, 0))
+		die(EXIT_DENIED, "agentsh-run: the audit log cannot be written");
+	if (v.effective == EFFECT_ALLOW)
 		return v;
-	decide_message(v.rule, &facts, message, sizeof message);
-	denial_line(path_base(v.subject ? v.subject : argv[0]), &v, message, line, sizeof line);
-	die(EXIT_DENIED, "%s\nagentsh: %s", line, denial_fix(&v));
+	denial_text(subject, &v, message, text, sizeof text);
+	fputs(text, stderr);
+	exit(EXIT_DENIED);
 }
 
 static void child_main(struct runner *r, int sock, char **argv, char *const *env)
@@ -189,10 +221,9 @@ static void on_signal(void *arg, int signo, pid_t sender)
 		}
 }
 
-static void set_up(struct runner *r, const char *audit)
+static void set_up(struct runner *r)
 {
 	static const int signals[] = { SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT };
-	struct writer_options w = { .path = audit };
 	struct governor_options g = { .policy = r->policy,
 		                      .tag = tag_new(),
 		                      .session_id = "run",
@@ -202,11 +233,9 @@ static void set_up(struct runner *r, const char *audit)
 	struct plan_options p = { .tag = g.tag, .killable = notify_probe_killable() };
 	struct err e;
 
-	if (audit && !(r->log = writer_open(&w, &e)))
-		die(EXIT_DENIED, "agentsh-run: audit: %s", e.text);
 	/* Orphans become ours: they stay below us, where even a strict Yama lets us look at them. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	signal(SIGPIPE, SIG_IGN);
+	r->sigpipe = signal(SIGPIPE, SIG_IGN);
 	if (plan_make(&r->plan, &p, &e) < 0 || !(r->governor = serve_new(&g, &e)) ||
 	    !(r->loop = loop_new(&e)) || !(r->desk = desk_new(r->loop, r->governor, on_gone, r, &e)) ||
 	    loop_signals(r->loop, signals, sizeof signals / sizeof *signals, on_signal, r, &e) < 0)
@@ -227,7 +256,7 @@ static void launch(struct runner *r, char **argv, char *const *env)
 	r->child = fork();
 	if (r->child == 0) {
 		close(sock[0]);
-		signal(SIGPIPE, SIG_DFL);
+		signal(SIGPIPE, r->sigpipe);
 		child_main(r, sock[1], argv, env);
 	}
 	close(sock[1]);
@@ -288,8 +317,9 @@ static int run(int argc, char **argv)
 		    strerror(errno));
 	}
 	load_policy(&r, policy);
+	open_log(&r, audit);
 	v = precheck(&r, args.items, (size_t)args.n);
-	set_up(&r, audit);
+	set_up(&r);
 	launch(&r, args.items, make_env(&r, &a, v.rule));
 	while (!r.ended)
 		if (loop_run(r.loop, &e) < 0)

@@ -48,7 +48,7 @@ struct server {
 	struct watch gate, http;
 	struct timer deadline, pause;
 	bool stopping;
-	int ready; /* who started us waits here; -1 = nobody */
+	int ready, errors; /* who started us waits there; our standard error meanwhile; -1 = nobody */
 };
 
 /* ---- before anything else: what nobody may get hold of, and what we do not want to inherit ---- */
@@ -306,14 +306,15 @@ static void announce(const char *addr, int fd)
 	fflush(stdout);
 }
 
-/* Who started us and waits: one byte when we listen, or the line that says why not. */
-static void tell_starter(struct server *s, const char *why)
+/* Who started us waits: what we complain about until we listen goes there, then '!'. */
+static void tell_starter(struct server *s)
 {
 	if (s->ready < 0)
 		return;
-	if (fd_write(s->ready, why ? why : "!", why ? strlen(why) : 1) < 0)
+	if (dup2(s->errors, STDERR_FILENO) < 0 || fd_write(s->ready, "!", 1) < 0)
 		log_line(LOG_WARN, "nobody waits any more");
 	fd_close(&s->ready);
+	fd_close(&s->errors);
 }
 
 static int serve(struct server *s, struct err *e)
@@ -331,7 +332,7 @@ static int serve(struct server *s, struct err *e)
 		return -1;
 	loop_after_batch(s->loop, stop_when_done, s);
 	announce(s->config->server.http.addr, http);
-	tell_starter(s, NULL);
+	tell_starter(s);
 	log_line(LOG_INFO, "policy \"%s\" (%s), log %s, socket %s", s->core->standard->name,
 	         s->core->standard->path, s->config->audit.output, s->place.socket);
 	return loop_run(s->loop, e);
@@ -351,9 +352,11 @@ static void finish(struct server *s)
 
 static int run(int argc, char **argv)
 {
-	struct server s = {
-		.place = { .lock = -1, .listener = -1 }, .gate.fd = -1, .http.fd = -1, .ready = -1
-	};
+	struct server s = { .place = { .lock = -1, .listener = -1 },
+		            .gate.fd = -1,
+		            .http.fd = -1,
+		            .ready = -1,
+		            .errors = -1 };
 	const char *path = NULL, *ready = NULL;
 	const struct opt table[] = { { .name = "config", .type = OPT_TEXT, .to = &path },
 		                     { .name = "ready-fd", .type = OPT_TEXT, .to = &ready },
@@ -369,15 +372,17 @@ static int run(int argc, char **argv)
 	if (ready && !strcmp(ready, "3") && fcntl(3, F_SETFD, FD_CLOEXEC) == 0)
 		s.ready = 3;
 	harden(s.ready);
+	if (s.ready >= 0) {
+		s.errors = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+		dup2(s.ready, STDERR_FILENO);
+	}
 	s.config = configure(path);
 	start_log(s.config);
 	if (chdir("/") < 0)
 		die(EXIT_FAILED, "agentsh-server: /: %s", strerror(errno));
 	rc = serve(&s, &e);
-	if (rc < 0) {
+	if (rc < 0)
 		complain("agentsh-server: %s", e.text);
-		tell_starter(&s, e.text);
-	}
 	finish(&s);
 	return rc < 0 ? EXIT_FAILED : EXIT_DONE;
 }

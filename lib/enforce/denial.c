@@ -1,5 +1,8 @@
 #include "enforce/denial.h"
 
+#include "base/buf.h"
+#include "base/path.h"
+
 #include <stdio.h>
 
 static void printable(const char *from, char *to, size_t size)
@@ -44,4 +47,29 @@ const char *denial_fix(const struct verdict *v)
 		       "for a rule";
 	return "this is final: another spelling or path will not help, use an allowed command or ask the operator "
 	       "to change the rule";
+}
+
+const char *denial_message(const struct verdict *v, const char *path, const char *const *argv, size_t argc,
+                           char *out, size_t size)
+{
+	const char *subject = path_base(v->subject && *v->subject ? v->subject : path);
+	struct message_facts facts = { .path = path, .command = subject, .operation = "exec", .port = -1 };
+	AUTO_BUF args = { .max = 4096 };
+
+	for (size_t i = 1; i < argc && !args.failed; i++) {
+		if (i > 1)
+			buf_chr(&args, ' ');
+		buf_str(&args, argv[i]);
+	}
+	facts.args = buf_text(&args);
+	decide_message(v->rule, &facts, out, size);
+	return subject;
+}
+
+size_t denial_text(const char *subject, const struct verdict *v, const char *message, char *out, size_t size)
+{
+	size_t n = denial_line(subject, v, message, out, size > 400 ? size - 400 : 1);
+	int more = snprintf(out + n, size - n, "\nagentsh: %s\n", denial_fix(v));
+
+	return more < 0 ? n : n + ((size_t)more < size - n ? (size_t)more : size - n - 1);
 }

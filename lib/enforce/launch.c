@@ -1,5 +1,6 @@
 #include "enforce/launch.h"
 
+#include "sys/caps.h"
 #include "sys/landlock.h"
 #include "sys/notify.h"
 #include "sys/tag.h"
@@ -13,6 +14,8 @@ int launch_enter(const struct launch_plan *plan, uint32_t command, struct err *e
 	if (tag_set(plan->tag, command, e) < 0)
 		return -1;
 	if (plan->ruleset >= 0 && landlock_enter(plan->ruleset, e) < 0)
+		return -1;
+	if (caps_shed(e) < 0)
 		return -1;
 	return notify_install(plan->filter, plan->n_filter, plan->killable, e);
 }

@@ -3,7 +3,7 @@
  * Called in the process that is to be governed, after it is otherwise ready
  * (descriptors, directory, ids) and before it execs. What it does cannot be
  * undone: no_new_privs, the session's Landlock domain, the session tag, the
- * seccomp filter with its listener.
+ * loss of a few capabilities, the seccomp filter with its listener.
  */
 #pragma once
 

@@ -235,19 +235,12 @@ static void log_policy(struct core *core, struct session *s, struct command *c, 
 
 static void deny(struct core *core, struct caller *caller, struct command *c, struct judged *j)
 {
-	AUTO_BUF args = { .max = 4096 };
-	const char *subject = path_base(j->verdict.subject ? j->verdict.subject : j->path);
-	struct message_facts facts = { .path = j->path, .command = subject, .operation = "exec", .port = -1 };
+	const char *subject =
+	        denial_message(&j->verdict, j->path, j->argv, j->argc, j->message, sizeof j->message);
 	char text[2600];
-	size_t n;
 
-	for (size_t i = 1; i < j->argc; i++)
-		buf_fmt(&args, "%s%s", i > 1 ? " " : "", j->argv[i]);
-	facts.args = buf_text(&args);
-	decide_message(j->verdict.rule, &facts, j->message, sizeof j->message);
 	log_policy(core, c->session, c, j);
-	n = denial_line(subject, &j->verdict, j->message, text, sizeof text - 400);
-	snprintf(text + n, sizeof text - n, "\nagentsh: %s\n", denial_fix(&j->verdict));
+	denial_text(subject, &j->verdict, j->message, text, sizeof text);
 	refuse(caller, 126, text);
 	command_finish(core, c, 126);
 }

@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "config/config.h"
+#include "enforce/denial.h"
 #include "enforce/env/build.h"
 #include "enforce/launch.h"
 #include "session/worker.h"
@@ -159,21 +160,6 @@ static struct verdict judge(const struct session *s, const char *command, char *
 	if (v.effective == EFFECT_APPROVE || v.decision == EFFECT_REDIRECT)
 		v.effective = EFFECT_DENY;
 	return v;
-}
-
-static void expand_message(const struct exec_spec *spec, struct exec_start *out)
-{
-	AUTO_BUF args = { .max = 4096 };
-	struct message_facts facts = {
-		.path = spec->command, .command = path_base(spec->command), .operation = "exec", .port = -1
-	};
-
-	if (out->verdict.subject)
-		facts.command = path_base(out->verdict.subject);
-	for (size_t i = 0; i < spec->n_args; i++)
-		buf_fmt(&args, "%s%s", i ? " " : "", spec->args[i]);
-	facts.args = buf_text(&args);
-	decide_message(out->verdict.rule, &facts, out->message, sizeof out->message);
 }
 
 static int log_policy(struct core *core, const struct exec_spec *spec, char **argv, struct exec_start *out)
@@ -350,7 +336,8 @@ int session_exec(struct core *core, struct session *s, const struct exec_spec *s
 		return -1;
 	out->verdict = judge(s, spec->command, argv, spec->n_args + 1);
 	out->denied = out->verdict.effective == EFFECT_DENY;
-	expand_message(spec, out);
+	denial_message(&out->verdict, spec->command, (const char *const *)argv, spec->n_args + 1,
+	               out->message, sizeof out->message);
 	rc = log_policy(core, spec, argv, out);
 	if (out->denied)
 		out->exit_code = 126;

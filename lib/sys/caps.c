@@ -52,3 +52,32 @@ void caps_hide(void)
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
+
+int caps_shed(struct err *e)
+{
+	static const unsigned char shed[] = { 16 /* SYS_MODULE */, 17 /* SYS_RAWIO */,
+		                              19 /* SYS_PTRACE */, 21 /* SYS_ADMIN */,
+		                              22 /* SYS_BOOT */,   32 /* MAC_OVERRIDE */,
+		                              33 /* MAC_ADMIN */,  38 /* PERFMON */,
+		                              39 /* BPF */,        40 /* CHECKPOINT_RESTORE */ };
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+	uint32_t lost[2] = { 0 };
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return err_sys(e, "capget");
+	for (size_t i = 0; i < sizeof shed; i++)
+		lost[shed[i] / 32] |= 1u << shed[i] % 32;
+	if (!(data[0].permitted & lost[0]) && !(data[1].permitted & lost[1]))
+		return 0;
+	for (size_t i = 0; i < sizeof shed; i++)
+		prctl(PR_CAPBSET_DROP, shed[i], 0, 0, 0); /* with no_new_privs the sets below are enough */
+	for (int i = 0; i < 2; i++) {
+		data[i].effective &= ~lost[i];
+		data[i].permitted &= ~lost[i];
+		data[i].inheritable &= ~lost[i];
+	}
+	if (syscall(SYS_capset, &head, data) < 0)
+		return err_sys(e, "capset");
+	return 0;
+}

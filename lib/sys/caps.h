@@ -15,3 +15,8 @@ int caps_become(uid_t uid, gid_t gid, const char *user, int keep, struct err *e)
 
 /* What no process of ours needs: core dumps, being traced or read by others of the same user. */
 void caps_hide(void);
+
+/* Give up for good what lets root look into processes behind Landlock's back (CAP_SYS_ADMIN and CAP_PERFMON
+ * make the kernel skip the check for reading, fs/proc), or into the kernel. Nothing to do without
+ * capabilities. */
+int caps_shed(struct err *e);

@@ -1,5 +1,6 @@
 #include "wire/start.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 
 #include <errno.h>
@@ -23,7 +24,7 @@ static void exec_server(const char *config, int ready)
 	char *argv[] = { "agentsh",      "server", "--ready-fd", "3", config ? "--config" : NULL,
 		         (char *)config, NULL };
 	int null = open("/dev/null", O_RDWR),
-	    log = open("/var/log/agentsh/server.log", O_WRONLY | O_APPEND | O_NOFOLLOW);
+	    log = open("/var/log/agentsh/server.log", O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
 
 	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(log >= 0 ? log : null, 2) < 0)
 		_exit(126);
@@ -38,27 +39,45 @@ static void exec_server(const char *config, int ready)
 	_exit(127);
 }
 
-/* The server says one byte when it listens, or a line why it cannot, or goes without a word. */
+/* The line that tells most: the first error, else the last one. */
+static void pick_line(char *text, struct err *e)
+{
+	char *line = strtok(text, "\n"), *best = line;
+
+	for (; line; line = strtok(NULL, "\n")) {
+		best = line;
+		if (strstr(line, " error: "))
+			break;
+	}
+	err_set(e, "%s", best ? best : "the server ended without a word");
+}
+
+/* The server's complaints come through this pipe until it listens; then '!'. */
 static int await(int fd, int limit_ms, struct err *e)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char text[300];
-	ssize_t n;
-	int rc;
+	int64_t end = clock_mono_ns() + limit_ms * 1000000LL;
+	char text[2000];
+	size_t len = 0;
+	ssize_t n = 1;
 
-	do
-		rc = poll(&p, 1, limit_ms);
-	while (rc < 0 && errno == EINTR);
-	if (rc <= 0)
-		return err_set(e, "the server did not come up in %d ms", limit_ms);
-	n = read(fd, text, sizeof text - 1);
-	if (n > 0 && text[0] == '!')
-		return 0;
-	if (n <= 0)
-		return err_set(e, "the server could not start (see its log)");
-	text[n] = 0;
-	text[strcspn(text, "\n")] = 0;
-	return err_set(e, "%s", text);
+	while (n > 0 && len < sizeof text - 1) {
+		int64_t left = (end - clock_mono_ns()) / 1000000;
+		int rc = poll(&p, 1, left > 0 ? (int)left : 0);
+
+		if (rc < 0 && errno == EINTR)
+			continue;
+		if (rc <= 0)
+			return err_set(e, "the server did not come up in %d ms", limit_ms);
+		n = read(fd, text + len, sizeof text - 1 - len);
+		if (n > 0)
+			len += (size_t)n;
+		if (len && text[len - 1] == '!')
+			return 0;
+	}
+	text[len] = 0;
+	pick_line(text, e);
+	return -1;
 }
 
 int start_server(const char *config, int limit_ms, struct err *e)

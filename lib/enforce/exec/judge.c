@@ -3,6 +3,7 @@
 #include "audit/ring.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "enforce/denial.h"
 #include "sys/mem.h"
 #include "sys/notify.h"
 #include "sys/proc.h"
@@ -36,6 +37,7 @@ struct attempt {
 	pid_t parent;
 	struct verdict verdict;
 	bool used_args;
+	const char *subject;
 	char message[MESSAGE];
 };
 
@@ -146,25 +148,14 @@ static int follow_chain(const struct call *k, struct attempt *a, int dirfd, int 
 	}
 }
 
-static const char *subject_of(const struct attempt *a)
-{
-	return path_base(a->verdict.subject ? a->verdict.subject : a->given[0] ? a->given : a->image.path);
-}
-
+/* The message, and the name to show. */
 static void explain(struct attempt *a)
 {
-	AUTO_BUF joined = { .max = 4096 };
-	struct message_facts facts = {
-		.path = a->image.path, .command = subject_of(a), .port = -1, .operation = "exec"
-	};
+	const char *path = a->image.path[0] ? a->image.path : a->given;
 
-	for (size_t i = 1; i < a->args.n && !joined.failed; i++) {
-		if (i > 1)
-			buf_chr(&joined, ' ');
-		buf_str(&joined, a->args.v[i]);
-	}
-	facts.args = buf_text(&joined);
-	decide_message(a->verdict.rule, &facts, a->message, sizeof a->message);
+	a->subject = denial_message(&a->verdict, path, a->args.v, a->args.n, a->message, sizeof a->message);
+	if (!a->verdict.subject && a->given[0])
+		a->subject = path_base(a->given);
 }
 
 static bool report_exec(const struct call *k, struct attempt *a, const char *type, const char *action)
@@ -191,7 +182,7 @@ static void refuse(const struct call *k, struct attempt *a)
 	a->verdict.effective = EFFECT_DENY;
 	explain(a);
 	report_exec(k, a, "execve", "denied");
-	teach(k, &(struct denial){ .subject = subject_of(a), .verdict = &a->verdict, .message = a->message });
+	teach(k, &(struct denial){ .subject = a->subject, .verdict = &a->verdict, .message = a->message });
 	notify_fail(k->c->listener, k->n->id, EACCES);
 }
 
@@ -347,8 +338,8 @@ void judge_start(const struct call *k)
 	} else {
 		explain(&a);
 		report_exec(k, &a, "exec_intercept", "killed");
-		teach(k, &(struct denial){
-		                 .subject = subject_of(&a), .verdict = &a.verdict, .message = a.message });
+		teach(k,
+		      &(struct denial){ .subject = a.subject, .verdict = &a.verdict, .message = a.message });
 		kill_caller(k);
 	}
 	clean_up(k->g);

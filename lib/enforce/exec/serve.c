@@ -1,12 +1,15 @@
 #include "enforce/exec/impl.h"
 
 #include "audit/ring.h"
+#include "base/clock.h"
 #include "sys/notify.h"
 #include "sys/uapi/compat.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 
 struct governor *serve_new(const struct governor_options *o, struct err *e)
@@ -15,6 +18,8 @@ struct governor *serve_new(const struct governor_options *o, struct err *e)
 
 	if (g) {
 		g->o = *o;
+		if (getrandom(&g->series, sizeof g->series, 0) != sizeof g->series)
+			g->series = (uint64_t)clock_real_ns();
 		g->needs = policy_needs(o->policy);
 		g->audit = policy_audit(o->policy);
 		g->images = image_cache_new();
@@ -44,9 +49,13 @@ bool serve_report(const struct call *k, struct event *ev, uint32_t flags)
 {
 	struct governor *g = k->g;
 	bool denied = flags & RING_DENIED;
+	char id[48];
 
 	if (!(denied ? g->audit->log_denied : g->audit->log_allowed))
 		return true;
+	snprintf(id, sizeof id, "evt-%016llx-%llu", (unsigned long long)g->series,
+	         (unsigned long long)++g->n_events);
+	ev->id = id;
 	ev->session_id = g->o.session_id;
 	ev->command_id = k->c->id;
 	if (!ev->pid)

@@ -29,6 +29,8 @@ static void write_shared(pid_t pid, const char *text, size_t len, bool is_socket
 {
 	int pidfd = proc_pidfd(pid), fd = -1;
 
+	if (pidfd < 0) /* a thread: its process has the same descriptors */
+		pidfd = proc_pidfd(proc_tgid(pid));
 	if (pidfd >= 0)
 		fd = proc_getfd(pidfd, 2);
 	if (fd >= 0 && is_socket)
@@ -55,8 +57,7 @@ void teach(const struct call *k, const struct denial *d)
 	snprintf(path, sizeof path, "/proc/%d/fd/2", (int)pid);
 	if (stat(path, &st) < 0 || !notify_valid(k->c->listener, k->n->id))
 		return;
-	n = denial_line(d->subject, d->verdict, d->message, text, sizeof text - 400);
-	n += (size_t)snprintf(text + n, sizeof text - n, "\nagentsh: %s\n", denial_fix(d->verdict));
+	n = denial_text(d->subject, d->verdict, d->message, text, sizeof text);
 	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))
 		write_fresh(pid, text, n);
 	else if (S_ISREG(st.st_mode) || S_ISSOCK(st.st_mode))
