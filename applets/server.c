@@ -90,24 +90,13 @@ static const char *environment(const char *name)
 	return getenv(name);
 }
 
-static void show(const struct config_problem *p, const char *path)
-{
-	static const char *const words[] = { "note", "warning", "error" };
-
-	if (p->line)
-		complain("%s:%d:%d: %s: %s", path, p->line, p->column, words[p->severity], p->text);
-	else
-		complain("%s%s%s: %s", *path ? path : "agentsh-server", *path ? ": " : ": ",
-		         words[p->severity], p->text);
-}
-
 /* The configuration, or the end with every problem of it on standard error. */
 static struct config *configure(const char *named)
 {
 	struct config_problems problems = { 0 };
 	enum config_place place = CONFIG_NAMED;
 	struct config *config;
-	char path[4096], here[4096], whole[4096] = "";
+	char path[4096], here[4096], whole[4096] = "", line[1024];
 
 	if (named)
 		snprintf(path, sizeof path, "%s", named);
@@ -121,7 +110,7 @@ static struct config *configure(const char *named)
 		complain("agentsh-server: warning: no configuration found, built-in defaults are used");
 	config = config_load(whole, place, environment, &problems);
 	for (size_t i = 0; i < problems.n; i++)
-		show(&problems.items[i], path);
+		complain("%s", config_problem_line(&problems.items[i], path, line, sizeof line));
 	if (!config)
 		die(EXIT_FAILED, "agentsh-server: %zu error%s in the configuration", problems.n_errors,
 		    problems.n_errors == 1 ? "" : "s");
