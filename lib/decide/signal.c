@@ -12,7 +12,8 @@ static bool target_fits(const struct signal_rule *r, const struct signal_request
 	return r->targets & q->target;
 }
 
-/* First match. With rules, what none of them names is denied; without, the session's own processes are free. */
+/* First match. With rules, what none of them names is denied; without, the session's own processes are free.
+ */
 struct verdict decide_signal(const struct policy *p, const struct signal_request *r)
 {
 	const unsigned inside =
