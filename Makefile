@@ -194,13 +194,15 @@ test-configs: $(O)/config.h ## build with nothing, with each option off, and ran
 	$(Q)LIMIT=3600 test/run "build/configs"
 size: presets ## size of every preset against its budget, and what is largest
 	$(Q)build/size $(PRESETS)
+readme: presets ## bring the tables of README.md up to date
+	$(Q)AGENTSH=$(BIN) build/readme write
 format: ## put all C files into the project's form
 	@build/need clang-format:clang-format
 	$(Q)clang-format -i $(C_FILES)
 lint: $(BIN) ## layers, shape, symbols, format, cppcheck, shellcheck
 	@build/need clang-format:clang-format cppcheck:cppcheck shellcheck:shellcheck
 	$(Q)test/run "build/lint/run $(O)"
-.PHONY: presets size lint format test-configs
+.PHONY: presets size readme lint format test-configs
 
 # ---- choosing options ---------------------------------------------------------------------------
 KCONFIG := KCONFIG_CONFIG=.config srctree=. /usr/bin/python3 -m

@@ -287,8 +287,8 @@ static const char usage[] =
         "       agentsh shim uninstall-shell [--root DIR] [--bash] [--dry-run] [--output shell|json]\n"
         "       agentsh shim status [--root DIR] [--shim FILE] [--bash] [--output shell|json]\n"
         "\n"
-        "The real shells stay beside the shim, as sh.real and bash.real. --bash means both. For the root of this\n"
-        "system, --i-understand-this-modifies-the-host must be given too.";
+        "The real shells stay beside the shim, as sh.real and bash.real. --bash means both. For the root of\n"
+        "this system, --i-understand-this-modifies-the-host must be given too.";
 
 static int usage_error(const char *text)
 {

@@ -26,6 +26,7 @@ config APPLET_SERVER
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/api.h"
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -44,6 +45,7 @@ struct server {
 	struct config *config;
 	struct loop *loop;
 	struct core *core;
+	struct api *api;
 	struct place place;
 	struct watch gate, http;
 	struct timer deadline, pause;
@@ -90,24 +92,13 @@ static const char *environment(const char *name)
 	return getenv(name);
 }
 
-static void show(const struct config_problem *p, const char *path)
-{
-	static const char *const words[] = { "note", "warning", "error" };
-
-	if (p->line)
-		complain("%s:%d:%d: %s: %s", path, p->line, p->column, words[p->severity], p->text);
-	else
-		complain("%s%s%s: %s", *path ? path : "agentsh-server", *path ? ": " : ": ",
-		         words[p->severity], p->text);
-}
-
 /* The configuration, or the end with every problem of it on standard error. */
 static struct config *configure(const char *named)
 {
 	struct config_problems problems = { 0 };
 	enum config_place place = CONFIG_NAMED;
 	struct config *config;
-	char path[4096], here[4096], whole[4096] = "";
+	char path[4096], here[4096], whole[4096] = "", line[1024];
 
 	if (named)
 		snprintf(path, sizeof path, "%s", named);
@@ -121,7 +112,7 @@ static struct config *configure(const char *named)
 		complain("agentsh-server: warning: no configuration found, built-in defaults are used");
 	config = config_load(whole, place, environment, &problems);
 	for (size_t i = 0; i < problems.n; i++)
-		show(&problems.items[i], path);
+		complain("%s", config_problem_line(&problems.items[i], path, line, sizeof line));
 	if (!config)
 		die(EXIT_FAILED, "agentsh-server: %zu error%s in the configuration", problems.n_errors,
 		    problems.n_errors == 1 ? "" : "s");
@@ -257,7 +248,7 @@ static void stop_when_done(void *arg)
 {
 	struct server *s = arg;
 
-	if (s->stopping && !in_flight(s))
+	if (s->stopping && !in_flight(s) && !api_is_busy(s->api))
 		loop_stop(s->loop);
 }
 
@@ -274,6 +265,7 @@ static void stop(struct server *s, int signo, pid_t sender)
 	loop_unwatch(s->loop, &s->gate);
 	loop_unwatch(s->loop, &s->http);
 	fd_close(&http);
+	api_drain(s->api);
 	s->deadline.due = give_up;
 	loop_timer(s->loop, &s->deadline, GRACE_S * 1000000000LL);
 }
@@ -317,6 +309,19 @@ static void tell_starter(struct server *s)
 	fd_close(&s->errors);
 }
 
+/* HTTP, on the address of the configuration (through core's hook) and on a socket beside the gate's. */
+static int open_api(struct server *s, struct err *e)
+{
+	char path[sizeof s->place.socket + sizeof API_SOCKET_SUFFIX];
+	mode_t mode = (mode_t)strtoul(s->config->server.unix_socket.permissions, NULL, 8);
+
+	s->api = api_new(s->core, e);
+	if (!s->api)
+		return -1;
+	snprintf(path, sizeof path, "%s%s", s->place.socket, API_SOCKET_SUFFIX);
+	return api_listen_unix(s->api, path, mode ? mode : 0600, e);
+}
+
 static int serve(struct server *s, struct err *e)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
@@ -328,7 +333,7 @@ static int serve(struct server *s, struct err *e)
 	if (!s->loop || loop_signals(s->loop, signals, 3, on_signal, s, e) < 0)
 		return -1;
 	s->core = core_new(s->config, s->loop, e);
-	if (!s->core || gate_open(s->core, e) < 0 || watch_all(s, http, e) < 0)
+	if (!s->core || gate_open(s->core, e) < 0 || open_api(s, e) < 0 || watch_all(s, http, e) < 0)
 		return -1;
 	loop_after_batch(s->loop, stop_when_done, s);
 	announce(s->config->server.http.addr, http);
@@ -340,6 +345,9 @@ static int serve(struct server *s, struct err *e)
 
 static void finish(struct server *s)
 {
+	api_free(s->api);
+	if (s->core)
+		gate_close(s->core);
 	core_free(s->core);
 	place_leave(&s->place);
 	if (s->loop) {

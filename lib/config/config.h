@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 
 #include <stdbool.h>
@@ -259,6 +260,11 @@ struct config *config_parse(const char *text, size_t len, const char *path, enum
                             config_env_fn *env, struct config_problems *out);
 void config_free(struct config *c);
 void config_problems_release(struct config_problems *p);
+
+/* "FILE:LINE:COLUMN: error: text" into `out`, which it returns. */
+char *config_problem_line(const struct config_problem *p, const char *path, char *out, size_t size);
+/* Append every key with the value that holds, one "key: value" a line; what may be a secret is hidden. */
+void config_show(const struct config *c, struct buf *out);
 
 /* "host:port" into parts; host may be empty ("":18080) or bracketed. False when malformed. */
 bool config_addr(const char *addr, char *host, size_t size, uint16_t *port);

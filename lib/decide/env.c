@@ -104,6 +104,8 @@ static const struct env_pattern *find(const struct env_list *list, const char *n
 	for (size_t i = 0; i < list->n; i++) {
 		const struct env_pattern *p = &list->items[i];
 
+		if (p->literal && (!len || *p->text != *name))
+			continue;
 		if (p->literal ? strlen(p->text) == len && !memcmp(p->text, name, len)
 		               : !exact && glob_match(&p->glob, name, len))
 			return p;

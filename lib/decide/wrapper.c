@@ -241,6 +241,8 @@ static void see_multicall(const char *const *argv, size_t argc, struct wrapped *
 bool wrapper_see(const char *base, const char *const *argv, size_t argc, struct wrapped *out)
 {
 	*out = (struct wrapped){ .first = argc };
+	if (!strchr("bcdeilnstx", *base)) /* most programs */
+		return false;
 	if (is_multicall(base)) {
 		out->opaque = true;
 		see_multicall(argv, argc, out);
@@ -252,7 +254,7 @@ bool wrapper_see(const char *base, const char *const *argv, size_t argc, struct 
 		return true;
 	}
 	for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++)
-		if (!strcmp(wrappers[i].name, base)) {
+		if (*base == *wrappers[i].name && !strcmp(wrappers[i].name, base)) {
 			see(&wrappers[i], argv, argc, out);
 			return true;
 		}

@@ -253,6 +253,19 @@ static int expand(struct build *b, const char *pattern, int depth)
 	return 0;
 }
 
+static char edge(const struct glob_step *step)
+{
+	return step->kind == GLOB_LITERAL && step->symbol < 0x80 ? (char)step->symbol : 0;
+}
+
+static void set_edges(const struct build *b, struct glob *out)
+{
+	if (b->sequences != 1 || b->n < 2)
+		return;
+	out->first = edge(&b->steps[0]);
+	out->last = edge(&b->steps[b->n - 2]);
+}
+
 int glob_compile(struct arena *a, const char *pattern, char separator, struct glob *out, struct err *e)
 {
 	/* Work in a second arena: multiplied-out texts are not kept. */
@@ -271,6 +284,7 @@ int glob_compile(struct arena *a, const char *pattern, char separator, struct gl
 	if (expand(&b, pattern, 0) < 0)
 		return -1;
 	out->never = b.never;
+	set_edges(&b, out);
 	out->n = b.never ? 0 : b.n;
 	out->steps = steps = arena_array(a, out->n, sizeof *steps);
 	if (!steps)
@@ -354,6 +368,8 @@ bool glob_match(const struct glob *g, const char *text, size_t len)
 	uint64_t sets[2][WORDS], *now = sets[0], *then = sets[1], *swap;
 	const char *end = text + len;
 
+	if ((g->first && (!len || *text != g->first)) || (g->last && (!len || end[-1] != g->last)))
+		return false;
 	memset(now, 0, (g->n + 63) / 64 * sizeof *now);
 	for (size_t i = 0; i < g->n; i++)
 		if (!i || g->steps[i - 1].kind == GLOB_END)

@@ -45,6 +45,8 @@ struct glob {
 	const struct glob_step *steps; /* in the arena */
 	size_t n;
 	char separator; /* '/', '.', or 0 for none */
+	char first,
+	        last; /* byte that a text must begin or end with, 0 = any: most texts are refused by these */
 	bool never;
 };
 

@@ -129,9 +129,10 @@ enum command_origin { COMMAND_SHIM, COMMAND_EXEC, COMMAND_STREAM, COMMAND_PTY };
 enum { STREAM_STDOUT, STREAM_STDERR, STREAMS };
 
 enum {
-	COMMANDS_KEPT = 1000,          /* finished ones, per session */
-	OUTPUT_MAX = 1024 * 1024,      /* bytes kept of each stream */
-	EVENTS_MAX = 5000,             /* kept per command */
+	COMMANDS_KEPT = 1000, /* finished ones, per session */
+	OUTPUT_MAX =
+	        4 * 1024 * 1024, /* bytes kept of each stream; answers show the first 1 MiB, pages the rest */
+	EVENTS_MAX = 5000,       /* kept per command */
 	EVENT_BYTES_MAX = 4096 * 1024, /* likewise */
 	LIVE_MAX = 1000,               /* commands at a time, per session */
 	KEPT_MAX = 64 * 1024 * 1024,   /* output and events of all finished commands together */

@@ -138,6 +138,12 @@ has 'all its problems: unknown key' "$(cat "$D/err")" \
 	'config.yaml:4:[0-9]+: warning: unknown key .*did you mean "output"'
 has 'all its problems: section' "$(cat "$D/err")" 'config.yaml:5:[0-9]+: error: "auth" must be a mapping'
 
+is 'config validate agrees' "$("$AGENTSH" config validate --path "$D/config.yaml" 2>&1)" \
+	"$(sed '/errors in the configuration$/d' "$D/err")"
+is 'config validate: ok' "$("$AGENTSH" config validate --path "$firstdir/config.yaml")" ok
+has 'config show' "$("$AGENTSH" config show --path "$firstdir/config.yaml")" \
+	'^server\.http\.addr: "127\.0\.0\.1:0"$'
+
 world f
 chmod 666 "$D/config.yaml"
 refuses 'a configuration anybody can write' 'others may write it'

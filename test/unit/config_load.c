@@ -462,3 +462,27 @@ T_CASE(out_of_memory_is_an_error_not_half_a_configuration)
 	}
 	ok(n > 5 && n < 1000, "%ld allocations failed in turn", n - 1);
 }
+
+T_CASE(what_holds_can_be_shown_without_secrets)
+{
+	struct config_problems p = { 0 };
+	AUTO_BUF out = { 0 };
+	struct config *c = parse("audit: {webhook: {headers: {Authorization: 'Bearer s3cret'}}}\n"
+	                         "landlock: {allow_read: [/a, \"b\\\"c\"]}\nauth: {type: none}\n"
+	                         "sessions: {default_timeout: 90s}\n",
+	                         &p);
+
+	if (!ok(c != NULL))
+		return;
+	config_show(c, &out);
+	ok(strstr(buf_text(&out), "server.http.addr: \"127.0.0.1:18080\"\n") != NULL);
+	ok(strstr(buf_text(&out), "auth.type: none\n") != NULL);
+	ok(strstr(buf_text(&out), "sessions.default_timeout: \"90s\"\n") != NULL);
+	ok(strstr(buf_text(&out), "sandbox.fuse.audit.ttl: \"168h\"\n") != NULL);
+	ok(strstr(buf_text(&out), "sandbox.fuse.audit.mode: monitor\n") != NULL);
+	ok(strstr(buf_text(&out), "landlock.allow_read: [\"/a\", \"b\\\"c\"]\n") != NULL);
+	ok(strstr(buf_text(&out), "{\"Authorization\": \"(hidden)\"}") != NULL &&
+	   !strstr(buf_text(&out), "s3cret"));
+	config_free(c);
+	config_problems_release(&p);
+}

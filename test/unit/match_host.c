@@ -43,6 +43,31 @@ T_CASE(spellings)
 	}
 }
 
+/* Our own spelling of addresses is the C library's. */
+T_CASE(address_texts)
+{
+	unsigned seed = 7;
+	int wrong = 0;
+
+	for (int round = 0; round < 20000; round++) {
+		uint8_t addr[16];
+		char text[64];
+		struct host h;
+		size_t len = round & 1 ? 16 : 4;
+
+		for (size_t i = 0; i < len; i++) {
+			seed = seed * 1103515245 + 12345;
+			addr[i] = seed >> 20 & 3 ? (uint8_t)0 : (uint8_t)(seed >> 16);
+		}
+		if (len == 16)
+			addr[0] = 0xfd; /* carries no IPv4 address */
+		host_from_address(addr, len, &h);
+		inet_ntop(len == 4 ? AF_INET : AF_INET6, addr, text, sizeof text);
+		wrong += strcmp(text, h.name) != 0 || strlen(text) != h.len;
+	}
+	is_int(wrong, 0);
+}
+
 T_CASE(no_hosts)
 {
 	static const char *const bad[] = { "",

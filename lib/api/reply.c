@@ -1,0 +1,135 @@
+#include "api/impl.h"
+
+#include "json/utf8.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BODY_ARENA = 64 << 20 };
+
+void api_json(struct call *c, int status, struct buf *body)
+{
+	static const char broken[] = "{\"error\":\"out of memory\"}\n";
+
+	buf_chr(body, '\n');
+	if (body->failed)
+		http_respond(c->conn, 500, "application/json", broken, sizeof broken - 1);
+	else
+		http_respond(c->conn, status, "application/json", body->data, body->len);
+	buf_release(body);
+}
+
+void api_error(struct call *c, int status, const char *fmt, ...)
+{
+	struct buf body = { .data = NULL };
+	struct json j = { .out = &body };
+	char text[600];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	json_object(&j);
+	json_key_text(&j, "error", text);
+	json_end(&j);
+	api_json(c, status, &body);
+}
+
+void api_text(struct call *c, int status, const char *text)
+{
+	http_respond(c->conn, status, "text/plain; charset=utf-8", text, strlen(text));
+}
+
+/* Ids name files elsewhere: nothing but these characters may get that far. */
+bool api_id_ok(const char *id)
+{
+	size_t n = strlen(id);
+
+	if (!n || n > 128)
+		return false;
+	for (; *id; id++)
+		if (!isalnum((unsigned char)*id) && *id != '-' && *id != '_')
+			return false;
+	return true;
+}
+
+/* Where the kernel vouches for the caller, sessions of other users do not exist for him. */
+static bool may_see(const struct http_peer *peer, const struct session *s)
+{
+	return !peer->is_unix || peer->uid == 0 || peer->uid == geteuid() || peer->uid == s->uid;
+}
+
+struct session *api_session(struct call *c)
+{
+	struct session *s;
+
+	if (!session_id_ok(c->args[0])) {
+		api_error(c, 400, "invalid session id");
+		return NULL;
+	}
+	s = session_find(c->api->core, c->args[0]);
+	if (!s || !may_see(c->request->peer, s)) {
+		api_error(c, 404, "session not found");
+		return NULL;
+	}
+	return s;
+}
+
+const struct json_value *api_body(struct call *c, struct arena *arena)
+{
+	const struct buf *body = c->request->body;
+	const struct json_value *v;
+	struct err e = { .code = 0 };
+
+	arena->max = BODY_ARENA;
+	v = body->len ? json_read(arena, body->data, body->len, &e) : json_read(arena, "{}", 2, &e);
+	if (v && v->type == JSON_OBJECT)
+		return v;
+	api_error(c, 400, "invalid json%s%s", v ? "" : ": ", v ? ": not an object" : e.text);
+	return NULL;
+}
+
+static bool is_utf8(const char *data, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)data;
+
+	for (size_t i = 0, n; i < len; i += n) {
+		n = utf8_len(p + i, len - i);
+		if (!n)
+			return false;
+	}
+	return true;
+}
+
+void api_bytes(struct json *j, const char *key, const char *data, size_t len)
+{
+	AUTO_BUF text = { .data = NULL };
+	char name[40];
+
+	json_key(j, key);
+	json_bytes(j, data, len);
+	if (is_utf8(data, len))
+		return;
+	snprintf(name, sizeof name, "%s_base64", key);
+	buf_chr(&text, '"');
+	json_base64(&text, data, len);
+	buf_chr(&text, '"');
+	json_key(j, name);
+	if (text.failed)
+		j->out->failed = true;
+	else
+		json_raw(j, text.data, text.len);
+}
+
+void api_rule(struct json *j, const char *key, const struct rule *rule)
+{
+	if (!rule)
+		return;
+	json_key_text(j, key, rule->name);
+	json_key_text(j, "rule_file", rule->file);
+	if (rule->line)
+		json_key_int(j, "rule_line", rule->line);
+}
