@@ -16,8 +16,9 @@ struct governor {
 	const struct policy_audit *audit;
 	struct image_cache *images;
 	struct tree *tree;
-	struct buf text;       /* event under construction */
-	struct buf path, args; /* what the caller passed */
+	uint64_t series, n_events; /* event ids are unique among governors */
+	struct buf text;           /* event under construction */
+	struct buf path, args;     /* what the caller passed */
 	struct {
 		pid_t pid;
 		const struct rule *rule;
