@@ -1,5 +1,7 @@
 #include "base/fd.h"
 
+#include "base/find.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -168,9 +170,10 @@ void fd_close_from(int lowest)
 		return;
 	}
 	while ((d = readdir(dir))) {
-		int fd = atoi(d->d_name);
+		const char *name = d->d_name;
+		int fd = (int)find_number(&name);
 
-		if (fd >= lowest && fd != dirfd(dir))
+		if (name != d->d_name && fd >= lowest && fd != dirfd(dir))
 			close(fd);
 	}
 	closedir(dir);

@@ -1,5 +1,7 @@
 #include "shell/swap_impl.h"
 
+#include "base/find.h"
+
 #include "shell/root.h"
 
 #include <errno.h>
@@ -18,7 +20,7 @@ enum { LOCK_SECONDS = 10, WORLD_WRITABLE = S_IWOTH };
 
 bool swap_is_shim(const struct buf *bytes)
 {
-	return bytes->len && memmem(bytes->data, bytes->len, marker, sizeof marker - 1);
+	return bytes->len && find_text(bytes->data, bytes->len, marker) != NULL;
 }
 
 void swap_say(const struct swap *s, const char *op, const char *path, const char *note)

@@ -1,5 +1,6 @@
 #include "sys/tag.h"
 
+#include "base/find.h"
 #include "sys/uapi/compat.h"
 
 #include <dirent.h>
@@ -30,7 +31,7 @@ int tag_set(uint64_t tag, uint32_t command, struct err *e)
 {
 	struct rlimit rl = { .rlim_cur = (tag & ~0xffffffffULL) | command, .rlim_max = tag };
 
-	if (setrlimit(TAG_RESOURCE, &rl) < 0)
+	if (prlimit(0, TAG_RESOURCE, &rl, NULL) < 0)
 		return err_sys(e, "mark process (limit on file locks)");
 	return 0;
 }
@@ -38,7 +39,8 @@ int tag_set(uint64_t tag, uint32_t command, struct err *e)
 static bool by_file(pid_t pid, uint64_t *soft, uint64_t *hard)
 {
 	static const char key[] = "Max file locks";
-	char path[32], text[4096], *line, *end;
+	char path[32], text[4096];
+	const char *line;
 	ssize_t n;
 	int fd;
 
@@ -51,11 +53,13 @@ static bool by_file(pid_t pid, uint64_t *soft, uint64_t *hard)
 	if (n <= 0)
 		return false;
 	text[n] = 0;
-	line = strstr(text, key);
+	line = find_text(text, (size_t)n, key);
 	if (!line)
 		return false;
-	*soft = strtoull(line + sizeof key - 1, &end, 10);
-	*hard = strtoull(end, NULL, 10);
+	line += sizeof key - 1;
+	/* "unlimited" reads as 0, which is no tag either. */
+	*soft = find_number(&line);
+	*hard = find_number(&line);
 	return true;
 }
 

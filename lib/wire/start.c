@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/find.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +47,7 @@ static void pick_line(char *text, struct err *e)
 
 	for (; line; line = strtok(NULL, "\n")) {
 		best = line;
-		if (strstr(line, " error: "))
+		if (find_text(line, strlen(line), " error: "))
 			break;
 	}
 	err_set(e, "%s", best ? best : "the server ended without a word");
