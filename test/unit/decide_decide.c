@@ -23,7 +23,8 @@ static const char commands[] = "version: 1\nname: t\ncommand_rules:\n" RULE(
         RULE("danger", "deny", "[dd, sudo2, /opt/x/evil, 'mkfs.*']") "  - {name: rm-r, decision: deny, commands: [rm], args_patterns: ['-r']}\n" RULE(
                 "watch", "audit", "[curl]")
                 RULE("ask", "approve",
-                     "[npm]") "  - {name: moved, decision: redirect, commands: [wget], redirect_to: {command: /bin/true, args: [a]}}\n"
+                     "[npm]") "  - name: moved\n    decision: redirect\n    commands: [wget]\n"
+                              "    redirect_to: {command: /bin/true, args: [a]}\n"
                               "  - {name: direct, decision: allow, commands: [make], context: [direct]}\n" RULE(
                                       "rest", "allow", "['*']");
 
