@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sessions of a running server: what ends with them, a supervisor that dies, a log that cannot be written, stopping.
+# Sessions of a running server: what ends with them, a supervisor that dies, stopping, a full disk.
 . "$(dirname "$0")/../t.sh"
 needs curl
 
@@ -98,7 +98,8 @@ session default >/dev/null
 session default >/dev/null
 has 'max_sessions' "$(post '' "{\"workspace\":\"$D/ws\"}")" 'max sessions reached'
 has 'no session for /' "$(post '' '{"workspace":"/"}')" 'must not be the root directory'
-has 'no policy outside its directory' "$(post '' "{\"workspace\":\"$D/ws\",\"policy\":\"../x\"}")" 'invalid policy name'
+has 'no policy outside its directory' "$(post '' "{\"workspace\":\"$D/ws\",\"policy\":\"../x\"}")" \
+	'invalid policy name'
 
 # ---- a supervisor that is killed ----
 run "$a" 'true' >/dev/null
@@ -132,7 +133,8 @@ pids="$pids $PID"
 kill -0 "$PID" && until_true 10 sh -c "grep -q listening '$D/out' || ! kill -0 $PID"
 URL=http://$(sed -n 's/^agentsh server listening on //p' "$D/out")/api/v1/sessions
 if grep -q listening "$D/out"; then
-	has 'without room for events nothing starts' "$(post '' "{\"workspace\":\"$D/ws\"}")" 'events cannot be written'
+	has 'without room for events nothing starts' "$(post '' "{\"workspace\":\"$D/ws\"}")" \
+		'events cannot be written'
 else
 	has 'without room for events it does not start' "$(cat "$D/err")" 'agentsh-server: '
 fi
