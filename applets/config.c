@@ -39,6 +39,7 @@ static int run(int argc, char **argv)
 	struct err e = { 0 };
 	struct config *config;
 	AUTO_BUF text = { 0 };
+	int rc;
 
 	if (opt_parse(argc, argv, table, false, &args, &e) < 0)
 		die(EXIT_FAILED, "agentsh-config: %s", e.text);
@@ -54,14 +55,15 @@ static int run(int argc, char **argv)
 	config = config_load(whole, place, environment, &problems);
 	for (size_t i = 0; i < problems.n; i++)
 		complain("%s", config_problem_line(&problems.items[i], path, line, sizeof line));
-	if (!config)
-		return EXIT_FAILED;
-	if (!strcmp(args.items[0], "show"))
+	config_problems_release(&problems);
+	if (config && !strcmp(args.items[0], "show"))
 		config_show(config, &text);
-	else
+	else if (config)
 		buf_str(&text, "ok\n");
 	fputs(buf_text(&text), stdout);
-	return EXIT_DONE;
+	rc = config ? EXIT_DONE : EXIT_FAILED;
+	config_free(config);
+	return rc;
 }
 
 const struct applet applet_config = {

@@ -24,6 +24,7 @@ config APPLET_SERVER
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "api/api.h"
@@ -45,9 +46,11 @@ struct server {
 	struct config *config;
 	struct loop *loop;
 	struct core *core;
+	const char *asked; /* path of a socket to remove, or NULL */
 	struct api *api;
 	struct place place;
-	struct watch gate, http;
+	struct watch gate;
+	int http; /* owned until it is the API's */
 	struct timer deadline, pause;
 	bool stopping;
 	int ready, errors; /* who started us waits there; our standard error meanwhile; -1 = nobody */
@@ -58,6 +61,7 @@ struct server {
 static void harden(int keep)
 {
 	struct rlimit core = { 0, 0 }, files;
+	char score[8] = "";
 	int fd;
 
 	prctl(PR_SET_DUMPABLE, 0); /* no ptrace, no /proc/PID/mem, no core by others of our uid */
@@ -77,12 +81,12 @@ static void harden(int keep)
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	/* Without us nothing runs: let the kernel take others first. Root only. */
-	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	if (fd >= 0) {
+	/* Without us nothing runs: let the kernel take others first. Root only; commands undo it (spawn.c).
+	 */
+	fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+	if (fd >= 0 && read(fd, score, sizeof score - 1) > 0 && !strcmp(score, "0\n"))
 		fd_write(fd, "-500", 4);
-		close(fd);
-	}
+	fd_close(&fd);
 }
 
 /* ---- configuration ---- */
@@ -174,7 +178,6 @@ static void resume(struct loop *l, struct timer *t)
 	struct server *s = list_item(t, struct server, pause);
 
 	loop_rewatch(l, &s->gate, EPOLLIN);
-	loop_rewatch(l, &s->http, EPOLLIN);
 }
 
 /* One connection, or -1. Out of descriptors, listening pauses: level-triggered, it would spin. */
@@ -204,58 +207,78 @@ static void on_gate(struct loop *l, struct watch *w, uint32_t events)
 		close(fd); /* nobody to answer: a shim without an answer denies */
 }
 
-static void on_http(struct loop *l, struct watch *w, uint32_t events)
+/* A unix socket for HTTP where the configuration wants one; the API's own lies beside the gate's in any case.
+ */
+static int open_asked(struct server *s, struct err *e)
 {
-	struct server *s = list_item(w, struct server, http);
-	int fd = take(s, w);
+	const char *path = s->config->server.unix_socket.path;
+	mode_t mode = (mode_t)strtoul(s->config->server.unix_socket.permissions, NULL, 8);
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct stat st;
+	int fd;
 
-	(void)l;
-	(void)events;
-	if (fd >= 0 && s->core->hooks.api_accept)
-		s->core->hooks.api_accept(s->core, fd);
-	else if (fd >= 0)
-		close(fd);
+	if (!s->config->server.unix_socket.enabled || !*path)
+		return 0;
+	if (strlen(path) >= sizeof addr.sun_path || !strcmp(path, s->place.socket))
+		return err_set(e, "server.unix_socket.path %s: cannot be used", path);
+	strcpy(addr.sun_path, path);
+	/* Its directory is the place that we hold alone: an old socket there is a dead server's. */
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+		unlink(path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof addr) < 0 || chmod(path, mode) < 0 ||
+	    listen(fd, 512) < 0) {
+		err_sys(e, "listen on %s", path);
+		fd_close(&fd);
+		return -1;
+	}
+	s->asked = path;
+	return api_listen(s->api, fd, e);
 }
 
-static int watch_all(struct server *s, int http, struct err *e)
+/* HTTP, on the address of the configuration and on a socket beside the gate's. */
+static int open_api(struct server *s, struct err *e)
+{
+	char path[sizeof s->place.socket + sizeof API_SOCKET_SUFFIX];
+	mode_t mode = (mode_t)strtoul(s->config->server.unix_socket.permissions, NULL, 8);
+	int http = s->http;
+
+	s->api = api_new(s->core, e);
+	if (!s->api)
+		return -1;
+	s->http = -1;
+	snprintf(path, sizeof path, "%s%s", s->place.socket, API_SOCKET_SUFFIX);
+	if (api_listen(s->api, http, e) < 0 || api_listen_unix(s->api, path, mode ? mode : 0600, e) < 0)
+		return -1;
+	return open_asked(s, e);
+}
+
+static int open_gate(struct server *s, struct err *e)
 {
 	s->gate = (struct watch){ .fd = s->place.listener, .ready = on_gate };
-	s->http = (struct watch){ .fd = http, .ready = on_http };
-	if (loop_watch(s->loop, &s->gate, EPOLLIN, e) < 0 || loop_watch(s->loop, &s->http, EPOLLIN, e) < 0)
-		return -1;
-	return 0;
+	return gate_open(s->core, e) < 0 ? -1 : loop_watch(s->loop, &s->gate, EPOLLIN, e);
 }
 
 /* ---- stopping ---- */
 
-static size_t in_flight(const struct server *s)
-{
-	size_t n = 0;
-
-	list_each(node, &s->core->sessions) n += list_item(node, struct session, node)->n_live;
-	return n;
-}
-
 static void give_up(struct loop *l, struct timer *t)
 {
-	struct server *s = list_item(t, struct server, deadline);
-
-	log_line(LOG_WARN, "%zu commands still run after %d s and are killed", in_flight(s), GRACE_S);
+	(void)t;
+	log_line(LOG_WARN, "requests are still in work after %d s; their commands are killed", GRACE_S);
 	loop_stop(l);
 }
 
+/* Shims are not waited for: they answer for themselves, and what runs in their background never ends. */
 static void stop_when_done(void *arg)
 {
 	struct server *s = arg;
 
-	if (s->stopping && !in_flight(s) && !api_is_busy(s->api))
+	if (s->stopping && !api_is_busy(s->api))
 		loop_stop(s->loop);
 }
 
 static void stop(struct server *s, int signo, pid_t sender)
 {
-	int http = s->http.fd;
-
 	if (s->stopping) { /* asked twice: at once */
 		loop_stop(s->loop);
 		return;
@@ -263,8 +286,6 @@ static void stop(struct server *s, int signo, pid_t sender)
 	log_line(LOG_INFO, "signal %d from pid %d: stopping", signo, (int)sender);
 	s->stopping = s->core->stopping = true;
 	loop_unwatch(s->loop, &s->gate);
-	loop_unwatch(s->loop, &s->http);
-	fd_close(&http);
 	api_drain(s->api);
 	s->deadline.due = give_up;
 	loop_timer(s->loop, &s->deadline, GRACE_S * 1000000000LL);
@@ -282,8 +303,8 @@ static void on_signal(void *arg, int signo, pid_t sender)
 
 /* ---- the life of the server ---- */
 
-/* For who started us. Port 0 asked the kernel for a free one: say which. */
-static void announce(const char *addr, int fd)
+/* The address for who reads our output. Port 0 asked the kernel for a free one: say which. */
+static void bound_addr(const char *addr, int fd, char *out, size_t size)
 {
 	struct sockaddr_storage bound = { 0 };
 	socklen_t len = sizeof bound;
@@ -294,8 +315,7 @@ static void announce(const char *addr, int fd)
 	    getnameinfo((struct sockaddr *)&bound, len, host, sizeof host, port, sizeof port,
 	                NI_NUMERICHOST | NI_NUMERICSERV))
 		snprintf(port, sizeof port, "%s", colon + 1);
-	printf("agentsh server listening on %.*s:%s\n", (int)(colon - addr), addr, port);
-	fflush(stdout);
+	snprintf(out, size, "%.*s:%s", (int)(colon - addr), addr, port);
 }
 
 /* Who started us waits: what we complain about until we listen goes there, then '!'. */
@@ -309,34 +329,24 @@ static void tell_starter(struct server *s)
 	fd_close(&s->errors);
 }
 
-/* HTTP, on the address of the configuration (through core's hook) and on a socket beside the gate's. */
-static int open_api(struct server *s, struct err *e)
-{
-	char path[sizeof s->place.socket + sizeof API_SOCKET_SUFFIX];
-	mode_t mode = (mode_t)strtoul(s->config->server.unix_socket.permissions, NULL, 8);
-
-	s->api = api_new(s->core, e);
-	if (!s->api)
-		return -1;
-	snprintf(path, sizeof path, "%s%s", s->place.socket, API_SOCKET_SUFFIX);
-	return api_listen_unix(s->api, path, mode ? mode : 0600, e);
-}
-
 static int serve(struct server *s, struct err *e)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
-	int http = listen_http(s->config->server.http.addr, e);
+	char addr[300];
 
-	if (http < 0 || place_take(&s->place, s->config->server.unix_socket.path, e) < 0)
+	s->http = listen_http(s->config->server.http.addr, e);
+	if (s->http < 0 || place_take(&s->place, s->config->server.unix_socket.path, e) < 0)
 		return -1;
+	bound_addr(s->config->server.http.addr, s->http, addr, sizeof addr);
 	s->loop = loop_new(e);
 	if (!s->loop || loop_signals(s->loop, signals, 3, on_signal, s, e) < 0)
 		return -1;
 	s->core = core_new(s->config, s->loop, e);
-	if (!s->core || gate_open(s->core, e) < 0 || open_api(s, e) < 0 || watch_all(s, http, e) < 0)
+	if (!s->core || open_gate(s, e) < 0 || open_api(s, e) < 0)
 		return -1;
 	loop_after_batch(s->loop, stop_when_done, s);
-	announce(s->config->server.http.addr, http);
+	printf("agentsh server listening on %s\n", addr);
+	fflush(stdout);
 	tell_starter(s);
 	log_line(LOG_INFO, "policy \"%s\" (%s), log %s, socket %s", s->core->standard->name,
 	         s->core->standard->path, s->config->audit.output, s->place.socket);
@@ -345,9 +355,16 @@ static int serve(struct server *s, struct err *e)
 
 static void finish(struct server *s)
 {
-	api_free(s->api);
-	if (s->core)
+	fd_close(&s->http);
+	if (s->core) {
+		core_end_sessions(s->core); /* while gate and API still hear how their commands end */
+		for (int i = 0; i < 2; i++)
+			loop_once(s->loop, 50, NULL); /* their last answers leave */
+		api_free(s->api);
 		gate_close(s->core);
+	}
+	if (s->asked)
+		unlink(s->asked);
 	core_free(s->core);
 	place_leave(&s->place);
 	if (s->loop) {
@@ -360,11 +377,9 @@ static void finish(struct server *s)
 
 static int run(int argc, char **argv)
 {
-	struct server s = { .place = { .lock = -1, .listener = -1 },
-		            .gate.fd = -1,
-		            .http.fd = -1,
-		            .ready = -1,
-		            .errors = -1 };
+	struct server s = {
+		.place = { .lock = -1, .listener = -1 }, .gate.fd = -1, .http = -1, .ready = -1, .errors = -1
+	};
 	const char *path = NULL, *ready = NULL;
 	const struct opt table[] = { { .name = "config", .type = OPT_TEXT, .to = &path },
 		                     { .name = "ready-fd", .type = OPT_TEXT, .to = &ready },

@@ -251,7 +251,7 @@ static struct verdict judge_words(const struct policy *p, const struct command_r
 /* The wrapper among the names of the file. */
 static bool see_wrapper(const struct command_request *r, struct wrapped *w)
 {
-	const char *names[2] = { r->path, r->given };
+	const char *names[2] = { r->path, r->given == r->path ? NULL : r->given };
 
 	for (size_t i = 0; i < 2 + r->n_alias; i++) {
 		const char *name = i < 2 ? names[i] : r->alias[i - 2],

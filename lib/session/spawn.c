@@ -66,6 +66,18 @@ static void give_up(const struct child *c, int code, const char *what, int error
 	_exit(code);
 }
 
+/* The server asked the kernel to spare it when memory ends (applets/server.c); its commands are not spared.
+ */
+static void unspare(void)
+{
+	char score[8] = "";
+	int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0 && read(fd, score, sizeof score - 1) > 0 && !strcmp(score, "-500\n"))
+		fd_write(fd, "0", 1);
+	fd_close(&fd);
+}
+
 /* In the child: descriptors, ids, directory, then the one way under governance. */
 static void child_main(const struct child *c)
 {
@@ -82,6 +94,7 @@ static void child_main(const struct child *c)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	umask(022);
+	unspare();
 	if (caps_become(s->uid, s->gid, s->user, -1, &e) < 0)
 		give_up(c, 127, e.text, errno);
 	if (chdir(c->dir) < 0)

@@ -15,17 +15,16 @@ static struct policy *load(const char *text)
 	return p;
 }
 
-#define RULE(rule, decision, commands) \
-	"  - {name: " rule ", decision: " decision ", commands: " commands "}\n"
-
-static const char commands[] = "version: 1\nname: t\ncommand_rules:\n" RULE(
-        "tools", "allow", "[git, env, nice, xargs, timeout, busybox, sudo, 'ld*.so*']")
-        RULE("danger", "deny", "[dd, sudo2, /opt/x/evil, 'mkfs.*']") "  - {name: rm-r, decision: deny, commands: [rm], args_patterns: ['-r']}\n" RULE(
-                "watch", "audit", "[curl]")
-                RULE("ask", "approve",
-                     "[npm]") "  - {name: moved, decision: redirect, commands: [wget], redirect_to: {command: /bin/true, args: [a]}}\n"
-                              "  - {name: direct, decision: allow, commands: [make], context: [direct]}\n" RULE(
-                                      "rest", "allow", "['*']");
+static const char commands[] =
+        "version: 1\nname: t\ncommand_rules:\n"
+        "- {name: tools, decision: allow, commands: [git, env, nice, xargs, timeout, busybox, sudo, 'ld*.so*']}\n"
+        "- {name: danger, decision: deny, commands: [dd, sudo2, /opt/x/evil, 'mkfs.*']}\n"
+        "- {name: rm-r, decision: deny, commands: [rm], args_patterns: ['-r']}\n"
+        "- {name: watch, decision: audit, commands: [curl]}\n"
+        "- {name: ask, decision: approve, commands: [npm]}\n"
+        "- {name: moved, decision: redirect, commands: [wget], redirect_to: {command: /bin/true, args: [a]}}\n"
+        "- {name: direct, decision: allow, commands: [make], context: [direct]}\n"
+        "- {name: rest, decision: allow, commands: ['*']}\n";
 
 enum { WORDS = 24 };
 
@@ -169,8 +168,8 @@ T_CASE(command_details)
 /* A default-deny policy: only what is named runs, and a name that the caller chose opens nothing. */
 T_CASE(command_default_deny)
 {
-	struct policy *p =
-	        load("version: 1\nname: t\ncommand_rules:\n" RULE("tools", "allow", "[git, /bin/sh]"));
+	struct policy *p = load("version: 1\nname: t\ncommand_rules:\n"
+	                        "- {name: tools, decision: allow, commands: [git, /bin/sh]}\n");
 	const char *subject;
 
 	is_str(ask(p, "/usr/bin/ls|--|ls", &subject).rule->name, "default-deny-commands");
