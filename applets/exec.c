@@ -21,6 +21,7 @@ config APPLET_EXEC
 #include "base/num.h"
 #include "config/config.h"
 #include "json/write.h"
+#include "session/inplace.h"
 
 struct exec_options {
 	struct api_client_options client;
@@ -522,6 +523,18 @@ static int exec_over_http(struct job *job)
 	return status;
 }
 
+/* Nothing asks for the API's bookkeeping, and the server is the one of this machine: then the command can be
+ * ours, with our own terminal, descriptors and directory. */
+static bool is_local(const struct job *job)
+{
+	const struct exec_options *o = &job->o;
+
+	return job->argv && !o->json && !o->stream && !o->pty && !o->timeout && !o->root &&
+	       !o->project_root && !o->no_detect_root && !strcmp(o->output, "shell") &&
+	       !strcmp(o->events, "none") &&
+	       (!o->client.server || !strcmp(o->client.server, "http://127.0.0.1:18080")) && !job->client.key;
+}
+
 static int run(int argc, char **argv)
 {
 	struct job job = { .argc = 0 };
@@ -532,6 +545,13 @@ static int run(int argc, char **argv)
 	if (api_client_init(&job.client, &job.o.client, &e) < 0)
 		die(EXIT_FAILED, "agentsh: %s", e.text);
 	job.no_auto = api_client_is_on(getenv("AGENTSH_NO_AUTO"));
+	if (is_local(&job)) {
+		job.argv[job.argc] = NULL; /* parsing left other words behind it */
+		int rc = inplace_exec(job.session, job.argv, job.o.argv0, &e);
+
+		if (rc >= 0)
+			return rc;
+	}
 	return exec_over_http(&job);
 }
 

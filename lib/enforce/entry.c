@@ -59,6 +59,7 @@ static int read_verdict(const struct entry_hello *h, struct entry *out, struct e
 	out->plan.n_filter = len / sizeof *out->plan.filter;
 	if (take_env(&r, h, out, e) < 0)
 		return -1;
+	out->dir = msg_get_str(&r);
 	if (!msg_end(&r) || !out->plan.n_filter || !out->in.n_fds)
 		return err_set(e, "bad answer from the server");
 	out->inbox = out->in.fds[0];

@@ -29,7 +29,8 @@ struct entry {
 	int exit_code;    /* of a refusal */
 	const char *text; /* of a refusal: whole lines for standard error; else "" */
 	char **env; /* owned array: the environment to run with; strings inside `in` and the hello's env */
-	bool plain; /* the shell may be left out where its text is a plain command */
+	const char *dir; /* to change to before it runs, "" = stay */
+	bool plain;      /* the shell may be left out where its text is a plain command */
 	uint32_t number;
 	struct launch_plan plan; /* filter inside `in` */
 	int inbox;               /* of the session's supervisor */

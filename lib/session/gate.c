@@ -233,14 +233,21 @@ static void log_policy(struct core *core, struct session *s, struct command *c, 
 	core_event(core, s, c, &ev, 0);
 }
 
-static void deny(struct core *core, struct caller *caller, struct command *c, struct judged *j)
+static void deny(struct core *core, struct caller *caller, struct command *c, const struct hello *h,
+                 struct judged *j)
 {
 	const char *subject =
 	        denial_message(&j->verdict, j->path, j->argv, j->argc, j->message, sizeof j->message);
-	char text[2600];
+	char text[3200];
+	size_t n;
 
 	log_policy(core, c->session, c, j);
-	denial_text(subject, &j->verdict, j->message, text, sizeof text);
+	n = denial_text(subject, &j->verdict, j->message, text, sizeof text);
+	if (h->kind == ENTRY_EXEC) /* what clients of exec have always looked for */
+		snprintf(text + n, sizeof text - n,
+		         "agentsh: command denied by policy (rule=%s)\n"
+		         "agentsh: hint: operation denied by policy; adjust policy or change command\n",
+		         j->verdict.rule->name);
 	refuse(caller, 126, text);
 	command_finish(core, c, 126);
 }
@@ -312,6 +319,9 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 	msg_u32(&caller->answer, plan->killable);
 	msg_bytes(&caller->answer, plan->filter, plan->n_filter * sizeof *plan->filter);
 	put_env(&caller->answer, h, env);
+	/* A command of exec starts in the session's directory unless its caller stands in the workspace. */
+	msg_str(&caller->answer,
+	        h->kind == ENTRY_EXEC && !path_within(h->cwd, s->workspace) ? s->workspace : "");
 	caller->tag = s->tag;
 	caller->fds[0] = worker_inbox(s);
 	caller->fds[1] = plan->ruleset;
@@ -358,7 +368,7 @@ static void answer_hello(struct caller *caller, struct hello *h)
 	}
 	judge(s, h, &j);
 	if (j.verdict.effective == EFFECT_DENY) {
-		deny(core, caller, c, &j);
+		deny(core, caller, c, h, &j);
 	} else if (build_env(s, h, j.verdict.rule, &env, &e) < 0) {
 		refuse_why(caller, 2, e.text, NULL);
 		command_finish(core, c, 2);

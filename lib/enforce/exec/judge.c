@@ -98,6 +98,25 @@ static void ask(const struct call *k, struct attempt *a, const char *given, cons
 		a->verdict = v;
 }
 
+/* What a dynamic loader or a multicall program will run by itself is a file, too: judge it under all its
+ * names. */
+static void ask_payload(const struct call *k, struct attempt *a)
+{
+	struct command_request r = { .path = a->image.path, .argv = a->args.v, .argc = a->args.n };
+	int at = decide_payload(&r);
+	struct image loader = a->image;
+	struct args rest;
+
+	if (at <= 0 || (size_t)at >= a->args.n || !strchr(a->args.v[at], '/'))
+		return;
+	rest = (struct args){ a->args.v + at, a->args.n - (size_t)at };
+	a->used_args = true;
+	if (image_find(k->g->images, (pid_t)k->n->pid, AT_FDCWD, rest.v[0], 0, &a->image) == 0)
+		ask(k, a, rest.v[0], &rest);
+	if (a->verdict.effective == EFFECT_ALLOW)
+		a->image = loader;
+}
+
 /* The arguments as the interpreter of a script gets them: interpreter, its argument, the script, the rest. */
 static bool interpreter_args(struct arena *mem, const struct image *script, const char *given,
                              const struct args *from, struct args *to)
@@ -133,6 +152,8 @@ static int follow_chain(const struct call *k, struct attempt *a, int dirfd, int 
 		if (!S_ISREG(a->image.mode))
 			return EACCES;
 		ask(k, a, given, &a->args);
+		if (a->verdict.effective == EFFECT_ALLOW)
+			ask_payload(k, a);
 		if (a->image.kind != IMAGE_SCRIPT || a->verdict.effective != EFFECT_ALLOW)
 			return 0;
 		if (level == CHAIN_MAX) {
@@ -332,6 +353,8 @@ void judge_start(const struct call *k)
 			ask(k, &a, a.image.path, &a.args);
 		else
 			a.verdict = (struct verdict){ .rule = &unreadable };
+		if (a.verdict.effective == EFFECT_ALLOW)
+			ask_payload(k, &a);
 	}
 	if (a.verdict.effective == EFFECT_ALLOW) {
 		notify_continue(k->c->listener, k->n->id);

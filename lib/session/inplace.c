@@ -1,0 +1,70 @@
+#include "session/inplace.h"
+
+#include "base/die.h"
+#include "base/fd.h"
+#include "enforce/entry.h"
+#include "enforce/exec/filter.h"
+#include "session/place.h"
+#include "shell/search.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static int run_it(char **argv, const char *argv0, char *const *env)
+{
+	char *program = argv[0];
+
+	if (argv0)
+		argv[0] = (char *)argv0;
+	search_exec(program, search_env(env, "PATH"), argv, env);
+	complain("agentsh: %s: %s", program,
+	         errno == ENOSYS ? "no supervisor answers: denied" : strerror(errno));
+	return errno == EACCES || errno == ENOSYS ? EXIT_DENIED : EXIT_NOTFOUND;
+}
+
+int inplace_exec(const char *session, char **argv, const char *argv0, struct err *e)
+{
+	char cwd[PATH_MAX];
+	struct entry_hello h = { .kind = ENTRY_EXEC,
+		                 .program = argv[0],
+		                 .argv = (const char *const *)argv,
+		                 .env = (const char *const *)environ,
+		                 .cwd = cwd,
+		                 .session = session };
+	struct entry t;
+	AUTO_FD fd = -1;
+	int rc;
+
+	if (filter_here())
+		return run_it(argv, argv0, environ);
+	fd = place_connect(geteuid());
+	if (fd < 0)
+		return err_set(e, "no server");
+	if (!getcwd(cwd, sizeof cwd))
+		strcpy(cwd, "/");
+	if (entry_ask(fd, &h, &t, e) < 0) {
+		complain("agentsh: denied: %s", e->text);
+		return EXIT_DENIED;
+	}
+	if (t.refused) {
+		rc = t.exit_code;
+		if (fd_write(STDERR_FILENO, t.text, strlen(t.text)) < 0)
+			rc = t.exit_code;
+		entry_release(&t);
+		return rc;
+	}
+	if (*t.dir && chdir(t.dir) < 0) {
+		complain("agentsh: %s: %s", t.dir, strerror(errno));
+		return EXIT_MISUSE;
+	}
+	if (entry_commit(&t, e) < 0) {
+		complain("agentsh: denied: %s", e->text);
+		return EXIT_DENIED;
+	}
+	fd_close(&fd);
+	return run_it(argv, argv0, t.env);
+}
