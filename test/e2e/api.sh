@@ -257,6 +257,10 @@ is 'no id' "$("$AGENTSH" exec -- true 2>&1)" \
 	'agentsh: session id is required (provide as argument or set AGENTSH_SESSION_ID)'
 is 'no command' "$("$AGENTSH" exec "$S" 2>&1)" 'agentsh: command is required'
 is 'unix socket' "$("$AGENTSH" exec --server "unix://$D/run/gate.sock" "$S" -- echo g)" g
+for server in "$A" "unix://$D/run/gate.sock"; do
+	is "a governed process makes no session over ${server%%:*}" \
+		"$("$AGENTSH" exec "$S" -- "$AGENTSH" --server "$server" session create >/dev/null 2>&1; echo $?)" 1
+done
 is 'unknown session is made' "$(cd "$D/ws" && AGENTSH_NO_AUTO='' "$AGENTSH" exec made-here -- pwd)" "$D/ws"
 is 'session info' "$("$AGENTSH" session info made-here | jq -r .workspace)" "$D/ws"
 is 'session update' \
@@ -307,6 +311,7 @@ A=http://$(sed -n 's/^agentsh server listening on //p' "$D/out")
 export AGENTSH_SERVER="$A"
 is 'health needs no key' "$(code /health)" 200
 is 'no key' "$(get /api/v1/sessions)" '{"error":"unauthorized"}
+
 401'
 is 'wrong key' "$(code /api/v1/sessions -H 'X-API-Key: agent-key-2')" 401
 is 'part of a key' "$(code /api/v1/sessions -H 'X-API-Key: agent-key-')" 401
@@ -323,7 +328,7 @@ PID=
 sed -e '$a auth: {type: oidc}' "$D/config.yaml" >"$D/oidc.yaml"
 timeout 10 "$AGENTSH" server --config "$D/oidc.yaml" >"$TMP/e" 2>&1
 is 'other kinds do not start' $? 1
-has 'and say why' "$(cat "$TMP/e")" 'auth.type oidc is not built in this version'
+has 'and say why' "$(cat "$TMP/e")" 'auth.type.* oidc is not (built|provided)'
 sed -e 's/127.0.0.1:0/0.0.0.0:0/' "$D/config.yaml" >"$D/open.yaml"
 timeout 10 "$AGENTSH" server --config "$D/open.yaml" >"$TMP/e" 2>&1
 is 'no auth on all addresses does not start' $? 1
