@@ -104,7 +104,7 @@ static void take_control(struct msghdr *mh, struct wire_in *in, int *extra)
  * meanwhile. */
 static int load_file(struct wire_in *in, int *extra, struct err *e)
 {
-	int want = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE, fd;
+	int want = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE, seals, fd;
 	struct stat st;
 
 	if (!in->n_fds)
@@ -115,7 +115,8 @@ static int load_file(struct wire_in *in, int *extra, struct err *e)
 	in->n_fds -= *extra < 0;
 	*extra = -1;
 	buf_clear(&in->data);
-	if ((fcntl(fd, F_GET_SEALS) & want) != want || fstat(fd, &st) < 0 || st.st_size > WIRE_MAX ||
+	seals = fcntl(fd, F_GET_SEALS); /* -1, with every bit set, for what is no memory file */
+	if (seals < 0 || (seals & want) != want || fstat(fd, &st) < 0 || st.st_size > WIRE_MAX ||
 	    !buf_room(&in->data, (size_t)st.st_size) ||
 	    pread(fd, in->data.data, (size_t)st.st_size, 0) != st.st_size) {
 		close(fd);
