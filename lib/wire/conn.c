@@ -72,7 +72,8 @@ int wire_send(int fd, const struct msg *m, const int *fds, int n_fds, int flags,
 		if (file < 0)
 			return -1;
 		all[0] = file;
-		memcpy(all + 1, fds, sizeof(int) * (size_t)n_fds);
+		if (n_fds)
+			memcpy(all + 1, fds, sizeof(int) * (size_t)n_fds);
 		rc = send_packet(fd, iov, 1, all, n_fds + 1, flags);
 	}
 	return rc < 0 ? err_sys(e, "send") : 0;
