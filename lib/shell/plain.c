@@ -109,7 +109,8 @@ static bool startup_command(const char *text, size_t len)
 	if (len > sizeof quiet - 1 && !memcmp(text + len - (sizeof quiet - 1), quiet, sizeof quiet - 1))
 		len -= sizeof quiet - 1;
 	/* With a name behind it: alone it prints a list, and glued to it stands another option. */
-	if (len < sizeof allowed || memcmp(text, allowed, sizeof allowed - 1) != 0 || text[sizeof allowed - 1] != ' ')
+	if (len < sizeof allowed || memcmp(text, allowed, sizeof allowed - 1) != 0 ||
+	    text[sizeof allowed - 1] != ' ')
 		return false;
 	for (size_t i = sizeof allowed - 1; i < len; i++) {
 		if (!(text[i] == ' ' || (text[i] >= 'a' && text[i] <= 'z')))

@@ -55,8 +55,8 @@ static int a_dots(void)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof path, "//.%.*s/./drop/../canary", (int)(strrchr(canary_path(), '/') - canary_path()),
-		 canary_path());
+	snprintf(path, sizeof path, "//.%.*s/./drop/../canary",
+	         (int)(strrchr(canary_path(), '/') - canary_path()), canary_path());
 	return exec_canary(path);
 }
 
@@ -327,7 +327,8 @@ static int flagged(size_t n, size_t len, const char *last)
 	for (size_t i = 1; i <= n; i++)
 		argv[i] = word;
 	argv[n + 1] = (char *)last;
-	snprintf(path, sizeof path, "%.*s/flagged", (int)(strrchr(canary_path(), '/') - canary_path()), canary_path());
+	snprintf(path, sizeof path, "%.*s/flagged", (int)(strrchr(canary_path(), '/') - canary_path()),
+	         canary_path());
 	execve(path, argv, environ);
 	return errno;
 }
@@ -364,8 +365,8 @@ static int a_page_edge(void)
 	return exec_canary(page + 4096 - len);
 }
 
-/* EX-08, EX-11: without a name there is none that a rule could allow. Identity by content is not claimed here: the
- * events must name what ran. */
+/* EX-08, EX-11: without a name there is none that a rule could allow. Identity by content is not claimed
+ * here: the events must name what ran. */
 static int memfd_copy(void)
 {
 	int in = open_canary(O_RDONLY), out = memfd_create("harmless", MFD_CLOEXEC);
@@ -407,15 +408,13 @@ static int a_unlinked(void)
 static int a_int80(void)
 {
 #ifdef __x86_64__
-	static char path[PATH_MAX] __attribute__((aligned(16)));
 	char *low = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	uint32_t *argv = (uint32_t *)(low + 4096);
 	char **env = environ;
 	size_t n = 2, at = 512;
 	long rc;
 
-	snprintf(path, sizeof path, "%s", canary_path());
-	strcpy(low, path);
+	strcpy(low, canary_path());
 	argv[0] = (uint32_t)(uintptr_t)low;
 	argv[1] = 0;
 	for (; *env && strncmp(*env, "KT_CANARY=", 10) != 0; env++)
@@ -424,9 +423,10 @@ static int a_int80(void)
 	argv[n] = (uint32_t)(uintptr_t)(low + at);
 	argv[n + 1] = 0;
 	__asm__ volatile("int $0x80"
-			 : "=a"(rc)
-			 : "a"(11L), "b"((long)(uintptr_t)low), "c"((long)(uintptr_t)argv), "d"((long)(uintptr_t)(argv + n))
-			 : "memory", "r8", "r9", "r10", "r11");
+	                 : "=a"(rc)
+	                 : "a"(11L), "b"((long)(uintptr_t)low), "c"((long)(uintptr_t)argv),
+	                   "d"((long)(uintptr_t)(argv + n))
+	                 : "memory", "r8", "r9", "r10", "r11");
 	return (int)-rc;
 #else
 	return EPERM;
@@ -567,10 +567,11 @@ static void must_be_denied(const char *name, const char *rule, uid_t uid)
 }
 
 static const char *const by_name[] = {
-	"plain",   "symlink",	"symlink-chain",  "dots",	 "relative",	"proc-root",	  "proc-pid-root",
-	"proc-cwd", "proc-fd",	"dev-fd",	  "empty-path",	 "dirfd",	"dirfd-nofollow", "shebang",
-	"shebang-env", "shebang-spaces", "argv0", "no-argv", "null-argv", "vfork", "spawn", "clone-vfork",
-	"clone-untraced", "clone3", "thread", "double-fork", "page-edge",
+	"plain",          "symlink",     "symlink-chain", "dots",           "relative",       "proc-root",
+	"proc-pid-root",  "proc-cwd",    "proc-fd",       "dev-fd",         "empty-path",     "dirfd",
+	"dirfd-nofollow", "shebang",     "shebang-env",   "shebang-spaces", "argv0",          "no-argv",
+	"null-argv",      "vfork",       "spawn",         "clone-vfork",    "clone-untraced", "clone3",
+	"thread",         "double-fork", "page-edge",
 };
 
 T_CASE(names_as_root)
@@ -631,8 +632,8 @@ T_CASE(refused_by_the_filter)
 #ifdef __x86_64__
 		{ "int80", EPERM, true },
 #endif
-		{ "x32", EPERM, false },	   { "second-listener", EPERM, true },
-		{ "set-mm", EPERM, false }, { "userns", EPERM, true }, { "chroot", EPERM, true },
+		{ "x32", EPERM, false },   { "second-listener", EPERM, true }, { "set-mm", EPERM, false },
+		{ "userns", EPERM, true }, { "chroot", EPERM, true },
 	};
 
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -645,7 +646,8 @@ T_CASE(refused_by_the_filter)
 	}
 }
 
-/* A file without a name is judged by what the kernel calls it: here nothing forbids it, and the log names it. */
+/* A file without a name is judged by what the kernel calls it: here nothing forbids it, and the log names it.
+ */
 T_CASE(nameless_files_are_named)
 {
 	begin();

@@ -1,9 +1,9 @@
 /* lab - run one attack twice: under `agentsh run`, where it must fail, and without, where it must succeed.
  *
  * A test program is also the attacker: the driver starts a copy of itself with KT_ATTACK=NAME, and the
- * constructor below runs lab_attacks[NAME] instead of the test cases. A second copy, named "canary", is what the
- * policy denies: it writes a line into the file KT_CANARY and ends with 0. So "the thing did not happen" is a file
- * that is not there.
+ * constructor below runs lab_attacks[NAME] instead of the test cases. A second copy, named "canary", is what
+ * the policy denies: it writes a line into the file KT_CANARY and ends with 0. So "the thing did not happen"
+ * is a file that is not there.
  */
 #pragma once
 
@@ -48,20 +48,20 @@ struct outcome {
 enum { LAB_NOBODY = 65534, LAB_SECONDS = 30 };
 
 /* What every test uses unless it writes another one. */
-#define LAB_POLICY                                        \
-	"version: 1\n"                                    \
-	"name: lab\n"                                     \
-	"command_rules:\n"                                \
-	"  - name: deny-canary\n"                         \
-	"    commands: [canary]\n"                        \
-	"    decision: deny\n"                            \
-	"    message: \"{{.Command}} is not for you\"\n"  \
-	"  - name: deny-flag\n"                           \
-	"    commands: [flagged]\n"                       \
-	"    args_patterns: [\"(^| )--canary( |$)\"]\n"           \
-	"    decision: deny\n"                            \
-	"  - name: allow-rest\n"                          \
-	"    commands: [\"*\"]\n"                         \
+#define LAB_POLICY                                       \
+	"version: 1\n"                                   \
+	"name: lab\n"                                    \
+	"command_rules:\n"                               \
+	"  - name: deny-canary\n"                        \
+	"    commands: [canary]\n"                       \
+	"    decision: deny\n"                           \
+	"    message: \"{{.Command}} is not for you\"\n" \
+	"  - name: deny-flag\n"                          \
+	"    commands: [flagged]\n"                      \
+	"    args_patterns: [\"(^| )--canary( |$)\"]\n"  \
+	"    decision: deny\n"                           \
+	"  - name: allow-rest\n"                         \
+	"    commands: [\"*\"]\n"                        \
 	"    decision: allow\n"
 
 #define LAB_UNUSED __attribute__((unused))
@@ -170,7 +170,8 @@ static void lab_need(bool good, const char *what)
 static void lab_copy(const char *from, const char *to)
 {
 	static char block[65536];
-	int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+	int in = open(from, O_RDONLY | O_CLOEXEC),
+	    out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
 	ssize_t n;
 
 	lab_need(in >= 0 && out >= 0, to);
@@ -249,7 +250,8 @@ LAB_UNUSED static void lab_start(void)
 
 static void lab_child(char *const *argv, uid_t uid)
 {
-	int in = open("/dev/null", O_RDONLY), out = open(lab.out, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0666);
+	int in = open("/dev/null", O_RDONLY),
+	    out = open(lab.out, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0666);
 	int err = open(lab.err, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0666);
 	gid_t gid = uid;
 

@@ -1,5 +1,6 @@
-/* The program is run twice: by a small interpreter here, over every call number and the arguments that matter, and by
- * the kernel, in children that use nothing but bare system calls. Both must give the answers of the table. */
+/* The program is run twice: by a small interpreter here, over every call number and the arguments that
+ * matter, and by the kernel, in children that use nothing but bare system calls. Both must give the answers
+ * of the table. */
 #include "enforce/exec/filter.h"
 
 #include "sys/uapi/compat.h"
@@ -16,7 +17,7 @@
 
 enum { A = SECCOMP_RET_ALLOW, N = SECCOMP_RET_USER_NOTIF };
 #define E(error) (SECCOMP_RET_ERRNO | (error))
-#define HIGH	 0xdeadbeef00000000ULL /* what an attacker may put above an int argument */
+#define HIGH     0xdeadbeef00000000ULL /* what an attacker may put above an int argument */
 
 /* Classic BPF as seccomp allows it; anything else is a broken program: 1. */
 static uint32_t simulate(const struct filter *f, const struct seccomp_data *d, size_t *steps)
@@ -236,7 +237,8 @@ T_CASE(refused_calls)
 
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
 		is_int(ask(NATIVE_AUDIT_ARCH, refused[i].nr, NULL), E(EPERM), "%s", refused[i].name);
-		is_int(ask(NATIVE_AUDIT_ARCH, refused[i].nr, ones), E(EPERM), "%s with all bits", refused[i].name);
+		is_int(ask(NATIVE_AUDIT_ARCH, refused[i].nr, ones), E(EPERM), "%s with all bits",
+		       refused[i].name);
 	}
 }
 
@@ -249,8 +251,8 @@ T_CASE(special_calls)
 
 T_CASE(namespace_flags)
 {
-	static const uint32_t flags[] = { CLONE_NEWUSER, CLONE_NEWNS,  CLONE_NEWPID,	CLONE_NEWNET,
-					  CLONE_NEWIPC,	 CLONE_NEWUTS, CLONE_NEWCGROUP, 0x80 };
+	static const uint32_t flags[] = { CLONE_NEWUSER, CLONE_NEWNS,  CLONE_NEWPID,    CLONE_NEWNET,
+		                          CLONE_NEWIPC,  CLONE_NEWUTS, CLONE_NEWCGROUP, 0x80 };
 
 	for (int bit = 0; bit < 32; bit++) {
 		uint64_t arg[6] = { HIGH | 1u << bit };
@@ -268,7 +270,8 @@ T_CASE(namespace_flags)
 
 T_CASE(foreign_architectures)
 {
-	static const uint32_t others[] = { AUDIT_ARCH_I386, AUDIT_ARCH_ARM, AUDIT_ARCH_RISCV64, 0, 0xffffffff };
+	static const uint32_t others[] = { AUDIT_ARCH_I386, AUDIT_ARCH_ARM, AUDIT_ARCH_RISCV64, 0,
+		                           0xffffffff };
 	int bad = 0;
 
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
@@ -303,8 +306,8 @@ static uint32_t ask_with(const struct filter *f, uint32_t nr, uint64_t arg)
 
 T_CASE(blocked_by_configuration)
 {
-	static const int numbers[] = { __NR_getppid, __NR_ioctl, __NR_execve, 435, 500, __NR_seccomp, __NR_mount,
-				       __NR_getppid };
+	static const int numbers[] = { __NR_getppid, __NR_ioctl,   __NR_execve, 435,
+		                       500,          __NR_seccomp, __NR_mount,  __NR_getppid };
 	static struct filter f;
 	struct err e;
 
@@ -339,7 +342,8 @@ T_CASE(long_block_lists)
 		numbers[i] = 2 * i;
 	if (!ok(filter_build(&f, numbers, 80, &e) == 0, "every other call, which needs far jumps"))
 		return;
-	is_int(ask_with(&f, __NR_mmap, 0), ask(NATIVE_AUDIT_ARCH, __NR_mmap, NULL), "odd ones pass as before");
+	is_int(ask_with(&f, __NR_mmap, 0), ask(NATIVE_AUDIT_ARCH, __NR_mmap, NULL),
+	       "odd ones pass as before");
 	is_int(ask_with(&f, 2 * 79, 0), ask_with(&f, 0, 0), "even ones do not");
 	ok(filter_build(&f, numbers, 80, NULL) == 0 && f.n <= FILTER_MAX, "%zu instructions", f.n);
 }
@@ -364,20 +368,21 @@ static long bare(long nr, const uint64_t *a)
 {
 	long rc;
 #ifdef __x86_64__
-	register long r10 __asm__("r10") = (long)a[3], r8 __asm__("r8") = (long)a[4], r9 __asm__("r9") = (long)a[5];
+	register long r10 __asm__("r10") = (long)a[3], r8 __asm__("r8") = (long)a[4],
+	                  r9 __asm__("r9") = (long)a[5];
 
 	__asm__ volatile("syscall"
-			 : "=a"(rc)
-			 : "a"(nr), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
+	                 : "=a"(rc)
+	                 : "a"(nr), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9)
+	                 : "rcx", "r11", "memory");
 #else
 	rc = syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]) < 0 ? -errno : 0;
 #endif
 	return rc;
 }
 
-/* Under the real filter, with nobody listening: what is to be asked about is ENOSYS then. The positive errno of the
- * call, 0 for success, -1 if the child died. */
+/* Under the real filter, with nobody listening: what is to be asked about is ENOSYS then. The positive errno
+ * of the call, 0 for success, -1 if the child died. */
 __attribute__((no_sanitize("address"))) static int real_errno(long nr, const uint64_t *args)
 {
 	struct sock_fprog prog = { .len = (unsigned short)plain.n, .filter = plain.code };
@@ -415,8 +420,8 @@ T_CASE(the_kernel_agrees)
 	ask(NATIVE_AUDIT_ARCH, 0, NULL);
 	for (size_t i = 0; i < sizeof specials / sizeof *specials; i++)
 		if (specials[i].want != (uint32_t)A)
-			is_int(real_errno((int32_t)specials[i].nr, specials[i].args), errno_of(specials[i].want), "%s",
-			       specials[i].name);
+			is_int(real_errno((int32_t)specials[i].nr, specials[i].args),
+			       errno_of(specials[i].want), "%s", specials[i].name);
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
 		is_int(real_errno((long)refused[i].nr, none), EPERM, "%s", refused[i].name);
 }
@@ -431,7 +436,8 @@ T_CASE(mark)
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog) < 0)
+		if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog) <
+		    0)
 			_exit(2);
 		_exit(filter_here() ? 0 : 1);
 	}

@@ -113,7 +113,8 @@ T_CASE(partial)
 /* n words of `len` bytes; the last one ends where memory ends. */
 static char **make_vector(size_t n, size_t len, char **store)
 {
-	char **v = mmap(NULL, (n + 1) * sizeof *v, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char **v =
+	        mmap(NULL, (n + 1) * sizeof *v, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	*store = mmap(NULL, n * (len + 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	for (size_t i = 0; i < n; i++) {
@@ -130,11 +131,12 @@ static void check_vector(size_t n, size_t len)
 	size_t count = 0;
 
 	start();
-	is_int(mem_vector(child, at(v), 32 << 20, n, &b, &count), (long long)(n * (len + 1)), "%zu words of %zu", n,
-	       len);
+	is_int(mem_vector(child, at(v), 32 << 20, n, &b, &count), (long long)(n * (len + 1)),
+	       "%zu words of %zu", n, len);
 	ok(count == n && b.len == n * (len + 1) && !memcmp(b.data, store, b.len), "all of them");
 	buf_clear(&b);
-	ok(n == 0 || (mem_vector(child, at(v), 32 << 20, n - 1, &b, &count) == -1 && errno == E2BIG), "too many");
+	ok(n == 0 || (mem_vector(child, at(v), 32 << 20, n - 1, &b, &count) == -1 && errno == E2BIG),
+	   "too many");
 	buf_clear(&b);
 	ok(n == 0 || (mem_vector(child, at(v), n * (len + 1) - 1, n, &b, &count) == -1 && errno == E2BIG),
 	   "too many bytes");
@@ -147,9 +149,9 @@ static void check_vector(size_t n, size_t len)
 
 T_CASE(vectors)
 {
-	static const size_t sizes[][2] = { { 1, 1 },   { 1, 0 },	   { 31, 5 },	 { 32, 5 },   { 33, 5 },
-					   { 64, 127 }, { 64, 128 },	   { 65, 129 },	 { 6000, 310 }, { 200000, 1 },
-					   { 3, 131000 } };
+	static const size_t sizes[][2] = { { 1, 1 },      { 1, 0 },      { 31, 5 },    { 32, 5 },
+		                           { 33, 5 },     { 64, 127 },   { 64, 128 },  { 65, 129 },
+		                           { 6000, 310 }, { 200000, 1 }, { 3, 131000 } };
 
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
 		check_vector(sizes[i][0], sizes[i][1]);
@@ -177,12 +179,14 @@ T_CASE(odd_vectors)
 	v[1] = (char *)8;
 	start();
 	buf_clear(&b);
-	ok(mem_vector(child, at(v), 100, 10, &b, &count) == -1 && errno == EFAULT, "a word that is not there");
+	ok(mem_vector(child, at(v), 100, 10, &b, &count) == -1 && errno == EFAULT,
+	   "a word that is not there");
 	stop();
 	v[1] = area;
 	start();
 	buf_clear(&b);
-	ok(mem_vector(child, at(v), 100, 10, &b, &count) == -1 && errno == EFAULT, "no end before memory ends");
+	ok(mem_vector(child, at(v), 100, 10, &b, &count) == -1 && errno == EFAULT,
+	   "no end before memory ends");
 	stop();
 	buf_release(&b);
 }

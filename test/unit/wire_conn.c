@@ -116,7 +116,8 @@ T_CASE(descriptors)
 	got_text(&in, "x", 1);
 	is_int(in.n_fds, WIRE_FDS, "all arrive");
 	for (int i = 0; i < WIRE_FDS; i++)
-		ok(same_file(in.fds[i], fds[i]) && fcntl(in.fds[i], F_GETFD) == FD_CLOEXEC, "descriptor %d", i);
+		ok(same_file(in.fds[i], fds[i]) && fcntl(in.fds[i], F_GETFD) == FD_CLOEXEC, "descriptor %d",
+		   i);
 	send_text(big, sizeof big, fds, WIRE_FDS);
 	got_text(&in, big, sizeof big);
 	is_int(in.n_fds, WIRE_FDS, "all arrive with a large message");
@@ -209,7 +210,8 @@ T_CASE(message_files)
 	close(ends[0]);
 	close(ends[1]);
 	file = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	ok(ftruncate(file, WIRE_MAX + 1L) == 0 && fcntl(file, F_ADD_SEALS, seals | F_SEAL_WRITE) == 0, "huge");
+	ok(ftruncate(file, WIRE_MAX + 1L) == 0 && fcntl(file, F_ADD_SEALS, seals | F_SEAL_WRITE) == 0,
+	   "huge");
 	refused("larger than WIRE_MAX", file, 0);
 	close(file);
 	close_pair();

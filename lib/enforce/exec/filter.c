@@ -479,8 +479,8 @@ static size_t add_blocked(struct row *all, size_t fixed, const int *blocked, siz
 
 		while (k < n && !(all[k].first <= nr && nr <= all[k].last))
 			k++;
-		/* What is missing stays so: a library that sees EPERM for clone3 does not fall back. seccomp(2)
-		 * keeps the mark, by which nested shells know where they are. */
+		/* What is missing stays so: a library that sees EPERM for clone3 does not fall back.
+		 * seccomp(2) keeps the mark, by which nested shells know where they are. */
 		if (k == n)
 			all[n++] = (struct row){ .first = nr, .last = nr, .answer = REFUSE };
 		else if (all[k].block)

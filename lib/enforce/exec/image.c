@@ -29,7 +29,8 @@ struct slot {
 
 /* A whole answer, by the absolute path that was asked for. It holds as long as the path leads to the same
  * file in the same state; what could be renamed around it is only its directory, and then the file was judged
- * under a name that it had. Paths that mean something else to the caller than to us (/proc/self) are not kept. */
+ * under a name that it had. Paths that mean something else to the caller than to us (/proc/self) are not
+ * kept. */
 struct known {
 	char given[KNOWN_GIVEN]; /* "" = free */
 	char path[KNOWN_PATH];
@@ -95,8 +96,8 @@ static int read_head(int fd, struct slot *s)
 		close(file);
 	}
 	s->interp[0] = s->arg[0] = 0;
-	/* A program may be executable and not readable: a binary then, or the script's interpreter is judged when
-	 * it starts. Anything else, a lease for one, must not hide what is in the file. */
+	/* A program may be executable and not readable: a binary then, or the script's interpreter is judged
+	 * when it starts. Anything else, a lease for one, must not hide what is in the file. */
 	if (n < 0 && error != EACCES)
 		return error;
 	s->kind = n < 0 ? IMAGE_BINARY : IMAGE_OTHER;
@@ -342,8 +343,8 @@ static int next_link(int base, char *text, size_t size, struct image *out)
 }
 
 /* Collect the names of symbolic links that lead to the file, walking anew. A name that is missed only means
- * that the file is judged by its own. A link is trusted when only root can change it and all that come after, and
- * when they do lead to the file: the place may have been rebuilt since it was resolved. */
+ * that the file is judged by its own. A link is trusted when only root can change it and all that come after,
+ * and when they do lead to the file: the place may have been rebuilt since it was resolved. */
 static void find_aliases(pid_t pid, int dirfd, const char *given, struct image *out)
 {
 	int base = given[0] == '/' ? open("/", O_PATH | O_CLOEXEC) : open_base(pid, dirfd);
@@ -360,7 +361,8 @@ static void find_aliases(pid_t pid, int dirfd, const char *given, struct image *
 		close(base);
 		base = dir;
 	}
-	good = fstatat(base, text, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == out->dev && st.st_ino == out->ino;
+	good = fstatat(base, text, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == out->dev &&
+	       st.st_ino == out->ino;
 	for (size_t i = out->n_alias; i-- > 0; good = out->trusted[i])
 		out->trusted[i] = out->trusted[i] && good;
 	fd_close(&base);
@@ -445,8 +447,8 @@ static int find(struct image_cache *c, pid_t pid, int dirfd, const char *given, 
 
 int image_find(struct image_cache *c, pid_t pid, int dirfd, const char *given, int flags, struct image *out)
 {
-	bool cacheable = given[0] == '/' && !flags && strlen(given) < KNOWN_GIVEN && strncmp(given, "/proc/", 6) != 0 &&
-	                 strncmp(given, "/dev/", 5) != 0;
+	bool cacheable = given[0] == '/' && !flags && strlen(given) < KNOWN_GIVEN &&
+	                 strncmp(given, "/proc/", 6) != 0 && strncmp(given, "/dev/", 5) != 0;
 	struct known *k = cacheable ? known_slot(c, given) : NULL;
 	struct timespec ctime = { 0 };
 	int rc;

@@ -268,7 +268,8 @@ void judge_exec(const struct call *k)
 		refuse(k, &a);
 	} else {
 		if (k->g->needs.depth)
-			a.depth = tree_depth(k->g->tree, k->pid, k->c->entry, k->c->entry_is_shell, &a.parent);
+			a.depth =
+			        tree_depth(k->g->tree, k->pid, k->c->entry, k->c->entry_is_shell, &a.parent);
 		rc = follow_chain(k, &a, dirfd, at ? (int)d->args[4] : 0);
 		if (rc && a.verdict.rule && a.verdict.effective != EFFECT_ALLOW)
 			rc = 0;
