@@ -363,10 +363,9 @@ const struct applet applet_policy_test = {
 	.name = "policy-test",
 	.alias = { "debug policy-test" },
 	.summary = "what would be decided about a command, file, host or variable",
-	.usage =
-	        "--op OP --path OBJECT [--session ID] [--policy NAME_OR_FILE] [--dir DIR] [--json] [-- ARGS...]\n"
-	        "       agentsh policy-test --cases FILE [--policy NAME_OR_FILE]\n"
-	        "OP: exec, connect, unix_connect, env, signal, read, write, create, delete, ... (any file operation)\n"
-	        "The server answers; with --policy, or where no server runs, the policy file does.",
+	.usage = "--op OP --path OBJECT [--session ID | --policy NAME_OR_FILE] [--json] [-- ARGS...]\n"
+	         "       agentsh policy-test --cases FILE [--policy NAME_OR_FILE]\n"
+	         "OP: exec, connect, unix_connect, env, signal, or a file operation: read, write, delete\n"
+	         "The server answers; with --policy, or where none runs, the policy file does.",
 	.run = run,
 };

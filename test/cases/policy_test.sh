@@ -33,7 +33,8 @@ ask() {
 	op=$1 path=$2 want=$3 rule=$4
 	shift 4
 	run --op "$op" --path "$path" --policy "$e2b" --json -- "$@"
-	is "$text $*" "$(printf '%s\n' "$out" | sed -n 's/^  "\(decision\|rule\)": "\(.*\)",*$/\2/p' | xargs)" "$want $rule"
+	got=$(printf '%s\n' "$out" | sed -n 's/^  "\(decision\|rule\)": "\(.*\)",*$/\2/p' | xargs)
+	is "$text $*" "$got" "$want $rule"
 }
 ask exec echo allow allow-safe-commands
 ask command /usr/bin/sudo deny block-shell-escape
