@@ -310,7 +310,7 @@ static int run(int argc, char **argv)
 		die(EXIT_MISUSE, "agentsh-run: %s", e.text);
 	if (!args.n)
 		die(EXIT_MISUSE,
-		    "agentsh-run: command is required: agentsh run [--policy FILE] [--audit FILE] -- COMMAND");
+		    "agentsh-run: a command is required: agentsh run [--policy FILE] -- COMMAND");
 	args.items[args.n] = NULL;
 	if (filter_here()) {
 		/* Governed already, and that cannot be undone: a second supervisor would add nothing. */
