@@ -27,6 +27,7 @@ config APPLET_RUN
 #include "loop/loop.h"
 #include "policy/embedded.h"
 #include "shell/plain.h"
+#include "sys/caps.h"
 #include "shell/search.h"
 #include "sys/notify.h"
 #include "sys/tag.h"
@@ -259,6 +260,7 @@ static void launch(struct runner *r, char **argv, char *const *env)
 		signal(SIGPIPE, r->sigpipe);
 		child_main(r, sock[1], argv, env);
 	}
+	caps_hide(); /* the command has the same user */
 	close(sock[1]);
 	if (r->child < 0)
 		die(EXIT_DENIED, "agentsh-run: fork: %s", strerror(errno));
@@ -308,7 +310,7 @@ static int run(int argc, char **argv)
 		die(EXIT_MISUSE, "agentsh-run: %s", e.text);
 	if (!args.n)
 		die(EXIT_MISUSE,
-		    "agentsh-run: command is required: agentsh run [--policy FILE] [--audit FILE] -- COMMAND");
+		    "agentsh-run: a command is required: agentsh run [--policy FILE] -- COMMAND");
 	args.items[args.n] = NULL;
 	if (filter_here()) {
 		/* Governed already, and that cannot be undone: a second supervisor would add nothing. */

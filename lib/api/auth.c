@@ -1,7 +1,6 @@
 #include "api/impl.h"
 
 #include "base/fd.h"
-#include "sys/tag.h"
 #include "yaml/node.h"
 
 #include <errno.h>
@@ -146,15 +145,4 @@ bool api_authenticate(struct call *c)
 	if (key)
 		c->role = key->role;
 	return key != NULL;
-}
-
-/* Over TCP the caller's process is not known here; the sessions' own network rules keep them from this port.
- */
-bool api_caller_is_governed(const struct call *c)
-{
-	uint64_t tag;
-	uint32_t command;
-
-	return c->request->peer->is_unix && tag_of(c->request->peer->pid, &tag, &command) &&
-	       session_by_tag(c->api->core, tag);
 }

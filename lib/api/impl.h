@@ -67,7 +67,7 @@ typedef void api_handler(struct call *c);
 /* route.c */
 void api_dispatch(void *arg, struct http_conn *conn, struct http_request *r);
 
-/* auth.c */
+/* auth.c, caller.c */
 int api_keys_load(struct api *a, struct err *e);
 bool api_authenticate(struct call *c);
 bool api_caller_is_governed(const struct call *c); /* a process of a session, which may not act on sessions */

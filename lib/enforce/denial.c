@@ -38,15 +38,15 @@ size_t denial_line(const char *subject, const struct verdict *v, const char *mes
 const char *denial_fix(const struct verdict *v)
 {
 	if (v->decision == EFFECT_APPROVE)
-		return "needs an approval, and nobody can give one here: ask the operator to run it or to allow it by "
-		       "a rule";
+		return "needs an approval, and nobody can give one here: ask the operator to run it "
+		       "or to allow it by a rule";
 	if (v->decision == EFFECT_REDIRECT)
 		return "use the replacement that the rule names";
 	if (!v->rule->line)
-		return "no rule allows this: another spelling will not help, use an allowed command or ask the operator "
-		       "for a rule";
-	return "this is final: another spelling or path will not help, use an allowed command or ask the operator "
-	       "to change the rule";
+		return "no rule allows this: another spelling will not help, use an allowed command "
+		       "or ask the operator for a rule";
+	return "this is final: another spelling or path will not help, use an allowed command "
+	       "or ask the operator to change the rule";
 }
 
 const char *denial_message(const struct verdict *v, const char *path, const char *const *argv, size_t argc,

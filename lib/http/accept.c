@@ -29,6 +29,13 @@ static int count_peer(const struct list *list, const struct http_peer *peer)
 	return n;
 }
 
+static bool is_loopback(const uint8_t *addr)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff }, one[16] = { [15] = 1 };
+
+	return (!memcmp(addr, mapped, sizeof mapped) && addr[12] == 127) || !memcmp(addr, one, sizeof one);
+}
+
 static void identify(int fd, struct http_peer *peer)
 {
 	struct sockaddr_storage a = { .ss_family = AF_UNSPEC };
@@ -39,9 +46,13 @@ static void identify(int fd, struct http_peer *peer)
 	getpeername(fd, (struct sockaddr *)&a, &len);
 	if (a.ss_family == AF_INET6) {
 		memcpy(peer->addr, &((struct sockaddr_in6 *)&a)->sin6_addr, 16);
+		peer->port = ntohs(((struct sockaddr_in6 *)&a)->sin6_port);
+		peer->is_local = is_loopback(peer->addr);
 	} else if (a.ss_family == AF_INET) {
 		memset(peer->addr + 10, 0xff, 2);
 		memcpy(peer->addr + 12, &((struct sockaddr_in *)&a)->sin_addr, 4);
+		peer->port = ntohs(((struct sockaddr_in *)&a)->sin_port);
+		peer->is_local = is_loopback(peer->addr);
 	} else {
 		peer->is_unix = true;
 		len = sizeof cred;

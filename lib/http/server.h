@@ -30,6 +30,8 @@ struct http_peer {
 	uid_t uid;
 	gid_t gid;
 	uint8_t addr[16]; /* IPv6 form of the address of a TCP peer */
+	uint16_t port;
+	bool is_local; /* a TCP peer on this machine's loopback */
 };
 
 /* A whole request; the handler may change everything. It is good until the handler returns. */

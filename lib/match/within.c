@@ -26,8 +26,17 @@ struct walk {
 	uint32_t slots[SLOTS]; /* index + 1 into states */
 	uint32_t symbols[SYMBOLS];
 	size_t n_symbols;
+	size_t *budget;
 	bool gave_up;
 };
+
+static bool spend(size_t *budget, size_t cost)
+{
+	if (!budget)
+		return true;
+	*budget -= cost < *budget ? cost : *budget;
+	return *budget > 0;
+}
 
 static bool is_star(const struct glob_step *step)
 {
@@ -155,7 +164,7 @@ static void advance(struct walk *w, const struct state *s, uint32_t symbol)
 {
 	uint64_t *then = arena_array(&w->arena, w->words, sizeof *then);
 
-	if (!then) {
+	if (!then || !spend(w->budget, 20 + 2 * w->n)) {
 		w->gave_up = true;
 		return;
 	}
@@ -182,6 +191,10 @@ static bool step_on(struct walk *w, const struct state *s)
 	}
 	if (is_star(step))
 		visit(w, s->at + 1, s->set);
+	if (!spend(w->budget, 20 * w->n)) {
+		w->gave_up = true;
+		return true;
+	}
 	collect_symbols(w, s);
 	for (size_t i = 0; i < w->n_symbols; i++)
 		if (is_taken(step, w->symbols[i], w->a_separator))
@@ -265,9 +278,9 @@ static bool sequence_within(struct walk *w, const struct glob_step *a, const str
 }
 
 /* The cheap answer for most pairs. */
-static bool is_far(const struct glob *a, const struct glob *const *b, size_t n)
+static bool is_far(const struct glob *a, const struct glob *const *b, size_t n, size_t *budget)
 {
-	for (size_t k = 0; k < n; k++)
+	for (size_t k = 0; k < n && spend(budget, b[k]->n); k++)
 		for (size_t i = 0; i < b[k]->n; i++)
 			if ((!i || b[k]->steps[i - 1].kind == GLOB_END) &&
 			    may_meet(a->steps, b[k]->steps + i))
@@ -275,17 +288,18 @@ static bool is_far(const struct glob *a, const struct glob *const *b, size_t n)
 	return true;
 }
 
-bool glob_within(const struct glob *a, const struct glob *const *b, size_t n)
+bool glob_within(const struct glob *a, const struct glob *const *b, size_t n, size_t *budget)
 {
 	struct walk *w;
 	bool good;
 
-	if (a->never || !a->n || is_far(a, b, n))
+	if (a->never || !a->n || is_far(a, b, n, budget))
 		return false;
-	w = calloc(1, sizeof *w);
+	w = spend(budget, 5000) ? calloc(1, sizeof *w) : NULL;
 	if (!w)
 		return false;
 	w->arena.max = 32 << 20;
+	w->budget = budget;
 	w->a_separator = a->separator;
 	good = true;
 	for (size_t i = 0; good && i < a->n; i++)

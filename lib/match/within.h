@@ -11,5 +11,6 @@
 #include <stddef.h>
 
 /* True if each text that `a` matches is matched by at least one of `b`. A pattern that matches nothing lies
- * within nothing: say so in another way. */
-bool glob_within(const struct glob *a, const struct glob *const *b, size_t n);
+ * within nothing: say so in another way. `budget`, if not NULL, is what many calls may cost together (1 is
+ * some nanoseconds); where it is used up the answer is "no". */
+bool glob_within(const struct glob *a, const struct glob *const *b, size_t n, size_t *budget);

@@ -16,6 +16,9 @@ const char *lint_class_name(enum lint_class class)
 	return class < LINT_CLASSES ? names[class] : "?";
 }
 
+/* About a second or two of comparing. */
+#define LINT_BUDGET ((size_t)1 << 30)
+
 /* ---- asking the rules ---- */
 
 bool lint_has_op(const struct lint_rule *r, const char *op)
@@ -166,7 +169,9 @@ int policy_lint(const char *text, size_t len, struct lint_report *out, struct er
 {
 	static void (*const checks[])(struct lint *) = { lint_reach,   lint_files, lint_commands,
 		                                         lint_network, lint_env,   lint_keys };
-	struct lint l = { .arena = &out->arena, .text = text, .len = len, .report = out };
+	struct lint l = {
+		.arena = &out->arena, .text = text, .len = len, .report = out, .budget = LINT_BUDGET
+	};
 	int rc;
 
 	out->arena.max = 16 << 20;

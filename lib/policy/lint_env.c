@@ -96,7 +96,8 @@ void lint_env(struct lint *l)
 
 		for (size_t k = 0; k < l->env_deny.n; k++)
 			if (glob_within(&entry->glob[0],
-			                (const struct glob *const[]){ &l->env_deny.items[k].glob[0] }, 1)) {
+			                (const struct glob *const[]){ &l->env_deny.items[k].glob[0] }, 1,
+			                &l->budget)) {
 				lint_add(l, LINT_NEVER, LINT_WARNING,
 				         (struct lint_where){ .scope = "env",
 				                              .name = "env_policy.allow",

@@ -132,7 +132,7 @@ static bool is_allowed(struct lint *l, const struct glob *g, const char *op)
 			if (lets(&rules->items[i]) && lint_has_op(&rules->items[i], op) &&
 			    !rules->items[i].what.items[k].glob[0].never)
 				globs[n++] = &rules->items[i].what.items[k].glob[0];
-	return n && glob_within(g, globs, n);
+	return n && glob_within(g, globs, n, &l->budget);
 }
 
 static void check_ops(struct lint *l, const struct lint_rule *r)

@@ -63,7 +63,8 @@ struct lint {
 	int env_allow_line;
 	bool block_iteration;
 	struct lint_report *report;
-	size_t max; /* findings there is room for */
+	size_t max;    /* findings there is room for */
+	size_t budget; /* what comparing globs may still cost */
 	bool failed;
 };
 

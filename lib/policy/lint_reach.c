@@ -90,7 +90,7 @@ static void push_glob(struct reach *x, const struct glob *g)
 
 static bool is_within(struct reach *x, const struct glob *g)
 {
-	return x->n_globs > 0 && glob_within(g, x->globs, x->n_globs);
+	return x->n_globs > 0 && glob_within(g, x->globs, x->n_globs, &x->l->budget);
 }
 
 /* A literal command path is also known by its base name. */
@@ -148,8 +148,8 @@ static bool is_taken(struct reach *x, const struct lint_rule *r, const struct li
 }
 
 /* Same objects under the same conditions: an exception written on purpose, or a contradiction. */
-static bool is_same(const struct lint_rule *before, const struct lint_rule *r, const struct lint_entry *entry,
-                    enum lint_setting setting)
+static bool is_same(struct lint *l, const struct lint_rule *before, const struct lint_rule *r,
+                    const struct lint_entry *entry, enum lint_setting setting)
 {
 	const struct glob *one = &entry->glob[setting];
 
@@ -159,7 +159,7 @@ static bool is_same(const struct lint_rule *before, const struct lint_rule *r, c
 	for (size_t i = 0; i < before->what.n; i++) {
 		const struct glob *other = &before->what.items[i].glob[setting];
 
-		if (glob_within(other, &one, 1) && glob_within(one, &other, 1))
+		if (glob_within(other, &one, 1, &l->budget) && glob_within(one, &other, 1, &l->budget))
 			return true;
 	}
 	return false;
@@ -219,7 +219,7 @@ static struct taken look_at(struct reach *x, size_t index, const struct lint_ent
 		if (!out.by || (differs && !out.differs))
 			out.by = by;
 		out.differs |= differs;
-		out.is_exception |= by && is_same(by, r, entry, setting);
+		out.is_exception |= by && is_same(x->l, by, r, entry, setting);
 	}
 	return out;
 }
@@ -403,11 +403,16 @@ void lint_reach(struct lint *l)
 	x->l = l;
 	for (int scope = 0; scope < SCOPES; scope++) {
 		x->rules = &l->rules[scope];
-		for (size_t i = 1; i < x->rules->n; i++) {
+		for (size_t i = 1; i < x->rules->n && l->budget; i++) {
 			if (x->rules->items[i].what.n)
 				check_what(x, i);
 			else if (scope == SCOPE_NETWORK)
 				check_cidrs(x, i);
 		}
 	}
+	if (!l->budget)
+		lint_add(l, LINT_UNREACHABLE, LINT_NOTE,
+		         (struct lint_where){ .scope = "policy", .name = "rules", .at = 1 },
+		         "split the policy",
+		         "too many patterns to compare all: later rules were not checked");
 }

@@ -9,7 +9,7 @@
 
 /* "-" is standard input; what holds a slash or ends in .yaml or .yml is a file; all else is a name, looked up
  * in `dir` as NAME.yaml, NAME.yml, NAME. Where `dir` is NULL or is not there, "default" is the built-in
- * policy. `shown` gets the name for messages. 0 or -1; `text` may hold at most 1 MiB. */
+ * policy. `shown` gets the name for messages. 0 or -1; At most YAML_MAX bytes are taken. */
 int policy_source(const char *dir, const char *what, struct buf *text, char *shown, size_t size,
                   struct err *e);
 

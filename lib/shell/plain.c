@@ -75,7 +75,7 @@ static bool starts(const char *text, const char *with)
 bool plain_env(const char *const *env, bool bash_env_ok)
 {
 	static const char *const odd[] = { "ENV=",         "BASHOPTS=",      "SHELLOPTS=", "POSIXLY_CORRECT=",
-		                           "BASH_COMPAT=", "BASH_XTRACEFD=", "PS4=",       "LD_PRELOAD=",
+		                           "BASH_COMPAT=", "BASH_XTRACEFD=", "PS4=",       "LD_",
 		                           "EXECIGNORE=",  "BASH_FUNC_" };
 
 	for (; *env; env++) {
@@ -86,7 +86,7 @@ bool plain_env(const char *const *env, bool bash_env_ok)
 		if (starts(*env, "SHLVL=") && strlen(*env) > 6 + 3)
 			return false;
 		for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
-			if (starts(*env, odd[i]))
+			if (starts(*env, odd[i]) && !starts(*env, "LD_LIBRARY_PATH="))
 				return false;
 	}
 	return true;
@@ -98,6 +98,7 @@ static bool startup_command(const char *text, size_t len)
 {
 	static const char allowed[] = "enable -n";
 	static const char quiet[] = " 2>/dev/null";
+	bool named = false;
 
 	while (len && (*text == ' ' || *text == '\t'))
 		text++, len--;
@@ -107,12 +108,16 @@ static bool startup_command(const char *text, size_t len)
 		return true;
 	if (len > sizeof quiet - 1 && !memcmp(text + len - (sizeof quiet - 1), quiet, sizeof quiet - 1))
 		len -= sizeof quiet - 1;
-	if (len < sizeof allowed - 1 || memcmp(text, allowed, sizeof allowed - 1) != 0)
+	/* With a name behind it: alone it prints a list, and glued to it stands another option. */
+	if (len < sizeof allowed || memcmp(text, allowed, sizeof allowed - 1) != 0 ||
+	    text[sizeof allowed - 1] != ' ')
 		return false;
-	for (size_t i = sizeof allowed - 1; i < len; i++)
+	for (size_t i = sizeof allowed - 1; i < len; i++) {
 		if (!(text[i] == ' ' || (text[i] >= 'a' && text[i] <= 'z')))
 			return false;
-	return true;
+		named |= text[i] != ' ';
+	}
+	return named;
 }
 
 bool plain_startup(const char *text, size_t len)

@@ -72,8 +72,12 @@ static long status_number(pid_t pid, const char *key)
 
 pid_t proc_tgid(pid_t tid)
 {
-	long tgid = status_number(tid, "\nTgid:");
+	long tgid;
 
+	/* Signal 0 to thread TID of process TID: only a leader is found. Far cheaper than /proc. */
+	if (syscall(__NR_tgkill, tid, tid, 0) == 0 || errno == EPERM)
+		return tid;
+	tgid = status_number(tid, "\nTgid:");
 	return tgid > 0 ? (pid_t)tgid : 0;
 }
 

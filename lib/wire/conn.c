@@ -72,7 +72,8 @@ int wire_send(int fd, const struct msg *m, const int *fds, int n_fds, int flags,
 		if (file < 0)
 			return -1;
 		all[0] = file;
-		memcpy(all + 1, fds, sizeof(int) * (size_t)n_fds);
+		if (n_fds)
+			memcpy(all + 1, fds, sizeof(int) * (size_t)n_fds);
 		rc = send_packet(fd, iov, 1, all, n_fds + 1, flags);
 	}
 	return rc < 0 ? err_sys(e, "send") : 0;
@@ -104,7 +105,7 @@ static void take_control(struct msghdr *mh, struct wire_in *in, int *extra)
  * meanwhile. */
 static int load_file(struct wire_in *in, int *extra, struct err *e)
 {
-	int want = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE, fd;
+	int want = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE, seals, fd;
 	struct stat st;
 
 	if (!in->n_fds)
@@ -115,7 +116,8 @@ static int load_file(struct wire_in *in, int *extra, struct err *e)
 	in->n_fds -= *extra < 0;
 	*extra = -1;
 	buf_clear(&in->data);
-	if ((fcntl(fd, F_GET_SEALS) & want) != want || fstat(fd, &st) < 0 || st.st_size > WIRE_MAX ||
+	seals = fcntl(fd, F_GET_SEALS); /* -1, with every bit set, for what is no memory file */
+	if (seals < 0 || (seals & want) != want || fstat(fd, &st) < 0 || st.st_size > WIRE_MAX ||
 	    !buf_room(&in->data, (size_t)st.st_size) ||
 	    pread(fd, in->data.data, (size_t)st.st_size, 0) != st.st_size) {
 		close(fd);

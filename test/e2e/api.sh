@@ -257,6 +257,10 @@ is 'no id' "$("$AGENTSH" exec -- true 2>&1)" \
 	'agentsh: session id is required (provide as argument or set AGENTSH_SESSION_ID)'
 is 'no command' "$("$AGENTSH" exec "$S" 2>&1)" 'agentsh: command is required'
 is 'unix socket' "$("$AGENTSH" exec --server "unix://$D/run/gate.sock" "$S" -- echo g)" g
+for server in "$A" "unix://$D/run/gate.sock"; do
+	is "a governed process makes no session over ${server%%:*}" \
+		"$("$AGENTSH" exec "$S" -- "$AGENTSH" --server "$server" session create >/dev/null 2>&1; echo $?)" 1
+done
 is 'unknown session is made' "$(cd "$D/ws" && AGENTSH_NO_AUTO='' "$AGENTSH" exec made-here -- pwd)" "$D/ws"
 is 'session info' "$("$AGENTSH" session info made-here | jq -r .workspace)" "$D/ws"
 is 'session update' \
@@ -288,3 +292,43 @@ is 'stops' $? 0
 PID=
 wait $E
 is 'its streams end in order' $? 0
+
+# ---- keys ----
+sed -e '$a auth: {type: api_key, api_key: {keys_file: '"$D"'/keys.yaml}}' "$D/config.yaml" >"$D/keyed.yaml"
+cat >"$D/keys.yaml" <<END
+- {id: a, key: agent-key-1, role: agent}
+- {id: b, key: approver-key-1, role: approver}
+- {id: c, key: no-role-key-1}
+END
+chmod 644 "$D/keys.yaml"
+is 'keys that others can read' "$(timeout 10 "$AGENTSH" server --config "$D/keyed.yaml" 2>&1 | tail -n 1)" \
+	"agentsh-server: auth.api_key.keys_file: $D/keys.yaml: must be a file that others can neither read nor write"
+chmod 600 "$D/keys.yaml"
+"$AGENTSH" server --config "$D/keyed.yaml" >"$D/out" 2>"$D/err" &
+PID=$!
+until_true 10 grep -q listening "$D/out"
+A=http://$(sed -n 's/^agentsh server listening on //p' "$D/out")
+export AGENTSH_SERVER="$A"
+is 'health needs no key' "$(code /health)" 200
+is 'no key' "$(get /api/v1/sessions)" '{"error":"unauthorized"}
+
+401'
+is 'wrong key' "$(code /api/v1/sessions -H 'X-API-Key: agent-key-2')" 401
+is 'part of a key' "$(code /api/v1/sessions -H 'X-API-Key: agent-key-')" 401
+is 'empty key' "$(code /api/v1/sessions -H 'X-API-Key;')" 401
+is 'a key' "$(code /api/v1/sessions -H 'X-API-Key: agent-key-1')" 200
+is 'agents do not approve' "$(code /api/v1/approvals -H 'X-API-Key: agent-key-1')" 403
+is 'no role is an agent' "$(code /api/v1/approvals -H 'X-API-Key: no-role-key-1')" 403
+is 'approvers do' "$(body /api/v1/approvals -H 'X-API-Key: approver-key-1')" '[]'
+is 'clients send it' "$(AGENTSH_API_KEY=agent-key-1 "$AGENTSH" session list)" '[]'
+is 'clients without it' "$("$AGENTSH" session list 2>&1)" 'agentsh: server said 401: unauthorized'
+kill -TERM $PID
+wait $PID
+PID=
+sed -e '$a auth: {type: oidc}' "$D/config.yaml" >"$D/oidc.yaml"
+timeout 10 "$AGENTSH" server --config "$D/oidc.yaml" >"$TMP/e" 2>&1
+is 'other kinds do not start' $? 1
+has 'and say why' "$(cat "$TMP/e")" 'auth.type.* oidc is not (built|provided)'
+sed -e 's/127.0.0.1:0/0.0.0.0:0/' "$D/config.yaml" >"$D/open.yaml"
+timeout 10 "$AGENTSH" server --config "$D/open.yaml" >"$TMP/e" 2>&1
+is 'no auth on all addresses does not start' $? 1

@@ -16,7 +16,7 @@ static bool within(const char *a, const char *const *b, char separator)
 			return false;
 		list[n] = &many[n];
 	}
-	return glob_within(&one, list, n);
+	return glob_within(&one, list, n, NULL);
 }
 
 #define WITHIN(a, ...) \
@@ -69,6 +69,23 @@ static void random_pattern(unsigned *seed, char *out)
 		strcat(out, parts[next(seed) % (sizeof parts / sizeof *parts)]);
 }
 
+T_CASE(budget)
+{
+	AUTO_ARENA arena = { .blocks = NULL };
+	struct glob a, b;
+	const struct glob *list[] = { &b };
+	size_t budget = 1000000, left;
+
+	glob_compile(&arena, "**/a*b*c*d*", '/', &a, NULL);
+	glob_compile(&arena, "**/*a*b*c*", '/', &b, NULL);
+	ok(glob_within(&a, list, 1, &budget), "enough");
+	ok(budget > 0 && budget < 1000000, "%zu left", budget);
+	left = 6000;
+	ok(!glob_within(&a, list, 1, &left), "not enough: no");
+	is_int(left, 0);
+	ok(!glob_within(&a, list, 1, &left), "nothing left");
+}
+
 /* "Within" must agree with matching every text of up to 5 characters. */
 T_CASE(agrees_with_matching)
 {
@@ -94,7 +111,7 @@ T_CASE(agrees_with_matching)
 			seen = !glob_match(&g[0], text, (size_t)len) ||
 			       glob_match(&g[1], text, (size_t)len) || glob_match(&g[2], text, (size_t)len);
 		}
-		bool said = glob_within(&g[0], list, 2);
+		bool said = glob_within(&g[0], list, 2, NULL);
 		yes += said;
 		wrong += said && !seen;
 		missed += !said && seen;

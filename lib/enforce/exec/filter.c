@@ -124,10 +124,17 @@ static void block_seccomp(struct program *p)
 	jump(p, ALLOW);
 }
 
+static void block_mark(struct program *p)
+{
+	load_arg(p, 0, 0);
+	branch(p, BPF_JEQ, MARK_OPERATION, MARK, REFUSE);
+}
+
 static void block_namespaces(struct program *p)
 {
 	load_arg(p, 0, 0);
-	if_bits(p, NAMESPACES, REFUSE);
+	/* A child of one's parent would count as started by it. */
+	if_bits(p, NAMESPACES | CLONE_PARENT, REFUSE);
 	jump(p, ALLOW);
 }
 
@@ -224,6 +231,32 @@ static void block_tgkill(struct program *p)
 	jump(p, NOTIFY);
 }
 
+static void block_other(struct program *p) /* sched_set…: (process, …) */
+{
+	load_arg(p, 0, 0);
+	if_eq(p, 0, ALLOW);
+	jump(p, NOTIFY);
+}
+
+/* (which, who, …): oneself passes; the group and the user of the caller may hold outsiders. */
+static void block_which(struct program *p, uint32_t process)
+{
+	load_arg(p, 0, 0);
+	branch(p, BPF_JEQ, process, NEXT, NOTIFY);
+	load_arg(p, 1, 0);
+	branch(p, BPF_JEQ, 0, ALLOW, NOTIFY);
+}
+
+static void block_setpriority(struct program *p)
+{
+	block_which(p, 0 /* PRIO_PROCESS */);
+}
+
+static void block_ioprio(struct program *p)
+{
+	block_which(p, 1 /* IOPRIO_WHO_PROCESS */);
+}
+
 #ifdef __x86_64__
 static void block_arch_prctl(struct program *p)
 {
@@ -258,6 +291,12 @@ static const struct row rows[] = {
 	CALL(fcntl, ALLOW, block_fcntl),
 	CALL(prlimit64, ALLOW, block_prlimit),
 	CALL(setrlimit, ALLOW, block_setrlimit),
+	CALL(sched_setaffinity, ALLOW, block_other),
+	CALL(sched_setparam, ALLOW, block_other),
+	CALL(sched_setscheduler, ALLOW, block_other),
+	CALL(sched_setattr, ALLOW, block_other),
+	CALL(setpriority, ALLOW, block_setpriority),
+	CALL(ioprio_set, ALLOW, block_ioprio),
 	CALL(seccomp, ALLOW, block_seccomp),
 	CALL(prctl, ALLOW, block_prctl),
 	CALL(personality, ALLOW, block_personality),
@@ -321,6 +360,9 @@ static const struct row rows[] = {
 	DENY(setdomainname),
 	DENY(settimeofday),
 	DENY(clock_settime),
+	DENY(clock_adjtime),
+	DENY(adjtimex),
+	DENY(fanotify_init), /* as root: could make others wait for its answers */
 	DENY(vhangup),
 	DENY(nfsservctl),
 	{ NEWEST_CALL + 1, X32_BIT - 1, MISSING, NULL }, /* calls that are not known here */
@@ -437,10 +479,12 @@ static size_t add_blocked(struct row *all, size_t fixed, const int *blocked, siz
 
 		while (k < n && !(all[k].first <= nr && nr <= all[k].last))
 			k++;
+		/* What is missing stays so: a library that sees EPERM for clone3 does not fall back.
+		 * seccomp(2) keeps the mark, by which nested shells know where they are. */
 		if (k == n)
 			all[n++] = (struct row){ .first = nr, .last = nr, .answer = REFUSE };
-		else if (all[k].block || all[k].answer == MISSING)
-			all[k] = (struct row){ .first = nr, .last = nr, .answer = REFUSE };
+		else if (all[k].block)
+			all[k] = (struct row){ nr, nr, REFUSE, nr == __NR_seccomp ? block_mark : NULL };
 	}
 	return n;
 }

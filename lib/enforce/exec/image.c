@@ -1,5 +1,6 @@
 #include "enforce/exec/image.h"
 
+#include "base/fd.h"
 #include "base/map.h"
 #include "base/path.h"
 #include "sys/proc.h"
@@ -28,8 +29,8 @@ struct slot {
 
 /* A whole answer, by the absolute path that was asked for. It holds as long as the path leads to the same
  * file in the same state; what could be renamed around it is only its directory, and then the file was judged
- * under a name that it had. Paths that mean something else to the caller than to us (/proc/self) can at worst
- * give a wrong hit, which the look at the image that really started finds out. */
+ * under a name that it had. Paths that mean something else to the caller than to us (/proc/self) are not
+ * kept. */
 struct known {
 	char given[KNOWN_GIVEN]; /* "" = free */
 	char path[KNOWN_PATH];
@@ -79,27 +80,34 @@ static void read_script_head(const char *head, size_t len, struct slot *s)
 	s->arg[end - b] = 0;
 }
 
-static void read_head(int fd, struct slot *s)
+/* 0 or errno. */
+static int read_head(int fd, struct slot *s)
 {
 	char path[40], head[IMAGE_HEAD];
 	ssize_t n = -1;
-	int file;
+	int file, error;
 
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	error = errno;
 	if (file >= 0) {
 		n = read(file, head, sizeof head - 1);
+		error = errno;
 		close(file);
 	}
 	s->interp[0] = s->arg[0] = 0;
-	/* A program may be executable and not readable; then the kernel can only load it as a binary. */
+	/* A program may be executable and not readable: a binary then, or the script's interpreter is judged
+	 * when it starts. Anything else, a lease for one, must not hide what is in the file. */
+	if (n < 0 && error != EACCES)
+		return error;
 	s->kind = n < 0 ? IMAGE_BINARY : IMAGE_OTHER;
 	if (n >= 4 && !memcmp(head, "\177ELF", 4))
 		s->kind = IMAGE_BINARY;
 	if (n >= 2 && head[0] == '#' && head[1] == '!') {
-		s->kind = IMAGE_SCRIPT;
 		read_script_head(head, (size_t)n, s);
+		s->kind = s->interp[0] ? IMAGE_SCRIPT : IMAGE_OTHER;
 	}
+	return 0;
 }
 
 static bool same_file(const struct slot *s, const struct stat *st)
@@ -108,22 +116,28 @@ static bool same_file(const struct slot *s, const struct stat *st)
 	       s->ctime.tv_sec == st->st_ctim.tv_sec && s->ctime.tv_nsec == st->st_ctim.tv_nsec;
 }
 
-static void classify(struct image_cache *c, int fd, const struct stat *st, struct image *out)
+static int classify(struct image_cache *c, int fd, const struct stat *st, struct image *out)
 {
 	struct slot *s = &c->slots[(st->st_ino ^ st->st_dev) % SLOTS];
+	int rc;
 
 	out->kind = IMAGE_OTHER;
 	if (!S_ISREG(st->st_mode))
-		return;
+		return 0;
 	if (!same_file(s, st)) {
 		*s = (struct slot){
 			.dev = st->st_dev, .ino = st->st_ino, .size = st->st_size, .ctime = st->st_ctim
 		};
-		read_head(fd, s);
+		rc = read_head(fd, s);
+		if (rc) {
+			*s = (struct slot){ 0 };
+			return rc;
+		}
 	}
 	out->kind = s->kind;
 	memcpy(out->interp, s->interp, sizeof out->interp);
 	memcpy(out->arg, s->arg, sizeof out->arg);
+	return 0;
 }
 
 struct walk {
@@ -286,41 +300,72 @@ static int open_target(pid_t pid, int dirfd, const char *given, int flags)
 	return fd;
 }
 
-static bool is_trusted_dir(const char *dir)
+/* The directory of `name`, seen from `base`; what is behind its last slash goes to `last`. */
+static int open_parent(int base, const char *name, const char **last)
+{
+	const char *slash = strrchr(name, '/');
+	char dir[IMAGE_PATH];
+	size_t len = slash ? (size_t)(slash - name) : 0;
+
+	*last = slash ? slash + 1 : name;
+	if (len >= sizeof dir)
+		return -1;
+	memcpy(dir, slash ? name : ".", slash ? len : 1);
+	dir[slash ? len : 1] = 0;
+	return openat(base, slash && !len ? "/" : dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static bool is_trusted_dir(int dir)
 {
 	struct stat st;
 
-	return stat(dir, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 022);
+	return fstat(dir, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 022);
 }
 
-/* Collect the names of symbolic links that lead to the file. Best effort: a name that is missed only means
- * that the file is judged by its own name. */
+/* One link further: note its name, put what it says into `text`. The new directory, or -1 at the end. */
+static int next_link(int base, char *text, size_t size, struct image *out)
+{
+	const char *last;
+	int dir = open_parent(base, text, &last);
+	char to[IMAGE_PATH];
+	ssize_t n = dir >= 0 ? readlinkat(dir, last, to, sizeof to - 1) : -1;
+
+	if (n < 0 || (size_t)n >= size || strlen(last) >= sizeof out->alias[0]) {
+		if (dir >= 0)
+			close(dir);
+		return -1;
+	}
+	out->trusted[out->n_alias] = is_trusted_dir(dir);
+	strcpy(out->alias[out->n_alias++], last);
+	to[n] = 0;
+	strcpy(text, to);
+	return dir;
+}
+
+/* Collect the names of symbolic links that lead to the file, walking anew. A name that is missed only means
+ * that the file is judged by its own. A link is trusted when only root can change it and all that come after,
+ * and when they do lead to the file: the place may have been rebuilt since it was resolved. */
 static void find_aliases(pid_t pid, int dirfd, const char *given, struct image *out)
 {
-	char at[IMAGE_PATH], dir[IMAGE_PATH], text[IMAGE_PATH];
+	int base = given[0] == '/' ? open("/", O_PATH | O_CLOEXEC) : open_base(pid, dirfd);
+	char text[IMAGE_PATH];
+	struct stat st;
+	bool good;
 
-	if (dirfd != AT_FDCWD && given[0] != '/')
-		return;
-	if (given[0] == '/')
-		dir[0] = 0;
-	else if (proc_link(pid, "cwd", dir, sizeof dir) < 0)
-		return;
-	if (!path_join(dir[0] ? dir : "/", given, at, sizeof at))
-		return;
-	while (out->n_alias < IMAGE_ALIASES) {
-		ssize_t n = readlink(at, text, sizeof text - 1);
-		char *slash = strrchr(at, '/');
+	snprintf(text, sizeof text, "%s", given);
+	while (base >= 0 && out->n_alias < IMAGE_ALIASES) {
+		int dir = next_link(base, text, sizeof text, out);
 
-		if (n < 0 || !slash || strlen(slash + 1) >= sizeof out->alias[0])
-			return;
-		text[n] = 0;
-		memcpy(dir, at, (size_t)(slash - at));
-		dir[slash - at] = 0;
-		out->trusted[out->n_alias] = is_trusted_dir(dir[0] ? dir : "/");
-		strcpy(out->alias[out->n_alias++], slash + 1);
-		if (!path_join(dir[0] ? dir : "/", text, at, sizeof at))
-			return;
+		if (dir < 0)
+			break;
+		close(base);
+		base = dir;
 	}
+	good = fstatat(base, text, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == out->dev &&
+	       st.st_ino == out->ino;
+	for (size_t i = out->n_alias; i-- > 0; good = out->trusted[i])
+		out->trusted[i] = out->trusted[i] && good;
+	fd_close(&base);
 }
 
 static struct known *known_slot(struct image_cache *c, const char *given)
@@ -392,8 +437,8 @@ static int find(struct image_cache *c, pid_t pid, int dirfd, const char *given, 
 		out->ino = st.st_ino;
 		out->mode = st.st_mode;
 		*ctime = st.st_ctim;
-		classify(c, fd, &st, out);
-		if (given[0] && strcmp(path_base(given), path_base(out->path)) != 0)
+		rc = S_ISLNK(st.st_mode) ? ELOOP : classify(c, fd, &st, out);
+		if (!rc && given[0] && strcmp(path_base(given), path_base(out->path)) != 0)
 			find_aliases(pid, dirfd, given, out);
 	}
 	close(fd);
@@ -402,7 +447,8 @@ static int find(struct image_cache *c, pid_t pid, int dirfd, const char *given, 
 
 int image_find(struct image_cache *c, pid_t pid, int dirfd, const char *given, int flags, struct image *out)
 {
-	bool cacheable = given[0] == '/' && !flags && strlen(given) < KNOWN_GIVEN;
+	bool cacheable = given[0] == '/' && !flags && strlen(given) < KNOWN_GIVEN &&
+	                 strncmp(given, "/proc/", 6) != 0 && strncmp(given, "/dev/", 5) != 0;
 	struct known *k = cacheable ? known_slot(c, given) : NULL;
 	struct timespec ctime = { 0 };
 	int rc;

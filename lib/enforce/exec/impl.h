@@ -31,6 +31,7 @@ struct call {
 	struct governor *g;
 	struct governed *c;
 	const struct seccomp_notif *n;
+	pid_t pid; /* the process; n->pid may be any of its threads */
 };
 
 /* Hand the event over if the policy wants it logged. False: it had to be kept and could not. */
@@ -40,9 +41,11 @@ bool serve_report(const struct call *k, struct event *ev, uint32_t flags);
 void judge_exec(const struct call *k);
 void judge_start(const struct call *k);
 
-/* signals.c: kill and its kin, fcntl(F_SETOWN), prlimit64. */
+/* signals.c: kill and its kin, fcntl(F_SETOWN). */
 void judge_signal(const struct call *k);
 void judge_owner(const struct call *k);
+
+/* limits.c: prlimit64, setpriority, sched_set… and ioprio_set on other processes. */
 void judge_limit(const struct call *k);
 
 /* teach.c: two lines on the caller's standard error, without ever waiting for its reader. */

@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "enforce/denial.h"
+#include "shell/plain.h"
 #include "sys/mem.h"
 #include "sys/notify.h"
 #include "sys/proc.h"
@@ -37,6 +38,7 @@ struct attempt {
 	pid_t parent;
 	struct verdict verdict;
 	bool used_args;
+	bool is_script; /* a script is on the way: its name stands in the interpreter's arguments only */
 	const char *subject;
 	char message[MESSAGE];
 };
@@ -111,10 +113,21 @@ static void ask_payload(const struct call *k, struct attempt *a)
 		return;
 	rest = (struct args){ a->args.v + at, a->args.n - (size_t)at };
 	a->used_args = true;
-	if (image_find(k->g->images, (pid_t)k->n->pid, AT_FDCWD, rest.v[0], 0, &a->image) == 0)
+	if (image_find(k->g->images, k->pid, AT_FDCWD, rest.v[0], 0, &a->image) == 0)
 		ask(k, a, rest.v[0], &rest);
 	if (a->verdict.effective == EFFECT_ALLOW)
 		a->image = loader;
+}
+
+/* A script as its interpreter is to find it (fs/exec.c, alloc_bprm). */
+static const char *script_name(struct arena *mem, int dirfd, const char *given)
+{
+	char name[PATH_MAX + 24];
+
+	if (dirfd == AT_FDCWD || given[0] == '/')
+		return given;
+	snprintf(name, sizeof name, "/dev/fd/%d%s%s", dirfd, given[0] ? "/" : "", given);
+	return arena_str(mem, name);
 }
 
 /* The arguments as the interpreter of a script gets them: interpreter, its argument, the script, the rest. */
@@ -160,8 +173,10 @@ static int follow_chain(const struct call *k, struct attempt *a, int dirfd, int 
 			a->verdict = (struct verdict){ .rule = &too_deep };
 			return 0;
 		}
-		if (!interpreter_args(&k->g->scratch, &a->image, given, &a->args, &next))
+		given = script_name(&k->g->scratch, dirfd, given);
+		if (!given || !interpreter_args(&k->g->scratch, &a->image, given, &a->args, &next))
 			return ENOMEM;
+		a->is_script = true;
 		a->args = next;
 		given = next.v[0];
 		dirfd = AT_FDCWD;
@@ -223,12 +238,14 @@ static void permit(const struct call *k, struct attempt *a)
 		notify_fail(k->c->listener, k->n->id, EACCES);
 		return;
 	}
-	if (a->used_args)
+	/* Which script an interpreter runs is an argument as well. */
+	if (a->used_args || a->is_script)
 		join_args(&a->args, &joined);
-	if ((pid_t)k->n->pid == k->c->entry)
-		k->c->entry_is_shell = k->c->entry_is_shell && k->c->n_notified == 1;
-	tree_expect(k->g->tree, (pid_t)k->n->pid, a->image.dev, a->image.ino,
-	            a->used_args ? joined.data : NULL, joined.len);
+	if (joined.failed) {
+		notify_fail(k->c->listener, k->n->id, ENOMEM);
+		return;
+	}
+	tree_expect(k->g->tree, k->pid, a->image.dev, a->image.ino, joined.data, joined.len);
 	notify_continue(k->c->listener, k->n->id);
 }
 
@@ -272,8 +289,8 @@ void judge_exec(const struct call *k)
 		refuse(k, &a);
 	} else {
 		if (k->g->needs.depth)
-			a.depth = tree_depth(k->g->tree, (pid_t)k->n->pid, k->c->entry, k->c->entry_is_shell,
-			                     &a.parent);
+			a.depth =
+			        tree_depth(k->g->tree, k->pid, k->c->entry, k->c->entry_is_shell, &a.parent);
 		rc = follow_chain(k, &a, dirfd, at ? (int)d->args[4] : 0);
 		if (rc && a.verdict.rule && a.verdict.effective != EFFECT_ALLOW)
 			rc = 0;
@@ -309,11 +326,11 @@ static bool as_expected(const struct call *k, const struct image *now)
 	struct tree_expected want;
 	bool same;
 
-	if (!tree_expected(k->g->tree, (pid_t)k->n->pid, &want))
+	if (!tree_expected(k->g->tree, k->pid, &want))
 		return false;
 	same = want.dev == now->dev && want.ino == now->ino;
 	if (same && want.argv)
-		same = read_cmdline((pid_t)k->n->pid, &k->g->args) && k->g->args.len == want.argv_len &&
+		same = read_cmdline(k->pid, &k->g->args) && k->g->args.len == want.argv_len &&
 		       !memcmp(buf_text(&k->g->args), want.argv, want.argv_len);
 	free(want.argv);
 	return same;
@@ -321,7 +338,7 @@ static bool as_expected(const struct call *k, const struct image *now)
 
 static void kill_caller(const struct call *k)
 {
-	int fd = proc_pidfd(proc_tgid((pid_t)k->n->pid));
+	int fd = proc_pidfd(k->pid);
 
 	if (fd >= 0 && notify_valid(k->c->listener, k->n->id))
 		proc_signal(fd, SIGKILL);
@@ -329,34 +346,75 @@ static void kill_caller(const struct call *k)
 	notify_fail(k->c->listener, k->n->id, EPERM);
 }
 
+/* What the entry starts was typed only while its first image, a shell, runs. */
+static void note_start(const struct call *k, const char *image)
+{
+	const char *base = path_base(image);
+	bool shell = shell_is(image) || !strcmp(base, "busybox") || !strcmp(base, "toybox");
+
+	if (k->pid != k->c->entry)
+		return;
+	k->c->entry_is_shell = k->c->entry_is_shell && shell && !k->c->started;
+	k->c->started = true;
+}
+
+/* An interpreter may have got another script than the one that was judged. The kernel puts it behind the
+ * interpreter and, if there is one, its argument. */
+static void ask_scripts(const struct call *k, struct attempt *a)
+{
+	const struct args all = a->args;
+	const struct image interpreter = a->image;
+
+	for (size_t i = 1; i < all.n && i <= 2 && a->verdict.effective == EFFECT_ALLOW; i++) {
+		const struct args rest = { .v = all.v + i, .n = all.n - i };
+
+		if (!image_find(k->g->images, k->pid, AT_FDCWD, all.v[i], 0, &a->image) &&
+		    a->image.kind == IMAGE_SCRIPT && a->image.mode & 0111)
+			ask(k, a, all.v[i], &rest);
+	}
+	if (a->verdict.effective == EFFECT_ALLOW)
+		a->image = interpreter;
+}
+
+/* Judge the image that runs, by what the kernel says about it. */
+static void judge_running(const struct call *k, struct attempt *a)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < k->g->args.len; i++)
+		n += !k->g->args.data[i];
+	buf_add(&k->g->args, "", 1);
+	a->given = a->image.path;
+	if (k->g->needs.depth)
+		a->depth = tree_depth(k->g->tree, k->pid, k->c->entry, k->c->entry_is_shell, &a->parent);
+	if (k->g->args.failed || !index_args(&k->g->scratch, &a->args, &k->g->args, n)) {
+		a->verdict = (struct verdict){ .rule = &unreadable };
+		return;
+	}
+	ask(k, a, a->image.path, &a->args);
+	if (a->verdict.effective == EFFECT_ALLOW)
+		ask_payload(k, a);
+	ask_scripts(k, a);
+}
+
 /* Something else started than what was judged (a race, a handler of binfmt_misc, an entry that fell out of
  * the table): judge what is there. The program has not run an instruction of its own that matters yet. */
 void judge_start(const struct call *k)
 {
-	pid_t pid = (pid_t)k->n->pid;
 	struct attempt a = { .given = "" };
-	size_t n = 0;
-	int rc = image_running(pid, &a.image);
+	int rc = image_running(k->pid, &a.image);
 
 	if (!rc && as_expected(k, &a.image)) {
+		note_start(k, a.image.path);
 		notify_continue(k->c->listener, k->n->id);
 		return;
 	}
-	if (rc || image_name(pid, &a.image) || !read_cmdline(pid, &k->g->args)) {
+	if (rc || image_name(k->pid, &a.image) || !read_cmdline(k->pid, &k->g->args))
 		a.verdict = (struct verdict){ .rule = &unreadable };
-	} else {
-		for (size_t i = 0; i < k->g->args.len; i++)
-			n += !k->g->args.data[i];
-		buf_add(&k->g->args, "", 1);
-		a.given = a.image.path;
-		if (index_args(&k->g->scratch, &a.args, &k->g->args, n))
-			ask(k, &a, a.image.path, &a.args);
-		else
-			a.verdict = (struct verdict){ .rule = &unreadable };
-		if (a.verdict.effective == EFFECT_ALLOW)
-			ask_payload(k, &a);
-	}
+	else
+		judge_running(k, &a);
 	if (a.verdict.effective == EFFECT_ALLOW) {
+		note_start(k, a.image.path);
 		notify_continue(k->c->listener, k->n->id);
 	} else {
 		explain(&a);

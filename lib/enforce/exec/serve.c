@@ -3,6 +3,7 @@
 #include "audit/ring.h"
 #include "base/clock.h"
 #include "sys/notify.h"
+#include "sys/proc.h"
 #include "sys/uapi/compat.h"
 
 #include <errno.h>
@@ -59,7 +60,7 @@ bool serve_report(const struct call *k, struct event *ev, uint32_t flags)
 	ev->session_id = g->o.session_id;
 	ev->command_id = k->c->id;
 	if (!ev->pid)
-		ev->pid = (pid_t)k->n->pid;
+		ev->pid = k->pid;
 	buf_clear(&g->text);
 	event_format(ev, &g->text);
 	if (g->text.failed)
@@ -75,7 +76,11 @@ int serve_call(struct governor *g, struct governed *c)
 
 	if (got <= 0)
 		return got;
-	c->n_notified++;
+	k.pid = proc_tgid((pid_t)n.pid);
+	if (!k.pid) {
+		notify_fail(c->listener, n.id, EPERM); /* gone, or not to be seen */
+		return 0;
+	}
 	switch (n.data.nr) {
 	case __NR_execve:
 	case __NR_execveat:
@@ -100,6 +105,12 @@ int serve_call(struct governor *g, struct governed *c)
 		judge_owner(&k);
 		break;
 	case __NR_prlimit64:
+	case __NR_setpriority:
+	case __NR_ioprio_set:
+	case __NR_sched_setaffinity:
+	case __NR_sched_setparam:
+	case __NR_sched_setscheduler:
+	case __NR_sched_setattr:
 		judge_limit(&k);
 		break;
 	default:

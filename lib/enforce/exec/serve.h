@@ -40,7 +40,7 @@ struct governed {
 	char id[48];         /* "cmd-…" */
 	pid_t entry;         /* its first process */
 	bool entry_is_shell; /* what that shell starts was typed by the agent: depth 0 */
-	uint64_t n_notified;
+	bool started;        /* the first process runs its first image */
 };
 
 /* Answer one waiting notification of `c`. 0, or -1 when the listener is of no more use. */

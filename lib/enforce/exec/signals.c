@@ -18,6 +18,7 @@ struct delivery {
 	pid_t sender;
 	int signo;
 	pid_t group; /* of kill(0), kill(-group); 0 = everybody (-1) */
+	bool own;    /* kill(0): another thread may change the group at any time */
 	int inside, outside, sent, denied;
 	struct verdict verdict; /* of the first process that was refused */
 	pid_t refused;
@@ -172,7 +173,7 @@ static void judge_group(struct delivery *d, pid_t group)
 		finish(d, &d->verdict, d->refused);
 		return;
 	}
-	if (!d->outside && group) {
+	if (!d->outside && group && !d->own) {
 		all.rule = &(struct rule){ .name = "session-signals", .file = "built-in", .message = "" };
 		finish(d, &all, -group);
 		return;
@@ -223,20 +224,22 @@ void judge_signal(const struct call *k)
 	struct proc_stat st;
 	struct verdict v;
 
-	d.sender = proc_tgid((pid_t)k->n->pid);
+	d.sender = k->pid;
 	if (a->nr == __NR_tgkill || a->nr == __NR_rt_tgsigqueueinfo) {
 		target = (pid_t)a->args[1];
 		d.signo = (int)a->args[2];
 	}
-	if (!d.sender) {
-		notify_fail(k->c->listener, k->n->id, EPERM);
-	} else if (a->nr == __NR_pidfd_send_signal) {
-		judge_pidfd(&d, (int)a->args[0]);
+	if (a->nr == __NR_pidfd_send_signal) {
+		if ((unsigned)a->args[3]) /* to a group, or to a thread: not on its behalf */
+			notify_fail(k->c->listener, k->n->id, EINVAL);
+		else
+			judge_pidfd(&d, (int)a->args[0]);
 	} else if (a->nr == __NR_kill && target <= 0) {
-		if (!target && !proc_stat(d.sender, &st))
+		d.own = !target;
+		if (d.own && (!proc_stat(d.sender, &st) || st.pgrp <= 0))
 			notify_fail(k->c->listener, k->n->id, EPERM);
 		else
-			judge_group(&d, target == 0 ? st.pgrp : target == -1 ? 0 : -target);
+			judge_group(&d, d.own ? st.pgrp : target == -1 ? 0 : -target);
 	} else if (!proc_tgid(target)) {
 		notify_fail(k->c->listener, k->n->id, target > 0 ? ESRCH : EINVAL);
 	} else {
@@ -249,36 +252,18 @@ void judge_signal(const struct call *k)
 void judge_owner(const struct call *k)
 {
 	pid_t owner = (pid_t)k->n->data.args[2];
-	struct delivery d = { .k = k, .signo = SIGIO, .sender = proc_tgid((pid_t)k->n->pid) };
+	struct delivery d = { .k = k, .signo = SIGIO, .sender = k->pid };
 	struct verdict v;
 
-	if (owner <= 0 || owner == d.sender || !proc_tgid(owner)) {
-		/* No owner, oneself, or nobody. A group may hold outsiders: refused unless it is nobody's. */
-		if (owner < 0)
-			notify_fail(k->c->listener, k->n->id, EPERM);
-		else
-			notify_continue(k->c->listener, k->n->id);
+	if (owner < 0 || (owner > 0 && !proc_tgid(owner))) {
+		/* A group may hold outsiders, now or later; a number that is free may become one's. */
+		notify_fail(k->c->listener, k->n->id, owner < 0 ? EPERM : ESRCH);
+		return;
+	}
+	if (!owner || owner == d.sender) {
+		notify_continue(k->c->listener, k->n->id);
 		return;
 	}
 	v = judge_target(&d, owner);
 	finish(&d, &v, owner);
-}
-
-/* prlimit64 on another process: only inside the session. */
-void judge_limit(const struct call *k)
-{
-	pid_t target = (pid_t)k->n->data.args[0];
-	struct event ev = {
-		.type = "limit_blocked", .depth = -1, .operation = "prlimit64", .effective_action = "denied"
-	};
-	struct verdict v = { .rule = &outside };
-
-	if (tag_match(target, k->g->o.tag)) {
-		notify_continue(k->c->listener, k->n->id);
-		return;
-	}
-	ev.verdict = &v;
-	ev.message = outside.message;
-	serve_report(k, &ev, RING_DENIED);
-	notify_fail(k->c->listener, k->n->id, proc_tgid(target) ? EPERM : ESRCH);
 }

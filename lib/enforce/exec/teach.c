@@ -45,7 +45,7 @@ static void write_shared(pid_t pid, const char *text, size_t len, bool is_socket
 
 void teach(const struct call *k, const struct denial *d)
 {
-	pid_t pid = (pid_t)k->n->pid;
+	pid_t pid = k->pid;
 	char text[2048], path[40];
 	struct stat st;
 	size_t n;

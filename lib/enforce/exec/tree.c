@@ -106,7 +106,7 @@ static int walk_up(struct tree *t, pid_t parent, pid_t entry, bool entry_is_shel
 			return depth + 1;
 		parent = st.ppid;
 	}
-	return 1;
+	return TREE_DEEP;
 }
 
 int tree_depth(struct tree *t, pid_t pid, pid_t entry, bool entry_is_shell, pid_t *parent)
@@ -117,7 +117,7 @@ int tree_depth(struct tree *t, pid_t pid, pid_t entry, bool entry_is_shell, pid_
 
 	*parent = 0;
 	if (!proc_stat(pid, &st))
-		return 1;
+		return TREE_DEEP;
 	*parent = st.ppid;
 	depth = noted(t, pid, st.start);
 	if (pid == entry)

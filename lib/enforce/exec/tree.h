@@ -30,6 +30,7 @@ struct tree_expected {
 bool tree_expected(struct tree *t, pid_t pid, struct tree_expected *out);
 
 /* The depth at which `pid` is about to exec: 0 = typed by the agent. `entry` is the command's first process;
- * while it runs a shell, what that shell starts counts as typed. Reads /proc. Never fails: an unknown
- * ancestry is nested. */
+ * while it runs a shell, what that shell starts counts as typed. Reads /proc. Never fails: who has lost its
+ * parent could be anything, and is taken for nested deeply. */
+enum { TREE_DEEP = 1000 };
 int tree_depth(struct tree *t, pid_t pid, pid_t entry, bool entry_is_shell, pid_t *parent);

@@ -204,8 +204,9 @@ compare() {
 		cmp -s "$slot/$part" "$TRY/$part" || wrong="$wrong $part differs;"
 	done
 	if [ -z "$wrong" ]; then pass "$name"; else
-		fail "$name" "wrong:$wrong (native rc=$(cat "$slot/rc"))" "$(told)" \
-			"native out: $(head -c 300 "$slot/out")" "native err: $(head -c 300 "$slot/err")"
+		fail "$name" "wrong:$wrong rc=$rc (native $(cat "$slot/rc"))" "native and governed output:" \
+			"$(diff -a "$slot/out" "$TRY/out" | head -c 900)" "native and governed error output:" \
+			"$(diff -a "$slot/err" "$TRY/err" | head -c 900)"
 	fi
 }
 

@@ -104,7 +104,7 @@ check_ok "a single file may be removed" '' /bin/bash -c 'touch /tmp/one && rm /t
 
 # The teaching line comes with a second one that says what to do, and no denial is without an event.
 if governed; then
-	try /bin/bash -c 'sudo whoami'
+	try /bin/bash -c 'sudo whoami; exit $?'
 	check_that "two lines explain: what, which rule, what to do" '[ "$(grep -c ^agentsh: "$TRY/err")" -ge 2 ]'
 	check_that "the shell says it in its own words" 'grep -q "Permission denied" "$TRY/err"'
 	check_that "nothing of it on standard output" '[ ! -s "$TRY/out" ]'

@@ -72,7 +72,7 @@ check_that "list names it" 'grep -qx default "$TRY/out"'
 bad() { # DESCRIPTION WORD LINE (the file is on standard input)
 	cat >/tmp/bad.yaml
 	try agentsh policy validate /tmp/bad.yaml
-	check_that "$1: refused with file:line:column" "[ \"\$rc\" = 1 ] && cat $TRY/out $TRY/err | grep -E '^(agentsh[^ ]*: )?[^ ]*bad.yaml:$3:[0-9]+: ' | grep -q -- '$2'"
+	check_that "$1: refused with file:line:column" "[ \"\$rc\" = 1 ] && cat $TRY/out $TRY/err | grep -E '^(agentsh[^ ]*: )?[^ ]*bad.yaml:$3:[0-9]+: ' | grep -qF -- \"$2\""
 }
 bad "unknown key" colour 3 <<E
 version: 1
@@ -105,7 +105,7 @@ command_rules:
     args_patterns: ["("]
     decision: deny
 E
-bad "bad network" 10.0.0.0/33 5 <<E
+bad "bad network" "'33'" 5 <<E
 version: 1
 name: x
 network_rules:

@@ -21,7 +21,8 @@ api_is() { # DESCRIPTION STATUS [EXPRESSION]
 }
 
 stop_server
-check "the server starts" start_server
+start_server
+check "the server starts" healthy
 check "it is listed as 'agentsh server'" eval 'ps aux | grep -v grep | grep -q "agentsh server"'
 check_that "/health is ok" '[ "$(curl -s $URL/health)" = ok ]'
 check_that "/ready is ready" '[ "$(curl -s $URL/ready)" = ready ]'
@@ -153,7 +154,8 @@ pid=$(server_pids | head -1)
 kill -TERM "$pid"
 check "SIGTERM ends the server" until_true 10 no_server
 wait "$server"
-check_that "with exit code 0" "[ $? = 0 ]"
+status=$?
+check_that "with exit code 0" '[ $status = 0 ]'
 try /bin/bash -c 'echo restarted'
 check_that "the shim starts it again" '[ "$rc" = 0 ] && [ "$(cat $TRY/out)" = restarted ] && healthy'
 check_that "the autostarted server keeps no caller's descriptor" 'for p in $(server_pids); do ls -l /proc/$p/fd | grep -q "$TRY" && exit 1; done; true'

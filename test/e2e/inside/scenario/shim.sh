@@ -13,7 +13,7 @@ check "shim install-shell twice changes nothing" eval \
 	'before=$(sha256sum /bin/bash /bin/sh /bin/bash.real /bin/sh.real); install_shim && [ "$before" = "$(sha256sum /bin/bash /bin/sh /bin/bash.real /bin/sh.real)" ]'
 check "shim install-shell --dry-run changes nothing and says so" eval \
 	'agentsh shim install-shell --root / --shim /usr/bin/agentsh-shell-shim --bash --dry-run >/dev/null'
-check "shim status tells both shells" eval 'agentsh shim status --root / --bash | grep -q "^bash: .*shim_matches=true"'
+check "shim status tells both shells" eval 'agentsh shim status --root / --shim /usr/bin/agentsh-shell-shim --bash | grep -q "^bash: .*shim_matches=true"'
 check "shim install-shell refuses the host's root without consent" eval \
 	'! agentsh shim install-shell --root / --shim /usr/bin/agentsh-shell-shim --bash 2>/tmp/refused && grep -q "i-understand-this-modifies-the-host" /tmp/refused'
 
