@@ -21,6 +21,7 @@ config APPLET_SUPERVISE
 #include "loop/loop.h"
 #include "policy/policy.h"
 #include "sys/caps.h"
+#include "sys/trim.h"
 #include "wire/conn.h"
 
 #include <errno.h>
@@ -251,6 +252,7 @@ static int run(int argc, char **argv)
 		return EXIT_FAILED;
 	}
 	tell(&s, WIRE_READY, 0, 0);
+	trim_text();
 	if (loop_run(s.loop, &e) < 0) {
 		log_line(LOG_ERROR, "%s", e.text);
 		return EXIT_FAILED;

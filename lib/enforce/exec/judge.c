@@ -405,6 +405,8 @@ void judge_start(const struct call *k)
 	int rc = image_running(k->pid, &a.image);
 
 	if (!rc && as_expected(k, &a.image)) {
+		if (k->pid == k->c->entry && !k->c->started)
+			image_name(k->pid, &a.image);
 		note_start(k, a.image.path);
 		notify_continue(k->c->listener, k->n->id);
 		return;

@@ -1,0 +1,15 @@
+#include "sys/trim.h"
+
+#include <stdint.h>
+#include <sys/mman.h>
+
+extern const char __executable_start[], etext[]; /* from the linker */
+
+void trim_text(void)
+{
+	uintptr_t page = 4096, start = ((uintptr_t)__executable_start + page - 1) & ~(page - 1);
+	uintptr_t end = (uintptr_t)etext & ~(page - 1);
+
+	if (start < end)
+		madvise((void *)start, end - start, MADV_DONTNEED);
+}
