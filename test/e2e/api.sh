@@ -287,9 +287,9 @@ is 'unreachable' "$("$AGENTSH" exec --server http://127.0.0.1:9 "$S" -- true 2>&
 # ---- end ----
 is 'delete' "$(code "/api/v1/sessions/$S" -X DELETE)" 204
 is 'gone' "$(code "/api/v1/sessions/$S")" 404
-curl -sN -m 20 "$A/api/v1/sessions/made-here/events" >"$TMP/events" &
+curl -sN -m 20 "$A/api/v1/sessions/made-here/events" >"$TMP/events-last" &
 E=$!
-until_true 5 grep -q ready "$TMP/events"
+until_true 5 grep -q ready "$TMP/events-last"
 kill -TERM $PID
 wait $PID
 is 'stops' $? 0
