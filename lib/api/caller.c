@@ -3,13 +3,21 @@
  * /proc/net, and who holds that socket among the tagged processes. */
 #include "api/impl.h"
 
+#include "base/fd.h"
 #include "sys/proc.h"
 #include "sys/tag.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 struct search_for {
 	char link[40]; /* "socket:[inode]" */
@@ -92,19 +100,63 @@ static bool look_if(pid_t pid, void *arg)
 	return !s->found;
 }
 
+/* Ask the kernel for the one socket. -1 = it does not answer such questions; 0 = no such socket. */
+static long ask_socket(const struct http_peer *peer)
+{
+	bool v4 = !memcmp(peer->addr, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+	struct {
+		struct nlmsghdr head;
+		struct inet_diag_req_v2 ask;
+	} q = { .head = { .nlmsg_len = sizeof q,
+		          .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+		          .nlmsg_flags = NLM_F_REQUEST },
+		.ask = { .sdiag_family = v4 ? AF_INET : AF_INET6,
+		         .sdiag_protocol = IPPROTO_TCP,
+		         .idiag_states = ~0u } };
+	AUTO_FD fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	_Alignas(struct nlmsghdr) char answer[4096];
+	const struct nlmsghdr *head = (const void *)answer;
+	const struct inet_diag_msg *found;
+	ssize_t n;
+
+	q.ask.id.idiag_sport = htons(peer->port);
+	q.ask.id.idiag_dport = htons(peer->our_port);
+	memcpy(q.ask.id.idiag_src, peer->addr + (v4 ? 12 : 0), v4 ? 4 : 16);
+	memcpy(q.ask.id.idiag_dst, peer->our_addr + (v4 ? 12 : 0), v4 ? 4 : 16);
+	q.ask.id.idiag_cookie[0] = q.ask.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+	if (fd < 0 || send(fd, &q, sizeof q, 0) != sizeof q)
+		return -1;
+	n = recv(fd, answer, sizeof answer,
+	         MSG_DONTWAIT); /* the kernel has answered before send() returned */
+	if (n < (ssize_t)sizeof *head)
+		return -1;
+	if (head->nlmsg_type == NLMSG_ERROR)
+		return n >= (ssize_t)NLMSG_LENGTH(sizeof(struct nlmsgerr)) &&
+		                       ((const struct nlmsgerr *)NLMSG_DATA(head))->error == -ENOENT
+		               ? 0
+		               : -1;
+	if (n < (ssize_t)NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
+		return -1;
+	/* A listener of that port is not the peer. */
+	found = NLMSG_DATA(head);
+	return found->idiag_state == TCP_LISTEN ? 0 : found->idiag_inode;
+}
+
 /* A process that hides its descriptors (PR_SET_DUMPABLE) could be the one: then somebody else must be found
  * to hold the socket. A caller that has hung up already wants no answer, and gets none of its wishes either.
  */
 static bool tcp_peer_is_governed(const struct http_peer *peer)
 {
 	struct search_for s = { .tagged = true };
-	unsigned long inode = find_socket("/proc/net/tcp", peer);
+	long inode = ask_socket(peer);
 
+	if (inode < 0)
+		inode = (long)find_socket("/proc/net/tcp", peer);
 	if (!inode)
-		inode = find_socket("/proc/net/tcp6", peer);
+		inode = (long)find_socket("/proc/net/tcp6", peer);
 	if (!inode)
 		return true;
-	snprintf(s.link, sizeof s.link, "socket:[%lu]", inode);
+	snprintf(s.link, sizeof s.link, "socket:[%ld]", inode);
 	proc_each(look_if, &s);
 	if (s.found || !s.unreadable)
 		return s.found;

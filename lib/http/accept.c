@@ -36,6 +36,23 @@ static bool is_loopback(const uint8_t *addr)
 	return (!memcmp(addr, mapped, sizeof mapped) && addr[12] == 127) || !memcmp(addr, one, sizeof one);
 }
 
+/* Address in IPv6 form, and port. False for a unix socket. */
+static bool parse_address(const struct sockaddr_storage *a, uint8_t *addr, uint16_t *port)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)a;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)a;
+
+	if (a->ss_family == AF_INET6) {
+		memcpy(addr, &in6->sin6_addr, 16);
+		*port = ntohs(in6->sin6_port);
+	} else if (a->ss_family == AF_INET) {
+		memset(addr + 10, 0xff, 2);
+		memcpy(addr + 12, &in->sin_addr, 4);
+		*port = ntohs(in->sin_port);
+	}
+	return a->ss_family == AF_INET6 || a->ss_family == AF_INET;
+}
+
 static void identify(int fd, struct http_peer *peer)
 {
 	struct sockaddr_storage a = { .ss_family = AF_UNSPEC };
@@ -44,23 +61,19 @@ static void identify(int fd, struct http_peer *peer)
 
 	*peer = (struct http_peer){ .is_unix = false, .uid = (uid_t)-1, .gid = (gid_t)-1 };
 	getpeername(fd, (struct sockaddr *)&a, &len);
-	if (a.ss_family == AF_INET6) {
-		memcpy(peer->addr, &((struct sockaddr_in6 *)&a)->sin6_addr, 16);
-		peer->port = ntohs(((struct sockaddr_in6 *)&a)->sin6_port);
+	if (parse_address(&a, peer->addr, &peer->port)) {
 		peer->is_local = is_loopback(peer->addr);
-	} else if (a.ss_family == AF_INET) {
-		memset(peer->addr + 10, 0xff, 2);
-		memcpy(peer->addr + 12, &((struct sockaddr_in *)&a)->sin_addr, 4);
-		peer->port = ntohs(((struct sockaddr_in *)&a)->sin_port);
-		peer->is_local = is_loopback(peer->addr);
-	} else {
-		peer->is_unix = true;
-		len = sizeof cred;
-		if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len)) {
-			peer->pid = cred.pid;
-			peer->uid = cred.uid;
-			peer->gid = cred.gid;
-		}
+		len = sizeof a;
+		getsockname(fd, (struct sockaddr *)&a, &len);
+		parse_address(&a, peer->our_addr, &peer->our_port);
+		return;
+	}
+	peer->is_unix = true;
+	len = sizeof cred;
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len)) {
+		peer->pid = cred.pid;
+		peer->uid = cred.uid;
+		peer->gid = cred.gid;
 	}
 }
 

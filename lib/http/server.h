@@ -29,8 +29,9 @@ struct http_peer {
 	pid_t pid; /* unix sockets: of the process that connected, else 0 */
 	uid_t uid;
 	gid_t gid;
-	uint8_t addr[16]; /* IPv6 form of the address of a TCP peer */
-	uint16_t port;
+	uint8_t addr[16];     /* IPv6 form of the address of a TCP peer */
+	uint8_t our_addr[16]; /* and of our end */
+	uint16_t port, our_port;
 	bool is_local; /* a TCP peer on this machine's loopback */
 };
 

@@ -99,7 +99,7 @@ print(subprocess.call(["/bin/bash", "-c", "cat 2>/dev/null; exit 4"], preexec_fn
 check_same "umask, nice, limits, process group" /usr/bin/python3 -c 'import subprocess, os, resource
 os.umask(0o137); os.nice(3); resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); resource.setrlimit(resource.RLIMIT_NOFILE, (200, 300))
 def own(): os.setpgid(0, 0)
-print(subprocess.run(["/bin/bash", "-c", "nice; ulimit -c; ulimit -n; ulimit -Hn; touch um; stat -c %a um; rm um; [ $$ = $(ps -o pgid= -p $$) ] && echo leader"], preexec_fn=own, stdout=subprocess.PIPE).stdout)'
+print(subprocess.run(["/bin/bash", "-c", "nice; prlimit --noheadings -o SOFT,HARD --nofile --core; touch um; stat -c %a um; rm um; [ $$ = $(ps -o pgid= -p $$) ] && echo leader"], preexec_fn=own, stdout=subprocess.PIPE).stdout)'
 check_same "the pid stays that of the process started" /usr/bin/python3 -c 'import subprocess
 p = subprocess.Popen(["/bin/bash", "-c", "echo $$"], stdout=subprocess.PIPE)
 print(int(p.communicate()[0]) == p.pid)'
