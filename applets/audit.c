@@ -102,7 +102,7 @@ static int show(const struct options *o)
 	query_log_path(o->log, path, sizeof path);
 	if (access(path, R_OK) == 0) {
 		result = query_write(path, &q, STDOUT_FILENO, &e);
-	} else if (o->log) {
+	} else if (o->log || !CONFIG_API_HTTP) {
 		result = err_sys(&e, "%s", path);
 	} else {
 		struct api_client client;

@@ -3,7 +3,7 @@
 config APPLET_DEBUG_STATS
         bool "debug stats"
         default y
-        depends on APPLET_SERVER
+        depends on APPLET_SERVER && API_HTTP
         help
           Count the events and decisions of one session.
  */

@@ -69,7 +69,7 @@ static bool is_local(const struct options *o, const char *path)
 {
 	if (access(path, R_OK) == 0)
 		return true;
-	if (o->log || o->direct)
+	if (o->log || o->direct || !CONFIG_API_HTTP)
 		die(EXIT_FAILED, "agentsh-events: %s: %m", path);
 	return false;
 }

@@ -22,6 +22,7 @@ config APPLET_EXEC
 #include "config/config.h"
 #include "json/write.h"
 #include "session/inplace.h"
+#include "wire/start.h"
 
 struct exec_options {
 	struct api_client_options client;
@@ -171,7 +172,7 @@ static const char *environment(const char *name)
 }
 
 /* The server may be starting already; if not, start it. Dies when it does not come up. */
-static void start_server(const struct job *job, const struct err *why)
+static void start_for(const struct job *job, const struct err *why)
 {
 	char path[4096];
 	struct err e = { .code = 0 };
@@ -196,7 +197,7 @@ static void call(struct job *job, struct http_call *http, struct http_reply *rep
 		return;
 	if (reply->sent || e.code != ECONNREFUSED || job->no_auto || !api_client_may_start(&job->client))
 		die(EXIT_FAILED, "agentsh: server unreachable (%s)", e.text);
-	start_server(job, &e);
+	start_for(job, &e);
 	buf_release(&reply->body);
 	if (http_call(http, reply, &e) < 0)
 		die(EXIT_FAILED, "agentsh: server unreachable (%s)", e.text);
@@ -535,6 +536,22 @@ static bool is_local(const struct job *job)
 	       (!o->client.server || !strcmp(o->client.server, "http://127.0.0.1:18080")) && !job->client.key;
 }
 
+/* The one way of a build without the API. */
+static int exec_here(struct job *job)
+{
+	struct err e = { .code = 0 };
+	int rc;
+
+	if (!is_local(job))
+		die(EXIT_FAILED, "agentsh: this build has no HTTP API; give a session and a command only");
+	job->argv[job->argc] = NULL;
+	rc = inplace_exec(job->session, job->argv, job->o.argv0, &e);
+	if (rc < 0 && (api_client_is_on(getenv("AGENTSH_NO_AUTO")) || start_server(NULL, 1500, &e) < 0 ||
+	               (rc = inplace_exec(job->session, job->argv, job->o.argv0, &e)) < 0))
+		die(EXIT_FAILED, "agentsh: server unreachable (%s)", e.text);
+	return rc;
+}
+
 static int run(int argc, char **argv)
 {
 	struct job job = { .argc = 0 };
@@ -542,6 +559,8 @@ static int run(int argc, char **argv)
 
 	find_command(&job, argc, argv);
 	check_words(&job);
+	if (!CONFIG_API_HTTP)
+		return exec_here(&job);
 	if (api_client_init(&job.client, &job.o.client, &e) < 0)
 		die(EXIT_FAILED, "agentsh: %s", e.text);
 	job.no_auto = api_client_is_on(getenv("AGENTSH_NO_AUTO"));

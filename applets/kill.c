@@ -3,7 +3,7 @@
 config APPLET_KILL
         bool "kill"
         default y
-        depends on APPLET_SERVER
+        depends on APPLET_SERVER && API_HTTP
         help
           Ask the server to end one command of a session: SIGTERM to all of
           its processes, SIGKILL two seconds later.

@@ -3,7 +3,7 @@
 config APPLET_OUTPUT
         bool "output"
         default y
-        depends on APPLET_SERVER
+        depends on APPLET_SERVER && API_HTTP
         help
           Print a part of the output that the server kept of a command.
  */

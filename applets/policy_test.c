@@ -236,7 +236,7 @@ static int ask_file(const struct test *t)
 	int rc;
 
 	read_policy(t, &s);
-	if (!t->policy)
+	if (CONFIG_API_HTTP && !t->policy)
 		complain("agentsh-policy-test: no server answers; decided by %s", s.shown);
 	struct policy *p = load(&s);
 	struct ask a = { .policy = p,
@@ -355,7 +355,9 @@ static int run(int argc, char **argv)
 		die(EXIT_MISUSE, "agentsh-policy-test: --op and --path are required");
 	args.items[args.n] = NULL; /* what options left behind is of no use */
 	t.args = (const char *const *)args.items;
-	int rc = t.policy || t.dir ? -1 : ask_server(&t);
+	if (!CONFIG_API_HTTP && t.session)
+		die(EXIT_MISUSE, "agentsh-policy-test: this build has no HTTP API to ask about a session");
+	int rc = !CONFIG_API_HTTP || t.policy || t.dir ? -1 : ask_server(&t);
 	return rc < 0 ? ask_file(&t) : rc;
 }
 

@@ -6,8 +6,8 @@ config APPLET_SERVER
         select POLICY
         select LIB_BEARSSL
         help
-          The daemon: sessions, policies, approvals, the HTTP API and the only
-          writer of the audit log. Single-threaded; supervisors do the judging.
+          The daemon: sessions, policies, approvals and the only writer of the
+          audit log. Single-threaded; supervisors do the judging.
  */
 #include "applet.h"
 
@@ -243,6 +243,8 @@ static int open_api(struct server *s, struct err *e)
 	mode_t mode = (mode_t)strtoul(s->config->server.unix_socket.permissions, NULL, 8);
 	int http = s->http;
 
+	if (!CONFIG_API_HTTP)
+		return 0;
 	s->api = api_new(s->core, e);
 	if (!s->api)
 		return -1;
@@ -273,7 +275,7 @@ static void stop_when_done(void *arg)
 {
 	struct server *s = arg;
 
-	if (s->stopping && !api_is_busy(s->api))
+	if (s->stopping && (!CONFIG_API_HTTP || !api_is_busy(s->api)))
 		loop_stop(s->loop);
 }
 
@@ -286,7 +288,8 @@ static void stop(struct server *s, int signo, pid_t sender)
 	log_line(LOG_INFO, "signal %d from pid %d: stopping", signo, (int)sender);
 	s->stopping = s->core->stopping = true;
 	loop_unwatch(s->loop, &s->gate);
-	api_drain(s->api);
+	if (CONFIG_API_HTTP)
+		api_drain(s->api);
 	s->deadline.due = give_up;
 	loop_timer(s->loop, &s->deadline, GRACE_S * 1000000000LL);
 }
@@ -332,12 +335,14 @@ static void tell_starter(struct server *s)
 static int serve(struct server *s, struct err *e)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
-	char addr[300];
+	char addr[300] = "";
 
-	s->http = listen_http(s->config->server.http.addr, e);
-	if (s->http < 0 || place_take(&s->place, s->config->server.unix_socket.path, e) < 0)
+	if (CONFIG_API_HTTP && (s->http = listen_http(s->config->server.http.addr, e)) < 0)
 		return -1;
-	bound_addr(s->config->server.http.addr, s->http, addr, sizeof addr);
+	if (place_take(&s->place, s->config->server.unix_socket.path, e) < 0)
+		return -1;
+	if (CONFIG_API_HTTP)
+		bound_addr(s->config->server.http.addr, s->http, addr, sizeof addr);
 	s->loop = loop_new(e);
 	if (!s->loop || loop_signals(s->loop, signals, 3, on_signal, s, e) < 0)
 		return -1;
@@ -345,7 +350,7 @@ static int serve(struct server *s, struct err *e)
 	if (!s->core || open_gate(s, e) < 0 || open_api(s, e) < 0)
 		return -1;
 	loop_after_batch(s->loop, stop_when_done, s);
-	printf("agentsh server listening on %s\n", addr);
+	printf("agentsh server listening on %s\n", CONFIG_API_HTTP ? addr : s->place.socket);
 	fflush(stdout);
 	tell_starter(s);
 	log_line(LOG_INFO, "policy \"%s\" (%s), log %s, socket %s", s->core->standard->name,
@@ -360,7 +365,8 @@ static void finish(struct server *s)
 		core_end_sessions(s->core); /* while gate and API still hear how their commands end */
 		for (int i = 0; i < 2; i++)
 			loop_once(s->loop, 50, NULL); /* their last answers leave */
-		api_free(s->api);
+		if (CONFIG_API_HTTP)
+			api_free(s->api);
 		gate_close(s->core);
 	}
 	if (s->asked)

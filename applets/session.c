@@ -3,7 +3,7 @@
 config APPLET_SESSION
         bool "session"
         default y
-        depends on APPLET_SERVER
+        depends on APPLET_SERVER && API_HTTP
         help
           Create, list, show, change and end the server's sessions.
  */

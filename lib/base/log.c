@@ -51,7 +51,7 @@ static size_t escape(char *to, size_t size, const char *from)
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	int saved = errno;
-	char text[1024], safe[2048], line[2300], when[32];
+	char text[1024], safe[2048], line[2300], when[80];
 	struct timespec ts;
 	struct tm tm;
 	va_list ap;
@@ -65,14 +65,15 @@ void log_line(enum log_level level, const char *fmt, ...)
 	escape(safe, sizeof safe, text);
 	clock_gettime(CLOCK_REALTIME, &ts);
 	gmtime_r(&ts.tv_sec, &tm);
-	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(when, sizeof when, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", tm.tm_year + 1900, tm.tm_mon + 1,
+	         tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, ts.tv_nsec / 1000000);
 	if (log_state.json)
 		n = snprintf(line, sizeof line,
-		             "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"role\":\"%s\",\"msg\":\"%s\"}\n",
-		             when, ts.tv_nsec / 1000000, names[level], log_state.role, safe);
-	else
-		n = snprintf(line, sizeof line, "%s.%03ldZ %s agentsh-%s: %s\n", when, ts.tv_nsec / 1000000,
+		             "{\"time\":\"%s\",\"level\":\"%s\",\"role\":\"%s\",\"msg\":\"%s\"}\n", when,
 		             names[level], log_state.role, safe);
+	else
+		n = snprintf(line, sizeof line, "%s %s agentsh-%s: %s\n", when, names[level], log_state.role,
+		             safe);
 	if (n > 0 && write(log_state.fd, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1) < 0)
 		n = 0; /* nowhere left to complain */
 	errno = saved;

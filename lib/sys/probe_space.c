@@ -82,16 +82,20 @@ void probe_fuse(struct probe out[PROBE_N])
 static bool find_mount(char *out, size_t size)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
-	char line[4096], path[2048];
+	char line[4096], *at = NULL, *rest;
 	bool found = false;
 
-	while (f && !found && fgets(line, sizeof line, f))
-		found = strstr(line, " - cgroup2 ") && sscanf(line, "%*s %*s %*s %*s %2047s", path) == 1;
+	while (f && !found && fgets(line, sizeof line, f)) {
+		found = strstr(line, " - cgroup2 ") != NULL;
+		at = strtok_r(line, " ", &rest);
+		for (int i = 0; i < 4 && at; i++)
+			at = strtok_r(NULL, " ", &rest);
+	}
 	if (f)
 		fclose(f);
-	if (found)
-		snprintf(out, size, "%s", path);
-	return found;
+	if (found && at)
+		snprintf(out, size, "%s", at);
+	return found && at;
 }
 
 /* Our own place below it: the line "0::/path". */

@@ -37,9 +37,9 @@ static ssize_t slurp(pid_t pid, const char *name, char *text, size_t size)
 
 bool proc_stat(pid_t pid, struct proc_stat *out)
 {
-	char text[1024], *open_paren, *p;
-	int ppid, pgrp, session;
-	unsigned long long start;
+	enum { PPID, PGRP, SESSION, START = 18 }; /* places behind the state */
+	unsigned long long field[START + 1];
+	char text[1024], *open_paren, *p, *end;
 
 	if (slurp(pid, "stat", text, sizeof text) <= 0)
 		return false;
@@ -49,13 +49,20 @@ bool proc_stat(pid_t pid, struct proc_stat *out)
 		return false;
 	*p = 0;
 	snprintf(out->comm, sizeof out->comm, "%s", open_paren + 1);
-	if (sscanf(p + 2, "%c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-	           &out->state, &ppid, &pgrp, &session, &start) != 5)
+	if (p[1] != ' ' || !p[2])
 		return false;
-	out->ppid = ppid;
-	out->pgrp = pgrp;
-	out->session = session;
-	out->start = start;
+	out->state = p[2];
+	p += 3;
+	for (int i = PPID; i <= START; i++) {
+		field[i] = strtoull(p, &end, 10); /* a negative one wraps, and back below */
+		if (end == p)
+			return false;
+		p = end;
+	}
+	out->ppid = (pid_t)field[PPID];
+	out->pgrp = (pid_t)field[PGRP];
+	out->session = (pid_t)field[SESSION];
+	out->start = field[START];
 	return true;
 }
 

@@ -2,9 +2,9 @@
 
 #include "base/fd.h"
 #include "enforce/exec/filter.h"
+#include "enforce/exec/names.h"
 #include "sys/landlock.h"
 
-#include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +14,12 @@ static int resolve(const struct plan_options *o, int *numbers, size_t *n, struct
 {
 	*n = 0;
 	for (size_t i = 0; i < o->n_blocked; i++) {
-		int nr = seccomp_syscall_resolve_name(o->blocked[i]);
+		int nr;
 
-		if (nr == __NR_SCMP_ERROR)
-			return err_set(e, "unknown system call \"%s\" in the block list", o->blocked[i]);
+		if (!names_number(o->blocked[i], &nr))
+			return err_set(e, "unknown system call \"%s\" in the block list%s", o->blocked[i],
+			               CONFIG_LIB_SECCOMP ? ""
+			                                  : " (this build knows those that sandboxes block)");
 		if (nr >= 0)
 			numbers[(*n)++] = nr;
 	}
