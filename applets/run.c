@@ -4,7 +4,6 @@ config APPLET_RUN
         bool "run"
         default y
         select POLICY
-        select LIB_SECCOMP
         select LIB_BEARSSL
         help
           Run one command under a policy, without a server, configuration

@@ -5,7 +5,6 @@ config APPLET_SUPERVISE
         default y
         depends on APPLET_SERVER
         select POLICY
-        select LIB_SECCOMP
         help
           One process per session. Judges every program that is started and
           every signal that is sent, and reports to the server.

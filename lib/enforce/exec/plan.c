@@ -2,9 +2,9 @@
 
 #include "base/fd.h"
 #include "enforce/exec/filter.h"
+#include "sys/calls.h"
 #include "sys/landlock.h"
 
-#include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +14,9 @@ static int resolve(const struct plan_options *o, int *numbers, size_t *n, struct
 {
 	*n = 0;
 	for (size_t i = 0; i < o->n_blocked; i++) {
-		int nr = seccomp_syscall_resolve_name(o->blocked[i]);
+		int nr = calls_number(o->blocked[i]);
 
-		if (nr == __NR_SCMP_ERROR)
+		if (nr == CALL_UNKNOWN)
 			return err_set(e, "unknown system call \"%s\" in the block list", o->blocked[i]);
 		if (nr >= 0)
 			numbers[(*n)++] = nr;
