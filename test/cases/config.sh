@@ -36,7 +36,7 @@ config A
 	default y
 config B
 	bool "b"
-	depends on A && !C
+	depends on A
 	select H
 config C
 	bool "c"
