@@ -137,14 +137,15 @@ static int make_env(struct arena *a, struct session *s, const struct exec_spec *
 		inject[i] = (struct policy_pair){ config->items[i].name, config->items[i].value };
 	add[n++] = (struct policy_pair){ "AGENTSH_IN_SESSION", "1" };
 	add[n++] = (struct policy_pair){ "AGENTSH_SESSION_ID", s->id };
+	/* The first of a name counts: the request's before the session's. */
+	for (size_t i = 0; i < spec->n_env; i++)
+		add[n++] = spec->env[i];
 	list_each(item, &s->env)
 	{
 		const struct session_env *v = list_item(item, struct session_env, node);
 
 		add[n++] = (struct policy_pair){ v->name, v->value };
 	}
-	for (size_t i = 0; i < spec->n_env; i++)
-		add[n++] = spec->env[i];
 	es.add = add;
 	es.n_add = n;
 	return env_build(a, &es, out, e);

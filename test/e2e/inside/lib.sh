@@ -22,6 +22,8 @@ LIMIT=${E2E_LIMIT:-60}      # seconds a command may take
 governed() { [ "$E2E_PASS" = governed ]; }
 ungoverned() { [ "$E2E_PASS" = ungoverned ]; }
 native() { [ "$E2E_PASS" = native ]; }
+# What the file layer and the identity of copies are to stop; natively seen already, governed with E2E_LATER=1 only.
+later() { ungoverned || [ -n "${E2E_LATER:-}" ]; }
 
 # --- TAP ---------------------------------------------------------------------
 
