@@ -46,7 +46,13 @@ static int outcome_of(long nr)
 
 static int a_sweep(void)
 {
-	setpgid(0, 0); /* kill(0, 0) and its like stay among us */
+	int own = open("zero", O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	/* Descriptor 0 is what fchmod(0, 0) and its like work on: a file of our own. So is the group for
+	 * kill(0, 0). */
+	if (own < 0 || dup2(own, 0) < 0 || close(own) || unlink("zero"))
+		return 2;
+	setpgid(0, 0);
 	for (int nr = 0; nr < CALLS; nr++)
 		if (dprintf(1, "%d\n", outcome_of(nr)) < 0)
 			return 1;
