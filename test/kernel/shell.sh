@@ -1,5 +1,6 @@
 #!/bin/bash
-# shell - SH-*, EX-05 … EX-07, EX-34, BE-01: the denied program through shells, tools, interpreters and their hooks.
+# shell - SH-*, EX-05 … EX-07, EX-34, BE-01: the denied program through shells, tools, interpreters and
+# their hooks.
 # Each is tried without us first, where it must work, and then under `agentsh run`, as root and as a user.
 # shellcheck disable=SC2016,SC2034  # the texts are for the shells that are tried
 . "$(dirname "$0")/../t.sh"
@@ -37,9 +38,12 @@ as() {
 	if [ "$uid" = 0 ]; then
 		timeout 20 "$@" </dev/null >"$TMP/.err" 2>&1
 	else
-		timeout 20 setpriv --reuid "$uid" --regid "$uid" --clear-groups "$@" </dev/null >"$TMP/.err" 2>&1
+		timeout 20 setpriv --reuid "$uid" --regid "$uid" --clear-groups "$@" </dev/null \
+			>"$TMP/.err" 2>&1
 	fi
 }
+
+told="agentsh: canary: denied by rule 'deny-canary' (lab.yaml:4): not for you"
 
 # denied NAME COMMAND…: works ungoverned, is denied governed, and everybody is told.
 denied() {
@@ -57,10 +61,13 @@ denied() {
 		as $uid "$TMP/agentsh" run --policy "$TMP/lab.yaml" --audit "$TMP/drop/log" -- "$@"
 		status=$?
 		[ ! -e "$KT_CANARY" ] && grep -q '"decision":"deny".*"rule":"deny-canary"' log &&
-			{ [ -n "$quiet" ] || grep -q "agentsh: canary: denied by rule 'deny-canary' (lab.yaml:4): not for you" "$TMP/.err"; } &&
+			{ [ -n "$quiet" ] || grep -qF -e "$told" "$TMP/.err"; } &&
 			{ [ -z "$want" ] || [ $status -eq "$want" ]; }
 		t_report $? "$name: denied and told (uid $uid)"
-		[ ! -e "$KT_CANARY" ] && grep -q deny-canary log || { echo "# status $status"; sed 's/^/# /' "$TMP/.err" | head -5; }
+		[ ! -e "$KT_CANARY" ] && grep -q deny-canary log || {
+			echo "# status $status"
+			sed 's/^/# /' "$TMP/.err" | head -5
+		}
 	done
 }
 prepare() { :; }
@@ -77,7 +84,8 @@ for shell in sh dash zsh ksh "busybox sh"; do
 done
 denied "SH-03 copy" "$TMP/bin/harmless" -c canary
 denied "SH-03 link" "$TMP/bin/link" -c canary
-for v in AGENTSH_IN_SESSION=1 AGENTSH_SHIM_FORCE=0 AGENTSH_DISABLE=1 AGENTSH_BYPASS=1 AGENTSH_SESSION_ID=other \
+for v in AGENTSH_IN_SESSION=1 AGENTSH_SHIM_FORCE=0 AGENTSH_DISABLE=1 AGENTSH_BYPASS=1 \
+	AGENTSH_SESSION_ID=other \
 	AGENTSH_BIN=/bin/true AGENTSH_SERVER=http://127.0.0.1:1; do
 	denied "SH-04 $v" env "$v" bash -c 'canary; exit $?'
 done
@@ -188,7 +196,8 @@ each ed sh -c 'printf "!canary\nq\n" | ed'
 loader=$(readelf -l "$(command -v touch)" 2>/dev/null | sed -n 's/.*interpreter: \(.*\)]/\1/p')
 if [ -n "$loader" ]; then
 	denied "EX-07 loader" "$loader" "$TMP/dynamic/canary" "$KT_CANARY"
-	denied "EX-07 loader with options" "$loader" --library-path /lib --argv0 ls "$TMP/dynamic/canary" "$KT_CANARY"
+	denied "EX-07 loader with options" "$loader" --library-path /lib --argv0 ls "$TMP/dynamic/canary" \
+		"$KT_CANARY"
 fi
 
 # --- EX-34: variables that make tools start something ------------------------------------------------
@@ -198,7 +207,8 @@ hook() { # TOOL COMMAND…
 	command -v "$tool" >/dev/null && denied "EX-34 $*" "$@"
 }
 hook git sh -c 'git init -q r; cd r; echo a >a; git add a; echo b >a; GIT_EXTERNAL_DIFF=canary git diff'
-hook git sh -c 'git init -q r; cd r; GIT_EDITOR=canary git -c user.name=a -c user.email=a@b commit --allow-empty'
+hook git sh -c \
+	'git init -q r; cd r; GIT_EDITOR=canary git -c user.name=a -c user.email=a@b commit --allow-empty'
 hook perl sh -c "echo 'system(\"canary\"); 1;' >P.pm; PERL5OPT='-I. -MP' perl -e 1"
 hook tar sh -c 'echo x >f; TAR_OPTIONS="--checkpoint=1 --checkpoint-action=exec=canary" tar cf t f'
 hook make sh -c 'echo "all: ; @:" >Makefile; echo "x := \$(shell canary)" >m; MAKEFILES=m make'
@@ -207,14 +217,16 @@ hook less sh -c 'echo x >f; LESSOPEN="|canary %s" less -f f | cat'
 # --- BE-01: the kill builtin, whatever was disabled ---------------------------------------------------
 sleep 300 &
 victim=$!
-for shell in "bash -c" "bash -p -c" "bash --posix -c" "sh -c" "dash -c" "busybox sh -c" "env -u BASH_ENV bash -c" \
+for shell in "bash -c" "bash -p -c" "bash --posix -c" "sh -c" "dash -c" "busybox sh -c" \
+	"env -u BASH_ENV bash -c" \
 	"env BASH_ENV= bash -c"; do
 	command -v "${shell%% *}" >/dev/null || continue
 	# shellcheck disable=SC2086
 	rm -f log log.*
-	as 0 "$TMP/agentsh" run --policy "$TMP/lab.yaml" --audit "$TMP/drop/log" -- $shell "kill -9 $victim; :"
+	as 0 "$TMP/agentsh" run --policy "$TMP/lab.yaml" --audit "$TMP/drop/log" -- $shell \
+		"kill -9 $victim; :"
 	ok "BE-01 $shell: the outsider lives" kill -0 "$victim"
 	ok "BE-01 $shell: an event says so" grep -q '"type":"signal_blocked"' "$TMP/drop/log"
 done
 kill -9 "$victim"
-wait "$victim" 2>/dev/null
+wait "$victim" 2>/dev/null || :
