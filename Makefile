@@ -31,16 +31,17 @@ C_FILES = $(sort $(shell find applets lib test -name '*.[ch]'))
 APPLETS := $(foreach a,$(filter-out main,$(basename $(notdir $(wildcard applets/*.c)))),\
 	$(if $(CONFIG_APPLET_$(shell echo $(a) | tr a-z A-Z)),$(a)))
 BIN_SRC := $(sort applets/main.c $(APPLETS:%=applets/%.c))
-THIRD_PARTY := $(if $(CONFIG_LIB_SECCOMP),libseccomp) $(if $(CONFIG_LIB_YAML),libyaml) \
-	$(if $(CONFIG_LIB_TRE),tre) $(if $(CONFIG_LIB_BEARSSL),bearssl)
+THIRD_PARTY := $(if $(CONFIG_LIB_YAML),libyaml) $(if $(CONFIG_LIB_TRE),tre) \
+	$(if $(CONFIG_LIB_BEARSSL),bearssl)
+# libseccomp is for tests alone: what they compare our own filter and names with.
 ALL_THIRD_PARTY := libseccomp libyaml tre bearssl
 
 # ---- flags --------------------------------------------------------------------------------------
 DEPS := $(CURDIR)/build/out/deps
 OPT := -Os
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -Wstrict-prototypes -Wvla -Werror
-COMMON := -std=gnu11 -D_GNU_SOURCE $(WARN) -I. -Ilib -include $(O)/config.h -ffile-prefix-map=$(CURDIR)=. \
-	-MMD -MP
+COMMON := -std=gnu11 -D_GNU_SOURCE $(WARN) -I. -Ilib -I$(O) -include $(O)/config.h \
+	-ffile-prefix-map=$(CURDIR)=. -MMD -MP
 includes = -isystem $(DEPS)/$(1)/uapi/include $(ALL_THIRD_PARTY:%=-isystem $(DEPS)/$(1)/%/include)
 archives = $(patsubst %,$(DEPS)/$(1)/%/lib.a,$(2))
 
@@ -48,7 +49,8 @@ MUSL_CC := $(DEPS)/musl/musl/bin/musl-gcc
 MUSL_FLAGS := $(COMMON) $(OPT) -g $(call includes,musl) -fno-pie -ffunction-sections -fdata-sections \
 	-fno-unwind-tables -fno-asynchronous-unwind-tables \
 	-fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero
-MUSL_LINK := -static -no-pie -Wl,--gc-sections,-z,noseparate-code,-z,noexecstack,-z,relro,-z,now,--build-id=none,--fatal-warnings
+MUSL_LINK := -static -no-pie -Wl,--gc-sections,-z,noseparate-code,-z,noexecstack,-z,relro,-z,now \
+	-Wl,--build-id=none,--fatal-warnings
 CHECKED := $(COMMON) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 GCC_FLAGS := $(CHECKED) -fsanitize=address,undefined $(call includes,gcc)
 CLANG_FLAGS := $(CHECKED) -fsanitize=fuzzer-no-link,address,undefined $(call includes,clang)
@@ -77,6 +79,12 @@ $(O)/config.mk: $(O)/.config
 	@sed -n 's/^\(CONFIG_[A-Z0-9_]*\)=/\1 := /p' $(O)/.config | build/replace $@
 $(O)/tables.c: FORCE $(O)/.config
 	@build/tables $(O)/.config | build/replace $@
+$(O)/call_names.h: build/out/deps/musl.ok
+	@printf '#include <asm/unistd.h>\n#include <sys/syscall.h>\n' | \
+		$(MUSL_CC) -w $(call includes,musl) -E -dM - | sort | awk ' \
+		BEGIN { print "#pragma once"; print "#define CALL_NAMES \\" } \
+		sub(/^#define __NR_/, "") && $$2 ~ /^[0-9]+$$/ { print "\t\"\\n" $$2 " " $$1 "\" \\" } \
+		END { print "\t\"\\n\"" }' | build/replace $@
 $(O)/sources: FORCE
 	@echo '$(BIN_SRC) $(LIB_SRC) $(THIRD_PARTY)' | build/replace $@
 $(O)/flags: FORCE
@@ -94,7 +102,7 @@ deps: $(addprefix build/out/deps/,musl.ok gcc.ok clang.ok) ## build the third-pa
 # ---- the binary ---------------------------------------------------------------------------------
 BIN_OBJ := $(BIN_SRC:%.c=$(O)/obj/%.o) $(O)/obj/tables.o
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/obj/%.o)
-READY := $(O)/flags | $(O)/config.h
+READY := $(O)/flags | $(O)/config.h $(O)/call_names.h
 
 $(O)/obj/tables.o: $(O)/tables.c build/out/deps/musl.ok $(READY)
 	@mkdir -p $(@D)
@@ -149,9 +157,10 @@ $(FUZZERS:%=$(O)/fuzz/%): $(O)/fuzz/%: $(O)/fuzz/test/fuzz/%.o $(O)/fuzz/lib.a
 # ---- tests --------------------------------------------------------------------------------------
 KERNEL_C := $(patsubst %.c,$(O)/kernel/%,$(notdir $(sort $(wildcard test/kernel/*.c))))
 KERNEL := $(KERNEL_C) $(sort $(wildcard test/kernel/*.sh))
-E2E_PAIRS :=
+E2E_PAIRS := own-e2b own-daytona real-e2b real-daytona
 E2E := $(sort $(wildcard test/e2e/*.sh)) "test/e2e/run --ungoverned" \
-	$(foreach p,$(E2E_PAIRS),"test/e2e/run --pair $(p)")
+	"test/e2e/run --pair default" \
+	$(foreach p,$(E2E_PAIRS),"test/e2e/run --pair $(p) --as user" "test/e2e/run --pair $(p) --as root")
 UNIT_RUNS := $(UNIT) $(foreach f,$(FUZZERS),"$(O)/host/test/fuzz/$(f) test/fuzz/corpus/$(f)") \
 	$(sort $(wildcard test/cases/*.sh))
 RUN := AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/run

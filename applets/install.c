@@ -3,6 +3,7 @@
 config APPLET_INSTALL
         bool "install"
         default y
+        depends on APPLET_SHIM
         help
           "shim install-shell", "shim uninstall-shell" and "shim status":
           puts the shim in place of /bin/sh and /bin/bash below a root.

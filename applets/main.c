@@ -70,7 +70,6 @@ static void print_built_in(void)
 		const char *name;
 	} libraries[] = {
 		{ true, "musl 1.2.6" },
-		{ CONFIG_LIB_SECCOMP, "libseccomp 2.6.0" },
 		{ CONFIG_LIB_YAML, "libyaml 0.2.5" },
 		{ CONFIG_LIB_TRE, "tre 0.9.0" },
 		{ CONFIG_LIB_BEARSSL, "bearssl 0.6" },

@@ -1,1 +1,1 @@
-enable -n kill ulimit umask builtin command enable 2>/dev/null
+{ enable -n kill ulimit umask builtin command enable; } 2>/dev/null

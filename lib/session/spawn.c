@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -107,6 +108,9 @@ static void child_main(const struct child *c)
 	if (wire_send(c->inbox, &m, &listener, 1, 0, &e) < 0)
 		give_up(c, 126, e.text, errno);
 	close(listener);
+	/* The supervisor, of the same user, has to read what is executed. Nobody governed can read this copy
+	 * of the server: every command has a Landlock domain of its own. */
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	search_exec(c->program, search_env(c->env, "PATH"), c->argv, c->env);
 	if (errno == EACCES)
 		_exit(126);
@@ -137,14 +141,15 @@ static int make_env(struct arena *a, struct session *s, const struct exec_spec *
 		inject[i] = (struct policy_pair){ config->items[i].name, config->items[i].value };
 	add[n++] = (struct policy_pair){ "AGENTSH_IN_SESSION", "1" };
 	add[n++] = (struct policy_pair){ "AGENTSH_SESSION_ID", s->id };
+	/* The first of a name counts: the request's before the session's. */
+	for (size_t i = 0; i < spec->n_env; i++)
+		add[n++] = spec->env[i];
 	list_each(item, &s->env)
 	{
 		const struct session_env *v = list_item(item, struct session_env, node);
 
 		add[n++] = (struct policy_pair){ v->name, v->value };
 	}
-	for (size_t i = 0; i < spec->n_env; i++)
-		add[n++] = spec->env[i];
 	es.add = add;
 	es.n_add = n;
 	return env_build(a, &es, out, e);

@@ -17,12 +17,14 @@ static struct policy *load(const char *text)
 
 static const char commands[] =
         "version: 1\nname: t\ncommand_rules:\n"
-        "- {name: tools, decision: allow, commands: [git, env, nice, xargs, timeout, busybox, sudo, 'ld*.so*']}\n"
+        "- {name: tools, decision: allow,\n"
+        "   commands: [git, env, nice, xargs, timeout, busybox, sudo, 'ld*.so*']}\n"
         "- {name: danger, decision: deny, commands: [dd, sudo2, /opt/x/evil, 'mkfs.*']}\n"
         "- {name: rm-r, decision: deny, commands: [rm], args_patterns: ['-r']}\n"
         "- {name: watch, decision: audit, commands: [curl]}\n"
         "- {name: ask, decision: approve, commands: [npm]}\n"
-        "- {name: moved, decision: redirect, commands: [wget], redirect_to: {command: /bin/true, args: [a]}}\n"
+        "- {name: moved, decision: redirect, commands: [wget],\n"
+        "   redirect_to: {command: /bin/true, args: [a]}}\n"
         "- {name: direct, decision: allow, commands: [make], context: [direct]}\n"
         "- {name: rest, decision: allow, commands: ['*']}\n";
 

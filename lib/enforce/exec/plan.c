@@ -2,7 +2,7 @@
 
 #include "base/fd.h"
 #include "enforce/exec/filter.h"
-#include "enforce/exec/names.h"
+#include "sys/calls.h"
 #include "sys/landlock.h"
 
 #include <stdio.h>
@@ -14,12 +14,10 @@ static int resolve(const struct plan_options *o, int *numbers, size_t *n, struct
 {
 	*n = 0;
 	for (size_t i = 0; i < o->n_blocked; i++) {
-		int nr;
+		int nr = calls_number(o->blocked[i]);
 
-		if (!names_number(o->blocked[i], &nr))
-			return err_set(e, "unknown system call \"%s\" in the block list%s", o->blocked[i],
-			               CONFIG_LIB_SECCOMP ? ""
-			                                  : " (this build knows those that sandboxes block)");
+		if (nr == CALL_UNKNOWN)
+			return err_set(e, "unknown system call \"%s\" in the block list", o->blocked[i]);
 		if (nr >= 0)
 			numbers[(*n)++] = nr;
 	}

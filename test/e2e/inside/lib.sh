@@ -22,6 +22,8 @@ LIMIT=${E2E_LIMIT:-60}      # seconds a command may take
 governed() { [ "$E2E_PASS" = governed ]; }
 ungoverned() { [ "$E2E_PASS" = ungoverned ]; }
 native() { [ "$E2E_PASS" = native ]; }
+# What the file layer and the identity of copies are to stop; natively seen already, governed with E2E_LATER=1 only.
+later() { ungoverned || [ -n "${E2E_LATER:-}" ]; }
 
 # --- TAP ---------------------------------------------------------------------
 
@@ -123,11 +125,21 @@ denial_logged() {
 
 # The line on stderr that teaches: agentsh: SUBJECT: denied by rule 'RULE' (default.yaml:LINE)
 denial_told() {
-	line=$(grep -E "^agentsh: $3: denied by rule '$2' \\(default\\.yaml:[0-9]+\\)(: |$)" "$1" | head -1)
+	line=$(grep -E "^agentsh: +$3: denied by rule '$2' \\(default\\.yaml:[0-9]+\\)(: |$)" "$1" | head -1)
 	[ -n "$line" ] || return 1
 	at=${line#*default.yaml:}
 	at=${at%%)*}
 	[ "$(rule_at "$at")" = "$2" ]
+}
+
+# Ungoverned: the denied thing happened, as it must for the check to mean something; or it did not.
+bypass() {
+	echo >>/opt/e2e/bypassed
+	pass "BYPASS: $description"
+}
+unreached() {
+	echo >>/opt/e2e/unreached
+	fail "$description: not reached natively, the check proves nothing" "$(told)"
 }
 
 # check_denied DESCRIPTION SUBJECT RULE RC EVIDENCE [VAR=VALUE...] COMMAND...
@@ -141,9 +153,7 @@ check_denied() {
 	before=$(log_size)
 	try "$@"
 	if ungoverned; then
-		if eval "$evidence"; then pass "BYPASS: $description"; else
-			fail "$description: not reached natively, the check proves nothing" "$(told)"
-		fi
+		if eval "$evidence"; then bypass; else unreached; fi
 		return 0
 	fi
 	wrong=

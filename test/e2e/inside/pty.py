@@ -132,7 +132,7 @@ elif case == "ctrl-d":
     sys.exit(0)
 elif case == "resize":
     s = bash()
-    s.send("python3 -c 'import signal, os, time\nsignal.signal(28, lambda *a: (print(os.get_terminal_size(), flush=True), os._exit(0)))\nprint(\"in\"+\"side\", flush=True); time.sleep(30)'\n")
+    s.send("python3 -c 'import signal, os, time\nsignal.signal(28, lambda *a: (os.write(1, (str(os.get_terminal_size()) + chr(10)).encode()), os._exit(0)))\nprint(\"in\"+\"side\", flush=True); time.sleep(30)'\n")
     s.read_until("inside")
     s.size(40, 120)
     print(s.read_until(MARK).replace(MARK, "").strip())

@@ -2,15 +2,16 @@
 export GIT_AUTHOR_DATE='2020-01-01T00:00:00Z' GIT_COMMITTER_DATE='2020-01-01T00:00:00Z'
 set -e
 cd /tmp/w
-git init -q --bare origin.git
+git init -q --bare -b work origin.git
 git clone -q file:///tmp/w/origin.git a 2>/dev/null
 cd a
+git checkout -q -b work 2>/dev/null || true
 printf 'one\n' >f && git add f && git commit -qm one
 git checkout -qb side && printf 'side\n' >g && git add g && git commit -qm side
-git checkout -q main && printf 'two\n' >>f && git commit -qam two
+git checkout -q work && printf 'two\n' >>f && git commit -qam two
 git merge -q --no-edit side
 git log --oneline --format='%s' | cat
-git push -q origin main
+git push -q origin work
 printf 'dirty\n' >>f && git stash -q && git status --short && git stash pop -q && git diff --stat | cat
 git checkout -q -- f
 git worktree add -q ../wt side && ls ../wt

@@ -12,4 +12,3 @@ timeout 0.2 sleep 10; echo "timeout $?"
 timeout -s KILL 0.2 sleep 10; echo "timeout $?"
 bash -c 'exit 255'; echo $?; bash -c 'exit 126'; echo $?; nonexistent 2>/dev/null; echo $?; /etc/passwd 2>/dev/null; echo $?
 sh -c 'exec python3 -c "import os; os.kill(os.getpid(), 15)"'; echo "signal $?"
-set -m; sleep 0.1 & jobs | sed 's/[0-9][0-9]*/N/g'; wait; set +m

@@ -11,7 +11,7 @@ check_hidden() {
 	try "$@"
 	if grep -qF -- "$needle" "$TRY/out"; then seen=yes; else seen=no; fi
 	if ungoverned; then
-		if [ $seen = yes ]; then pass "BYPASS: $description"; else fail "$description: not visible natively" "$(told)"; fi
+		if [ $seen = yes ]; then bypass; else unreached; fi
 	elif [ $seen = no ] && [ "$rc" = 0 ]; then
 		pass "$description"
 	else

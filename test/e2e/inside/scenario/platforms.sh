@@ -58,7 +58,7 @@ dev_server() {
 	native && return 0
 	try /bin/bash -c 'python3 -m http.server --bind 127.0.0.1 8123 >/dev/null 2>&1 & echo $!'
 	pid=$(cat "$TRY/out")
-	try /bin/bash -c 'for i in $(seq 100); do curl -sf http://127.0.0.1:8123/ >/dev/null && exit 0; sleep 0.05; done; exit 1'
+	try /bin/bash -c 'for i in $(seq 100); do (exec 3<>/dev/tcp/127.0.0.1/8123) 2>/dev/null && exit 0; sleep 0.05; done; exit 1'
 	if [ "$rc" = 0 ]; then pass "command 2 uses the server that command 1 left in the background"; else
 		fail "command 2 uses the server that command 1 left in the background" "$(told)"
 	fi

@@ -36,7 +36,10 @@ rows() {
 		row delete /workspace/test.txt allow soft-delete-daytona-home
 		;;
 	esac
-	row connect 169.254.169.254:80 deny block-private-networks
+	case $E2E_PAIR in
+	own-*) row connect 169.254.169.254:80 deny block-metadata-services ;;
+	*) row connect 169.254.169.254:80 deny block-private-networks ;;
+	esac
 	row connect evil.com:443 deny block-evil-domains
 }
 stop_server
