@@ -50,6 +50,7 @@ struct supervisor {
 	struct announced announced[ANNOUNCED];
 	char session_id[160];
 	uint64_t tag;
+	bool wake; /* the server sleeps and there are records */
 };
 
 static void tell(struct supervisor *s, enum wire_op op, uint32_t number, uint32_t status)
@@ -73,9 +74,17 @@ static bool sink(void *arg, const char *json, size_t len, uint32_t number, uint3
 		tell(s, WIRE_WAKE, 0, 0);
 		return false;
 	}
-	if (wake)
-		tell(s, WIRE_WAKE, 0, 0);
+	s->wake |= wake;
 	return true;
+}
+
+static void wake_server(void *arg)
+{
+	struct supervisor *s = arg;
+
+	if (s->wake)
+		tell(s, WIRE_WAKE, 0, 0);
+	s->wake = false;
 }
 
 static void on_gone(void *arg, uint32_t number, int status)
@@ -218,6 +227,7 @@ static int set_up(struct supervisor *s, struct err *e)
 	                                                    .tag = s->tag,
 	                                                    .session_id = s->session_id,
 	                                                    .sink = sink,
+	                                                    .answered = wake_server,
 	                                                    .sink_arg = s,
 	                                                    .teach = true },
 	                        e);

@@ -31,6 +31,7 @@ struct worker {
 	pid_t pid;
 	int pidfd;
 	struct plan plan;
+	struct wire_in in; /* kept: its buffer is large */
 };
 
 const struct launch_plan *worker_plan(const struct session *s)
@@ -74,6 +75,7 @@ static void forget(struct worker *w)
 	fd_close(&w->inbox);
 	fd_close(&w->pidfd);
 	plan_release(&w->plan);
+	wire_in_release(&w->in);
 	w->session->worker = NULL;
 	free(w);
 }
@@ -103,14 +105,13 @@ static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 	struct worker *w = list_item(watch, struct worker, control);
 	struct core *core = w->core;
 	struct session *s = w->session;
-	struct wire_in in = { 0 };
 	struct err e = { 0 };
 
 	(void)l;
 	(void)events;
 	for (;;) {
 		struct msg_reader r;
-		int rc = wire_recv(watch->fd, &in, MSG_DONTWAIT, &e);
+		int rc = wire_recv(w->fd, &w->in, MSG_DONTWAIT, &e);
 		uint32_t op, number, status;
 
 		if (rc == 0 && e.code == EAGAIN)
@@ -121,7 +122,7 @@ static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 			session_worker_died(core, s, "its process ended");
 			break;
 		}
-		op = msg_open(&r, in.data.data, in.data.len);
+		op = msg_open(&r, w->in.data.data, w->in.data.len);
 		number = msg_get_u32(&r);
 		status = msg_get_u32(&r);
 		if (msg_end(&r) && op == WIRE_DONE) {
@@ -130,7 +131,6 @@ static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 				break;
 		}
 	}
-	wire_in_release(&in);
 }
 
 static int send_start(struct worker *w, int their_inbox, struct err *e)
