@@ -303,8 +303,6 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 		                        { .name = "env_removed", .list = env->removed },
 		                        { .name = "layers", .text = worker_armed(s) } };
 
-	if (worker_announce(s, c, !plain && shell_is(h->program), e) < 0)
-		return -1;
 	c->pid = caller->peer.pid;
 	log_policy(core, s, c, j, CORE_MORE);
 	started.fields = fields;
@@ -316,6 +314,8 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 	msg_u32(&caller->answer, 0);
 	msg_str(&caller->answer, "");
 	msg_u32(&caller->answer, c->number);
+	msg_str(&caller->answer, c->id);
+	msg_u32(&caller->answer, !plain && shell_is(h->program));
 	msg_u32(&caller->answer, plain);
 	msg_u64(&caller->answer, plan->tag);
 	msg_u32(&caller->answer, plan->killable);

@@ -242,22 +242,6 @@ void worker_stop(struct core *core, struct session *s)
 	forget(s->worker);
 }
 
-int worker_announce(struct session *s, const struct command *c, bool shell, struct err *e)
-{
-	struct msg m = { 0 };
-	int rc;
-
-	if (!s->worker)
-		return err_set(e, "no supervisor");
-	msg_start(&m, WIRE_COMMAND);
-	msg_u32(&m, c->number);
-	msg_u32(&m, shell);
-	msg_str(&m, c->id);
-	rc = wire_send(s->worker->fd, &m, NULL, 0, MSG_DONTWAIT, e);
-	msg_release(&m);
-	return rc < 0 ? err_in(e, "supervisor") : 0;
-}
-
 int worker_kill(struct core *core, uint64_t tag, uint32_t command, int signal)
 {
 	(void)core;
