@@ -157,9 +157,10 @@ $(FUZZERS:%=$(O)/fuzz/%): $(O)/fuzz/%: $(O)/fuzz/test/fuzz/%.o $(O)/fuzz/lib.a
 # ---- tests --------------------------------------------------------------------------------------
 KERNEL_C := $(patsubst %.c,$(O)/kernel/%,$(notdir $(sort $(wildcard test/kernel/*.c))))
 KERNEL := $(KERNEL_C) $(sort $(wildcard test/kernel/*.sh))
-E2E_PAIRS :=
+E2E_PAIRS := own-e2b own-daytona real-e2b real-daytona
 E2E := $(sort $(wildcard test/e2e/*.sh)) "test/e2e/run --ungoverned" \
-	$(foreach p,$(E2E_PAIRS),"test/e2e/run --pair $(p)")
+	"test/e2e/run --pair default" \
+	$(foreach p,$(E2E_PAIRS),"test/e2e/run --pair $(p) --as user" "test/e2e/run --pair $(p) --as root")
 UNIT_RUNS := $(UNIT) $(foreach f,$(FUZZERS),"$(O)/host/test/fuzz/$(f) test/fuzz/corpus/$(f)") \
 	$(sort $(wildcard test/cases/*.sh))
 RUN := AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/run

@@ -113,7 +113,9 @@ static struct config *configure(const char *named)
 	    !path_join(here, path, whole, sizeof whole))
 		die(EXIT_FAILED, "agentsh-server: %s: name too long", path);
 	if (place == CONFIG_NOWHERE)
-		complain("agentsh-server: warning: no configuration found, built-in defaults are used");
+		die(EXIT_FAILED,
+		    "agentsh-server: no configuration: neither $AGENTSH_CONFIG nor agentsh/config.yaml "
+		    "below ~/.config or /etc is there");
 	config = config_load(whole, place, environment, &problems);
 	for (size_t i = 0; i < problems.n; i++)
 		complain("%s", config_problem_line(&problems.items[i], path, line, sizeof line));
@@ -416,6 +418,6 @@ const struct applet applet_server = {
 	.usage = "[--config PATH]\n"
 	         "\n"
 	         "Runs in the foreground. Without --config: $AGENTSH_CONFIG, ~/.config/agentsh/config.yaml,\n"
-	         "/etc/agentsh/config.yaml, or else built-in defaults.\n",
+	         "/etc/agentsh/config.yaml.\n",
 	.run = run,
 };

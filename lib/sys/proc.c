@@ -145,7 +145,7 @@ pid_t proc_of_pidfd(int pidfd)
 		return -1;
 	text[n] = 0;
 	line = strstr(text, "\nPid:");
-	return line ? (pid_t)strtol(line + 5, NULL, 10) : -1;
+	return line ? (pid_t)strtol(line + 5, NULL, 10) : 0;
 }
 
 int proc_signal(int pidfd, int signo)

@@ -36,7 +36,7 @@ int proc_pidfd(pid_t pid);
 /* Copy descriptor `fd` of another process into ours (Linux 5.6), close-on-exec. */
 int proc_getfd(int pidfd, int fd);
 
-/* The process a pidfd stands for, or -1. */
+/* The process a pidfd stands for; -1 when it is gone, 0 for any other descriptor. */
 pid_t proc_of_pidfd(int pidfd);
 
 int proc_signal(int pidfd, int signo);

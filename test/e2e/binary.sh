@@ -8,7 +8,8 @@ has 'stack is not executable' "$headers" 'GNU_STACK.* RW '
 is 'no segment is writable and executable' "$(echo "$headers" | grep -c 'RWE')" 0
 has 'file(1) says statically linked' "$(file -L "$AGENTSH")" 'statically linked'
 is 'nothing dynamic' "$(readelf -dW "$AGENTSH" | grep -c NEEDED)" 0
-is 'no path of the build machine' "$(strings "$AGENTSH" | grep -cF -e "$PWD/" -e '.cache/agentsh' -e build/out/)" 0
+is 'no path of the build machine' \
+	"$(strings "$AGENTSH" | grep -cF -e "$PWD/" -e '.cache/agentsh' -e build/out/)" 0
 is 'no symbols are left' "$(nm "$AGENTSH" 2>&1 | grep -vc 'no symbols')" 0
 
 is 'version' "$("$AGENTSH" --version)" "agentsh $(cat VERSION)"

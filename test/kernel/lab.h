@@ -45,10 +45,10 @@ struct outcome {
 	char err[16384], out[4096], log[65536];
 };
 
-enum { LAB_NOBODY = 65534, LAB_SECONDS = 30 };
+enum { LAB_NOBODY = 61234 /* nobody else has it: kill(-1) is tried with it */, LAB_SECONDS = 30 };
 
 /* What every test uses unless it writes another one. */
-#define LAB_POLICY                                       \
+#define LAB_HEAD                                         \
 	"version: 1\n"                                   \
 	"name: lab\n"                                    \
 	"command_rules:\n"                               \
@@ -59,10 +59,12 @@ enum { LAB_NOBODY = 65534, LAB_SECONDS = 30 };
 	"  - name: deny-flag\n"                          \
 	"    commands: [flagged]\n"                      \
 	"    args_patterns: [\"(^| )--canary( |$)\"]\n"  \
-	"    decision: deny\n"                           \
-	"  - name: allow-rest\n"                         \
-	"    commands: [\"*\"]\n"                        \
+	"    decision: deny\n"
+#define LAB_TAIL                  \
+	"  - name: allow-rest\n"  \
+	"    commands: [\"*\"]\n" \
 	"    decision: allow\n"
+#define LAB_POLICY LAB_HEAD LAB_TAIL
 
 #define LAB_UNUSED __attribute__((unused))
 
@@ -149,6 +151,8 @@ __attribute__((constructor(101))) static void lab_divert(void)
 			lab_mark("reached\n");
 		_exit(0);
 	}
+	if (lab_is_named("normal"))
+		_exit(0);
 	if (!*name)
 		return;
 	for (const struct lab_attack *a = lab_attacks; a->name; a++)
@@ -309,12 +313,11 @@ static void lab_clear(void)
 	}
 }
 
-/* Run `argv` (absolute program first), governed or not, as root or as nobody. */
-LAB_UNUSED static void lab_run(char *const *argv, bool governed, uid_t uid, struct outcome *o)
+/* Start `argv` (absolute program first), governed or not, as root or as a user. */
+LAB_UNUSED static pid_t lab_spawn(char *const *argv, bool governed, uid_t uid)
 {
 	const char *line[80] = { lab.agentsh, "run", "--policy", lab.policy, "--audit", lab.log, "--" };
 	size_t n = governed ? 7 : 0;
-	struct stat st;
 	pid_t pid;
 
 	while (*argv && n < 79)
@@ -325,11 +328,25 @@ LAB_UNUSED static void lab_run(char *const *argv, bool governed, uid_t uid, stru
 	if (pid == 0)
 		lab_child((char *const *)line, uid);
 	lab_need(pid > 0, "fork");
-	o->in_time = lab_wait(pid, &o->status, LAB_SECONDS);
+	return pid;
+}
+
+LAB_UNUSED static void lab_collect(struct outcome *o)
+{
+	struct stat st;
+
 	o->reached = stat(lab.reached, &st) == 0;
 	lab_read(lab.err, o->err, sizeof o->err);
 	lab_read(lab.out, o->out, sizeof o->out);
 	lab_read(lab.log, o->log, sizeof o->log);
+}
+
+LAB_UNUSED static void lab_run(char *const *argv, bool governed, uid_t uid, struct outcome *o)
+{
+	pid_t pid = lab_spawn(argv, governed, uid);
+
+	o->in_time = lab_wait(pid, &o->status, LAB_SECONDS);
+	lab_collect(o);
 }
 
 LAB_UNUSED static void lab_attack(const char *name, bool governed, uid_t uid, struct outcome *o)

@@ -347,15 +347,18 @@ static void kill_caller(const struct call *k)
 }
 
 /* What the entry starts was typed only while its first image, a shell, runs. */
-static void note_start(const struct call *k, const char *image)
+static void note_start(const struct call *k, struct image *image)
 {
-	const char *base = path_base(image);
-	bool shell = shell_is(image) || !strcmp(base, "busybox") || !strcmp(base, "toybox");
+	const char *base;
 
 	if (k->pid != k->c->entry)
 		return;
-	k->c->entry_is_shell = k->c->entry_is_shell && shell && !k->c->started;
+	if (k->c->started || image_name(k->pid, image))
+		k->c->entry_is_shell = false;
 	k->c->started = true;
+	base = path_base(image->path);
+	if (!shell_is(base) && strcmp(base, "busybox") != 0 && strcmp(base, "toybox") != 0)
+		k->c->entry_is_shell = false;
 }
 
 /* An interpreter may have got another script than the one that was judged. The kernel puts it behind the
@@ -405,9 +408,7 @@ void judge_start(const struct call *k)
 	int rc = image_running(k->pid, &a.image);
 
 	if (!rc && as_expected(k, &a.image)) {
-		if (k->pid == k->c->entry && !k->c->started)
-			image_name(k->pid, &a.image);
-		note_start(k, a.image.path);
+		note_start(k, &a.image);
 		notify_continue(k->c->listener, k->n->id);
 		return;
 	}
@@ -416,7 +417,7 @@ void judge_start(const struct call *k)
 	else
 		judge_running(k, &a);
 	if (a.verdict.effective == EFFECT_ALLOW) {
-		note_start(k, a.image.path);
+		note_start(k, &a.image);
 		notify_continue(k->c->listener, k->n->id);
 	} else {
 		explain(&a);

@@ -201,7 +201,7 @@ static void judge_pidfd(struct delivery *d, int fd)
 	fd_close(&pidfd);
 	target = copy >= 0 ? proc_of_pidfd(copy) : -1;
 	if (target <= 0) {
-		notify_fail(d->k->c->listener, d->k->n->id, copy < 0 ? EBADF : ESRCH);
+		notify_fail(d->k->c->listener, d->k->n->id, copy < 0 || !target ? EBADF : ESRCH);
 	} else {
 		v = judge_target(d, target);
 		if (v.effective == EFFECT_DENY)

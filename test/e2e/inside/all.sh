@@ -20,8 +20,9 @@ pass_of() {
 	for scenario in $list; do
 		fresh_home
 		rm -rf /tmp/canary "$TRY"
-		dash=/usr/bin/dash
-		$dash "/opt/e2e/scenario/$scenario.sh" || fail "scenario $scenario ran to its end" "exit code $?"
+		started=$(date +%s)
+		/usr/bin/dash "/opt/e2e/scenario/$scenario.sh" || fail "scenario $scenario ran to its end" "exit code $?"
+		echo "# $E2E_PASS: $scenario took $(($(date +%s) - started)) s"
 	done
 }
 

@@ -125,7 +125,7 @@ denial_logged() {
 
 # The line on stderr that teaches: agentsh: SUBJECT: denied by rule 'RULE' (default.yaml:LINE)
 denial_told() {
-	line=$(grep -E "^agentsh: $3: denied by rule '$2' \\(default\\.yaml:[0-9]+\\)(: |$)" "$1" | head -1)
+	line=$(grep -E "^agentsh: +$3: denied by rule '$2' \\(default\\.yaml:[0-9]+\\)(: |$)" "$1" | head -1)
 	[ -n "$line" ] || return 1
 	at=${line#*default.yaml:}
 	at=${at%%)*}
