@@ -31,13 +31,7 @@ config APPLET_SUPERVISE
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { CONTROL = 3, MAX_VARS = 8, ANNOUNCED = 256, POLICY_MAX = 1 << 20 };
-
-struct announced {
-	uint32_t number; /* 0 = free */
-	bool shell;
-	char id[48];
-};
+enum { CONTROL = 3, MAX_VARS = 8, POLICY_MAX = 1 << 20 };
 
 struct supervisor {
 	struct loop *loop;
@@ -47,9 +41,9 @@ struct supervisor {
 	struct governor *governor;
 	struct desk *desk;
 	struct wire_in in;
-	struct announced announced[ANNOUNCED];
 	char session_id[160];
 	uint64_t tag;
+	bool wake; /* the server sleeps and there are records */
 };
 
 static void tell(struct supervisor *s, enum wire_op op, uint32_t number, uint32_t status)
@@ -73,16 +67,23 @@ static bool sink(void *arg, const char *json, size_t len, uint32_t number, uint3
 		tell(s, WIRE_WAKE, 0, 0);
 		return false;
 	}
-	if (wake)
-		tell(s, WIRE_WAKE, 0, 0);
+	s->wake |= wake;
 	return true;
+}
+
+static void wake_server(void *arg)
+{
+	struct supervisor *s = arg;
+
+	if (s->wake)
+		tell(s, WIRE_WAKE, 0, 0);
+	s->wake = false;
 }
 
 static void on_gone(void *arg, uint32_t number, int status)
 {
 	struct supervisor *s = arg;
 
-	s->announced[number % ANNOUNCED].number = 0;
 	tell(s, WIRE_DONE, number, (uint32_t)status);
 }
 
@@ -145,69 +146,44 @@ static int start(struct supervisor *s, struct err *e)
 	return load_policy(s, &r, s->in.fds[0], e);
 }
 
-static void on_command(struct supervisor *s, struct msg_reader *r)
-{
-	uint32_t number = msg_get_u32(r);
-	bool shell = msg_get_u32(r) != 0;
-	const char *id = msg_get_str(r);
-	struct announced *a = &s->announced[number % ANNOUNCED];
-
-	if (!msg_end(r) || strlen(id) >= sizeof a->id)
-		return;
-	*a = (struct announced){ .number = number, .shell = shell };
-	strcpy(a->id, id);
-}
-
 static void on_control(struct loop *l, struct watch *w, uint32_t events)
 {
 	struct supervisor *s = list_item(w, struct supervisor, control);
-	struct msg_reader r;
 	struct err e = { 0 };
 
 	(void)events;
-	for (;;) {
-		int rc = wire_recv(w->fd, &s->in, MSG_DONTWAIT, &e);
-
-		if (rc == 0 && e.code == EAGAIN)
-			return;
-		if (rc <= 0) {
-			/* The server is gone: whatever waits or comes later is refused by the kernel once we
-			 * are, too. */
-			loop_stop(l);
-			return;
-		}
-		if (msg_open(&r, s->in.data.data, s->in.data.len) == WIRE_COMMAND)
-			on_command(s, &r);
-	}
+	/* The server has nothing to say after the start. When it is gone, so are we: what waits or comes
+	 * later is then refused by the kernel. */
+	if (wire_recv(w->fd, &s->in, MSG_DONTWAIT, &e) <= 0 && e.code != EAGAIN)
+		loop_stop(l);
 }
 
-/* A process entered and sends its listener. The server announced it before it told the process how. */
+/* A process entered and sends its listener, with what the server told it about its command. */
 static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
 {
 	struct supervisor *s = list_item(w, struct supervisor, inbox);
-	struct wire_in in = { 0 };
+	struct governed c = { .listener = -1 };
 	struct msg_reader r;
 	struct err e = { 0 };
-	struct governed c = { .listener = -1 };
-	struct announced *a;
+	const char *id;
 
+	(void)l;
 	(void)events;
-	if (wire_recv(w->fd, &in, MSG_DONTWAIT, &e) > 0 && in.n_fds == 1 &&
-	    msg_open(&r, in.data.data, in.data.len) == WIRE_ATTACH) {
-		c.number = msg_get_u32(&r);
-		on_control(l, &s->control, 0);
-		a = &s->announced[c.number % ANNOUNCED];
-		if (msg_end(&r) && a->number == c.number) {
-			c.listener = in.fds[0];
-			in.fds[0] = -1;
-			c.entry = in.from.pid;
-			c.entry_is_shell = a->shell;
-			strcpy(c.id, a->id);
-			if (desk_add(s->desk, &c, &e) < 0)
-				log_line(LOG_ERROR, "command %u: %s", c.number, e.text);
-		}
-	}
-	wire_in_release(&in); /* an unknown listener is closed: its processes are refused everything */
+	if (wire_recv(w->fd, &s->in, MSG_DONTWAIT, &e) <= 0 || s->in.n_fds != 1 ||
+	    msg_open(&r, s->in.data.data, s->in.data.len) != WIRE_ATTACH)
+		return;
+	c.number = msg_get_u32(&r);
+	c.entry_is_shell = msg_get_u32(&r) != 0;
+	id = msg_get_str(&r);
+	if (!msg_end(&r) || strlen(id) >= sizeof c.id)
+		return; /* the listener is closed with the next message: its processes are refused everything
+		         */
+	strcpy(c.id, id);
+	c.entry = s->in.from.pid;
+	c.listener = s->in.fds[0];
+	s->in.fds[0] = -1;
+	if (desk_add(s->desk, &c, &e) < 0)
+		log_line(LOG_ERROR, "command %u: %s", c.number, e.text);
 }
 
 static int set_up(struct supervisor *s, struct err *e)
@@ -218,6 +194,7 @@ static int set_up(struct supervisor *s, struct err *e)
 	                                                    .tag = s->tag,
 	                                                    .session_id = s->session_id,
 	                                                    .sink = sink,
+	                                                    .answered = wake_server,
 	                                                    .sink_arg = s,
 	                                                    .teach = true },
 	                        e);

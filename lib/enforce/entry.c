@@ -52,6 +52,8 @@ static int read_verdict(const struct entry_hello *h, struct entry *out, struct e
 	if (out->refused)
 		return msg_ok(&r) ? 0 : err_set(e, "bad answer from the server");
 	out->number = msg_get_u32(&r);
+	out->id = msg_get_str(&r);
+	out->shell = msg_get_u32(&r) != 0;
 	out->plain = msg_get_u32(&r) != 0;
 	out->plan.tag = msg_get_u64(&r);
 	out->plan.killable = msg_get_u32(&r) != 0;
@@ -96,18 +98,28 @@ int entry_ask(int server, const struct entry_hello *h, struct entry *out, struct
 	return read_verdict(h, out, e);
 }
 
-int entry_commit(struct entry *t, struct err *e)
+int entry_attach(int inbox, const struct entry_name *name, int listener, struct err *e)
 {
 	struct msg m = { 0 };
+	int rc;
+
+	msg_start(&m, WIRE_ATTACH);
+	msg_u32(&m, name->number);
+	msg_u32(&m, name->shell);
+	msg_str(&m, name->id);
+	rc = wire_send(inbox, &m, &listener, 1, 0, e);
+	msg_release(&m);
+	return rc;
+}
+
+int entry_commit(struct entry *t, struct err *e)
+{
 	AUTO_FD listener = launch_enter(&t->plan, t->number, e);
 	int rc;
 
 	if (listener < 0)
 		return -1;
-	msg_start(&m, WIRE_ATTACH);
-	msg_u32(&m, t->number);
-	rc = wire_send(t->inbox, &m, &listener, 1, 0, e);
-	msg_release(&m);
+	rc = entry_attach(t->inbox, &(struct entry_name){ t->number, t->id, t->shell }, listener, e);
 	fd_close(&t->inbox);
 	fd_close(&t->plan.ruleset);
 	return rc < 0 ? err_in(e, "supervisor") : 0;

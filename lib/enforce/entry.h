@@ -32,6 +32,8 @@ struct entry {
 	const char *dir; /* to change to before it runs, "" = stay */
 	bool plain;      /* the shell may be left out where its text is a plain command */
 	uint32_t number;
+	const char *id;          /* of the command */
+	bool shell;              /* its first program is a shell: what that starts was typed */
 	struct launch_plan plan; /* filter inside `in` */
 	int inbox;               /* of the session's supervisor */
 	struct wire_in in;
@@ -39,6 +41,14 @@ struct entry {
 
 /* Ask. 0 = see out; -1 = no usable answer. */
 int entry_ask(int server, const struct entry_hello *h, struct entry *out, struct err *e);
+
+/* Hand a listener to the session's supervisor. */
+struct entry_name {
+	uint32_t number;
+	const char *id;
+	bool shell;
+};
+int entry_attach(int inbox, const struct entry_name *name, int listener, struct err *e);
 
 /* Enter as the server said. From success on this process is governed. 0 or -1; after -1 the process may be
  * half restricted and must not run anything. */

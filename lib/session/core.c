@@ -92,8 +92,9 @@ int core_event(struct core *core, struct session *s, struct command *c, const st
 		flush(core);
 		return -1;
 	}
-	if (flush(core) < 0)
+	if (!(flags & CORE_MORE) && flush(core) < 0)
 		return -1;
+	flags &= ~(uint32_t)CORE_MORE;
 	append(core, s, c, core->scratch.data, core->scratch.len, flags);
 	return 0;
 }

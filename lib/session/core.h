@@ -102,6 +102,8 @@ void core_free(struct core *core);
  * when it returns, appended to the command's events, shown to subscribers. `flags` as in audit/ring.h;
  * RING_DENIED is set when ev->verdict denies. -1 when it could not be written: what it was about to record
  * must not happen. */
+/* In `flags`: the caller logs another event at once, whose writing counts for both. */
+enum { CORE_MORE = 1 << 16 };
 int core_event(struct core *core, struct session *s, struct command *c, const struct event *ev,
                uint32_t flags);
 

@@ -39,6 +39,7 @@ struct gate {
 	struct list callers, answers;
 	size_t n_callers;
 	bool killable;
+	struct wire_in in; /* kept: its buffer is large */
 };
 
 struct caller {
@@ -217,7 +218,8 @@ static void judge(const struct session *s, const struct hello *h, struct judged 
 	j->verdict = ask(s, j->path, j->argv, j->argc);
 }
 
-static void log_policy(struct core *core, struct session *s, struct command *c, struct judged *j)
+static void log_policy(struct core *core, struct session *s, struct command *c, struct judged *j,
+                       uint32_t flags)
 {
 	const char *none[] = { NULL };
 	struct event_field fields[] = { { .name = "args", .list = j->argc ? j->argv + 1 : none },
@@ -230,7 +232,7 @@ static void log_policy(struct core *core, struct session *s, struct command *c, 
 		            .fields = fields,
 		            .n_fields = 2 };
 
-	core_event(core, s, c, &ev, 0);
+	core_event(core, s, c, &ev, flags);
 }
 
 static void deny(struct core *core, struct caller *caller, struct command *c, const struct hello *h,
@@ -241,7 +243,7 @@ static void deny(struct core *core, struct caller *caller, struct command *c, co
 	char text[3200];
 	size_t n;
 
-	log_policy(core, c->session, c, j);
+	log_policy(core, c->session, c, j, 0);
 	n = denial_text(subject, &j->verdict, j->message, text, sizeof text);
 	if (h->kind == ENTRY_EXEC) /* what clients of exec have always looked for */
 		snprintf(text + n, sizeof text - n,
@@ -301,10 +303,8 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 		                        { .name = "env_removed", .list = env->removed },
 		                        { .name = "layers", .text = worker_armed(s) } };
 
-	if (worker_announce(s, c, !plain && shell_is(h->program), e) < 0)
-		return -1;
 	c->pid = caller->peer.pid;
-	log_policy(core, s, c, j);
+	log_policy(core, s, c, j, CORE_MORE);
 	started.fields = fields;
 	started.n_fields = 4;
 	if (core_event(core, s, c, &started, 0) < 0)
@@ -314,6 +314,8 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 	msg_u32(&caller->answer, 0);
 	msg_str(&caller->answer, "");
 	msg_u32(&caller->answer, c->number);
+	msg_str(&caller->answer, c->id);
+	msg_u32(&caller->answer, !plain && shell_is(h->program));
 	msg_u32(&caller->answer, plain);
 	msg_u64(&caller->answer, plan->tag);
 	msg_u32(&caller->answer, plan->killable);
@@ -381,10 +383,10 @@ static void answer_hello(struct caller *caller, struct hello *h)
 static void on_caller(struct loop *l, struct watch *w, uint32_t events)
 {
 	struct caller *c = list_item(w, struct caller, watch);
-	struct wire_in in = { 0 };
+	struct wire_in *in = &c->gate->in;
 	struct hello h = { 0 };
 	struct err e = { 0 };
-	int rc = wire_recv(w->fd, &in, MSG_DONTWAIT, &e);
+	int rc = wire_recv(w->fd, in, MSG_DONTWAIT, &e);
 
 	(void)events;
 	if (rc == 0 && e.code == EAGAIN)
@@ -393,7 +395,7 @@ static void on_caller(struct loop *l, struct watch *w, uint32_t events)
 	if (rc <= 0) {
 		drop(c);
 	} else {
-		if (read_hello(&in, &h))
+		if (read_hello(in, &h))
 			answer_hello(c, &h);
 		else
 			refuse_why(c, 126, "bad request", NULL);
@@ -401,7 +403,6 @@ static void on_caller(struct loop *l, struct watch *w, uint32_t events)
 		list_append(&c->gate->answers, &c->node);
 	}
 	arena_release(&h.arena);
-	wire_in_release(&in);
 }
 
 /* After the batch's log lines are written: the answers go out. */
@@ -445,10 +446,12 @@ static void gate_accept(struct core *core, int fd)
 	list_append(&g->callers, &c->node);
 	g->n_callers++;
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	if (loop_watch(core->loop, &c->watch, EPOLLIN, NULL) < 0)
+	if (loop_watch(core->loop, &c->watch, EPOLLIN, NULL) < 0) {
 		drop(c);
-	else
-		loop_timer(core->loop, &c->limit, HELLO_NS);
+		return;
+	}
+	loop_timer(core->loop, &c->limit, HELLO_NS);
+	on_caller(core->loop, &c->watch, EPOLLIN); /* it has mostly spoken already */
 }
 
 void gate_command_done(struct core *core, struct command *c, int status)
@@ -493,5 +496,6 @@ void gate_close(struct core *core)
 	list_each(node, &g->callers) drop(list_item(node, struct caller, node));
 	list_each(answer, &g->answers) drop(list_item(answer, struct caller, node));
 	core->gate = NULL;
+	wire_in_release(&g->in);
 	free(g);
 }

@@ -306,18 +306,34 @@ static char *shim_workspace(const char *cwd, uid_t uid, const char *home)
 	return strdup("/tmp");
 }
 
+/* A session of the same user knows; only for the first one the password file is read, into *owned. */
+static const char *home_of(const struct core *core, uid_t uid, char **owned)
+{
+	char *user;
+
+	*owned = NULL;
+	list_each(n, &core->sessions)
+	{
+		const struct session *s = list_item(n, struct session, node);
+
+		if (s->uid == uid && s->home)
+			return s->home;
+	}
+	user_lookup(uid, owned, &user);
+	free(user);
+	return *owned;
+}
+
 struct session *session_for_shim(struct core *core, uid_t uid, gid_t gid, const char *cwd, const char *id,
                                  struct err *e)
 {
 	struct session *s = id ? session_find(core, id) : NULL;
-	char *home, *user, *workspace;
+	char *home, *workspace;
 
 	if (s && s->uid == uid)
 		return s;
-	user_lookup(uid, &home, &user);
-	workspace = shim_workspace(cwd, uid, home);
+	workspace = shim_workspace(cwd, uid, home_of(core, uid, &home));
 	free(home);
-	free(user);
 	if (!workspace) {
 		err_set(e, "out of memory");
 		return NULL;

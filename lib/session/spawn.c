@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "enforce/denial.h"
 #include "enforce/env/build.h"
+#include "enforce/entry.h"
 #include "enforce/launch.h"
 #include "session/worker.h"
 #include "shell/plain.h"
@@ -38,7 +39,7 @@ struct child {
 	const struct launch_plan *plan;
 	int inbox;
 	uint32_t number;
-	const char *program, *dir;
+	const char *id, *program, *dir;
 	char **argv;
 	char *const *env;
 	int in, out, err, report;
@@ -83,7 +84,7 @@ static void unspare(void)
 static void child_main(const struct child *c)
 {
 	const struct session *s = c->session;
-	struct msg m = { 0 };
+	struct entry_name name;
 	struct err e;
 	sigset_t none;
 	int listener;
@@ -103,9 +104,8 @@ static void child_main(const struct child *c)
 	listener = launch_enter(c->plan, c->number, &e);
 	if (listener < 0)
 		give_up(c, 126, e.text, errno);
-	msg_start(&m, WIRE_ATTACH);
-	msg_u32(&m, c->number);
-	if (wire_send(c->inbox, &m, &listener, 1, 0, &e) < 0)
+	name = (struct entry_name){ c->number, c->id, shell_is(c->program) };
+	if (entry_attach(c->inbox, &name, listener, &e) < 0)
 		give_up(c, 126, e.text, errno);
 	close(listener);
 	/* The supervisor, of the same user, has to read what is executed. Nobody governed can read this copy
@@ -319,6 +319,7 @@ static int run_allowed(struct core *core, struct session *s, const struct exec_s
 		           .plan = worker_plan(s),
 		           .inbox = worker_inbox(s),
 		           .number = out->command->number,
+		           .id = out->command->id,
 		           .program = spec->command,
 		           .dir = dir,
 		           .argv = argv };
@@ -330,8 +331,7 @@ static int run_allowed(struct core *core, struct session *s, const struct exec_s
 		                    : "working_dir escapes workspace mount");
 	if (make_env(a, s, spec, out->verdict.rule, &env, &why) < 0)
 		return fail(out, 2, why.text);
-	if (worker_announce(s, out->command, shell_is(spec->command), e) < 0 ||
-	    log_started(core, spec, argv, &env, out->command) < 0)
+	if (log_started(core, spec, argv, &env, out->command) < 0)
 		return -1;
 	c.env = (char *const *)env.envp;
 	return start(&c, out, e);

@@ -31,6 +31,7 @@ struct worker {
 	pid_t pid;
 	int pidfd;
 	struct plan plan;
+	struct wire_in in; /* kept: its buffer is large */
 };
 
 const struct launch_plan *worker_plan(const struct session *s)
@@ -74,6 +75,7 @@ static void forget(struct worker *w)
 	fd_close(&w->inbox);
 	fd_close(&w->pidfd);
 	plan_release(&w->plan);
+	wire_in_release(&w->in);
 	w->session->worker = NULL;
 	free(w);
 }
@@ -103,14 +105,13 @@ static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 	struct worker *w = list_item(watch, struct worker, control);
 	struct core *core = w->core;
 	struct session *s = w->session;
-	struct wire_in in = { 0 };
 	struct err e = { 0 };
 
 	(void)l;
 	(void)events;
 	for (;;) {
 		struct msg_reader r;
-		int rc = wire_recv(watch->fd, &in, MSG_DONTWAIT, &e);
+		int rc = wire_recv(w->fd, &w->in, MSG_DONTWAIT, &e);
 		uint32_t op, number, status;
 
 		if (rc == 0 && e.code == EAGAIN)
@@ -121,7 +122,7 @@ static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 			session_worker_died(core, s, "its process ended");
 			break;
 		}
-		op = msg_open(&r, in.data.data, in.data.len);
+		op = msg_open(&r, w->in.data.data, w->in.data.len);
 		number = msg_get_u32(&r);
 		status = msg_get_u32(&r);
 		if (msg_end(&r) && op == WIRE_DONE) {
@@ -130,7 +131,6 @@ static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 				break;
 		}
 	}
-	wire_in_release(&in);
 }
 
 static int send_start(struct worker *w, int their_inbox, struct err *e)
@@ -240,22 +240,6 @@ void worker_stop(struct core *core, struct session *s)
 		return;
 	reap(s->worker);
 	forget(s->worker);
-}
-
-int worker_announce(struct session *s, const struct command *c, bool shell, struct err *e)
-{
-	struct msg m = { 0 };
-	int rc;
-
-	if (!s->worker)
-		return err_set(e, "no supervisor");
-	msg_start(&m, WIRE_COMMAND);
-	msg_u32(&m, c->number);
-	msg_u32(&m, shell);
-	msg_str(&m, c->id);
-	rc = wire_send(s->worker->fd, &m, NULL, 0, MSG_DONTWAIT, e);
-	msg_release(&m);
-	return rc < 0 ? err_in(e, "supervisor") : 0;
 }
 
 int worker_kill(struct core *core, uint64_t tag, uint32_t command, int signal)

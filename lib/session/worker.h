@@ -15,10 +15,6 @@ int worker_start(struct core *core, struct session *s, struct err *e);
 void worker_stop(struct core *core, struct session *s);
 int worker_kill(struct core *core, uint64_t tag, uint32_t command, int signal);
 
-/* Tell the supervisor that a process of this command is about to attach. `shell`: its first program is a
- * shell, and what that starts counts as typed by the agent. */
-int worker_announce(struct session *s, const struct command *c, bool shell, struct err *e);
-
 /* What the session's processes enter, and the socket on which their listeners go to the supervisor
  * (borrowed). */
 const struct launch_plan *worker_plan(const struct session *s);

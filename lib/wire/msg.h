@@ -18,7 +18,6 @@ enum wire_op {
 	WIRE_VERDICT, /* server -> shim: words for standard error and an exit code, or how to enter */
 	WIRE_ATTACH,  /* shim -> supervisor: command number; with the listener */
 	WIRE_START,   /* server -> supervisor: session, policy; with policy, ring, inbox */
-	WIRE_COMMAND, /* server -> supervisor: a command is about to attach */
 	WIRE_WAKE,    /* supervisor -> server: the ring has records */
 	WIRE_DONE,    /* supervisor -> server: all processes of a command are gone */
 	WIRE_READY,   /* supervisor -> server: policy loaded, serving */

@@ -20,7 +20,7 @@ struct place {
 	int pidfd; /* of the first process, -1 = gone */
 	struct timer late;
 	int status;
-	bool empty;
+	bool looked, empty;
 };
 
 struct desk {
@@ -95,12 +95,25 @@ static void on_first(struct loop *l, struct watch *w, uint32_t events)
 		finish(p);
 }
 
+/* After the first answer, so that the command need not wait for it. */
+static void look_at_first(struct place *p)
+{
+	p->looked = true;
+	p->pidfd = proc_pidfd(p->c.entry);
+	p->first = (struct watch){ .fd = p->pidfd, .ready = on_first };
+	if (p->pidfd >= 0 && loop_watch(p->desk->loop, &p->first, 0, NULL) < 0)
+		fd_close(&p->pidfd);
+}
+
 static void on_call(struct loop *l, struct watch *w, uint32_t events)
 {
 	struct place *p = list_item(w, struct place, calls);
 
-	if (events & EPOLLIN && serve_call(p->desk->governor, &p->c) == 0)
+	if (events & EPOLLIN && serve_call(p->desk->governor, &p->c) == 0) {
+		if (!p->looked)
+			look_at_first(p);
 		return;
+	}
 	if (!(events & (EPOLLHUP | EPOLLERR)) && events & EPOLLIN)
 		return; /* one call failed; the listener says itself when it is done */
 	loop_unwatch(l, w);
@@ -126,14 +139,12 @@ int desk_add(struct desk *d, const struct governed *c, struct err *e)
 	d->n++;
 	notify_sync_wakeup(p->c.listener);
 	p->calls = (struct watch){ .fd = p->c.listener, .ready = on_call };
-	p->pidfd = proc_pidfd(c->entry);
-	p->first = (struct watch){ .fd = p->pidfd, .ready = on_first };
+	p->pidfd = -1;
+	p->first.fd = -1;
 	if (loop_watch(d->loop, &p->calls, EPOLLIN, e) < 0) {
 		drop(p);
 		return -1;
 	}
-	if (p->pidfd >= 0 && loop_watch(d->loop, &p->first, 0, NULL) < 0)
-		fd_close(&p->pidfd);
 	return 0;
 }
 

@@ -116,5 +116,7 @@ int serve_call(struct governor *g, struct governed *c)
 	default:
 		notify_fail(c->listener, n.id, EPERM);
 	}
+	if (g->o.answered)
+		g->o.answered(g->o.sink_arg);
 	return 0;
 }

@@ -26,6 +26,8 @@ struct governor_options {
 	uint64_t tag;                /* of the session's processes */
 	const char *session_id;      /* borrowed */
 	event_sink *sink;
+	void (*answered)(void *arg); /* called after each answer: time for what the caller need not wait for;
+	                                or NULL */
 	void *sink_arg;
 	bool teach; /* write why on the caller's standard error */
 };
