@@ -1,6 +1,6 @@
 #!/bin/bash
-# rss - resident memory of the server and of a session's supervisor, with each pair of policy and configuration,
-# after 50 governed programs. Both give back what only their work needed as soon as they rest.
+# rss - resident memory of the server and of a session's supervisor after 50 governed programs, with each pair
+# of policy and configuration. Both give back what only their work needed as soon as they rest.
 . "$(dirname "$0")/../t.sh"
 needs root unshare mount
 
@@ -18,7 +18,7 @@ inside() {
 	cp "$1/config.yaml" /etc/agentsh/
 	cp "$1/default.yaml" /etc/agentsh/policies/
 	# shellcheck disable=SC2016
-	"$LAB/bin/bash" -c 'for i in {1..25}; do /bin/ls / >/dev/null; /bin/cat /etc/hostname >/dev/null; done' || exit 1
+	"$LAB/bin/bash" -c 'for i in {1..25}; do /bin/ls / && /bin/cat /etc/hostname; done' >/dev/null || exit 1
 	for process in supervise server; do
 		limit=$SUPERVISOR_KB
 		[ $process = supervise ] || limit=$SERVER_KB
@@ -35,7 +35,9 @@ inside() {
 resident() {
 	for proc in /proc/[0-9]*; do
 		case "$(tr '\0' ' ' <"$proc/cmdline" 2>/dev/null)" in
-		"$1 "* | "agentsh $1 "* | */"agentsh $1 "*) sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\) kB/\1/p' "$proc/status" ;;
+		"$1 "* | "agentsh $1 "* | */"agentsh $1 "*)
+			sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\) kB/\1/p' "$proc/status"
+			;;
 		esac
 	done
 }
