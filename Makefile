@@ -49,7 +49,8 @@ MUSL_CC := $(DEPS)/musl/musl/bin/musl-gcc
 MUSL_FLAGS := $(COMMON) $(OPT) -g $(call includes,musl) -fno-pie -ffunction-sections -fdata-sections \
 	-fno-unwind-tables -fno-asynchronous-unwind-tables \
 	-fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero
-MUSL_LINK := -static -no-pie -Wl,--gc-sections,-z,noseparate-code,-z,noexecstack,-z,relro,-z,now \
+# No RELRO: nothing applies it in a static program of this C library, and it pads the file by up to a page.
+MUSL_LINK := -static -no-pie -Wl,--gc-sections,-z,noseparate-code,-z,noexecstack,-z,norelro \
 	-Wl,--build-id=none,--fatal-warnings
 CHECKED := $(COMMON) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 GCC_FLAGS := $(CHECKED) -fsanitize=address,undefined $(call includes,gcc)

@@ -107,7 +107,7 @@ elif case == "ctrl-c":
     s.send("\x03")
     s.read_until(MARK)
     print("code", s.run("echo $?"))
-    s.send("python3 -c 'import time\ntry: print(\"in\"+\"side\", flush=True); time.sleep(60)\nexcept KeyboardInterrupt: print(\"caught\")'\n")
+    s.send("python3 -c 'import time\ntry:\n print(\"in\"+\"side\", flush=True)\n while True: time.sleep(0.05)\nexcept KeyboardInterrupt: print(\"caught\")'\n")
     s.read_until("inside")
     s.send("\x03")
     print(s.read_until(MARK).replace(MARK, "").strip().replace("^C", ""))

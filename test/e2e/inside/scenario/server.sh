@@ -124,7 +124,7 @@ check_that "four commands of a session run at the same time" '[ $((($(date +%s%N
 
 curl -s --max-time 20 -o /tmp/killed -X POST --data '{"command":"/bin/sleep","args":["20"]}' "$URL$E" &
 killed=$!
-until_true 5 pgrep -x sleep
+until_true 5 pgrep -f "^/bin/sleep 20"
 cmd=$(curl -s "$URL/api/v1/sessions/$sid/history?type=command_started&limit=1" | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["command_id"])' 2>/dev/null)
 api POST "/api/v1/sessions/$sid/kill/$cmd" '{}'
 api_is "kill ends a running command" 200 'd["ok"] is True'
