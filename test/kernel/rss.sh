@@ -18,7 +18,7 @@ inside() {
 	cp "$1/config.yaml" /etc/agentsh/
 	cp "$1/default.yaml" /etc/agentsh/policies/
 	# shellcheck disable=SC2016
-	"$LAB/bin/bash" -c 'for i in {1..25}; do /bin/ls / && /bin/cat /etc/hostname; done' >/dev/null || exit 1
+	"$LAB/bin/bash" -c 'for i in {1..25}; do ls / && cat /etc/hostname; done' >/dev/null || exit 1
 	for process in supervise server; do
 		limit=$SUPERVISOR_KB
 		[ $process = supervise ] || limit=$SERVER_KB
