@@ -31,9 +31,12 @@ config APPLET_SUPERVISE
 #include <sys/prctl.h>
 #include <unistd.h>
 
+enum { IDLE_NS = 500000000 };
 enum { CONTROL = 3, MAX_VARS = 8, POLICY_MAX = 1 << 20 };
 
 struct supervisor {
+	struct timer idle;
+	bool rested; /* the batch that ends is the idle timer's own */
 	struct loop *loop;
 	struct watch control, inbox;
 	struct ring *ring;
@@ -186,6 +189,25 @@ static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
 		log_line(LOG_ERROR, "command %u: %s", c.number, e.text);
 }
 
+/* Nothing ran for a while: of the text, only waiting is needed. */
+static void on_idle(struct loop *l, struct timer *t)
+{
+	struct supervisor *s = list_item(t, struct supervisor, idle);
+
+	(void)l;
+	s->rested = true;
+	trim_text();
+}
+
+static void after_batch(void *arg)
+{
+	struct supervisor *s = arg;
+
+	if (!s->rested)
+		loop_timer(s->loop, &s->idle, IDLE_NS);
+	s->rested = false;
+}
+
 static int set_up(struct supervisor *s, struct err *e)
 {
 	int one = 1;
@@ -228,6 +250,8 @@ static int run(int argc, char **argv)
 		return EXIT_FAILED;
 	}
 	tell(&s, WIRE_READY, 0, 0);
+	s.idle.due = on_idle;
+	loop_after_batch(s.loop, after_batch, &s);
 	trim_text();
 	if (loop_run(s.loop, &e) < 0) {
 		log_line(LOG_ERROR, "%s", e.text);

@@ -12,7 +12,7 @@
 
 #include "base/fd.h"
 
-enum { PAGE = 4096, ALIGN = 8 };
+enum { PAGE = 4096, ALIGN = 8, FORGET = 64 << 10 };
 
 static const char magic[16] = "agentsh-ring 01";
 
@@ -177,6 +177,13 @@ uint64_t ring_lost(const struct ring *r)
 	return atomic_load_explicit(&r->h->lost, memory_order_relaxed);
 }
 
+/* What was written stays in the file; in this process it would only be counted, up to twice the ring. */
+static void forget_written(struct ring *r, uint64_t before)
+{
+	if (before / FORGET != r->head / FORGET)
+		madvise(r->data, 2 * r->size, MADV_DONTNEED);
+}
+
 bool ring_put(struct ring *r, const char *text, size_t len, uint32_t command, uint32_t flags, bool *wake)
 {
 	uint64_t tail = atomic_load_explicit(&r->h->tail, memory_order_acquire), used = r->head - tail;
@@ -201,6 +208,7 @@ bool ring_put(struct ring *r, const char *text, size_t len, uint32_t command, ui
 	memcpy(at, &p, sizeof p);
 	memcpy(at + sizeof p, text, p.len);
 	r->head += record_size(p.len);
+	forget_written(r, r->head - record_size(p.len));
 	/* Sequential consistency, here and in ring_sleep(): either we see the sleeper or it sees the record.
 	 */
 	atomic_store_explicit(&r->h->head, r->head, memory_order_seq_cst);

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 4096 - 64, ALIGN = 16 };
+/* Blocks grow with the arena: a large one's are mappings of their own, which go back to the kernel whole
+ * instead of staying as holes between what others allocated meanwhile. */
+enum { BLOCK = 4096 - 64, BLOCK_MAX = (256 << 10) - 64, ALIGN = 16 };
 
 struct arena_block {
 	struct arena_block *next;
@@ -24,7 +26,8 @@ void *arena_alloc(struct arena *a, size_t size)
 		goto refuse;
 	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 	if (!b || b->size - b->used < size) {
-		want = size > BLOCK ? size : BLOCK;
+		want = a->used < BLOCK ? BLOCK : a->used > BLOCK_MAX ? BLOCK_MAX : a->used;
+		want = size > want ? size : want;
 		b = malloc(sizeof *b + want);
 		if (!b)
 			goto refuse;

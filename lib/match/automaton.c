@@ -5,6 +5,7 @@
  */
 #include "match/globset_impl.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,23 +19,38 @@ struct state {
 
 struct globset_cache {
 	uint16_t *table; /* [state][class] → state, 0 = not known yet */
-	struct state states[STATES];
 	uint32_t n_states;
-	uint16_t start;              /* 0 = not made yet */
-	uint16_t slots[STATE_SLOTS]; /* by hash of the set */
-	uint32_t *pool;              /* node numbers of all states */
+	uint16_t start; /* 0 = not made yet */
+	uint32_t *pool; /* node numbers of all states */
 	uint32_t n_pool, cap_pool;
-	uint32_t *work, n_work; /* set under construction */
-	uint32_t *mark, stamp;  /* node is in the set under construction */
+	uint32_t *work, n_work;      /* set under construction */
+	uint32_t *mark, stamp;       /* node is in the set under construction */
+	uint16_t slots[STATE_SLOTS]; /* by hash of the set; not there when there are no nodes */
+	struct state states[STATES];
 };
 
 /* ---- building ---- */
 
+/* The pattern may be gone when the set is asked. */
+static const struct glob_class *own_class(struct globset *s, const struct glob_class *class)
+{
+	struct glob_class *own = arena_alloc(s->arena, sizeof *own);
+	struct glob_range *ranges = arena_array(s->arena, class->n, sizeof *ranges);
+
+	if (!own || !ranges)
+		return NULL;
+	memcpy(ranges, class->ranges, class->n * sizeof *ranges);
+	*own = (struct glob_class){ .ranges = ranges, .n = class->n, .negated = class->negated };
+	return own;
+}
+
 static uint32_t new_node(struct globset *s, const struct glob_step *step, struct err *e)
 {
+	struct glob_step own = *step;
+
 	if (s->n_nodes == s->cap_nodes) {
 		uint32_t cap = s->cap_nodes ? s->cap_nodes * 2 : 64;
-		struct step_node *nodes = cap < 1u << 24 ? arena_array(s->arena, cap, sizeof *nodes) : NULL;
+		struct step_node *nodes = cap < 1u << 24 ? arena_array(s->scratch, cap, sizeof *nodes) : NULL;
 
 		if (!nodes) {
 			err_set(e, "out of memory");
@@ -45,7 +61,11 @@ static uint32_t new_node(struct globset *s, const struct glob_step *step, struct
 		s->nodes = nodes;
 		s->cap_nodes = cap;
 	}
-	s->nodes[s->n_nodes].step = *step;
+	if (own.kind == GLOB_CLASS && !(own.class = own_class(s, step->class))) {
+		err_set(e, "out of memory");
+		return 0;
+	}
+	s->nodes[s->n_nodes].step = own;
 	return s->n_nodes++;
 }
 
@@ -141,7 +161,7 @@ static size_t count_bounds(const struct globset *s)
 int automaton_finish(struct globset *s, struct err *e)
 {
 	size_t n = 0, kept = 0;
-	uint32_t *b = arena_array(s->arena, count_bounds(s), sizeof *b);
+	uint32_t *b = arena_array(s->scratch, count_bounds(s), sizeof *b);
 
 	if (!b)
 		return err_set(e, "out of memory");
@@ -175,7 +195,9 @@ int automaton_finish(struct globset *s, struct err *e)
 
 struct globset_cache *globset_cache_new(const struct globset *s)
 {
-	struct globset_cache *c = calloc(1, sizeof *c);
+	/* Without nodes no state is ever made. */
+	size_t size = s->n_nodes ? sizeof(struct globset_cache) : offsetof(struct globset_cache, slots);
+	struct globset_cache *c = calloc(1, size);
 
 	if (!c)
 		return NULL;

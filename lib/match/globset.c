@@ -6,15 +6,16 @@
 
 enum { HASH_START = 0x811c9dc5u, HASH_STEP = 0x01000193u };
 
-struct globset *globset_new(struct arena *a, char separator, bool reversed, bool ordered)
+struct globset *globset_new(struct arena *a, struct arena *scratch, char separator, enum globset_kind kind)
 {
 	struct globset *s = arena_alloc(a, sizeof *s);
 
 	if (s)
 		*s = (struct globset){ .arena = a,
 			               .separator = separator,
-			               .reversed = reversed,
-			               .ordered = ordered,
+			               .scratch = scratch,
+			               .reversed = kind == GLOBSET_REVERSED,
+			               .ordered = kind == GLOBSET_ORDERED,
 			               .lowest_hard = QUERY_NONE };
 	return s;
 }
@@ -73,8 +74,8 @@ static const struct plain *lookup(const struct globset *s, const char *text, siz
 static int grow_plains(struct globset *s, struct err *e)
 {
 	uint32_t cap = s->cap_plains ? s->cap_plains * 2 : 32;
-	struct plain *plains = arena_array(s->arena, cap, sizeof *plains);
-	uint32_t *slots = arena_array(s->arena, cap * 4, sizeof *slots);
+	struct plain *plains = arena_array(s->scratch, cap, sizeof *plains);
+	uint32_t *slots = arena_array(s->scratch, cap * 4, sizeof *slots);
 
 	if (!plains || !slots)
 		return err_set(e, "out of memory");
@@ -179,11 +180,27 @@ int globset_add(struct globset *s, const struct glob *pattern, uint32_t rule, ui
 	return 0;
 }
 
+static void *keep(struct globset *s, const void *items, size_t n, size_t size)
+{
+	void *copy = arena_array(s->arena, n, size);
+
+	if (copy && n)
+		memcpy(copy, items, n * size);
+	return copy;
+}
+
 int globset_finish(struct globset *s, struct err *e)
 {
 	if (!s->n_slots && grow_plains(s, e) < 0)
 		return -1;
-	return automaton_finish(s, e);
+	if (automaton_finish(s, e) < 0)
+		return -1;
+	/* What grew by steps is kept in its last size only. */
+	s->plains = keep(s, s->plains, s->n_plains, sizeof *s->plains);
+	s->slots = keep(s, s->slots, s->n_slots, sizeof *s->slots);
+	s->nodes = keep(s, s->nodes, s->n_nodes, sizeof *s->nodes);
+	s->bounds = keep(s, s->bounds, s->n_bounds, sizeof *s->bounds);
+	return s->arena->failed ? err_set(e, "out of memory") : 0;
 }
 
 void globset_find(const struct globset *s, struct globset_cache *c, const char *text, size_t len,

@@ -22,9 +22,11 @@
 struct globset;
 struct globset_cache;
 
-/* Everything lives in the arena. `ordered`: lookups have no check(), so entries hidden by earlier ones are
- * dropped. */
-struct globset *globset_new(struct arena *a, char separator, bool reversed, bool ordered);
+/* ORDERED: lookups have no check(), so entries hidden by earlier ones are dropped. */
+enum globset_kind { GLOBSET_PLAIN, GLOBSET_REVERSED, GLOBSET_ORDERED };
+
+/* What lookups need lives in the arena; `scratch` and the patterns need not outlive globset_finish(). */
+struct globset *globset_new(struct arena *a, struct arena *scratch, char separator, enum globset_kind kind);
 
 /* Add the pattern for `rule`; rules come in rising order. `mask` must not be 0. 0 or -1. */
 int globset_add(struct globset *s, const struct glob *pattern, uint32_t rule, uint32_t mask, struct err *e);

@@ -26,7 +26,7 @@ struct step_node {
 };
 
 struct globset {
-	struct arena *arena;
+	struct arena *arena, *scratch;
 	char separator;
 	bool reversed, ordered;
 

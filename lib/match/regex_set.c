@@ -157,10 +157,40 @@ int regex_set_parse(const char **p, bool fold, bool set[256], struct err *e)
 	return any ? 0 : err_set(e, "[...] matches nothing");
 }
 
+static bool is_special(int c)
+{
+	return c == '[' || c == ']' || c == '^' || c == '-';
+}
+
+/* The set's runs as ranges, as few as there are: TRE makes a transition of each, from every place before it.
+ * What is special in brackets may stand within a range; at its ends it is left `alone`. */
+static void emit_ranges(const bool set[256], bool alone[256], struct buf *out)
+{
+	for (int from = 1, to; from < 256; from = to + 1) {
+		int end;
+
+		for (to = from; to < 256 && set[to]; to++)
+			;
+		end = to;
+		for (; from < end && is_special(from); from++)
+			alone[from] = true;
+		for (; end > from && is_special(end - 1); end--)
+			alone[end - 1] = true;
+		if (end == from)
+			continue;
+		buf_chr(out, (char)from);
+		if (end - from > 2)
+			buf_chr(out, '-');
+		if (end - from > 1)
+			buf_chr(out, (char)(end - 1));
+	}
+}
+
 /* POSIX brackets know no escapes: ']' goes first, '-' last, '^' not first, '[' not before a mark. */
 void regex_set_emit(const bool set[256], struct buf *out)
 {
-	bool plain = false;
+	bool plain = false, alone[256] = { false };
+	AUTO_BUF ranges = { .max = 1024 };
 
 	for (int c = 1; c < 256; c++)
 		plain = plain || (set[c] && c != '^' && c != '-');
@@ -168,22 +198,11 @@ void regex_set_emit(const bool set[256], struct buf *out)
 		buf_str(out, set['^'] && set['-'] ? "[-^]" : set['^'] ? "\\^" : "-");
 		return;
 	}
-	buf_str(out, set[']'] ? "[]" : "[");
-	for (int c = 1, from = 0; c <= 256; c++) {
-		bool in = c < 256 && set[c] && !strchr("[]^-", c);
-
-		if (in && !from)
-			from = c;
-		if (in || !from)
-			continue;
-		buf_chr(out, (char)from);
-		if (c - from > 2)
-			buf_chr(out, '-');
-		if (c - from > 1)
-			buf_chr(out, (char)(c - 1));
-		from = 0;
-	}
-	buf_str(out, set['['] ? "[" : "");
-	buf_str(out, set['^'] ? "^" : "");
-	buf_str(out, set['-'] ? "-]" : "]");
+	emit_ranges(set, alone, &ranges);
+	buf_str(out, alone[']'] ? "[]" : "[");
+	buf_add(out, ranges.data, ranges.len);
+	out->failed = out->failed || ranges.failed;
+	buf_str(out, alone['['] ? "[" : "");
+	buf_str(out, alone['^'] ? "^" : "");
+	buf_str(out, alone['-'] ? "-]" : "]");
 }

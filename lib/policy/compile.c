@@ -7,7 +7,7 @@
 
 static int compile_files(struct policy *p, struct err *e)
 {
-	p->files = globset_new(&p->arena, '/', false, true);
+	p->files = globset_new(&p->arena, p->scratch, '/', GLOBSET_ORDERED);
 	if (!p->files)
 		return err_set(e, "out of memory");
 	for (size_t i = 0; i < p->n_file; i++)
@@ -65,7 +65,7 @@ static int compile_ports(struct policy *p, uint32_t rule, struct err *e)
 /* Each rule stands in the index of its strongest selector; decide checks the others. */
 static int compile_net(struct policy *p, struct err *e)
 {
-	p->domains = globset_new(&p->arena, '.', true, false);
+	p->domains = globset_new(&p->arena, p->scratch, '.', GLOBSET_REVERSED);
 	p->addresses = cidrset_new(&p->arena);
 	p->ports = cidrset_new(&p->arena);
 	if (!p->domains || !p->addresses || !p->ports)
@@ -143,7 +143,7 @@ static int compile_commands(struct policy *p, struct err *e)
 {
 	size_t n = 0;
 
-	p->names = globset_new(&p->arena, 0, false, false);
+	p->names = globset_new(&p->arena, p->scratch, 0, GLOBSET_PLAIN);
 	for (size_t i = 0; i < p->n_command; i++)
 		for (size_t k = 0; k < p->command_rules[i].commands.n; k++)
 			n += has_wildcard(p->command_rules[i].commands.items[k]);
@@ -165,7 +165,12 @@ static int compile_commands(struct policy *p, struct err *e)
 
 int policy_compile(struct policy *p, struct err *e)
 {
-	if (compile_files(p, e) < 0 || compile_net(p, e) < 0)
+	if (compile_files(p, e) < 0 || compile_net(p, e) < 0 || compile_commands(p, e) < 0)
 		return -1;
-	return compile_commands(p, e);
+	/* The globs lie in scratch; from here on the indexes answer. */
+	for (size_t i = 0; i < p->n_file; i++)
+		p->file_rules[i].globs = NULL;
+	for (size_t i = 0; i < p->n_net; i++)
+		p->net_rules[i].globs = NULL;
+	return 0;
 }

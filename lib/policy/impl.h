@@ -44,7 +44,7 @@ struct file_rule {
 	struct head head;
 	struct text_list paths;    /* as written */
 	struct text_list expanded; /* variables replaced */
-	struct glob *globs;        /* one per path */
+	struct glob *globs;        /* one per path; NULL once the policy is compiled */
 	uint32_t ops;              /* 1 << enum file_op */
 	const char *redirect_to;
 	bool preserve_tree;
@@ -53,7 +53,7 @@ struct file_rule {
 struct net_rule {
 	struct head head;
 	struct text_list domains, expanded, cidr_texts;
-	struct glob *globs; /* one per domain, lower case */
+	struct glob *globs; /* one per domain, lower case; NULL once the policy is compiled */
 	struct cidr *cidrs;
 	uint16_t *ports; /* sorted */
 	size_t n_ports;
@@ -126,6 +126,7 @@ struct redirect_rule {
 
 struct policy {
 	struct arena arena;
+	struct arena *scratch; /* while loading: what goes when it is done */
 	const char *name, *description, *file;
 	uint64_t version;
 	bool approvals, expanded;

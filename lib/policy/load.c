@@ -254,15 +254,15 @@ void *load_rules(struct load *l, const struct yaml_node *node, const struct load
 	return rules;
 }
 
-struct glob *load_globs(struct load *l, const struct yaml_node *rule, const char *key,
+struct glob *load_globs(struct load *l, struct arena *arena, const struct yaml_node *rule, const char *key,
                         const struct text_list *list, char separator)
 {
-	struct glob *globs = load_alloc(l, list->n, sizeof *globs);
+	struct glob *globs = arena_array(arena, list->n, sizeof *globs);
 	struct err e;
 	const struct yaml_node *item = load_first(rule, key);
 
 	for (size_t i = 0; globs && i < list->n; i++, item = item->next) {
-		if (glob_compile(l->arena, list->items[i], separator, &globs[i], &e) < 0)
+		if (glob_compile(arena, list->items[i], separator, &globs[i], &e) < 0)
 			yaml_problem(&l->sink, item, "pattern '%s': %s", list->items[i], e.text);
 		else if (globs[i].never)
 			yaml_problem(&l->sink, item, "pattern '%s' has an unclosed '{' and would never match",
@@ -365,7 +365,7 @@ static void read_policy(struct load *l, const struct yaml_node *root)
 	if (!yaml_get(root, "name") || (p->name && !*p->name))
 		yaml_problem(&l->sink, root, "no name; write name: followed by a word");
 	l->node = root;
-	if (l->arena->failed)
+	if (l->arena->failed || p->scratch->failed)
 		yaml_problem(&l->sink, root, "out of memory");
 	if (!l->sink.n && policy_compile(p, &e) < 0)
 		yaml_problem(&l->sink, root, "%s", e.text);
@@ -376,7 +376,7 @@ struct policy *policy_load(const char *text, size_t len, const char *file,
 {
 	struct collector collector = { .out = out };
 	struct policy *p = calloc(1, sizeof *p);
-	AUTO_ARENA nodes = { .max = 64 << 20 };
+	AUTO_ARENA nodes = { .max = 256 << 20 };
 	struct load l = { .policy = p, .options = options, .sink = { .problem = collect, .to = &collector } };
 	const struct yaml_node *root;
 
@@ -386,6 +386,7 @@ struct policy *policy_load(const char *text, size_t len, const char *file,
 		return NULL;
 	}
 	p->arena.max = 256 << 20;
+	p->scratch = &nodes;
 	l.arena = &p->arena;
 	p->file = arena_str(&p->arena, file);
 	p->approvals = options->approvals;
@@ -396,6 +397,7 @@ struct policy *policy_load(const char *text, size_t len, const char *file,
 	root = yaml_parse(&nodes, text, len, &l.sink);
 	if (root)
 		read_policy(&l, root);
+	p->scratch = NULL;
 	if (!l.sink.n && p->file && p->name)
 		return p;
 	policy_free(p);

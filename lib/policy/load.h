@@ -53,7 +53,7 @@ struct load_list {
 void *load_rules(struct load *l, const struct yaml_node *node, const struct load_list *list, size_t *n);
 
 /* Compile the globs of `list`. The problem stands at the item in `key` of the rule. NULL with a problem. */
-struct glob *load_globs(struct load *l, const struct yaml_node *rule, const char *key,
+struct glob *load_globs(struct load *l, struct arena *arena, const struct yaml_node *rule, const char *key,
                         const struct text_list *list, char separator);
 
 /* The first item of the list `key` of a mapping, or the mapping itself; the others follow by `next`. */

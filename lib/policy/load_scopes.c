@@ -67,7 +67,7 @@ static void finish_file(struct load *l, void *at, const struct yaml_node *node)
 	if (!yaml_get(node, "operations"))
 		r->ops = UINT32_MAX;
 	if (load_expand(l, node, "paths", &r->paths, &r->expanded))
-		r->globs = load_globs(l, node, "paths", &r->expanded, '/');
+		r->globs = load_globs(l, l->policy->scratch, node, "paths", &r->expanded, '/');
 	if (r->head.rule.decision == EFFECT_REDIRECT && (!r->redirect_to || *r->redirect_to != '/'))
 		yaml_problem(&l->sink, node, "redirect needs redirect_to: with an absolute directory");
 	else if (r->redirect_to && r->head.rule.decision != EFFECT_REDIRECT)
@@ -147,7 +147,7 @@ static void finish_domains(struct load *l, struct net_rule *r, const struct yaml
 		items[i] = text;
 	}
 	r->expanded.items = items;
-	r->globs = load_globs(l, node, "domains", &r->expanded, '.');
+	r->globs = load_globs(l, l->policy->scratch, node, "domains", &r->expanded, '.');
 }
 
 static void finish_net(struct load *l, void *at, const struct yaml_node *node)
@@ -339,7 +339,7 @@ static void finish_unix(struct load *l, void *at, const struct yaml_node *node)
 	if (!yaml_get(node, "operations"))
 		r->ops = UINT32_MAX;
 	if (load_expand(l, node, "paths", &r->paths, &r->expanded))
-		r->globs = load_globs(l, node, "paths", &r->expanded, '/');
+		r->globs = load_globs(l, l->arena, node, "paths", &r->expanded, '/');
 }
 
 void load_unix_rules(void *to, const struct yaml_node *value, const struct yaml_key *key)

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void compare(struct arena *a, const struct glob *g, const char *text, size_t len)
 {
-	struct globset *s = globset_new(a, g->separator, false, true);
+	struct globset *s = globset_new(a, a, g->separator, GLOBSET_ORDERED);
 	struct query q = { .bit = 1, .best = QUERY_NONE };
 	struct globset_cache *c;
 

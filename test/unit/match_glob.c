@@ -60,7 +60,7 @@ static const struct row {
 static bool ask_set(struct arena *a, const struct row *row, const char *text, bool reversed)
 {
 	struct glob g;
-	struct globset *s = globset_new(a, row->separator, reversed, true);
+	struct globset *s = globset_new(a, a, row->separator, reversed ? GLOBSET_REVERSED : GLOBSET_ORDERED);
 	struct globset_cache *c;
 	struct query q = { .bit = 1, .best = QUERY_NONE };
 	char back[256];
@@ -141,7 +141,7 @@ T_CASE(set_agrees_with_single)
 	enum { N = 400 };
 	AUTO_ARENA a = { 0 };
 	struct glob globs[N];
-	struct globset *s = globset_new(&a, '/', false, true);
+	struct globset *s = globset_new(&a, &a, '/', GLOBSET_ORDERED);
 	struct globset_cache *c;
 	unsigned seed = 1;
 	int wrong = 0;
