@@ -83,12 +83,33 @@ static struct verdict judge_target(const struct delivery *d, pid_t target)
 	return v;
 }
 
+/* Only rules of the policy can (the ones of this file are bare). */
+static bool absorbs(const struct verdict *v)
+{
+	return v->rule->line > 0 && decide_signal_absorbs(v->rule);
+}
+
+/* The signal to send instead, 0 = none. */
+static int replaced_by(const struct verdict *v)
+{
+	return v->rule->line > 0 ? decide_signal_redirect(v->rule) : 0;
+}
+
+static const char *signal_event(const struct verdict *v, bool denied)
+{
+	if (absorbs(v))
+		return "signal_absorbed";
+	if (replaced_by(v))
+		return "signal_redirected";
+	return denied ? "signal_blocked" : "signal_sent";
+}
+
 static bool report_signal(const struct delivery *d, const struct verdict *v, pid_t target, const char *action)
 {
 	struct event_field fields[] = { { .name = "signal", .number = d->signo },
 		                        { .name = "target_pid", .number = target } };
 	bool denied = v->effective == EFFECT_DENY;
-	struct event ev = { .type = denied ? "signal_blocked" : "signal_sent",
+	struct event ev = { .type = signal_event(v, denied),
 		            .depth = -1,
 		            .verdict = v,
 		            .message = v->rule->message,
@@ -100,12 +121,31 @@ static bool report_signal(const struct delivery *d, const struct verdict *v, pid
 	return serve_report(d->k, &ev, denied ? RING_DENIED : 0);
 }
 
+/* Another signal in the place of the one that was meant; the target is looked at again once it is held fast.
+ */
+static void send_instead(const struct delivery *d, pid_t target, int signo)
+{
+	int fd = proc_pidfd(proc_tgid(target));
+
+	if (fd >= 0 && tag_match(target, d->k->g->o.tag) && notify_valid(d->k->c->listener, d->k->n->id) &&
+	    proc_signal(fd, signo) == 0)
+		notify_return(d->k->c->listener, d->k->n->id, 0);
+	else
+		notify_fail(d->k->c->listener, d->k->n->id, ESRCH);
+	fd_close(&fd);
+}
+
 static void finish(const struct delivery *d, const struct verdict *v, pid_t target)
 {
 	int listener = d->k->c->listener;
 	uint64_t id = d->k->n->id;
 	char subject[64];
 
+	if (absorbs(v)) {
+		report_signal(d, v, target, "absorbed");
+		notify_return(listener, id, 0);
+		return;
+	}
 	if (v->effective == EFFECT_DENY) {
 		report_signal(d, v, target, "denied");
 		snprintf(subject, sizeof subject, "signal %d to process %d", d->signo, (int)target);
@@ -117,6 +157,8 @@ static void finish(const struct delivery *d, const struct verdict *v, pid_t targ
 	/* Signals inside the session are everyday life: only rules make them worth a line. */
 	if (d->k->g->needs.signals && !report_signal(d, v, target, "allowed"))
 		notify_fail(listener, id, EPERM);
+	else if (replaced_by(v))
+		send_instead(d, target, replaced_by(v));
 	else
 		notify_continue(listener, id);
 }
@@ -150,14 +192,18 @@ static bool send_member(pid_t pid, void *arg)
 {
 	struct delivery *d = arg;
 	struct proc_stat st;
-	int fd;
+	struct verdict v;
+	int fd, instead;
 
 	if (d->group && (!proc_stat(pid, &st) || st.pgrp != d->group))
 		return true;
 	if (!d->group && (pid == 1 || pid == d->sender))
 		return true;
 	fd = proc_pidfd(pid);
-	if (fd >= 0 && judge_target(d, pid).effective != EFFECT_DENY && proc_signal(fd, d->signo) == 0)
+	v = judge_target(d, pid);
+	instead = replaced_by(&v);
+	if (absorbs(&v) ||
+	    (fd >= 0 && v.effective != EFFECT_DENY && proc_signal(fd, instead ? instead : d->signo) == 0))
 		d->sent++;
 	fd_close(&fd);
 	return true;
@@ -204,7 +250,7 @@ static void judge_pidfd(struct delivery *d, int fd)
 		notify_fail(d->k->c->listener, d->k->n->id, copy < 0 || !target ? EBADF : ESRCH);
 	} else {
 		v = judge_target(d, target);
-		if (v.effective == EFFECT_DENY)
+		if (v.effective == EFFECT_DENY || replaced_by(&v) || absorbs(&v))
 			finish(d, &v, target);
 		else if (!notify_valid(d->k->c->listener, d->k->n->id))
 			; /* the caller is gone */
