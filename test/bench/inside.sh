@@ -33,6 +33,21 @@ for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do /bin/true; done
 cd "$HOME/repo" && git checkout -q -- . && echo changed >>d1/f1
 P
 
+# rss WHEN: resident memory of server and supervisor, "fresh" or "used".
+rss() {
+	as_user /bin/bash -c 'sleep 1000 & echo' >/dev/null
+	for p in /proc/[0-9]*; do
+		case $(tr '\0' ' ' 2>/dev/null <"$p/cmdline") in
+		*"agentsh server "*) what=server ;;
+		*supervise*) what=supervisor ;;
+		*) continue ;;
+		esac
+		awk -v what="$what-$1" '/^VmRSS/ { rss = $2 } /^RssAnon/ { anon = $2 }
+			END { printf "rss\t%s\t%d\t%d\n", what, rss, anon }' "$p/status"
+	done
+}
+rss fresh
+
 often() { [ -n "$quick" ] && echo "$1" || echo "$2"; }
 
 # GROUP COUNT SHELLCOMMAND: natively, governed, in bubblewrap.
@@ -60,14 +75,4 @@ three() {
 } >/tmp/commands
 as_user "$bin/spawn" "$rounds" </tmp/commands || exit 1
 
-as_user /bin/bash -c 'sleep 1000 & echo' >/dev/null
-for p in /proc/[0-9]*; do
-	name=$(tr '\0' ' ' 2>/dev/null <"$p/cmdline")
-	case $name in
-	*"agentsh server "*) what=server ;;
-	*supervise*) what=supervisor ;;
-	*) continue ;;
-	esac
-	awk -v what=$what '/^VmRSS/ { rss = $2 } /^RssAnon/ { anon = $2 } END { printf "rss\t%s\t%d\t%d\n", what, rss, anon }' \
-		"$p/status"
-done
+rss used
