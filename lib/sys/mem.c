@@ -189,9 +189,17 @@ int mem_exec(pid_t pid, uint64_t path, uint64_t argv, const struct mem_limits *l
 			;
 		n = n < have ? n : BATCH;
 	}
+	if (nul && (size_t)(nul - head) > limits->path_bytes) {
+		errno = E2BIG;
+		return -1;
+	}
 	if (nul)
 		buf_add(path_out, head, (size_t)(nul - head) + 1);
-	else if (mem_string(pid, path, limits->path_bytes, path_out) < 0)
+	if (path_out->failed) {
+		errno = ENOMEM;
+		return -1;
+	}
+	if (!nul && mem_string(pid, path, limits->path_bytes, path_out) < 0)
 		return -1;
 	*argc = n;
 	if (n < BATCH)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Hard limit: 0x41 ("A"), 24 bits of session, all ones; soft limit: the same with the command number below.
@@ -165,11 +166,17 @@ static bool any_left(uint64_t tag, uint32_t command, pid_t but)
 	return found;
 }
 
+enum { ROUNDS = 200 };
+static const struct timespec moment = { 0, 1000000 };
+
 int tag_kill(uint64_t tag, uint32_t command, pid_t but, int signo)
 {
 	int n = sweep(tag, command, but, signo);
 
-	for (int round = 0; signo == SIGKILL && round < 20 && any_left(tag, command, but); round++)
-		n += sweep(tag, command, but, signo);
+	/* Dying takes a moment; what is forked in it dies in the next round. */
+	for (int round = 0; signo == SIGKILL && round < ROUNDS && any_left(tag, command, but); round++) {
+		nanosleep(&moment, NULL);
+		sweep(tag, command, but, signo);
+	}
 	return n;
 }

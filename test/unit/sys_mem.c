@@ -20,8 +20,10 @@ static void start(void)
 	int ends[2];
 
 	if (pipe(ends))
-		return;
+		exit(1);
 	child = fork();
+	if (child < 0)
+		exit(1); /* kill(-1) would be everybody */
 	if (child == 0) {
 		char c;
 
@@ -203,4 +205,81 @@ T_CASE(own_contents_are_kept)
 	is_int(b.len, 14);
 	stop();
 	buf_release(&b);
+}
+
+/* Both at once, wherever they lie to each other. */
+static void check_exec(char *name, char **v, size_t n)
+{
+	static const struct mem_limits limits = { 4096, 6 << 20, 1 << 20 };
+	struct buf p = { 0 }, a = { 0 }, want = { 0 };
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		buf_add(&want, v[i], strlen(v[i]) + 1);
+	start();
+	is_int(mem_exec(child, at(name), at(v), &limits, &p, &a, &count), 0, "%zu arguments", n);
+	is_str(buf_text(&p), name);
+	ok(count == n && a.len == want.len && (!a.len || !memcmp(a.data, want.data, a.len)), "all of them");
+	stop();
+	buf_release(&p);
+	buf_release(&a);
+	buf_release(&want);
+}
+
+T_CASE(execs)
+{
+	static const size_t sizes[][2] = { { 0, 0 },    { 1, 4 },    { 7, 20 },  { 8, 63 },
+		                           { 15, 64 },  { 16, 65 },  { 17, 1 },  { 31, 40 },
+		                           { 32, 127 }, { 33, 128 }, { 100, 3 }, { 5000, 100 } };
+	static char name[4096];
+
+	memset(name, 'n', 300);
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		char *store, **v = make_vector(sizes[i][0], sizes[i][1], &store);
+
+		name[i * 25] = 0; /* "" to 275 bytes */
+		check_exec(name, v, sizes[i][0]);
+		name[i * 25] = 'n';
+	}
+}
+
+T_CASE(execs_at_the_edge)
+{
+	static const struct mem_limits limits = { 10, 100, 4 };
+	struct buf p = { 0 }, a = { 0 };
+	size_t count = 9;
+	char **v;
+
+	make_area();
+	memcpy(area + PAGES * PAGE - 6, "/path", 6);
+	memcpy(area, "word", 5);
+	v = (char **)(void *)(area + (PAGES - 1) * PAGE) - 5; /* the path is on another page */
+	for (int i = 0; i < 4; i++)
+		v[i] = area;
+	v[4] = NULL;
+	check_exec(area + PAGES * PAGE - 6, v, 4);
+	v = (char **)(void *)(area + PAGES * PAGE - 16) -
+	    1; /* the end of the vector is 16 bytes before the end */
+	v[0] = area;
+	v[1] = NULL;
+	memcpy(area + PAGES * PAGE - 6, "/path", 6);
+	check_exec(area + PAGES * PAGE - 6, v, 1);
+	start();
+	is_int(mem_exec(child, at(area), 0, &limits, &p, &a, &count), 0, "no vector");
+	is_int(count, 0);
+	buf_clear(&p);
+	ok(mem_exec(child, at(area + PAGES * PAGE), at(v), &limits, &p, &a, &count) == -1, "no path");
+	buf_clear(&p);
+	buf_clear(&a);
+	ok(mem_exec(child, at(area), 8, &limits, &p, &a, &count) == -1, "a vector that is not there");
+	stop();
+	memset(area, 'x', 20);
+	start();
+	buf_clear(&p);
+	buf_clear(&a);
+	ok(mem_exec(child, at(area), at(v), &limits, &p, &a, &count) == -1 && errno == E2BIG,
+	   "too long a path");
+	stop();
+	buf_release(&p);
+	buf_release(&a);
 }

@@ -275,6 +275,15 @@ static int open_base(pid_t pid, int dirfd)
 	return proc_open(pid, name, O_PATH);
 }
 
+/* Did the kernel look where the caller would not? /proc/self is us to it, and what the caller has there (a
+ * descriptor, a thread) we may lack. */
+static bool is_about_caller(const char *given, int error)
+{
+	if (error == ELOOP || error == ENOSYS || error == EAGAIN)
+		return true;
+	return strstr(given, "/proc/") || strstr(given, "/dev/") || strstr(given, "self");
+}
+
 /* The file as a descriptor, or -errno. */
 static int open_target(pid_t pid, int dirfd, const char *given, int flags)
 {
@@ -292,9 +301,7 @@ static int open_target(pid_t pid, int dirfd, const char *given, int flags)
 	 * nothing can be executed. */
 	fd = proc_openat2(base, given, O_PATH | (follow_last ? 0 : O_NOFOLLOW), RESOLVE_NO_MAGICLINKS);
 	if (fd < 0)
-		fd = errno == ELOOP || errno == ENOSYS || errno == EAGAIN
-		             ? walk_path(pid, base, given, follow_last)
-		             : -errno;
+		fd = is_about_caller(given, errno) ? walk_path(pid, base, given, follow_last) : -errno;
 	if (base >= 0)
 		close(base);
 	return fd;
