@@ -42,8 +42,7 @@ chmod 644 "$TMP/lab.yaml"
 
 run() {
 	rm -f log log.* x
-	timeout 20 setpriv --reuid 61234 --regid 61234 --clear-groups "$TMP/agentsh" run \
-		--policy "$TMP/lab.yaml" \
+	timeout 20 setpriv --reuid 61234 --regid 61234 --clear-groups "$TMP/agentsh" run --policy "$TMP/lab.yaml" \
 		--audit "$TMP/drop/log" -- "$@" </dev/null >.out 2>&1
 }
 
@@ -114,17 +113,16 @@ denied "by xargs" deny-nested bash -c 'echo x | xargs nested-no; :'
 denied "by find" deny-nested bash -c 'find . -maxdepth 0 -exec nested-no x ";"; :'
 denied "after exec of a program" deny-nested bash -c 'exec perl -e "system(qw(nested-no x))"'
 denied "by a program that is the command" deny-nested perl -e 'system(qw(nested-no x))'
-denied "with a lost parent" deny-nested bash -c \
-	'perl -e "use POSIX; if (!fork) { if (!fork) { select undef,undef,undef,.1;
-	exec qw(nested-no x) } _exit(0) } wait; sleep 1"; :'
+denied "with a lost parent" deny-nested bash -c 'perl -e "use POSIX; if (!fork) { if (!fork) { 
+	select undef,undef,undef,.1; exec qw(nested-no x) } _exit(0) } wait; sleep 1"; :'
 allowed "in a script" bash -c './typed; :'
 if [ -x /usr/bin/python3 ]; then
-	denied "by python" deny-nested bash -c \
-		'/usr/bin/python3 -c "import subprocess; subprocess.call([\"nested-no\", \"x\"])"; :'
-	denied "by python that is the command" deny-nested bash -c \
-		'/usr/bin/python3 -c "import os; os.system(\"nested-no x\")"'
-	allowed "by python" bash -c \
-		'/usr/bin/python3 -c "import subprocess; subprocess.call([\"typed-no\", \"x\"])"'
+	denied "by python" deny-nested \
+		bash -c '/usr/bin/python3 -c "import subprocess; subprocess.call([\"nested-no\", \"x\"])"; :'
+	denied "by python that is the command" deny-nested \
+		bash -c '/usr/bin/python3 -c "import os; os.system(\"nested-no x\")"'
+	allowed "by python" \
+		bash -c '/usr/bin/python3 -c "import subprocess; subprocess.call([\"typed-no\", \"x\"])"'
 fi
 
 # --- how deep -------------------------------------------------------------------------------------------
