@@ -1,5 +1,5 @@
 #!/bin/bash
-# shell - SH-*, EX-05 … EX-07, EX-34, BE-01: the denied program through shells, tools, interpreters and hooks.
+# shell - SH-*, EX-05 to EX-07, EX-34, BE-01: the denied program through shells, tools and their hooks.
 # Each is tried without us first, where it must work, and then under `agentsh run`, as root and as a user.
 # shellcheck disable=SC2016,SC2034,SC2086  # texts for the shells that are tried; words are split on purpose
 . "$(dirname "$0")/../t.sh"
