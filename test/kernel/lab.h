@@ -42,7 +42,7 @@ static struct lab lab;
 struct outcome {
 	int status; /* as waitpid(2) gives it */
 	bool in_time, reached;
-	char err[16384], out[4096], log[65536];
+	char err[16384], out[4096], log[16 << 20];
 };
 
 enum { LAB_NOBODY = 61234 /* nobody else has it: kill(-1) is tried with it */, LAB_SECONDS = 30 };
