@@ -173,8 +173,13 @@ int tag_kill(uint64_t tag, uint32_t command, pid_t but, int signo)
 {
 	int n = sweep(tag, command, but, signo);
 
-	/* Dying takes a moment; what is forked in it dies in the next round. */
-	for (int round = 0; signo == SIGKILL && round < ROUNDS && any_left(tag, command, but); round++) {
+	/* Dying takes a moment, and who forks and ends all the time can hop over a single look. */
+	for (int round = 0, clean = 0; signo == SIGKILL && round < ROUNDS && clean < 3; round++) {
+		if (!any_left(tag, command, but)) {
+			clean++;
+			continue;
+		}
+		clean = 0;
 		nanosleep(&moment, NULL);
 		sweep(tag, command, but, signo);
 	}

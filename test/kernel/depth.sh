@@ -42,7 +42,8 @@ chmod 644 "$TMP/lab.yaml"
 
 run() {
 	rm -f log log.* x
-	timeout 20 setpriv --reuid 61234 --regid 61234 --clear-groups "$TMP/agentsh" run --policy "$TMP/lab.yaml" \
+	timeout 20 setpriv --reuid 61234 --regid 61234 --clear-groups \
+		"$TMP/agentsh" run --policy "$TMP/lab.yaml" \
 		--audit "$TMP/drop/log" -- "$@" </dev/null >.out 2>&1
 }
 

@@ -37,14 +37,16 @@ as() {
 	if [ "$uid" = 0 ]; then
 		timeout 20 "$@" </dev/null >"$TMP/.err" 2>&1
 	else
-		timeout 20 setpriv --reuid "$uid" --regid "$uid" --clear-groups "$@" </dev/null >"$TMP/.err" 2>&1
+		timeout 20 setpriv --reuid "$uid" --regid "$uid" --clear-groups "$@" \
+			</dev/null >"$TMP/.err" 2>&1
 	fi
 }
 
 # is_denied STATUS: it did not happen, the log and the caller know why, the status is the wanted one.
 is_denied() {
 	[ ! -e "$KT_CANARY" ] && grep -q '"decision":"deny".*"rule":"deny-canary"' log &&
-		grep -q "agentsh: canary: denied by rule 'deny-canary' (lab.yaml:4): not for you" "$TMP/.err" &&
+		grep -q "agentsh: canary: denied by rule 'deny-canary' (lab.yaml:4): not for you" \
+			"$TMP/.err" &&
 		[ "${want:-$1}" -eq "$1" ]
 }
 
@@ -216,7 +218,8 @@ for shell in "bash -c" "bash -p -c" "bash --posix -c" "sh -c" "dash -c" "busybox
 	"env -u BASH_ENV bash -c" "env BASH_ENV= bash -c"; do
 	command -v "${shell%% *}" >/dev/null || continue
 	rm -f log log.*
-	as 0 "$TMP/agentsh" run --policy "$TMP/lab.yaml" --audit "$TMP/drop/log" -- $shell "kill -9 $victim; :"
+	as 0 "$TMP/agentsh" run --policy "$TMP/lab.yaml" --audit "$TMP/drop/log" -- \
+		$shell "kill -9 $victim; :"
 	ok "BE-01 $shell: the outsider lives" kill -0 "$victim"
 	ok "BE-01 $shell: an event says so" grep -q '"type":"signal_blocked"' "$TMP/drop/log"
 done

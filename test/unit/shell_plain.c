@@ -88,6 +88,7 @@ T_CASE(plain_commands)
 		same_as_bash(table[i]);
 }
 
+/* long: a table */
 T_CASE(not_plain)
 {
 	static const char *const table[] = {
