@@ -32,6 +32,8 @@ config APPLET_SUPERVISE
 #include <unistd.h>
 
 enum { IDLE_NS = 500000000 };
+#define WAKE_NS (20 * 1000000LL)
+
 enum { CONTROL = 3, MAX_VARS = 8, POLICY_MAX = 1 << 20 };
 
 struct supervisor {
@@ -47,6 +49,7 @@ struct supervisor {
 	char session_id[160];
 	uint64_t tag;
 	bool wake; /* the server sleeps and there are records */
+	struct timer nap;
 };
 
 static void tell(struct supervisor *s, enum wire_op op, uint32_t number, uint32_t status)
@@ -74,13 +77,23 @@ static bool sink(void *arg, const char *json, size_t len, uint32_t number, uint3
 	return true;
 }
 
-static void wake_server(void *arg)
+/* What is in the ring is safe; the server is told a little later, once for many. To wake it at every call
+ * would cost the caller more than the call: it runs on our processor, and only when we sleep. */
+static void wake_later(void *arg)
 {
 	struct supervisor *s = arg;
 
-	if (s->wake)
-		tell(s, WIRE_WAKE, 0, 0);
+	if (s->wake && !s->nap.at_ns)
+		loop_timer(s->loop, &s->nap, WAKE_NS);
+}
+
+static void wake_server(struct loop *l, struct timer *t)
+{
+	struct supervisor *s = list_item(t, struct supervisor, nap);
+
+	(void)l;
 	s->wake = false;
+	tell(s, WIRE_WAKE, 0, 0);
 }
 
 static void on_gone(void *arg, uint32_t number, int status)
@@ -216,7 +229,7 @@ static int set_up(struct supervisor *s, struct err *e)
 	                                                    .tag = s->tag,
 	                                                    .session_id = s->session_id,
 	                                                    .sink = sink,
-	                                                    .answered = wake_server,
+	                                                    .answered = wake_later,
 	                                                    .sink_arg = s,
 	                                                    .teach = true },
 	                        e);
@@ -226,6 +239,8 @@ static int set_up(struct supervisor *s, struct err *e)
 		return -1;
 	s->control = (struct watch){ .fd = CONTROL, .ready = on_control };
 	s->inbox.ready = on_inbox;
+	s->nap.due = wake_server;
+	list_init(&s->nap.node);
 	if (setsockopt(s->inbox.fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one) < 0)
 		return err_sys(e, "inbox");
 	if (loop_watch(s->loop, &s->control, EPOLLIN, e) < 0 ||
