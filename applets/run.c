@@ -325,6 +325,9 @@ static int run(int argc, char **argv)
 	while (!r.ended)
 		if (loop_run(r.loop, &e) < 0)
 			die(EXIT_DENIED, "agentsh-run: %s", e.text);
+	/* What was left behind is ours (we are the subreaper): let the kernel reap it while it is killed, or
+	 * something that forks all the time fills the process table with its dead. */
+	signal(SIGCHLD, SIG_IGN);
 	tag_kill(r.plan.launch.tag, 0, 0, SIGKILL);
 	return WIFSIGNALED(r.status) ? 128 + WTERMSIG(r.status) : WEXITSTATUS(r.status);
 }
