@@ -293,6 +293,12 @@ static char *const *make_env(struct runner *r, struct arena *a, const struct rul
 	return (char *const *)out.envp;
 }
 
+static void reap_all(void)
+{
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
 static int run(int argc, char **argv)
 {
 	const char *policy = NULL, *audit = NULL;
@@ -328,7 +334,9 @@ static int run(int argc, char **argv)
 	/* What was left behind is ours (we are the subreaper): let the kernel reap it while it is killed, or
 	 * something that forks all the time fills the process table with its dead. */
 	signal(SIGCHLD, SIG_IGN);
+	reap_all();
 	tag_kill(r.plan.launch.tag, 0, 0, SIGKILL);
+	reap_all();
 	return WIFSIGNALED(r.status) ? 128 + WTERMSIG(r.status) : WEXITSTATUS(r.status);
 }
 
