@@ -69,9 +69,11 @@ static int a_leftovers(void)
 			if (fork() == 0)
 				break;
 		for (;;) {
-			/* the parent goes, the child goes on */
+			/* the parent goes, the child goes on; not so fast that the machine runs out of
+			 * numbers */
 			if (fork() != 0)
 				_exit(0);
+			usleep(1000);
 		}
 	}
 	if (fork() == 0) {
