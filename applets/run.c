@@ -26,9 +26,10 @@ config APPLET_RUN
 #include "loop/loop.h"
 #include "policy/embedded.h"
 #include "shell/plain.h"
-#include "sys/caps.h"
 #include "shell/search.h"
+#include "sys/caps.h"
 #include "sys/notify.h"
+#include "sys/hunt.h"
 #include "sys/tag.h"
 #include "wire/conn.h"
 

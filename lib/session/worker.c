@@ -7,6 +7,7 @@
 #include "enforce/exec/plan.h"
 #include "session/gate.h"
 #include "sys/proc.h"
+#include "sys/hunt.h"
 #include "sys/tag.h"
 #include "wire/conn.h"
 

@@ -29,8 +29,3 @@ bool tag_of(pid_t pid, uint64_t *tag, uint32_t *command);
 
 /* Is this task in the session? */
 bool tag_match(pid_t pid, uint64_t tag);
-
-/* Send `signo` to every process of the session, or of one command (0 = all), except `but`. How many were
- * found at once. With SIGKILL it repeats until no more are found (for at most 0.2 s), so that a fork in
- * between does not escape. */
-int tag_kill(uint64_t tag, uint32_t command, pid_t but, int signo);

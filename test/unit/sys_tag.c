@@ -1,4 +1,5 @@
 /* The mark: inherited, seen by others, gone with the process; ending all who bear it. */
+#include "sys/hunt.h"
 #include "sys/tag.h"
 
 #include "test/t.h"
@@ -73,7 +74,8 @@ T_CASE(set_and_read)
 
 static void grandchild(void)
 {
-	char *argv[] = { (char *)"sh", (char *)"-c", (char *)"sleep 100 & echo $! >&9; wait", NULL };
+	char *argv[] = { (char *)"sh", (char *)"-c", (char *)"sleep 100 & echo $! >&9; wait; exec sleep 100",
+		         NULL };
 
 	execv("/bin/sh", argv);
 	_exit(1);
