@@ -23,6 +23,7 @@ config APPLET_RUN
 #include "enforce/exec/desk.h"
 #include "enforce/exec/filter.h"
 #include "enforce/exec/plan.h"
+#include "enforce/landlock/floor.h"
 #include "loop/loop.h"
 #include "policy/embedded.h"
 #include "shell/plain.h"
@@ -58,6 +59,7 @@ struct runner {
 	struct desk *desk;
 	struct writer *log; /* NULL without --audit */
 	struct plan plan;
+	struct floor floor;
 	pid_t child;
 	int status;
 	bool ended;
@@ -222,6 +224,24 @@ static void on_signal(void *arg, int signo, pid_t sender)
 		}
 }
 
+/* A server's files, where there is one: this command is not its business, but as much a stranger. */
+static void close_files(struct runner *r, struct plan_options *p)
+{
+	static const struct floor_item items[] = { { "/etc/agentsh", false },
+		                                   { "/run/agentsh", false },
+		                                   { "/var/lib/agentsh", true },
+		                                   { "/usr/bin/agentsh", false } };
+	const struct passwd *pw = getpwuid(getuid());
+	const char *open[] = { "/tmp", pw ? pw->pw_dir : "/tmp", NULL };
+	struct floor_options o = {
+		.items = items, .n = sizeof items / sizeof *items, .open = open, .uid = geteuid()
+	};
+	static struct err why;
+
+	p->missing = floor_make(&r->floor, &o, &why) < 0 ? why.text : r->floor.missing;
+	p->ruleset = r->floor.ruleset;
+}
+
 static void set_up(struct runner *r)
 {
 	static const int signals[] = { SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT };
@@ -231,8 +251,10 @@ static void set_up(struct runner *r)
 		                      .sink = sink,
 		                      .sink_arg = r,
 		                      .teach = true };
-	struct plan_options p = { .tag = g.tag, .killable = notify_probe_killable() };
+	struct plan_options p = { .tag = g.tag, .killable = notify_probe_killable(), .ruleset = -1 };
 	struct err e;
+
+	close_files(r, &p);
 
 	/* Orphans become ours: they stay below us, where even a strict Yama lets us look at them. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

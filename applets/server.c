@@ -349,6 +349,8 @@ static int serve(struct server *s, struct err *e)
 	if (!s->loop || loop_signals(s->loop, signals, 3, on_signal, s, e) < 0)
 		return -1;
 	s->core = core_new(s->config, s->loop, e);
+	if (s->core)
+		s->core->place = s->place.dir;
 	if (!s->core || open_gate(s, e) < 0 || open_api(s, e) < 0)
 		return -1;
 	loop_after_batch(s->loop, stop_when_done, s);

@@ -37,6 +37,8 @@ struct core_hooks {
 	void (*gate_accept)(struct core *core, int fd);
 	/* Start the session's supervisor; sets s->worker and s->ring. 0 or -1. */
 	int (*worker_start)(struct core *core, struct session *s, struct err *e);
+	/* Before a command is launched under a supervisor that runs. */
+	void (*worker_refresh)(struct session *s);
 	/* Stop it and free s->worker (s->ring stays: it is drained once more). Harmless without one. */
 	void (*worker_stop)(struct core *core, struct session *s);
 	/* Send `signal` to all processes of a session's command; command 0 = of the whole session. With
@@ -62,6 +64,7 @@ struct core {
 	const struct config *config;
 	struct loop *loop;
 	struct core_hooks hooks;
+	const char *place; /* directory of the server's socket; NULL = none */
 	struct api *api;   /* of lib/api; NULL until it is there */
 	struct gate *gate; /* of lib/session/gate.c; likewise */
 

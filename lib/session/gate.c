@@ -139,10 +139,9 @@ static bool may_enter(struct caller *c, struct err *e)
 {
 	char theirs[64], ours[64];
 	struct stat a, b;
-	uint32_t command;
 	uint64_t tag;
 
-	if (tag_of(c->peer.pid, &tag, &command))
+	if (!tag_peer_is_free(c->fd, c->peer.pid, &tag))
 		return err_set(e, "the caller is governed already and hides it") == 0;
 	if (geteuid() != 0 && geteuid() != c->peer.uid)
 		return err_set(e, "the server runs as uid %u and cannot govern uid %u", (unsigned)geteuid(),
@@ -318,6 +317,7 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 	msg_u32(&caller->answer, !plain && shell_is(h->program));
 	msg_u32(&caller->answer, plain);
 	msg_u64(&caller->answer, plan->tag);
+	msg_u64(&caller->answer, plan->keep_caps);
 	msg_u32(&caller->answer, plan->killable);
 	msg_bytes(&caller->answer, plan->filter, plan->n_filter * sizeof *plan->filter);
 	put_env(&caller->answer, h, env);
@@ -481,6 +481,7 @@ int gate_open(struct core *core, struct err *e)
 	core->gate = g;
 	core->hooks.gate_accept = gate_accept;
 	core->hooks.worker_start = worker_start;
+	core->hooks.worker_refresh = worker_refresh;
 	core->hooks.worker_stop = worker_stop;
 	core->hooks.kill = worker_kill;
 	loop_after_batch(core->loop, send_answers, g);

@@ -166,19 +166,16 @@ void place_leave(struct place *p)
 	fd_close(&p->lock);
 }
 
-/* Where the user owns the place, so may the agent: then the listener must not be one of its processes. */
+/* Where the user owns the place, so may the agent: then the listener must not be one of its processes, nor
+ * left behind by one that is gone and whose number somebody else may have by now. */
 static bool is_server(int fd, uid_t uid)
 {
 	struct ucred peer;
 	socklen_t len = sizeof peer;
-	uint32_t command;
 	uint64_t tag;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-		return false;
-	if (peer.uid == 0 && uid != 0)
-		return true;
-	return peer.uid == uid && !tag_of(peer.pid, &tag, &command);
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+	       (peer.uid == 0 || peer.uid == uid) && tag_peer_is_free(fd, peer.pid, &tag);
 }
 
 int place_connect(uid_t uid)

@@ -397,7 +397,11 @@ int session_supervise(struct core *core, struct session *s, struct err *e)
 		return -1;
 	if (s->worker_state == WORKER_DOWN)
 		return err_set(e, "the session's supervisor is being restarted");
-	return s->worker_state == WORKER_UP ? 0 : start(core, s, e);
+	if (s->worker_state != WORKER_UP)
+		return start(core, s, e);
+	if (core->hooks.worker_refresh)
+		core->hooks.worker_refresh(s);
+	return 0;
 }
 
 static int64_t delay(unsigned deaths)

@@ -20,6 +20,9 @@ int worker_kill(struct core *core, uint64_t tag, uint32_t command, int signal);
 const struct launch_plan *worker_plan(const struct session *s);
 int worker_inbox(const struct session *s);
 
+/* Take in what has appeared since the session's files were closed (closed.h): before each command. */
+void worker_refresh(struct session *s);
+
 /* The layers in force ("exec,signals,syscalls,landlock") and those that could not be armed, with reasons. */
 const char *worker_armed(const struct session *s);
 const char *worker_missing(const struct session *s);

@@ -18,22 +18,45 @@ int landlock_floor(struct err *e)
 	 * down. ABI 1 cannot: there, making device nodes is the handled right, which needs a capability
 	 * anyway. */
 	uint64_t right = landlock_abi() >= 2 ? LANDLOCK_ACCESS_FS_REFER : LANDLOCK_ACCESS_FS_MAKE_BLOCK;
-	struct landlock_ruleset_attr attr = { .handled_access_fs = right };
-	struct landlock_path_beneath_attr all = { .allowed_access = right };
-	int fd = (int)syscall(__NR_landlock_create_ruleset, &attr, sizeof attr.handled_access_fs, 0);
+	int fd = landlock_new(right, e);
 
-	if (fd < 0)
-		return err_sys(e, "landlock ruleset");
-	all.parent_fd = open("/", O_PATH | O_CLOEXEC);
-	if (all.parent_fd < 0 ||
-	    syscall(__NR_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &all, 0) < 0) {
+	if (fd >= 0 && landlock_grant(fd, "/", right) < 0) {
 		err_sys(e, "landlock rule for /");
 		close(fd);
 		fd = -1;
 	}
-	if (all.parent_fd >= 0)
-		close(all.parent_fd);
 	return fd;
+}
+
+int landlock_new(uint64_t rights, struct err *e)
+{
+	struct landlock_ruleset_attr attr = { .handled_access_fs = rights };
+	int fd = (int)syscall(__NR_landlock_create_ruleset, &attr, sizeof attr.handled_access_fs, 0);
+
+	return fd < 0 ? err_sys(e, "landlock ruleset") : fd;
+}
+
+static int grant(int ruleset, const char *path, int flags, uint64_t rights)
+{
+	struct landlock_path_beneath_attr rule = { .allowed_access = rights };
+	long rc;
+
+	rule.parent_fd = open(path, O_PATH | O_CLOEXEC | flags);
+	if (rule.parent_fd < 0)
+		return -1;
+	rc = syscall(__NR_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+	close(rule.parent_fd);
+	return rc < 0 ? -1 : 0;
+}
+
+int landlock_grant(int ruleset, const char *path, uint64_t rights)
+{
+	return grant(ruleset, path, O_NOFOLLOW, rights);
+}
+
+void landlock_grant_self(int ruleset)
+{
+	grant(ruleset, "/proc/self", 0, LANDLOCK_WRITE);
 }
 
 int landlock_enter(int ruleset, struct err *e)

@@ -5,6 +5,17 @@
 
 #include <stdint.h>
 
+enum {
+	LANDLOCK_ENOUGH = 3, /* ABI from which truncating is a right of its own */
+};
+
+/* What changes a tree, and what reads files. */
+#define LANDLOCK_CHANGE 0x7ff2ULL
+#define LANDLOCK_READ   0x4ULL
+#define LANDLOCK_WRITE  0x4002ULL /* of files that are there */
+/* Of LANDLOCK_CHANGE, what no session gets anywhere: making device nodes. */
+#define LANDLOCK_DEVICES 0x840ULL
+
 /* ABI version of the running kernel, 0 when there is none. */
 int landlock_abi(void);
 
@@ -12,6 +23,15 @@ int landlock_abi(void);
  * processes from tracing, and from reading the memory, environment and descriptors of, anything outside; and
  * from changing the mount table. Descriptor (close-on-exec) or -1. */
 int landlock_floor(struct err *e);
+
+/* A ruleset that refuses `rights` wherever they are not granted. Descriptor (close-on-exec) or -1. */
+int landlock_new(uint64_t rights, struct err *e);
+
+/* Grant `rights` on the file or tree `path`, links not followed. What cannot be granted stays refused: -1. */
+int landlock_grant(int ruleset, const char *path, uint64_t rights);
+
+/* Grant writing files of the calling process's /proc/PID. */
+void landlock_grant_self(int ruleset);
 
 /* Enter the ruleset's domain. Needs no_new_privs. */
 int landlock_enter(int ruleset, struct err *e);

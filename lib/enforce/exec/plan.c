@@ -1,9 +1,7 @@
 #include "enforce/exec/plan.h"
 
-#include "base/fd.h"
 #include "enforce/exec/filter.h"
 #include "sys/calls.h"
-#include "sys/landlock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,21 +26,22 @@ int plan_make(struct plan *p, const struct plan_options *o, struct err *e)
 {
 	int *numbers = calloc(o->n_blocked + 1, sizeof *numbers);
 	struct filter *f = calloc(1, sizeof *f);
-	struct err why;
 	size_t n;
 
-	*p = (struct plan){ .launch = { .ruleset = -1, .tag = o->tag, .killable = o->killable }, .owned = f };
+	*p = (struct plan){ .launch = { .ruleset = o->ruleset,
+		                        .tag = o->tag,
+		                        .keep_caps = o->keep_caps,
+		                        .killable = o->killable },
+		            .owned = f };
 	if (!numbers || !f) {
 		err_set(e, "out of memory");
 	} else if (resolve(o, numbers, &n, e) == 0 && filter_build(f, numbers, n, e) == 0) {
 		free(numbers);
 		p->launch.filter = f->code;
 		p->launch.n_filter = f->n;
-		p->launch.ruleset = landlock_floor(&why);
 		snprintf(p->armed, sizeof p->armed, "exec,signals,syscalls%s",
 		         p->launch.ruleset >= 0 ? ",landlock" : "");
-		if (p->launch.ruleset < 0)
-			snprintf(p->missing, sizeof p->missing, "landlock: %.200s", why.text);
+		snprintf(p->missing, sizeof p->missing, "%s", o->missing ? o->missing : "");
 		return 0;
 	}
 	free(numbers);
@@ -52,7 +51,6 @@ int plan_make(struct plan *p, const struct plan_options *o, struct err *e)
 
 void plan_release(struct plan *p)
 {
-	fd_close(&p->launch.ruleset);
 	free(p->owned);
 	p->owned = NULL;
 }

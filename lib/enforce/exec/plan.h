@@ -18,9 +18,12 @@ struct plan_options {
 	uint64_t tag;
 	const char *const *blocked; /* names of further system calls to refuse; unknown names are an error */
 	size_t n_blocked;
-	bool killable; /* result of notify_probe_killable(), asked once per process */
+	bool killable;       /* result of notify_probe_killable(), asked once per process */
+	int ruleset;         /* Landlock's, of enforce/landlock/floor.h; borrowed; -1 = none */
+	const char *missing; /* what it lacks, "" = nothing */
+	uint64_t keep_caps;  /* capabilities that root keeps beside the usual ones: sys/caps.h */
 };
 
-/* 0 or -1. Landlock that the kernel lacks is named in `missing`. */
+/* 0 or -1. */
 int plan_make(struct plan *p, const struct plan_options *o, struct err *e);
 void plan_release(struct plan *p);
