@@ -89,11 +89,9 @@ is 'no session directory stays' "$(ls "$D/sessions")" ''
 ok 'the log is whole' "$AGENTSH" audit verify "$D/events.jsonl"
 
 # ---- a full disk ----
-trap '' XFSZ
-limit=$(ulimit -S -f)
-ulimit -S -f 4
+prlimit --pid $$ --fsize=2048:
 start --config "$D/config.yaml"
-ulimit -S -f "$limit"
+prlimit --pid $$ --fsize=unlimited:
 URL=http://$ADDR/api/v1/sessions
 if [ -n "$ADDR" ]; then
 	has 'without room for events nothing starts' "$(post '' "{\"workspace\":\"$D/ws\"}")" \
@@ -101,5 +99,4 @@ if [ -n "$ADDR" ]; then
 else
 	has 'without room for events it does not start' "$(cat "$D/err")" 'agentsh-server: '
 fi
-kill -TERM "$PID" 2>/dev/null
-wait "$PID"
+stop 2>/dev/null

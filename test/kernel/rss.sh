@@ -12,9 +12,9 @@ export LAB
 own_places() {
 	mkdir -p "$LAB/layer" && mount -t tmpfs tmpfs "$LAB/layer" && mount -t tmpfs tmpfs /run || exit 1
 	for dir in etc var/lib var/log; do
-		layer=$LAB/layer/$dir
-		mkdir -p "$layer/upper" "$layer/work"
-		mount -t overlay -o "lowerdir=/$dir,upperdir=$layer/upper,workdir=$layer/work" overlay "/$dir" || exit 1
+		own=$LAB/layer/$dir
+		mkdir -p "$own/top" "$own/work"
+		mount -t overlay -o "lowerdir=/$dir,upperdir=$own/top,workdir=$own/work" own "/$dir" || exit 1
 	done
 	rm -rf /etc/agentsh /var/lib/agentsh /var/log/agentsh
 	mkdir -p /etc/agentsh/policies /var/lib/agentsh /var/log/agentsh
