@@ -482,7 +482,9 @@ int gate_open(struct core *core, struct err *e)
 	core->hooks.gate_accept = gate_accept;
 	core->hooks.worker_start = worker_start;
 	core->hooks.worker_stop = worker_stop;
+	core->hooks.worker_look = worker_look;
 	core->hooks.kill = worker_kill;
+	core->hooks.count = worker_count;
 	loop_after_batch(core->loop, send_answers, g);
 	return 0;
 }
