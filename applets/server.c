@@ -39,6 +39,7 @@ config APPLET_SERVER
 #include "session/gate.h"
 #include "session/place.h"
 #include "session/session.h"
+#include "sys/init.h"
 
 enum { GRACE_S = 10, NOFILE = 65536 };
 
@@ -404,6 +405,9 @@ static int run(int argc, char **argv)
 	if (ready && !strcmp(ready, "3") && fcntl(3, F_SETFD, FD_CLOEXEC) == 0)
 		s.ready = 3;
 	harden(s.ready);
+	rc = init_stay();
+	if (rc >= 0)
+		return rc;
 	if (s.ready >= 0) {
 		s.errors = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 		dup2(s.ready, STDERR_FILENO);

@@ -471,8 +471,11 @@ void gate_command_done(struct core *core, struct command *c, int status)
 
 int gate_open(struct core *core, struct err *e)
 {
-	struct gate *g = calloc(1, sizeof *g);
+	struct gate *g;
 
+	if (proc_check(e) < 0)
+		return -1;
+	g = calloc(1, sizeof *g);
 	if (!g)
 		return err_set(e, "out of memory");
 	*g = (struct gate){ .core = core, .killable = notify_probe_killable() };
