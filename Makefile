@@ -50,7 +50,7 @@ MUSL_FLAGS := $(COMMON) $(OPT) -g $(call includes,musl) -fno-pie -ffunction-sect
 	-fno-unwind-tables -fno-asynchronous-unwind-tables \
 	-fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero
 # No RELRO: nothing applies it in a static program of this C library, and it pads the file by up to a page.
-MUSL_LINK := -static -no-pie -Wl,--gc-sections,-z,noseparate-code,-z,noexecstack,-z,norelro \
+MUSL_LINK := -static -no-pie -Wl,--gc-sections,-z,noseparate-code,-z,max-page-size=4096,-z,common-page-size=512,--sort-section=alignment,-z,noexecstack,-z,norelro \
 	-Wl,--build-id=none,--fatal-warnings
 CHECKED := $(COMMON) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 GCC_FLAGS := $(CHECKED) -fsanitize=address,undefined $(call includes,gcc)
@@ -118,8 +118,8 @@ $(O)/lib.a: $(LIB_OBJ) $(O)/sources
 $(BIN).full: $(BIN_OBJ) $(O)/lib.a $(O)/sources
 	$(call say,LD,$@)
 	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $(BIN_OBJ) $(O)/lib.a $(call archives,musl,$(THIRD_PARTY))
-$(BIN): $(BIN).full
-	$(Q)strip -s -o $@ $<
+$(BIN): $(BIN).full build/trim
+	$(Q)strip -s -R .comment -o $@ $< && build/trim $@
 
 # Taken in by the assembler, which tells no dependencies.
 $(foreach k,obj host fuzz,$(O)/$(k)/lib/policy/embedded.o): policies/default.yaml
@@ -177,6 +177,8 @@ test-kernel: $(KERNEL_C) $(BIN) ## tests against the running kernel (Landlock, s
 	$(Q)$(RUN) $(KERNEL)
 test-e2e: $(BIN) ## whole runs of the binary
 	$(Q)$(RUN) $(E2E)
+test-kill: $(BIN) ## kill server and supervisors at 200 random moments under load (KILLS=, SEED=)
+	$(Q)KILLS=$${KILLS:-200} LIMIT=1200 $(RUN) test/e2e/kill.sh
 check: ## all that CI runs: every preset, lint, sizes, every test
 	$(Q)$(MAKE) --no-print-directory presets
 	$(Q)$(MAKE) --no-print-directory $(UNIT) $(REPLAY) $(KERNEL_C)
@@ -195,7 +197,7 @@ bench: $(BIN) $(BENCH) ## measure against the bare command; writes docs/bench.md
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) BENCH_PROGRAMS="$(abspath $(BENCH))" test/bench/run
 demo: $(BIN) ## show allowed and denied commands through the installed shim, in a throw-away root (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) test/e2e/demo
-.PHONY: test test-kernel test-e2e check fuzz bench demo
+.PHONY: test test-kernel test-e2e test-kill check fuzz bench demo
 
 # ---- the state of the code ----------------------------------------------------------------------
 presets: $(BIN) ## build every preset

@@ -187,6 +187,12 @@ static int install_shell(struct install *o, struct err *e)
 		return -1;
 	if ((o->bash || o->bash_only) && swap_put(s, "bash", e) < 0)
 		return -1;
+	if (!s->n_shells && !o->dry_run)
+		return err_set(e, "no %s in '%s/bin' to stand in for; 'agentsh run' governs without a shell",
+		               o->bash_only ? "bash"
+		               : o->bash    ? "sh or bash"
+		                            : "sh",
+		               s->root);
 	return record_force(o, e);
 }
 

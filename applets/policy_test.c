@@ -230,7 +230,6 @@ static struct policy *load(const struct source *s)
 static int ask_file(const struct test *t)
 {
 	struct source s = { .text = { .data = NULL } };
-	struct message_facts facts = { .path = t->path, .command = t->path, .operation = t->op, .port = -1 };
 	char reason[2048] = "";
 	struct verdict v;
 	int rc;
@@ -255,7 +254,7 @@ static int ask_file(const struct test *t)
 	case ASK_DONE:
 		break;
 	}
-	decide_message(v.rule, &facts, reason, sizeof reason);
+	decide_ask_message(&a, &v, reason, sizeof reason);
 	rc = tell(t, &(struct answer){ .decision = effect_name(v.effective),
 	                               .policy_decision = effect_name(v.decision),
 	                               .reason = reason,

@@ -39,6 +39,7 @@ config APPLET_SERVER
 #include "session/gate.h"
 #include "session/place.h"
 #include "session/session.h"
+#include "sys/init.h"
 
 enum { GRACE_S = 10, NOFILE = 65536 };
 
@@ -339,9 +340,10 @@ static int serve(struct server *s, struct err *e)
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
 	char addr[300] = "";
 
-	if (CONFIG_API_HTTP && (s->http = listen_http(s->config->server.http.addr, e)) < 0)
-		return -1;
+	/* First what makes us single: of several that start at once, one says why it goes. */
 	if (place_take(&s->place, s->config->server.unix_socket.path, e) < 0)
+		return -1;
+	if (CONFIG_API_HTTP && (s->http = listen_http(s->config->server.http.addr, e)) < 0)
 		return -1;
 	if (CONFIG_API_HTTP)
 		bound_addr(s->config->server.http.addr, s->http, addr, sizeof addr);
@@ -405,6 +407,9 @@ static int run(int argc, char **argv)
 	if (ready && !strcmp(ready, "3") && fcntl(3, F_SETFD, FD_CLOEXEC) == 0)
 		s.ready = 3;
 	harden(s.ready);
+	rc = init_stay();
+	if (rc >= 0)
+		return rc;
 	if (s.ready >= 0) {
 		s.errors = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 		dup2(s.ready, STDERR_FILENO);

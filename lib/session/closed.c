@@ -104,7 +104,7 @@ uint64_t closed_caps(const struct config *c)
 	static const unsigned char never[] = { 2, 16, 17, 19, 21, 22, 32, 33, 38, 39, 40 };
 	uint64_t keep = 0;
 
-	for (size_t i = 0; i < c->capabilities.allow.n; i++)
+	for (size_t i = 0; CONFIG_ROOT_CAPABILITIES && i < c->capabilities.allow.n; i++)
 		keep |= caps_bit(c->capabilities.allow.items[i]);
 	for (size_t i = 0; i < sizeof never; i++)
 		keep &= ~(1ULL << never[i]);

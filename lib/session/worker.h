@@ -13,15 +13,14 @@ struct launch_plan;
 /* Hooks of struct core_hooks. */
 int worker_start(struct core *core, struct session *s, struct err *e);
 void worker_stop(struct core *core, struct session *s);
+void worker_look(struct core *core, struct session *s);
 int worker_kill(struct core *core, uint64_t tag, uint32_t command, int signal);
+int worker_count(struct core *core, uint64_t tag, uint32_t command);
 
 /* What the session's processes enter, and the socket on which their listeners go to the supervisor
  * (borrowed). */
 const struct launch_plan *worker_plan(const struct session *s);
 int worker_inbox(const struct session *s);
-
-/* Take in what has appeared since the session's files were closed (closed.h): before each command. */
-void worker_refresh(struct session *s);
 
 /* The layers in force ("exec,signals,syscalls,landlock") and those that could not be armed, with reasons. */
 const char *worker_armed(const struct session *s);

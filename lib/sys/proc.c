@@ -35,6 +35,17 @@ static ssize_t slurp(pid_t pid, const char *name, char *text, size_t size)
 	return n;
 }
 
+int proc_check(struct err *e)
+{
+	char self[24] = "";
+
+	if (readlink("/proc/self", self, sizeof self - 1) < 0)
+		return err_sys(e, "/proc must be mounted, or nothing can be judged: /proc/self");
+	if (strtol(self, NULL, 10) != getpid())
+		return err_set(e, "/proc is that of another pid namespace, so that nothing can be judged");
+	return 0;
+}
+
 bool proc_stat(pid_t pid, struct proc_stat *out)
 {
 	enum { PPID, PGRP, SESSION, START = 18 }; /* places behind the state */

@@ -1,6 +1,8 @@
 /* proc - facts about other tasks, from /proc. Every call may race with the task's end: it then fails. */
 #pragma once
 
+#include "base/err.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,6 +16,9 @@ struct proc_stat {
 };
 
 bool proc_stat(pid_t pid, struct proc_stat *out);
+
+/* Is /proc mounted, and that of our own pid namespace? All of the above is taken from it. 0 or -1. */
+int proc_check(struct err *e);
 
 /* Thread group of a task, 0 when gone. */
 pid_t proc_tgid(pid_t tid);

@@ -26,6 +26,11 @@ uint64_t tag_new(void)
 	return TAG_MAGIC << 56 | (uint64_t)(r & 0xffffff) << 32 | 0xffffffffu;
 }
 
+bool tag_ok(uint64_t tag)
+{
+	return tag >> 56 == TAG_MAGIC && (uint32_t)tag == 0xffffffffu;
+}
+
 int tag_set(uint64_t tag, uint32_t command, struct err *e)
 {
 	struct rlimit rl = { .rlim_cur = (tag & ~0xffffffffULL) | command, .rlim_max = tag };
@@ -73,7 +78,7 @@ bool tag_of(pid_t pid, uint64_t *tag, uint32_t *command)
 	} else if (errno == ESRCH || !by_file(pid, &soft, &hard)) {
 		return false;
 	}
-	if (hard >> 56 != TAG_MAGIC || (uint32_t)hard != 0xffffffffu || soft >> 32 != hard >> 32)
+	if (!tag_ok(hard) || soft >> 32 != hard >> 32)
 		return false;
 	*tag = hard;
 	*command = (uint32_t)soft;
