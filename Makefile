@@ -50,7 +50,9 @@ MUSL_FLAGS := $(COMMON) $(OPT) -g $(call includes,musl) -fno-pie -ffunction-sect
 	-fno-unwind-tables -fno-asynchronous-unwind-tables \
 	-fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero
 # No RELRO: nothing applies it in a static program of this C library, and it pads the file by up to a page.
-MUSL_LINK := -static -no-pie -Wl,--gc-sections,-z,noseparate-code,-z,max-page-size=4096,-z,common-page-size=512,--sort-section=alignment,-z,noexecstack,-z,norelro \
+# The data begins where the text ends in the file: no padding to a page.
+MUSL_LINK := -static -no-pie -Wl,--gc-sections,-z,noseparate-code,-z,noexecstack,-z,norelro \
+	-Wl,-z,max-page-size=4096,-z,common-page-size=512,--sort-section=alignment \
 	-Wl,--build-id=none,--fatal-warnings
 CHECKED := $(COMMON) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 GCC_FLAGS := $(CHECKED) -fsanitize=address,undefined $(call includes,gcc)
