@@ -237,6 +237,8 @@ void judge_exec(const struct call *k)
 	if (!read_attempt(k, &a, d->args[at ? 1 : 0], d->args[at ? 2 : 1])) {
 		a.verdict = (struct verdict){ .rule = &unreadable };
 		refuse(k, &a);
+	} else if (!notify_valid(k->c->listener, k->n->id)) {
+		; /* the caller is gone, and what was read may be another's */
 	} else {
 		if (k->g->needs.depth)
 			a.depth =
