@@ -34,3 +34,5 @@ bool place_candidate(unsigned i, uid_t uid, char *socket, size_t size, bool *usa
 /* Connect to the server that governs user `uid`: the first usable candidate where one listens whose process
  * is root's, or the user's own and not itself governed. Descriptor (close-on-exec) or -1. */
 int place_connect(uid_t uid);
+/* The same; a server that does not run is started first. -1 with the reason; `e` must be given. */
+int place_reach(uid_t uid, struct err *e);

@@ -13,7 +13,8 @@
 static char path[64];
 static struct err e;
 
-__attribute__((constructor)) static void choose_path(void)
+/* A name of its own: several runs of this test may share /tmp. */
+__attribute__((constructor)) static void name_the_log(void)
 {
 	snprintf(path, sizeof path, "/tmp/query-test-%d.jsonl", (int)getpid());
 }
