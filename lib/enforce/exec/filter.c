@@ -131,7 +131,8 @@ static void block_namespaces(struct program *p)
 static void block_prctl(struct program *p)
 {
 	load_arg(p, 0, 0);
-	if_eq(p, PR_SET_MM, REFUSE); /* could move /proc/PID/exe and cmdline */
+	if_eq(p, PR_SET_MM, REFUSE);              /* could move /proc/PID/exe and cmdline */
+	if_eq(p, PR_SET_CHILD_SUBREAPER, NOTIFY); /* changes whose child an orphan is */
 	jump(p, ALLOW);
 }
 
@@ -215,9 +216,6 @@ static void block_tgkill(struct program *p)
 {
 	load_arg(p, 2, 0);
 	if_eq(p, 0, ALLOW);
-	/* Go's scheduler sends itself SIGURG thousands of times a second; by default it does nothing to
-	 * anybody. */
-	if_eq(p, 23, ALLOW);
 	jump(p, NOTIFY);
 }
 
