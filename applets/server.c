@@ -81,6 +81,7 @@ static void harden(int keep)
 	fd_close_from(keep == 3 ? 4 : 3);
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a log that may not grow is an error of write(2), told to who asks */
 	signal(SIGHUP, SIG_IGN);
 	/* Without us nothing runs: let the kernel take others first. Root only; commands undo it (spawn.c).
 	 */
@@ -92,34 +93,24 @@ static void harden(int keep)
 
 /* ---- configuration ---- */
 
-static const char *environment(const char *name)
-{
-	return getenv(name);
-}
-
 /* The configuration, or the end with every problem of it on standard error. */
 static struct config *configure(const char *named)
 {
 	struct config_problems problems = { 0 };
-	enum config_place place = CONFIG_NAMED;
+	struct config_file file;
 	struct config *config;
-	char path[4096], here[4096], whole[4096] = "", line[1024];
+	char line[1024];
+	struct err e;
 
-	if (named)
-		snprintf(path, sizeof path, "%s", named);
-	else
-		place = config_find(environment, path, sizeof path);
-	/* Absolute before chdir(): the state lies beside a configuration that was named. */
-	if (place != CONFIG_NOWHERE && getcwd(here, sizeof here) &&
-	    !path_join(here, path, whole, sizeof whole))
-		die(EXIT_FAILED, "agentsh-server: %s: name too long", path);
-	if (place == CONFIG_NOWHERE)
+	if (config_locate(named, config_env, &file, &e) < 0)
+		die(EXIT_FAILED, "agentsh-server: %s", e.text);
+	if (file.place == CONFIG_NOWHERE)
 		die(EXIT_FAILED,
 		    "agentsh-server: no configuration: neither $AGENTSH_CONFIG nor agentsh/config.yaml "
 		    "below ~/.config or /etc is there");
-	config = config_load(whole, place, environment, &problems);
+	config = config_load(file.path, file.place, config_env, &problems);
 	for (size_t i = 0; i < problems.n; i++)
-		complain("%s", config_problem_line(&problems.items[i], path, line, sizeof line));
+		complain("%s", config_problem_line(&problems.items[i], file.shown, line, sizeof line));
 	if (!config)
 		die(EXIT_FAILED, "agentsh-server: %zu error%s in the configuration", problems.n_errors,
 		    problems.n_errors == 1 ? "" : "s");
