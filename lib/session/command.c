@@ -120,7 +120,7 @@ void command_finish_at(struct core *core, struct command *c, int exit_code, int6
 {
 	if (!c->live)
 		return;
-	core_drain(core, c->session);
+	core_gather(core, c->session);
 	c->exit_code = exit_code;
 	c->duration_ns = end_ns > c->start_ns ? end_ns - c->start_ns : 0;
 	c->live = false;

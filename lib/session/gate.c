@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 /* A turn takes this many callers; the others wait in the kernel's queue. */
-enum { BATCH = 64, MAX_STRINGS = 1 << 17, SPENT = 16 };
+enum { BATCH = 64, MAX_STRINGS = 1 << 17, SPENT = 16, SPARE_MAX = 16384 };
 
 struct gate {
 	struct core *core;
@@ -40,7 +40,10 @@ struct gate {
 	 * the kernel's collector of lost sockets, before our caller has its answer. */
 	int spent[SPENT];
 	int n_spent;
-	struct wire_in in; /* kept: its buffer is large */
+	/* Kept from caller to caller. */
+	struct wire_in in;
+	struct arena arena;
+	struct buf spare; /* for an answer */
 };
 
 struct caller {
@@ -62,7 +65,7 @@ struct hello {
 	const char *program, *cwd, *session;
 	const char **argv, **env;
 	size_t argc, n_env;
-	struct arena arena;
+	struct arena *arena;
 };
 
 bool gate_killable(const struct core *core)
@@ -78,6 +81,12 @@ static void drop(struct caller *c)
 		g->spent[g->n_spent++] = c->fd;
 	else
 		fd_close(&c->fd);
+	if (c->answer.b.cap > g->spare.cap && c->answer.b.cap <= SPARE_MAX) {
+		struct buf other = g->spare;
+
+		g->spare = c->answer.b;
+		c->answer.b = other;
+	}
 	msg_release(&c->answer);
 	list_remove(&c->node);
 	free(c);
@@ -118,7 +127,6 @@ static bool read_hello(const struct wire_in *in, struct hello *h)
 {
 	struct msg_reader r;
 
-	h->arena.max = 16 * 1024 * 1024;
 	if (msg_open(&r, in->data.data, in->data.len) != WIRE_HELLO)
 		return false;
 	h->kind = msg_get_u32(&r);
@@ -128,8 +136,8 @@ static bool read_hello(const struct wire_in *in, struct hello *h)
 	h->program = msg_get_str(&r);
 	h->cwd = msg_get_str(&r);
 	h->session = msg_get_str(&r);
-	h->argv = read_strings(&r, &h->arena, &h->argc);
-	h->env = h->argv ? read_strings(&r, &h->arena, &h->n_env) : NULL;
+	h->argv = read_strings(&r, h->arena, &h->argc);
+	h->env = h->argv ? read_strings(&r, h->arena, &h->n_env) : NULL;
 	return h->env && msg_end(&r) && h->program[0] && (h->kind == ENTRY_SHELL || h->kind == ENTRY_EXEC);
 }
 
@@ -332,7 +340,7 @@ static int build_env(struct session *s, struct hello *h, const struct rule *rule
                      struct err *e)
 {
 	const struct config_map *inject = &s->core->config->sandbox.env_inject;
-	struct policy_pair *pairs = arena_array(&h->arena, inject->n + 1, sizeof *pairs);
+	struct policy_pair *pairs = arena_array(h->arena, inject->n + 1, sizeof *pairs);
 	struct policy_pair always[] = { { "AGENTSH_IN_SESSION", "1" }, { "AGENTSH_SESSION_ID", s->id } };
 	struct env_spec spec = { .policy = s->policy->policy,
 		                 .rule = rule,
@@ -347,7 +355,7 @@ static int build_env(struct session *s, struct hello *h, const struct rule *rule
 		return err_set(e, "out of memory");
 	for (size_t i = 0; i < inject->n; i++)
 		pairs[i] = (struct policy_pair){ inject->items[i].name, inject->items[i].value };
-	return env_build(&h->arena, &spec, out, e);
+	return env_build(h->arena, &spec, out, e);
 }
 
 static void answer_hello(struct caller *caller, struct hello *h)
@@ -381,18 +389,19 @@ static void answer_hello(struct caller *caller, struct hello *h)
 static void hear(struct gate *g)
 {
 	struct caller *c = g->in.n_fds == 1 && g->in.from.pid > 0 ? calloc(1, sizeof *c) : NULL;
-	struct hello h = { 0 };
+	struct hello h = { .arena = &g->arena };
 
 	if (!c)
 		return; /* the descriptor is closed with the next message: its sender sees the end */
-	*c = (struct caller){ .gate = g, .fd = g->in.fds[0], .peer = g->in.from };
+	*c = (struct caller){ .gate = g, .fd = g->in.fds[0], .peer = g->in.from, .answer.b = g->spare };
+	g->spare = (struct buf){ 0 };
 	g->in.fds[0] = -1;
 	if (read_hello(&g->in, &h))
 		answer_hello(c, &h);
 	else
 		refuse_why(c, 126, "bad request", NULL);
 	list_append(&g->answers, &c->node);
-	arena_release(&h.arena);
+	arena_reset(&g->arena);
 }
 
 static void close_spent(struct gate *g)
@@ -406,10 +415,10 @@ static void gate_ready(struct core *core, int fd)
 	struct gate *g = core->gate;
 	struct err e = { 0 };
 
-	close_spent(g);
 	for (int n = 0; n < BATCH; n++) {
 		int rc = wire_recv(fd, &g->in, MSG_DONTWAIT, &e);
 
+		close_spent(g); /* now nothing travels, for the most part */
 		if (rc > 0)
 			hear(g);
 		else if (rc == 0)
@@ -450,7 +459,7 @@ void gate_command_done(struct core *core, struct command *c, int status, int64_t
 	fields[0].number = c->duration_ns / 1000000;
 	fields[1].number = code;
 	ev.n_fields = status < 0 ? 1 : 2;
-	core_event(core, c->session, c, &ev, 0);
+	core_event(core, c->session, c, &ev, CORE_MORE); /* nobody waits for it: written with the batch */
 }
 
 int gate_open(struct core *core, struct err *e)
@@ -466,6 +475,7 @@ int gate_open(struct core *core, struct err *e)
 	}
 	list_init(&g->answers);
 	core->gate = g;
+	g->arena.max = 16 * 1024 * 1024;
 	core->hooks.gate_ready = gate_ready;
 	core->hooks.worker_start = worker_start;
 	core->hooks.worker_stop = worker_stop;
@@ -483,6 +493,8 @@ void gate_close(struct core *core)
 	list_each(answer, &g->answers) drop(list_item(answer, struct caller, node));
 	core->gate = NULL;
 	close_spent(g);
+	arena_release(&g->arena);
+	buf_release(&g->spare);
 	wire_in_release(&g->in);
 	free(g);
 }

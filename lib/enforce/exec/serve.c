@@ -40,6 +40,7 @@ void serve_free(struct governor *g)
 		return;
 	image_cache_free(g->images);
 	tree_free(g->tree);
+	arena_release(&g->scratch);
 	buf_release(&g->text);
 	buf_release(&g->path);
 	buf_release(&g->args);
