@@ -255,8 +255,9 @@ static void enter(struct shim *s, char **argv)
 
 static int run(int argc, char **argv)
 {
-	struct shim s = { .name = shell_name(argc > 0 ? argv[0] : NULL) };
+	static struct shim s; /* of pages that are not touched nothing is paid */
 
+	s.name = shell_name(argc > 0 ? argv[0] : NULL);
 	if (!find_real(&s, argc > 0 ? argv[0] : NULL))
 		die(EXIT_NOTFOUND, "agentsh: %s.real: the real shell is missing", s.name);
 	if (filter_here())

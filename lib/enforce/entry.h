@@ -28,9 +28,9 @@ struct entry {
 	bool refused;
 	int exit_code;    /* of a refusal */
 	const char *text; /* of a refusal: whole lines for standard error; else "" */
-	char **env; /* the environment to run with; strings inside `in` and the hello's env */
-	const char *dir; /* to change to before it runs, "" = stay */
-	bool plain;      /* the shell may be left out where its text is a plain command */
+	char **env;       /* the environment to run with; strings inside `in` and the hello's env */
+	const char *dir;  /* to change to before it runs, "" = stay */
+	bool plain;       /* the shell may be left out where its text is a plain command */
 	uint32_t number;
 	const char *id;          /* of the command */
 	bool shell;              /* its first program is a shell: what that starts was typed */
@@ -48,8 +48,8 @@ struct entry_room {
 	char *env[ENTRY_ENV];
 };
 
-/* Ask over a socket that sends to a server; `room` may be NULL. 0 = see t; -1 = no usable answer. The sender's
- * credentials are in t->in.from: to be looked at before anything is believed. */
+/* Ask over a socket that sends to a server; `room` may be NULL. 0 = see t; -1 = no usable answer. The
+ * sender's credentials are in t->in.from: to be looked at before anything is believed. */
 int entry_ask(int server, const struct entry_hello *h, struct entry_room *room, struct entry *t,
               struct err *e);
 

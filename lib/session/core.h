@@ -108,7 +108,8 @@ int core_event(struct core *core, struct session *s, struct command *c, const st
                uint32_t flags);
 
 /* Take what the session's supervisor left in its ring. Runs by itself after each batch; call it to have all
- * of a command's events before answering. They are in the file after the batch; core_drain() does not wait. */
+ * of a command's events before answering. They are in the file after the batch; core_drain() does not wait.
+ */
 void core_gather(struct core *core, struct session *s);
 void core_drain(struct core *core, struct session *s);
 

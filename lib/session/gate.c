@@ -54,12 +54,13 @@ struct caller {
 	struct msg answer;
 	int fds[2], n_fds; /* borrowed from the session's worker */
 	uint64_t tag;      /* of that session */
+	uint32_t number;   /* of its command there */
 };
 
 /* What a caller said. Everything lies in the message or the arena. */
 struct hello {
 	uint32_t kind;
-	pid_t pid;             /* as the caller knows itself */
+	pid_t pid; /* as the caller knows itself */
 	dev_t root_dev;
 	ino_t root_ino;
 	const char *program, *cwd, *session;
@@ -312,7 +313,7 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 	log_policy(core, s, c, j, CORE_MORE);
 	started.fields = fields;
 	started.n_fields = 4;
-	if (core_event(core, s, c, &started, 0) < 0)
+	if (core_event(core, s, c, &started, CORE_MORE) < 0)
 		return err_set(e, "the audit log cannot be written");
 	msg_start(&caller->answer, WIRE_VERDICT);
 	msg_u32(&caller->answer, 0);
@@ -330,6 +331,7 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 	msg_str(&caller->answer,
 	        h->kind == ENTRY_EXEC && !path_within(h->cwd, s->workspace) ? s->workspace : "");
 	caller->tag = s->tag;
+	caller->number = c->number;
 	caller->fds[0] = worker_inbox(s);
 	caller->fds[1] = plan->ruleset;
 	caller->n_fds = plan->ruleset >= 0 ? 2 : 1;
@@ -426,6 +428,24 @@ static void gate_ready(struct core *core, int fd)
 	}
 }
 
+/* What was granted holds only if its events are in the file, and if the session has not ended within this
+ * batch: its descriptors are gone then. */
+static void check_grant(struct gate *g, struct caller *c)
+{
+	struct session *s = session_by_tag(g->core, c->tag);
+	struct command *command = s ? command_by_number(s, c->number) : NULL;
+	struct err e;
+
+	if (!s || worker_inbox(s) != c->fds[0])
+		refuse_why(c, 126, "the session ended", NULL);
+	else if (!core_can_log(g->core, &e))
+		refuse_why(c, 126, e.text, NULL);
+	else
+		return;
+	if (command)
+		command_finish(g->core, command, 126);
+}
+
 /* After the batch's log lines are written: the answers go out. */
 static void send_answers(void *arg)
 {
@@ -436,11 +456,8 @@ static void send_answers(void *arg)
 		struct caller *c = list_item(node, struct caller, node);
 		struct err e;
 
-		struct session *s = session_by_tag(g->core, c->tag);
-
-		/* The session may have ended within this batch: its descriptors are gone. */
-		if (c->n_fds && (!s || worker_inbox(s) != c->fds[0]))
-			refuse_why(c, 126, "the session ended", NULL);
+		if (c->n_fds)
+			check_grant(g, c);
 		if (wire_send(c->fd, &c->answer, c->fds, c->n_fds, MSG_DONTWAIT, &e) < 0)
 			log_line(LOG_WARN, "gate: pid %d: %s", (int)c->peer.pid, e.text);
 		drop(c);

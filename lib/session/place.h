@@ -16,8 +16,8 @@
 struct place {
 	char dir[96];
 	char socket[108];
-	int lock;     /* owned: the lock is held while it is open */
-	int gate;     /* owned: SOCK_DGRAM, non-blocking, receives credentials */
+	int lock; /* owned: the lock is held while it is open */
+	int gate; /* owned: SOCK_DGRAM, non-blocking, receives credentials */
 };
 
 /* Take the first usable candidate, or the directory of `configured` (a socket path) alone. Makes the
