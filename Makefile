@@ -177,6 +177,8 @@ test-kernel: $(KERNEL_C) $(BIN) ## tests against the running kernel (Landlock, s
 	$(Q)$(RUN) $(KERNEL)
 test-e2e: $(BIN) ## whole runs of the binary
 	$(Q)$(RUN) $(E2E)
+test-kill: $(BIN) ## kill server and supervisors at 200 random moments under load (KILLS=, SEED=)
+	$(Q)KILLS=$${KILLS:-200} LIMIT=1200 $(RUN) test/e2e/kill.sh
 check: ## all that CI runs: every preset, lint, sizes, every test
 	$(Q)$(MAKE) --no-print-directory presets
 	$(Q)$(MAKE) --no-print-directory $(UNIT) $(REPLAY) $(KERNEL_C)
@@ -195,7 +197,7 @@ bench: $(BIN) $(BENCH) ## measure against the bare command; writes docs/bench.md
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) BENCH_PROGRAMS="$(abspath $(BENCH))" test/bench/run
 demo: $(BIN) ## show allowed and denied commands through the installed shim, in a throw-away root (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) test/e2e/demo
-.PHONY: test test-kernel test-e2e check fuzz bench demo
+.PHONY: test test-kernel test-e2e test-kill check fuzz bench demo
 
 # ---- the state of the code ----------------------------------------------------------------------
 presets: $(BIN) ## build every preset

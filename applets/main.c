@@ -57,12 +57,6 @@ static const struct applet *applet_for_shells(void)
 	return NULL;
 }
 
-/* Exit status after output: nobody may take half a list for the whole. */
-static int flushed(void)
-{
-	return fflush(stdout) || ferror(stdout) ? EXIT_FAILED : EXIT_DONE;
-}
-
 static void print_built_in(void)
 {
 	static const struct {

@@ -29,6 +29,7 @@ config APPLET_RUN
 #include "shell/search.h"
 #include "sys/caps.h"
 #include "sys/notify.h"
+#include "sys/proc.h"
 #include "sys/hunt.h"
 #include "sys/tag.h"
 #include "wire/conn.h"
@@ -237,7 +238,7 @@ static void set_up(struct runner *r)
 	/* Orphans become ours: they stay below us, where even a strict Yama lets us look at them. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	r->sigpipe = signal(SIGPIPE, SIG_IGN);
-	if (plan_make(&r->plan, &p, &e) < 0 || !(r->governor = serve_new(&g, &e)) ||
+	if (proc_check(&e) < 0 || plan_make(&r->plan, &p, &e) < 0 || !(r->governor = serve_new(&g, &e)) ||
 	    !(r->loop = loop_new(&e)) || !(r->desk = desk_new(r->loop, r->governor, on_gone, r, &e)) ||
 	    loop_signals(r->loop, signals, sizeof signals / sizeof *signals, on_signal, r, &e) < 0)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);

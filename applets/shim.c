@@ -17,7 +17,6 @@ config APPLET_SHIM
 #include "shell/plain.h"
 #include "shell/search.h"
 #include "session/place.h"
-#include "wire/start.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -204,19 +203,6 @@ static void exec_plain(const struct shim *s, char **argv, char **env)
 	exit(EXIT_DENIED);
 }
 
-/* The server, started if need be. */
-static int reach_server(struct err *e)
-{
-	int fd = place_connect(geteuid());
-
-	if (fd >= 0)
-		return fd;
-	if (start_server(NULL, 1500, e) < 0)
-		return -1;
-	fd = place_connect(geteuid());
-	return fd >= 0 ? fd : err_set(e, "the server was started but does not listen");
-}
-
 static void enter(struct shim *s, char **argv)
 {
 	static struct entry_room room;
@@ -234,7 +220,7 @@ static void enter(struct shim *s, char **argv)
 			h.session = *v + 19;
 	if (!getcwd(s->cwd, sizeof s->cwd))
 		strcpy(s->cwd, "/");
-	fd = reach_server(&e);
+	fd = place_reach(geteuid(), &e);
 	if (fd < 0)
 		die(EXIT_DENIED, "agentsh: denied: no server: %s", e.text);
 	if (entry_ask(fd, &h, &room, &t, &e) < 0)

@@ -181,6 +181,11 @@ static int start(struct supervisor *s, struct err *e)
 	if (caps_become(uid, gid, *user ? user : NULL, CAPS_SYS_PTRACE, e) < 0)
 		return -1;
 	caps_hide();
+	/* The next server takes over what is in the ring: by then nobody may add to it. A stopped process
+	 * would not notice that its control socket closed. After the change of ids, which forgets it; had the
+	 * server died before, the socket says so. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return err_sys(e, "die with the server");
 	return load_policy(s, &r, s->in.fds[0], e);
 }
 

@@ -3,9 +3,9 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/num.h"
+#include "base/path.h"
 #include "json/write.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -92,14 +92,7 @@ int api_client_expect(const struct api_client *c, const char *method, const char
 
 bool api_client_id_ok(const char *id)
 {
-	size_t n = strlen(id);
-
-	if (!n || n > 128)
-		return false;
-	for (; *id; id++)
-		if (!isalnum((unsigned char)*id) && *id != '-' && *id != '_')
-			return false;
-	return true;
+	return path_name_ok(id, 128);
 }
 
 bool api_client_is_on(const char *text)

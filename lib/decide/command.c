@@ -1,7 +1,10 @@
 /* Judging a command under all its names, and then what it would start. */
 #include "decide/impl.h"
 
+#include "base/path.h"
+
 #include <string.h>
+#include <strings.h>
 
 enum { LEVELS = 12, NAME_SIZE = 4096, SPLIT_WORDS = 256, SPLIT_SIZE = 2048 };
 
@@ -189,6 +192,22 @@ static size_t split_words(const char *text, char *store, size_t size, const char
 	return n;
 }
 
+/* The subject, a word of env's text, when that text is split no more: the rule's own name for it, which lasts
+ * as long as the policy. Where the rule has a pattern, the whole text. */
+static const char *lasting_name(const struct policy *p, const struct verdict *v, const char *text)
+{
+	for (size_t i = 0; i < p->n_command; i++) {
+		const struct text_list *names = &p->command_rules[i].commands;
+
+		if (v->rule != &p->command_rules[i].head.rule)
+			continue;
+		for (size_t k = 0; k < names->n; k++)
+			if (!strcasecmp(path_base(names->items[k]), path_base(v->subject)))
+				return names->items[k];
+	}
+	return text;
+}
+
 /* env -S: env itself is judged again with the text in place. Its exec is seen by the kernel with all
  * arguments, so that cutting here loses nothing. */
 static struct verdict judge_split(const struct policy *p, const struct command_request *r,
@@ -205,9 +224,8 @@ static struct verdict judge_split(const struct policy *p, const struct command_r
 		argv[inner.argc++] = r->argv[i];
 	argv[inner.argc] = NULL;
 	v = judge(p, &inner, level + 1);
-	/* `store` ends here: name the text as it stands in the request. */
 	if (v.subject >= store && v.subject < store + sizeof store)
-		v.subject = w->split;
+		v.subject = lasting_name(p, &v, w->split);
 	return v;
 }
 

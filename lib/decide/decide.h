@@ -148,3 +148,6 @@ struct message_facts {
 	int port; /* -1 = none */
 };
 size_t decide_message(const struct rule *rule, const struct message_facts *facts, char *out, size_t size);
+
+/* Arguments (without argv[0]) as {{.Args}} shows them; what does not fit is cut. Returns `out`. */
+char *decide_message_args(const char *const *args, size_t n, char *out, size_t size);

@@ -2,6 +2,7 @@
 
 #include "audit/ring.h"
 #include "base/clock.h"
+#include "session/gate.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -220,5 +221,16 @@ void commands_lost(struct session *s)
 			c->lost(c, c->owner);
 		if (c->live)
 			command_finish(s->core, c, -1);
+	}
+}
+
+void commands_orphaned(struct session *s)
+{
+	list_each(n, &s->commands)
+	{
+		struct command *c = list_item(n, struct command, node);
+
+		if (c->live && c->origin == COMMAND_SHIM)
+			gate_command_done(s->core, c, -1, clock_mono_ns());
 	}
 }

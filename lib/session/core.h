@@ -39,9 +39,13 @@ struct core_hooks {
 	int (*worker_start)(struct core *core, struct session *s, struct err *e);
 	/* Stop it and free s->worker (s->ring stays: it is drained once more). Harmless without one. */
 	void (*worker_stop)(struct core *core, struct session *s);
+	/* Is it still there? Notices its end before the loop does. May be missing. */
+	void (*worker_look)(struct core *core, struct session *s);
 	/* Send `signal` to all processes of a session's command; command 0 = of the whole session. With
 	 * SIGKILL it returns only when none is left (or after a short deadline, -1). */
 	int (*kill)(struct core *core, uint64_t tag, uint32_t command, int signal);
+	/* How many processes of it there are. */
+	int (*count)(struct core *core, uint64_t tag, uint32_t command);
 };
 
 /* A policy file compiled for one set of variables, shared by the sessions for which both are identical. */

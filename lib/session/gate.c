@@ -481,8 +481,11 @@ void gate_command_done(struct core *core, struct command *c, int status, int64_t
 
 int gate_open(struct core *core, struct err *e)
 {
-	struct gate *g = calloc(1, sizeof *g);
+	struct gate *g;
 
+	if (proc_check(e) < 0)
+		return -1;
+	g = calloc(1, sizeof *g);
 	if (!g)
 		return err_set(e, "out of memory");
 	*g = (struct gate){ .core = core, .killable = notify_probe_killable() };
@@ -496,7 +499,9 @@ int gate_open(struct core *core, struct err *e)
 	core->hooks.gate_ready = gate_ready;
 	core->hooks.worker_start = worker_start;
 	core->hooks.worker_stop = worker_stop;
+	core->hooks.worker_look = worker_look;
 	core->hooks.kill = worker_kill;
+	core->hooks.count = worker_count;
 	loop_after_batch(core->loop, send_answers, g);
 	return 0;
 }

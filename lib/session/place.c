@@ -3,9 +3,11 @@
 #include "base/fd.h"
 #include "sys/tag.h"
 #include "wire/conn.h"
+#include "wire/start.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -16,6 +18,8 @@
 
 #define SOCKET_NAME "gate.sock"
 #define LOCK_NAME   "server.lock"
+
+enum { START_MS = 1500, OTHERS_MS = 5000, LOOK_MS = 10 };
 
 static bool candidate(unsigned i, uid_t uid, char *dir, size_t size)
 {
@@ -199,4 +203,19 @@ int place_connect(uid_t uid)
 	}
 	errno = ECONNREFUSED;
 	return -1;
+}
+
+int place_reach(uid_t uid, struct err *e)
+{
+	int fd = place_connect(uid), rc;
+
+	if (fd >= 0)
+		return fd;
+	rc = start_server(NULL, START_MS, e);
+	if (rc < 0 && e->code != EBUSY && e->code != ETIMEDOUT)
+		return -1;
+	/* Others may have started one at the same moment: then ours gave way, and theirs listens soon. */
+	for (int waited = 0; (fd = place_connect(uid)) < 0 && waited < OTHERS_MS; waited += LOOK_MS)
+		poll(NULL, 0, LOOK_MS);
+	return fd >= 0 || rc < 0 ? fd : err_set(e, "the server was started but does not listen");
 }

@@ -38,3 +38,6 @@ int place_connect(uid_t uid);
 /* Can the answer's sender be the server of `uid`? Root's process, or the user's own and not itself governed.
  */
 bool place_is_server(const struct ucred *sender, uid_t uid);
+
+/* The same; a server that does not run is started first. -1 with the reason; `e` must be given. */
+int place_reach(uid_t uid, struct err *e);

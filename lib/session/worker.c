@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,10 +113,19 @@ static bool on_done(struct worker *w, struct msg_reader *r)
 	return true;
 }
 
+static void on_gone(struct worker *w, const char *how)
+{
+	struct core *core = w->core;
+	struct session *s = w->session;
+
+	reap(w);
+	forget(w);
+	session_worker_died(core, s, how);
+}
+
 static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 {
 	struct worker *w = list_item(watch, struct worker, control);
-	struct core *core = w->core;
 	struct session *s = w->session;
 	struct err e = { 0 };
 
@@ -128,13 +138,17 @@ static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 		if (rc == 0 && e.code == EAGAIN)
 			break;
 		if (rc <= 0) {
-			reap(w);
-			forget(w);
-			session_worker_died(core, s, "its process ended");
+			on_gone(w, "its process ended");
 			break;
 		}
-		if (msg_open(&r, w->in.data.data, w->in.data.len) == WIRE_NEWS && !on_done(w, &r))
+		switch (msg_open(&r, w->in.data.data, w->in.data.len)) {
+		case WIRE_READY:
+			s->worker_failures = 0;
 			break;
+		case WIRE_NEWS:
+			if (!on_done(w, &r))
+				return;
+		}
 	}
 }
 
@@ -238,6 +252,14 @@ int worker_start(struct core *core, struct session *s, struct err *e)
 	return err_in(e, "supervisor");
 }
 
+void worker_look(struct core *core, struct session *s)
+{
+	struct pollfd p = { .fd = s->worker ? s->worker->fd : -1 };
+
+	if (poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR))
+		on_control(core->loop, &s->worker->control, EPOLLIN);
+}
+
 void worker_stop(struct core *core, struct session *s)
 {
 	(void)core;
@@ -251,4 +273,10 @@ int worker_kill(struct core *core, uint64_t tag, uint32_t command, int signal)
 {
 	(void)core;
 	return tag_kill(tag, command, 0, signal) >= 0 ? 0 : -1;
+}
+
+int worker_count(struct core *core, uint64_t tag, uint32_t command)
+{
+	(void)core;
+	return tag_kill(tag, command, 0, 0);
 }
