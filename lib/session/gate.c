@@ -15,6 +15,7 @@
 #include "session/worker.h"
 #include "shell/plain.h"
 #include "sys/notify.h"
+#include "sys/proc.h"
 #include "sys/tag.h"
 
 #include <errno.h>
