@@ -59,7 +59,7 @@ MUSL_FLAGS := $(COMMON) $(OPT) -g $(call includes,$(FLAVOUR)) \
 # The data begins where the text ends in the file: no padding to a page, where pages have 4 KiB.
 MUSL_LINK = $(if $(CONFIG_STATIC_PIE),-static-pie,-static -no-pie) \
 	-Wl,--gc-sections,-z,noseparate-code,-z,noexecstack,-z,norelro \
-	$(if $(TOOL),,-Wl$(comma)-z$(comma)max-page-size=4096$(comma)-z$(comma)common-page-size=512) \
+	$(if $(TOOL),,-Wl$(comma)-z$(comma)max-page-size=4096$(comma)-z$(comma)common-page-size=32) \
 	-Wl,--sort-section=alignment \
 	-Wl,--build-id=none,--fatal-warnings
 CHECKED := $(COMMON) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all

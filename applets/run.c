@@ -233,9 +233,9 @@ static void close_files(struct runner *r, struct plan_options *p)
 		                                   { "/var/lib/agentsh", true },
 		                                   { "/usr/bin/agentsh", false } };
 	const struct passwd *pw = getpwuid(getuid());
-	const char *open[] = { "/tmp", pw ? pw->pw_dir : "/tmp", NULL };
+	const char *open[] = { "/tmp", pw ? pw->pw_dir : NULL };
 	struct floor_options o = {
-		.items = items, .n = sizeof items / sizeof *items, .open = open, .uid = geteuid()
+		.items = items, .n = sizeof items / sizeof *items, .open = open, .n_open = 2, .uid = geteuid()
 	};
 	static struct err why;
 

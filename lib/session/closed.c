@@ -2,101 +2,79 @@
 
 #include "base/path.h"
 #include "config/config.h"
-#include "session/impl.h"
-#include "session/place.h"
 #include "sys/caps.h"
 
-#include <stdio.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-struct list_of {
-	struct floor_item items[FLOOR_CLOSED];
-	char text[FLOOR_CLOSED][256];
-	size_t n;
-	const struct session *session;
+/* What the configuration names: a path by its place in the struct. `ours`: when it lies in a directory called
+ * "agentsh", all of that is closed. */
+static const struct {
+	unsigned short at;
+	bool secret, ours;
+} named[] = {
+	{ offsetof(struct config, path), false, true },
+	{ offsetof(struct config, policies.dir), false, false },
+	{ offsetof(struct config, policies.manifest_path), false, false },
+	{ offsetof(struct config, auth.api_key.keys_file), true, false },
+	{ offsetof(struct config, audit.integrity.key_file), true, false },
+	{ offsetof(struct config, server.tls.key_file), true, false },
+	{ offsetof(struct config, audit.output), true, true },
+	{ offsetof(struct config, sessions.base_dir), true, false },
+	{ offsetof(struct config, logging.output), false, true },
 };
 
-static void add(struct list_of *l, const char *path, bool secret)
-{
-	if (path[0] != '/' || l->n == FLOOR_CLOSED || strlen(path) >= sizeof l->text[0])
-		return;
-	strcpy(l->text[l->n], path);
-	l->items[l->n] = (struct floor_item){ l->text[l->n], secret };
-	l->n++;
-}
+static const char *const fixed[] = { "/bin/bash",      "/bin/bash.real", "/bin/sh",         "/bin/sh.real",
+	                             "/proc/self/exe", "/run/agentsh",   "/var/lib/agentsh" };
 
-/* A directory that is ours alone; of others (/etc, the home directory, one that holds the workspace) only the
- * file itself can be closed. */
-static void add_with_dir(struct list_of *l, const char *path, bool secret)
+/* Of others' directories (/etc, the home directory, one that holds the workspace) only the file can be
+ * closed.
+ */
+static char *own_dir(const struct session *s, const char *path)
 {
-	const struct session *s = l->session;
+	static const char name[] = "/agentsh/";
 	const char *slash = strrchr(path, '/');
-	char dir[256];
+	char *dir;
 
-	if (!slash || (size_t)snprintf(dir, sizeof dir, "%.*s", (int)(slash - path), path) >= sizeof dir)
-		return;
-	if (!strcmp(path_base(dir), "agentsh") && !(s->home && path_within(s->home, dir)) &&
-	    !path_within(s->workspace, dir))
-		add(l, dir, secret);
-	else
-		add(l, path, secret);
-}
-
-static void add_shells(struct list_of *l)
-{
-	static const char *const shells[] = { "/bin/bash", "/bin/bash.real", "/bin/sh", "/bin/sh.real" };
-	char exe[256];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-
-	if (n > 0) {
-		exe[n] = 0;
-		add(l, exe, false);
-	}
-	for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
-		add(l, shells[i], false);
-}
-
-static void add_configured(struct list_of *l, const struct config *c)
-{
-	add_with_dir(l, c->path, false);
-	add(l, c->policies.dir, false);
-	add(l, c->policies.manifest_path, false);
-	add(l, c->auth.api_key.keys_file, true);
-	add(l, c->audit.integrity.key_file, true);
-	add(l, c->server.tls.key_file, true);
-	add_with_dir(l, c->audit.output, true);
-	add(l, c->sessions.base_dir, true);
-	add_with_dir(l, c->logging.output, false);
-	/* What a shell reads before its first command. */
-	for (size_t i = 0; i < c->sandbox.env_inject.n; i++)
-		if (!strcmp(c->sandbox.env_inject.items[i].name, "BASH_ENV"))
-			add(l, c->sandbox.env_inject.items[i].value, false);
+	if (!slash || slash - path < (ptrdiff_t)sizeof name - 2 ||
+	    strncmp(slash + 2 - sizeof name, name, sizeof name - 1) != 0)
+		return NULL;
+	dir = strndup(path, (size_t)(slash - path));
+	if (dir && !path_within(s->workspace, dir) && !(s->home && path_within(s->home, dir)))
+		return dir;
+	free(dir);
+	return NULL;
 }
 
 int closed_make(const struct session *s, struct floor *f, struct err *e)
 {
-	struct list_of l = { .session = s };
-	const char *open[] = {
-		"/tmp",  "/var/tmp", "/dev/shm", s->workspace, s->project_root ? s->project_root : "/tmp",
-		s->home, NULL
+	const struct config *c = s->core->config;
+	const char *open[] = { "/tmp", "/var/tmp", "/dev/shm", s->workspace, s->project_root, s->home };
+	struct floor_item items[FLOOR_CLOSED] = { 0 };
+	struct floor_options o = {
+		.items = items, .open = open, .n_open = sizeof open / sizeof *open, .uid = s->uid
 	};
-	struct floor_options o = { .items = l.items, .open = open, .uid = s->uid };
-	char path[128], *slash;
-	bool usable;
+	char *dirs[sizeof named / sizeof *named];
+	int rc;
 
-	/* The shims look in these places, in this order. */
-	for (unsigned i = 0; place_candidate(i, s->uid, path, sizeof path, &usable); i++) {
-		slash = strrchr(path, '/');
-		*slash = 0;
-		add(&l, path, false);
+	for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+		const char *path = *(const char *const *)((const char *)c + named[i].at);
+
+		dirs[i] = named[i].ours ? own_dir(s, path) : NULL;
+		items[o.n++] = (struct floor_item){ dirs[i] ? dirs[i] : path, named[i].secret };
 	}
-	if (s->core->place)
-		add(&l, s->core->place, false);
-	add_shells(&l);
-	add_configured(&l, s->core->config);
-	o.n = l.n;
-	return floor_make(f, &o, e);
+	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+		items[o.n++].path = fixed[i];
+	items[o.n++].path = s->core->place;
+	/* What a shell reads before its first command. */
+	for (size_t i = 0; i < c->sandbox.env_inject.n && o.n < FLOOR_CLOSED; i++)
+		if (!strcmp(c->sandbox.env_inject.items[i].name, "BASH_ENV"))
+			items[o.n++].path = c->sandbox.env_inject.items[i].value;
+	rc = floor_make(f, &o, e);
+	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
+		free(dirs[i]);
+	return rc;
 }
 
 uint64_t closed_caps(const struct config *c)

@@ -12,22 +12,6 @@ int landlock_abi(void)
 	return v > 0 ? (int)v : 0;
 }
 
-int landlock_floor(struct err *e)
-{
-	/* REFER is refused by every ruleset that does not grant it: handle it, and grant it from the root
-	 * down. ABI 1 cannot: there, making device nodes is the handled right, which needs a capability
-	 * anyway. */
-	uint64_t right = landlock_abi() >= 2 ? LANDLOCK_ACCESS_FS_REFER : LANDLOCK_ACCESS_FS_MAKE_BLOCK;
-	int fd = landlock_new(right, e);
-
-	if (fd >= 0 && landlock_grant(fd, "/", right) < 0) {
-		err_sys(e, "landlock rule for /");
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
 int landlock_new(uint64_t rights, struct err *e)
 {
 	struct landlock_ruleset_attr attr = { .handled_access_fs = rights };

@@ -12,19 +12,18 @@ enum {
 /* What changes a tree, and what reads files. */
 #define LANDLOCK_CHANGE 0x7ff2ULL
 #define LANDLOCK_READ   0x4ULL
-#define LANDLOCK_WRITE  0x4002ULL /* of files that are there */
+/* Renames between directories: refused by every ruleset that does not grant them, from ABI 2 on. */
+#define LANDLOCK_MOVE  0x2000ULL
+#define LANDLOCK_WRITE 0x4002ULL /* of files that are there */
 /* Of LANDLOCK_CHANGE, what no session gets anywhere: making device nodes. */
 #define LANDLOCK_DEVICES 0x840ULL
 
 /* ABI version of the running kernel, 0 when there is none. */
 int landlock_abi(void);
 
-/* A ruleset that forbids nothing by itself. Being in a domain is the point: from then on the kernel keeps its
- * processes from tracing, and from reading the memory, environment and descriptors of, anything outside; and
- * from changing the mount table. Descriptor (close-on-exec) or -1. */
-int landlock_floor(struct err *e);
-
-/* A ruleset that refuses `rights` wherever they are not granted. Descriptor (close-on-exec) or -1. */
+/* A ruleset that refuses `rights` wherever they are not granted. Being in its domain is a point of its own:
+ * from then on the kernel keeps processes from tracing, and from reading the memory, environment and
+ * descriptors of, anything outside; and from changing the mount table. Descriptor (close-on-exec) or -1. */
 int landlock_new(uint64_t rights, struct err *e);
 
 /* Grant `rights` on the file or tree `path`, links not followed. What cannot be granted stays refused: -1. */

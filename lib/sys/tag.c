@@ -78,6 +78,14 @@ bool tag_of(pid_t pid, uint64_t *tag, uint32_t *command)
 	return true;
 }
 
+bool tag_is_free(pid_t pid)
+{
+	uint32_t command;
+	uint64_t tag;
+
+	return pid > 0 && !tag_of(pid, &tag, &command) && (kill(pid, 0) == 0 || errno == EPERM);
+}
+
 bool tag_peer_is_free(int fd, pid_t pid, uint64_t *tag)
 {
 	socklen_t len = sizeof(int);

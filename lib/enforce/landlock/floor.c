@@ -33,15 +33,11 @@ static const char *const programs[] = { "/bin",       "/boot",      "/lib",     
 	                                "/lib64",     "/sbin",      "/usr/bin",     "/usr/lib",
 	                                "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/sbin" };
 
-static const char *const devices[] = { "console", "dri",    "full", "kfd", "mqueue",  "null", "ptmx",
-	                               "pts",     "random", "shm",  "tty", "urandom", "zero" };
-
-static void note(struct floor *f, const char *path, const char *why)
+static void note(struct floor *f, const char *path)
 {
 	size_t len = strlen(f->missing);
 
-	snprintf(f->missing + len, sizeof f->missing - len, "%slandlock: %.100s can be written: %.100s",
-	         len ? "; " : "", path, why);
+	snprintf(f->missing + len, sizeof f->missing - len, "landlock: %.99s can be written; ", path);
 }
 
 /* Is it the file system's permissions that keep this user from changing it, from the root down? Others' can
@@ -68,22 +64,22 @@ static bool is_readable(const char *path, uid_t uid)
 	return uid == 0 || lstat(path, &st) < 0 || st.st_uid == uid || (st.st_mode & 044);
 }
 
-/* The directory in which sessions make files and which holds this, or NULL. */
-static const char *opened(const struct floor_options *o, const char *path)
+/* Does it lie in a directory in which sessions make files? */
+static bool is_open(const struct floor_options *o, const char *path)
 {
-	for (const char *const *dir = o->open; dir && *dir; dir++)
-		if (path_within(path, *dir))
-			return *dir;
-	return NULL;
+	for (size_t i = 0; i < o->n_open; i++)
+		if (o->open[i] && path_within(path, o->open[i]))
+			return true;
+	return false;
 }
 
 static void close_tree(struct work *w, const char *path, uint64_t rights)
 {
-	char *real = rights ? realpath(path, NULL) : NULL;
-	const char *open = real ? opened(w->options, real) : NULL;
+	char *real = rights && path && *path == '/' ? realpath(path, NULL) : NULL;
+	bool open = real && is_open(w->options, real);
 
 	if (open)
-		note(w->floor, path, open);
+		note(w->floor, path);
 	if (real && !open && w->n < FLOOR_CLOSED && strcmp(real, "/") != 0)
 		w->closed[w->n++] = (struct closed){ real, rights };
 	else
@@ -157,7 +153,7 @@ static void grant_all(struct work *w, const char *path, uint64_t rights)
 	char name[PATH_MAX];
 
 	if (!dir) {
-		note(w->floor, path, "it cannot be listed");
+		note(w->floor, path);
 		landlock_grant(w->floor->ruleset, path, rights & ~LANDLOCK_DEVICES);
 		return;
 	}
@@ -172,23 +168,19 @@ static void grant_all(struct work *w, const char *path, uint64_t rights)
 
 static void grant_devices(struct work *w, uint64_t rights)
 {
-	char path[64];
+	static const char harmless[] =
+	        " console dri full kfd mqueue null ptmx pts random shm tty urandom zero ";
+	char path[280], name[280];
 	DIR *dir = opendir("/dev");
 	const struct dirent *entry;
 
-	for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
-		struct stat st;
-
-		snprintf(path, sizeof path, "/dev/%s", devices[i]);
-		if (lstat(path, &st) == 0 && !S_ISLNK(st.st_mode))
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof path, "/dev/%s", entry->d_name);
+		snprintf(name, sizeof name, " %s ", entry->d_name);
+		if (entry->d_type != DT_LNK && (strstr(harmless, name) || !strncmp(name, " nvidia", 7)))
 			landlock_grant(w->floor->ruleset, path,
-			               rights & (S_ISDIR(st.st_mode) ? ~LANDLOCK_DEVICES : OF_FILES));
+			               rights & (entry->d_type == DT_DIR ? ~LANDLOCK_DEVICES : OF_FILES));
 	}
-	while (dir && (entry = readdir(dir)))
-		if (!strncmp(entry->d_name, "nvidia", 6) && strlen(entry->d_name) < 40) {
-			snprintf(path, sizeof path, "/dev/%.40s", entry->d_name);
-			landlock_grant(w->floor->ruleset, path, rights & OF_FILES);
-		}
 	if (dir)
 		closedir(dir);
 }
@@ -205,11 +197,12 @@ static void collect(struct work *w)
 		close_tree(w, programs[i], LANDLOCK_CHANGE);
 	for (size_t i = 0; i < o->n; i++) {
 		const struct floor_item *item = o->items + i;
-		bool secret = item->secret && is_readable(item->path, o->uid);
+		bool secret = item->path && item->secret && is_readable(item->path, o->uid);
 
-		close_tree(w, item->path,
-		           (secret ? LANDLOCK_READ : 0) |
-		                   (root || !is_safe(item->path, o->uid) ? LANDLOCK_CHANGE : 0));
+		close_tree(
+		        w, item->path,
+		        (secret ? LANDLOCK_READ : 0) |
+		                (root || !item->path || !is_safe(item->path, o->uid) ? LANDLOCK_CHANGE : 0));
 	}
 }
 
@@ -217,11 +210,16 @@ int floor_make(struct floor *f, const struct floor_options *o, struct err *e)
 {
 	struct work w = { .floor = f, .options = o };
 	uint64_t rights = LANDLOCK_CHANGE;
+	int abi = landlock_abi();
 
 	*f = (struct floor){ .ruleset = -1, .mounts = -1 };
-	if (landlock_abi() < LANDLOCK_ENOUGH) {
-		snprintf(f->missing, sizeof f->missing, "landlock: this kernel's is too old to close files");
-		f->ruleset = landlock_floor(e);
+	if (abi < LANDLOCK_ENOUGH) {
+		/* Nothing that moves or truncates could be told apart: nothing is closed, but for device
+		 * nodes. */
+		note(f, "every file");
+		rights = LANDLOCK_DEVICES | (abi > 1 ? LANDLOCK_MOVE : 0);
+		f->ruleset = landlock_new(rights, e);
+		landlock_grant(f->ruleset, "/", rights & LANDLOCK_MOVE);
 		return f->ruleset < 0 ? -1 : 0;
 	}
 	collect(&w);

@@ -24,16 +24,17 @@ enum { FLOOR_CLOSED = 48, FLOOR_WAYS = 24 };
 
 /* Something closed: a file or a tree. */
 struct floor_item {
-	const char *path; /* absolute; need not exist; links are followed */
+	const char *path; /* need not exist, nor be absolute: it is not closed then; links are followed */
 	bool secret;      /* nor read */
 };
 
 struct floor_options {
 	const struct floor_item *items;
 	size_t n;
-	const char *const *open; /* NULL-terminated: directories where sessions make files; what lies in one
+	const char *const *open; /* directories where sessions make files; what lies in one
 	                            of them cannot be closed and is named in `missing` */
-	uid_t uid;               /* of the session */
+	size_t n_open;
+	uid_t uid; /* of the session */
 };
 
 /* A directory on the way to something closed, as it was. */
