@@ -11,10 +11,10 @@
 #include "enforce/denial.h"
 #include "enforce/entry.h"
 #include "enforce/env/build.h"
+#include "enforce/rung.h"
 #include "session/session.h"
 #include "session/worker.h"
 #include "shell/plain.h"
-#include "sys/notify.h"
 #include "sys/proc.h"
 #include "sys/tag.h"
 
@@ -38,7 +38,7 @@ struct gate {
 	struct core *core;
 	struct list callers, answers;
 	size_t n_callers;
-	bool killable;
+	struct rung_found found;
 	struct wire_in in; /* kept: its buffer is large */
 };
 
@@ -63,11 +63,6 @@ struct hello {
 	size_t argc, n_env;
 	struct arena arena;
 };
-
-bool gate_killable(const struct core *core)
-{
-	return core->gate && core->gate->killable;
-}
 
 static void drop(struct caller *c)
 {
@@ -319,6 +314,8 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 	msg_u32(&caller->answer, plain);
 	msg_u64(&caller->answer, plan->tag);
 	msg_u32(&caller->answer, plan->killable);
+	msg_u32(&caller->answer, plan->rung);
+	msg_u32(&caller->answer, (uint32_t)plan->tracer);
 	msg_bytes(&caller->answer, plan->filter, plan->n_filter * sizeof *plan->filter);
 	put_env(&caller->answer, h, env);
 	/* A command of exec starts in the session's directory unless its caller stands in the workspace. */
@@ -469,6 +466,25 @@ void gate_command_done(struct core *core, struct command *c, int status)
 	core_event(core, c->session, c, &ev, 0);
 }
 
+/* What this host can do, and whether that will do. */
+static int find_rung(const struct config *c, struct rung_found *f, struct err *e)
+{
+	const struct rung_demand d = { .mode = c->security.mode,
+		                       .minimum_mode = c->security.minimum_mode,
+		                       .strict = c->security.strict,
+		                       .allow_degraded = c->sandbox.allow_degraded };
+	char lines[RUNG_LINES][RUNG_LINE];
+	size_t n;
+
+	rung_find(f);
+	if (rung_gate(f, &d, e) < 0)
+		return -1;
+	n = rung_degraded(f, lines);
+	for (size_t i = 0; i < n && c->security.warn_degraded; i++)
+		log_line(LOG_WARN, "degraded: %s", lines[i]);
+	return 0;
+}
+
 int gate_open(struct core *core, struct err *e)
 {
 	struct gate *g;
@@ -478,10 +494,15 @@ int gate_open(struct core *core, struct err *e)
 	g = calloc(1, sizeof *g);
 	if (!g)
 		return err_set(e, "out of memory");
-	*g = (struct gate){ .core = core, .killable = notify_probe_killable() };
+	*g = (struct gate){ .core = core };
+	if (find_rung(core->config, &g->found, e) < 0) {
+		free(g);
+		return -1;
+	}
 	list_init(&g->callers);
 	list_init(&g->answers);
 	core->gate = g;
+	core->found = &g->found;
 	core->hooks.gate_accept = gate_accept;
 	core->hooks.worker_start = worker_start;
 	core->hooks.worker_stop = worker_stop;
@@ -501,6 +522,7 @@ void gate_close(struct core *core)
 	list_each(node, &g->callers) drop(list_item(node, struct caller, node));
 	list_each(answer, &g->answers) drop(list_item(answer, struct caller, node));
 	core->gate = NULL;
+	core->found = NULL;
 	wire_in_release(&g->in);
 	free(g);
 }

@@ -25,12 +25,23 @@
 
 /* The answers. They stand once, at the end of the program; everything jumps there. NEXT is the following
  * instruction. */
-enum answer { ALLOW, NOTIFY, REFUSE, MISSING, MARK, ANSWERS, NEXT = ANSWERS };
+enum answer { ALLOW, EXEC, START, SIGNAL, NOTIFY, REFUSE, MISSING, MARK, ANSWERS, NEXT = ANSWERS };
 
-static const uint32_t answers[ANSWERS] = {
-	[ALLOW] = SECCOMP_RET_ALLOW, [NOTIFY] = SECCOMP_RET_USER_NOTIF, [REFUSE] = RET_ERR(EPERM),
-	[MISSING] = RET_ERR(ENOSYS), [MARK] = RET_ERR(MARK_ANSWER),
-};
+static void choose_answers(const struct filter_options *o, uint32_t *to)
+{
+	static const uint32_t ask[] = { SECCOMP_RET_USER_NOTIF, SECCOMP_RET_TRACE, RET_ERR(EPERM) };
+	bool alone = o->kind == FILTER_ALONE, listener = o->kind == FILTER_LISTENER;
+
+	to[ALLOW] = SECCOMP_RET_ALLOW;
+	to[EXEC] = alone ? SECCOMP_RET_ALLOW : ask[o->kind];
+	/* A tracer sees the new image without being called. */
+	to[START] = listener ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW;
+	to[SIGNAL] = alone && o->signals ? SECCOMP_RET_ALLOW : ask[o->kind];
+	to[NOTIFY] = ask[o->kind];
+	to[REFUSE] = RET_ERR(EPERM);
+	to[MISSING] = RET_ERR(ENOSYS);
+	to[MARK] = RET_ERR(MARK_ANSWER);
+}
 
 /* A jump to an answer, to be filled in when its place is known. */
 struct fix {
@@ -40,6 +51,7 @@ struct fix {
 
 struct program {
 	struct filter *f;
+	uint32_t answers[ANSWERS];
 	struct fix fixes[2 * FILTER_MAX];
 	size_t n_fixes;
 	bool far; /* conditional jumps reach 255 instructions; beyond, they go over an unconditional one */
@@ -184,7 +196,7 @@ static void block_ioctl(struct program *p)
 static void block_fcntl(struct program *p)
 {
 	load_arg(p, 1, 0);
-	if_eq(p, 8 /* F_SETOWN */, NOTIFY);
+	if_eq(p, 8 /* F_SETOWN */, SIGNAL);
 	if_eq(p, 15 /* F_SETOWN_EX: who is meant stands in memory that may change */, REFUSE);
 	jump(p, ALLOW);
 }
@@ -218,7 +230,7 @@ static void block_kill(struct program *p) /* kill, tkill: (id, signal) */
 {
 	load_arg(p, 1, 0);
 	if_eq(p, 0, ALLOW);
-	jump(p, NOTIFY);
+	jump(p, SIGNAL);
 }
 
 static void block_tgkill(struct program *p)
@@ -228,7 +240,7 @@ static void block_tgkill(struct program *p)
 	/* Go's scheduler sends itself SIGURG thousands of times a second; by default it does nothing to
 	 * anybody. */
 	if_eq(p, 23, ALLOW);
-	jump(p, NOTIFY);
+	jump(p, SIGNAL);
 }
 
 static void block_other(struct program *p) /* sched_set…: (process, …) */
@@ -263,7 +275,7 @@ static void block_arch_prctl(struct program *p)
 	/* ARCH_SET_FS: the C library and Go set up their thread pointer once per program, before anything
 	 * else. */
 	load_arg(p, 0, 0);
-	if_eq(p, 0x1002, NOTIFY);
+	if_eq(p, 0x1002, START);
 	jump(p, ALLOW);
 }
 #endif
@@ -280,14 +292,14 @@ static void block_arch_prctl(struct program *p)
 
 /* clang-format off */
 static const struct row rows[] = {
-	CALL(execve, NOTIFY, NULL),
-	CALL(execveat, NOTIFY, NULL),
+	CALL(execve, EXEC, NULL),
+	CALL(execveat, EXEC, NULL),
 	CALL(kill, ALLOW, block_kill),
 	CALL(tkill, ALLOW, block_kill),
 	CALL(tgkill, ALLOW, block_tgkill),
-	CALL(rt_sigqueueinfo, NOTIFY, NULL),
-	CALL(rt_tgsigqueueinfo, NOTIFY, NULL),
-	CALL(pidfd_send_signal, NOTIFY, NULL),
+	CALL(rt_sigqueueinfo, SIGNAL, NULL),
+	CALL(rt_tgsigqueueinfo, SIGNAL, NULL),
+	CALL(pidfd_send_signal, SIGNAL, NULL),
 	CALL(fcntl, ALLOW, block_fcntl),
 	CALL(prlimit64, ALLOW, block_prlimit),
 	CALL(setrlimit, ALLOW, block_setrlimit),
@@ -313,7 +325,7 @@ static const struct row rows[] = {
 	DENY(uselib),
 	DENY(_sysctl),
 #else
-	CALL(set_tid_address, NOTIFY, NULL),
+	CALL(set_tid_address, START, NULL),
 #endif
 	DENY(setns),
 	DENY(ptrace),
@@ -439,7 +451,7 @@ static bool finish(struct program *p)
 	size_t base = p->f->n;
 
 	for (int i = 0; i < ANSWERS; i++)
-		put(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, answers[i]));
+		put(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, p->answers[i]));
 	if (p->f->n > FILTER_MAX)
 		return false;
 	for (size_t i = 0; i < p->n_fixes; i++) {
@@ -489,19 +501,20 @@ static size_t add_blocked(struct row *all, size_t fixed, const int *blocked, siz
 	return n;
 }
 
-int filter_build(struct filter *f, const int *blocked, size_t n_blocked, struct err *e)
+int filter_make(struct filter *f, const struct filter_options *o, struct err *e)
 {
 	size_t n = sizeof rows / sizeof *rows;
-	struct row *all = calloc(n + n_blocked, sizeof *all);
+	struct row *all = calloc(n + o->n_blocked, sizeof *all);
 	struct program *p = calloc(1, sizeof *p);
 	bool done = false;
 
 	if (all && p) {
 		memcpy(all, rows, sizeof rows);
-		n = add_blocked(all, n, blocked, n_blocked);
+		n = add_blocked(all, n, o->blocked, o->n_blocked);
 		qsort(all, n, sizeof *all, by_number);
 		n = merge(all, n);
 		p->f = f;
+		choose_answers(o, p->answers);
 		for (int far = 0; far < 2 && !done; far++) {
 			p->far = far;
 			done = assemble(p, all, n);
@@ -509,7 +522,15 @@ int filter_build(struct filter *f, const int *blocked, size_t n_blocked, struct 
 	}
 	free(all);
 	free(p);
-	return done ? 0 : err_set(e, "seccomp program too large or no memory (%zu blocked calls)", n_blocked);
+	return done ? 0
+	            : err_set(e, "seccomp program too large or no memory (%zu blocked calls)", o->n_blocked);
+}
+
+int filter_build(struct filter *f, const int *blocked, size_t n_blocked, struct err *e)
+{
+	const struct filter_options o = { .blocked = blocked, .n_blocked = n_blocked };
+
+	return filter_make(f, &o, e);
 }
 
 bool filter_here(void)

@@ -6,7 +6,6 @@
 #include "enforce/denial.h"
 #include "shell/plain.h"
 #include "sys/mem.h"
-#include "sys/notify.h"
 #include "sys/proc.h"
 #include "sys/uapi/compat.h"
 
@@ -219,7 +218,7 @@ static void refuse(const struct call *k, struct attempt *a)
 	explain(a);
 	report_exec(k, a, "execve", "denied");
 	teach(k, &(struct denial){ .subject = a->subject, .verdict = &a->verdict, .message = a->message });
-	notify_fail(k->c->listener, k->n->id, EACCES);
+	call_fail(k, EACCES);
 }
 
 static void join_args(const struct args *a, struct buf *out)
@@ -235,18 +234,18 @@ static void permit(const struct call *k, struct attempt *a)
 	AUTO_BUF joined = { 0 };
 
 	if (!report_exec(k, a, "execve", "allowed")) {
-		notify_fail(k->c->listener, k->n->id, EACCES);
+		call_fail(k, EACCES);
 		return;
 	}
 	/* Which script an interpreter runs is an argument as well. */
 	if (a->used_args || a->is_script)
 		join_args(&a->args, &joined);
 	if (joined.failed) {
-		notify_fail(k->c->listener, k->n->id, ENOMEM);
+		call_fail(k, ENOMEM);
 		return;
 	}
 	tree_expect(k->g->tree, k->pid, a->image.dev, a->image.ino, joined.data, joined.len);
-	notify_continue(k->c->listener, k->n->id);
+	call_continue(k);
 }
 
 /* Read what the caller passed. False when it cannot be known. */
@@ -295,7 +294,7 @@ void judge_exec(const struct call *k)
 		if (rc && a.verdict.rule && a.verdict.effective != EFFECT_ALLOW)
 			rc = 0;
 		if (rc)
-			notify_fail(k->c->listener, k->n->id, rc);
+			call_fail(k, rc);
 		else if (a.verdict.effective == EFFECT_ALLOW)
 			permit(k, &a);
 		else
@@ -340,10 +339,10 @@ static void kill_caller(const struct call *k)
 {
 	int fd = proc_pidfd(k->pid);
 
-	if (fd >= 0 && notify_valid(k->c->listener, k->n->id))
+	if (fd >= 0 && call_valid(k))
 		proc_signal(fd, SIGKILL);
 	fd_close(&fd);
-	notify_fail(k->c->listener, k->n->id, EPERM);
+	call_fail(k, EPERM);
 }
 
 /* What the entry starts was typed only while its first image, a shell, runs. */
@@ -409,7 +408,7 @@ void judge_start(const struct call *k)
 
 	if (!rc && as_expected(k, &a.image)) {
 		note_start(k, &a.image);
-		notify_continue(k->c->listener, k->n->id);
+		call_continue(k);
 		return;
 	}
 	if (rc || image_name(k->pid, &a.image) || !read_cmdline(k->pid, &k->g->args))
@@ -418,7 +417,7 @@ void judge_start(const struct call *k)
 		judge_running(k, &a);
 	if (a.verdict.effective == EFFECT_ALLOW) {
 		note_start(k, &a.image);
-		notify_continue(k->c->listener, k->n->id);
+		call_continue(k);
 	} else {
 		explain(&a);
 		report_exec(k, &a, "exec_intercept", "killed");

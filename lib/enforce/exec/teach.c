@@ -2,7 +2,6 @@
 
 #include "base/buf.h"
 #include "enforce/denial.h"
-#include "sys/notify.h"
 #include "sys/proc.h"
 
 #include <fcntl.h>
@@ -55,7 +54,7 @@ void teach(const struct call *k, const struct denial *d)
 	k->g->taught.pid = pid;
 	k->g->taught.rule = d->verdict->rule;
 	snprintf(path, sizeof path, "/proc/%d/fd/2", (int)pid);
-	if (stat(path, &st) < 0 || !notify_valid(k->c->listener, k->n->id))
+	if (stat(path, &st) < 0 || !call_valid(k))
 		return;
 	n = denial_text(d->subject, d->verdict, d->message, text, sizeof text);
 	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))
