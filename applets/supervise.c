@@ -217,6 +217,7 @@ static void on_idle(struct loop *l, struct timer *t)
 
 	(void)l;
 	s->rested = true;
+	serve_rest(s->governor);
 	trim_text();
 }
 

@@ -4,7 +4,8 @@
 
 static bool keep(const struct call *k, bool proceed, int64_t value)
 {
-	*k->answer = (struct call_answer){ .proceed = proceed, .value = value };
+	k->answer->proceed = proceed;
+	k->answer->value = value;
 	return true;
 }
 

@@ -25,17 +25,15 @@
 
 /* The answers. They stand once, at the end of the program; everything jumps there. NEXT is the following
  * instruction. */
-enum answer { ALLOW, EXEC, START, SIGNAL, NOTIFY, REFUSE, MISSING, MARK, ANSWERS, NEXT = ANSWERS };
+enum answer { ALLOW, EXEC, SIGNAL, NOTIFY, REFUSE, MISSING, MARK, ANSWERS, NEXT = ANSWERS };
 
 static void choose_answers(const struct filter_options *o, uint32_t *to)
 {
 	static const uint32_t ask[] = { SECCOMP_RET_USER_NOTIF, SECCOMP_RET_TRACE, RET_ERR(EPERM) };
-	bool alone = o->kind == FILTER_ALONE, listener = o->kind == FILTER_LISTENER;
+	bool alone = o->kind == FILTER_ALONE;
 
 	to[ALLOW] = SECCOMP_RET_ALLOW;
 	to[EXEC] = alone ? SECCOMP_RET_ALLOW : ask[o->kind];
-	/* A tracer sees the new image without being called. */
-	to[START] = listener ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW;
 	to[SIGNAL] = alone && o->signals ? SECCOMP_RET_ALLOW : ask[o->kind];
 	to[NOTIFY] = ask[o->kind];
 	to[REFUSE] = RET_ERR(EPERM);
@@ -153,7 +151,8 @@ static void block_namespaces(struct program *p)
 static void block_prctl(struct program *p)
 {
 	load_arg(p, 0, 0);
-	if_eq(p, PR_SET_MM, REFUSE); /* could move /proc/PID/exe and cmdline */
+	if_eq(p, PR_SET_MM, REFUSE);            /* could move /proc/PID/exe and cmdline */
+	if_eq(p, PR_SET_CHILD_SUBREAPER, EXEC); /* changes whose child an orphan is */
 	jump(p, ALLOW);
 }
 
@@ -237,9 +236,6 @@ static void block_tgkill(struct program *p)
 {
 	load_arg(p, 2, 0);
 	if_eq(p, 0, ALLOW);
-	/* Go's scheduler sends itself SIGURG thousands of times a second; by default it does nothing to
-	 * anybody. */
-	if_eq(p, 23, ALLOW);
 	jump(p, SIGNAL);
 }
 
@@ -275,7 +271,7 @@ static void block_arch_prctl(struct program *p)
 	/* ARCH_SET_FS: the C library and Go set up their thread pointer once per program, before anything
 	 * else. */
 	load_arg(p, 0, 0);
-	if_eq(p, 0x1002, START);
+	if_eq(p, 0x1002, EXEC);
 	jump(p, ALLOW);
 }
 #endif
@@ -325,7 +321,7 @@ static const struct row rows[] = {
 	DENY(uselib),
 	DENY(_sysctl),
 #else
-	CALL(set_tid_address, START, NULL),
+	CALL(set_tid_address, EXEC, NULL),
 #endif
 	DENY(setns),
 	DENY(ptrace),

@@ -90,3 +90,11 @@ void judge_limit(const struct call *k)
 		serve_report(k, &ev, RING_DENIED);
 	call_fail(k, error);
 }
+
+/* prctl(PR_SET_CHILD_SUBREAPER): orphans of its depths would look as if it had started them. */
+void judge_adoption(const struct call *k)
+{
+	if (k->n->data.args[1])
+		tree_adopts(k->g->tree, k->pid);
+	call_continue(k);
+}

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 
 /* A command: all tasks that came from one entry. */
 struct suite {
@@ -21,6 +22,7 @@ struct suite {
 struct task {
 	pid_t tid;
 	struct suite *suite;
+	bool again; /* its image is to be judged again when it sets up its thread pointer */
 };
 
 struct tracer {
@@ -128,14 +130,14 @@ static void on_end(struct tracer *t, const struct trace_event *ev)
 }
 
 /* Whose task is this? A child may stop before its parent's stop tells of it: then its tag says. */
-static struct suite *suite_of(struct tracer *t, pid_t tid)
+static struct task *task_of(struct tracer *t, pid_t tid)
 {
 	struct task *task = find(t, tid);
 	uint32_t number;
 	uint64_t tag;
 
 	if (task)
-		return task->suite;
+		return task;
 	if (!tag_of(tid, &tag, &number) || tag != t->g->o.tag)
 		return NULL;
 	list_each(node, &t->suites)
@@ -143,24 +145,39 @@ static struct suite *suite_of(struct tracer *t, pid_t tid)
 		struct suite *s = list_item(node, struct suite, node);
 
 		if (s->c.number == number)
-			return enlist(t, s, tid) ? s : NULL;
+			return enlist(t, s, tid) ? find(t, tid) : NULL;
 	}
 	return NULL;
 }
 
-static void on_call(struct tracer *t, struct suite *s, pid_t tid)
+static bool is_start(const struct seccomp_notif *n)
+{
+#ifdef __x86_64__
+	return n->data.nr == __NR_arch_prctl;
+#else
+	return n->data.nr == __NR_set_tid_address;
+#endif
+}
+
+static void on_call(struct tracer *t, struct task *task)
 {
 	struct call_answer answer = { .value = -EPERM };
 	struct seccomp_notif n;
+	pid_t tid = task->tid;
+	bool good = trace_call(tid, &n);
 
-	if (trace_call(tid, &n))
-		serve_stopped(t->g, &s->c, &n, &answer);
+	if (good && is_start(&n) && !task->again)
+		answer.proceed = true; /* was judged after its exec */
+	else if (good)
+		serve_stopped(t->g, &task->suite->c, &n, &answer);
+	if (good && is_start(&n))
+		task->again = false;
 	if (!answer.proceed && !trace_skip(tid, answer.value))
 		trace_kill(tid); /* it must not go on unjudged; mostly it is dead already */
 	trace_go(tid, 0);
 }
 
-static void on_exec(struct tracer *t, struct suite *s, const struct trace_event *ev)
+static void on_exec(struct tracer *t, struct task *task, const struct trace_event *ev)
 {
 	struct call_answer answer = { .value = -EPERM };
 	struct seccomp_notif n = { .pid = (uint32_t)ev->tid };
@@ -168,7 +185,10 @@ static void on_exec(struct tracer *t, struct suite *s, const struct trace_event 
 	/* A thread that executes takes its leader's number; the leader is not reported as gone. */
 	if (ev->other && ev->other != ev->tid)
 		strike(t, ev->other);
-	serve_started(t->g, &s->c, &n, &answer);
+	serve_started(t->g, &task->suite->c, &n, &answer);
+	task->again = answer.again;
+	if (!answer.proceed)
+		trace_kill(ev->tid);
 	trace_go(ev->tid, 0);
 }
 
@@ -182,17 +202,17 @@ static void on_child(struct tracer *t, struct suite *s, pid_t child)
 		trace_kill(child);
 }
 
-static void on_stop(struct tracer *t, struct suite *s, const struct trace_event *ev)
+static void on_stop(struct tracer *t, struct task *task, const struct trace_event *ev)
 {
 	switch (ev->stop) {
 	case TRACE_CALL:
-		on_call(t, s, ev->tid);
+		on_call(t, task);
 		break;
 	case TRACE_EXEC:
-		on_exec(t, s, ev);
+		on_exec(t, task, ev);
 		break;
 	case TRACE_CHILD:
-		on_child(t, s, ev->other);
+		on_child(t, task->suite, ev->other);
 		trace_go(ev->tid, 0);
 		break;
 	case TRACE_PAUSED:
@@ -206,15 +226,15 @@ static void on_stop(struct tracer *t, struct suite *s, const struct trace_event 
 void tracer_serve(struct tracer *t, desk_ended *ended)
 {
 	struct trace_event ev;
-	struct suite *s;
+	struct task *task;
 
 	for (trace_next(&ev); ev.stop != TRACE_NONE; trace_next(&ev)) {
 		if (ev.stop == TRACE_ENDED) {
 			on_end(t, &ev);
 			if (ended)
 				ended(t->arg, ev.tid, ev.status);
-		} else if ((s = suite_of(t, ev.tid))) {
-			on_stop(t, s, &ev);
+		} else if ((task = task_of(t, ev.tid))) {
+			on_stop(t, task, &ev);
 		} else {
 			trace_kill(ev.tid); /* nobody's: it cannot be judged */
 			trace_go(ev.tid, 0);
