@@ -5,6 +5,7 @@
 #include "sys/notify.h"
 #include "sys/trace.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,10 +18,32 @@ const char *rung_name(enum rung r)
 	return names[r];
 }
 
-/* Below the best. Signals can be kept inside by Landlock only; filters must work in any case. */
+/* Only what the kernel refuses leads down. Who could make a probe fail by using up processes or memory must
+ * not choose the rung: then nothing is run until it can be found out. */
+static bool is_refusal(const struct err *e)
+{
+	switch (e->code) {
+	case EBUSY:
+	case EINVAL:
+	case EACCES:
+	case EPERM:
+	case ENOSYS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void add_why(struct rung_found *f, const struct err *e)
+{
+	size_t len = strlen(f->why);
+
+	snprintf(f->why + len, sizeof f->why - len, "%s%.95s", len ? "; " : "", e->text);
+}
+
 static void find_weaker(struct rung_found *f)
 {
-	struct err e;
+	struct err e = { 0 };
 
 	f->rung = RUNG_NONE;
 	if (!CONFIG_RUNGS)
@@ -29,21 +52,23 @@ static void find_weaker(struct rung_found *f)
 		f->rung = RUNG_PTRACE;
 		return;
 	}
-	snprintf(f->why + strlen(f->why), sizeof f->why - strlen(f->why), "; %.80s", e.text);
-	if (f->landlock && notify_probe_filter())
+	add_why(f, &e);
+	if (is_refusal(&e) && f->landlock && notify_probe_filter())
 		f->rung = RUNG_ENTRY;
 }
 
 void rung_find(struct rung_found *f)
 {
-	struct err e;
+	struct err e = { 0 };
 
 	*f = (struct rung_found){ .rung = RUNG_NOTIFY, .landlock = landlock_abi() };
 	f->killable = notify_probe_killable();
 	if (f->killable || notify_probe(&e) == 0)
 		return;
-	snprintf(f->why, sizeof f->why, "%.110s", e.text);
-	find_weaker(f);
+	add_why(f, &e);
+	f->rung = RUNG_NONE;
+	if (is_refusal(&e))
+		find_weaker(f);
 }
 
 static int mode_of(const struct rung_found *f)

@@ -106,6 +106,9 @@ static int probe_child(int sock, bool killable)
 	long parent = getppid();
 	int fd;
 
+	/* A server is not dumpable, and so are its children: their parent, without rights, could not take
+	 * anything from them. */
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	sigaction(SIGUSR1, &sa, NULL);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return 1;
@@ -147,15 +150,15 @@ static bool probe_parent(pid_t child, int sock, bool killable, int *error)
 	return ok;
 }
 
-/* 0, or the errno of what is refused (EPROTO: accepted, but it does not behave). */
+/* 0, or the errno of what is refused; EAGAIN: not known. */
 static int probe(bool killable)
 {
-	int sock[2], status = -1, error = EPROTO;
+	int sock[2], status = -1, error = EAGAIN;
 	bool ok;
 	pid_t child;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock) < 0)
-		return errno;
+		return EAGAIN;
 	child = fork();
 	if (child == 0)
 		_exit(probe_child(sock[1], killable));
@@ -181,10 +184,11 @@ int notify_probe(struct err *e)
 	int error = probe(false);
 
 	errno = error;
-	if (error == EBUSY)
-		return err_set(e, "seccomp listener refused: another supervisor already listens");
-	if (error == EPROTO)
-		return err_set(e, "seccomp listener: a held call does not go on");
+	if (error == EBUSY && e) {
+		err_set(e, "seccomp listener refused: another supervisor already listens");
+		e->code = EBUSY;
+		return -1;
+	}
 	return error ? err_sys(e, "seccomp listener refused") : 0;
 }
 

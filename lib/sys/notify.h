@@ -25,7 +25,8 @@ int notify_filter(const struct sock_filter *filter, size_t n, struct err *e);
 /* Does WAIT_KILLABLE_RECV really behave on this kernel? Tries it in a child. */
 bool notify_probe_killable(void);
 
-/* Can a call be held and let go on? Tries it in a child. 0 or -1. */
+/* Can a call be held and let go on? Tries it in a child. 0 or -1; then e->code EAGAIN: it could not be found
+ * out. */
 int notify_probe(struct err *e);
 
 /* Can a process be put under a filter at all? */

@@ -3,6 +3,7 @@
 #include "sys/uapi/compat.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
@@ -134,7 +135,7 @@ void trace_listen(pid_t tid)
 /* ---- does it work here? ---- */
 
 /* Marked calls that the tracer answers with what they never return; and one exec, which is left out, too. */
-static int probe_child(int in)
+static int probe_child(int in, int ready)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -147,8 +148,9 @@ static int probe_child(int in)
 	struct sock_fprog prog = { .len = sizeof filter / sizeof *filter, .filter = filter };
 	char go;
 
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* as no child of a server is */
 	trace_permit(getppid());
-	if (read(in, &go, 1) != 1 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	if (write(ready, "", 1) != 1 || read(in, &go, 1) != 1 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	    syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0)
 		return 1;
 	if (syscall(__NR_execve, "", NULL, NULL) == 0 || errno != EXDEV)
@@ -177,32 +179,57 @@ static int probe_serve(pid_t child)
 	return -1;
 }
 
+/* What is known of a probe that ended so. */
+static int probe_result(int rc, struct err *e)
+{
+	if (rc == 0)
+		return 0;
+	if (rc == 1)
+		err_set(e, "ptrace: filters are refused");
+	else if (rc == 2)
+		err_set(e, "ptrace: another supervisor is asked before us");
+	else
+		err_set(e, "ptrace: could not be tried");
+	if (e)
+		e->code = rc == 1 ? EACCES : rc == 2 ? EBUSY : EAGAIN;
+	return -1;
+}
+
+/* Attach when the child is ready for it, let it go, serve it. */
+static int probe_parent(pid_t child, int ready, int go, struct err *e)
+{
+	char c;
+	int rc = read(ready, &c, 1) == 1 ? trace_attach(child, e) : probe_result(-1, e);
+
+	if (rc == 0 && write(go, "", 1) == 1)
+		return probe_result(probe_serve(child), e);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, __WALL);
+	return rc < 0 ? -1 : probe_result(-1, e);
+}
+
 int trace_probe(struct err *e)
 {
-	int go[2], rc = -1, attached;
+	int go[2], ready[2], rc;
 	pid_t child;
 
-	if (pipe(go) < 0)
-		return err_sys(e, "pipe");
+	if (pipe2(go, O_CLOEXEC) < 0)
+		return probe_result(-1, e);
+	if (pipe2(ready, O_CLOEXEC) < 0) {
+		close(go[0]);
+		close(go[1]);
+		return probe_result(-1, e);
+	}
 	child = fork();
 	if (child == 0) {
 		signal(SIGALRM, SIG_DFL);
 		alarm(2);
-		_exit(probe_child(go[0]));
+		_exit(probe_child(go[0], ready[1]));
 	}
-	attached = child > 0 ? trace_attach(child, e) : err_sys(e, "fork");
-	if (attached == 0 && write(go[1], "", 1) == 1)
-		rc = probe_serve(child);
 	close(go[0]);
+	close(ready[1]);
+	rc = child > 0 ? probe_parent(child, ready[0], go[1], e) : probe_result(-1, e);
 	close(go[1]);
-	if (attached < 0 && child > 0) {
-		kill(child, SIGKILL);
-		waitpid(child, NULL, 0);
-	}
-	if (attached < 0)
-		return -1;
-	return rc == 0 ? 0
-	               : err_set(e, rc == 1   ? "ptrace: filters are refused"
-	                            : rc == 2 ? "ptrace: another supervisor is asked before us"
-	                                      : "ptrace: the traced process does not go on");
+	close(ready[0]);
+	return rc;
 }

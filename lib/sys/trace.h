@@ -53,5 +53,5 @@ void trace_go(pid_t tid, int signo);
 void trace_listen(pid_t tid);
 
 /* Does it work here, with a filter that says SECCOMP_RET_TRACE, and is nobody asked before us? Tries it in a
- * child. 0 or -1. */
+ * child. 0 or -1; then e->code EAGAIN: it could not be found out. */
 int trace_probe(struct err *e);

@@ -66,7 +66,8 @@ int plan_make(struct plan *p, const struct plan_options *o, struct err *e)
 		err_set(e, "out of memory");
 	} else if (p->launch.ruleset < 0 && o->found->rung == RUNG_ENTRY) {
 		err_set(e, "%s", why.text); /* all that this rung stands on */
-	} else if (resolve(o, numbers, &fo.n_blocked, e) == 0 && filter_make(f, &fo, e) == 0) {
+	} else if (resolve(o, numbers, &fo.n_blocked, e) == 0 &&
+	           filter_make(f, &filter_native, &fo, e) == 0) {
 		free(numbers);
 		p->launch.filter = f->code;
 		p->launch.n_filter = f->n;
