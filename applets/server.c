@@ -52,7 +52,7 @@ struct server {
 	struct place place;
 	struct watch gate;
 	int http; /* owned until it is the API's */
-	struct timer deadline, pause;
+	struct timer deadline;
 	bool stopping;
 	int ready, errors; /* who started us waits there; our standard error meanwhile; -1 = nobody */
 };
@@ -167,38 +167,13 @@ static int listen_http(const char *addr, struct err *e)
 	return fd;
 }
 
-static void resume(struct loop *l, struct timer *t)
-{
-	struct server *s = list_item(t, struct server, pause);
-
-	loop_rewatch(l, &s->gate, EPOLLIN);
-}
-
-/* One connection, or -1. Out of descriptors, listening pauses: level-triggered, it would spin. */
-static int take(struct server *s, struct watch *w)
-{
-	int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-	if (fd >= 0 || (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM))
-		return fd;
-	log_line(LOG_WARN, "accept: %s", strerror(errno));
-	loop_rewatch(s->loop, w, 0);
-	s->pause.due = resume;
-	loop_timer(s->loop, &s->pause, 100000000);
-	return -1;
-}
-
 static void on_gate(struct loop *l, struct watch *w, uint32_t events)
 {
 	struct server *s = list_item(w, struct server, gate);
-	int fd = take(s, w);
 
 	(void)l;
 	(void)events;
-	if (fd >= 0 && s->core->hooks.gate_accept)
-		s->core->hooks.gate_accept(s->core, fd);
-	else if (fd >= 0)
-		close(fd); /* nobody to answer: a shim without an answer denies */
+	s->core->hooks.gate_ready(s->core, w->fd);
 }
 
 /* A unix socket for HTTP where the configuration wants one; the API's own lies beside the gate's in any case.
@@ -251,7 +226,7 @@ static int open_api(struct server *s, struct err *e)
 
 static int open_gate(struct server *s, struct err *e)
 {
-	s->gate = (struct watch){ .fd = s->place.listener, .ready = on_gate };
+	s->gate = (struct watch){ .fd = s->place.gate, .ready = on_gate };
 	return gate_open(s->core, e) < 0 ? -1 : loop_watch(s->loop, &s->gate, EPOLLIN, e);
 }
 
@@ -370,7 +345,6 @@ static void finish(struct server *s)
 	place_leave(&s->place);
 	if (s->loop) {
 		loop_untimer(s->loop, &s->deadline);
-		loop_untimer(s->loop, &s->pause);
 		loop_free(s->loop);
 	}
 	config_free(s->config);
@@ -379,7 +353,7 @@ static void finish(struct server *s)
 static int run(int argc, char **argv)
 {
 	struct server s = {
-		.place = { .lock = -1, .listener = -1 }, .gate.fd = -1, .http = -1, .ready = -1, .errors = -1
+		.place = { .lock = -1, .gate = -1 }, .gate.fd = -1, .http = -1, .ready = -1, .errors = -1
 	};
 	const char *path = NULL, *ready = NULL;
 	const struct opt table[] = { { .name = "config", .type = OPT_TEXT, .to = &path },

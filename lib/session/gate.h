@@ -13,9 +13,9 @@
 struct command;
 
 /* Find out what this host can do, refuse when that is less than the configuration demands, set core->gate,
- * core->found and the hooks gate_accept, worker_start, worker_stop and kill. */
+ * core->found and the hooks gate_ready, worker_start, worker_stop and kill. */
 int gate_open(struct core *core, struct err *e);
 void gate_close(struct core *core);
 
 /* The last process of a command is gone; `status` as waitpid(2), -1 = not known. Logs and finishes it. */
-void gate_command_done(struct core *core, struct command *c, int status);
+void gate_command_done(struct core *core, struct command *c, int status, int64_t end_ns);

@@ -192,7 +192,7 @@ int desk_add(struct desk *d, const struct governed *c, struct err *e)
 	}
 	notify_sync_wakeup(p->c.listener);
 	p->calls = (struct watch){ .fd = p->c.listener, .ready = on_call };
-	if (loop_watch(d->loop, &p->calls, EPOLLIN, e) < 0) {
+	if (loop_watch_direct(d->loop, &p->calls, EPOLLIN, e) < 0) {
 		drop(p);
 		return -1;
 	}

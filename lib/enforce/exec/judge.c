@@ -220,7 +220,7 @@ static void shrink(struct buf *b)
 
 static void clean_up(struct governor *g)
 {
-	arena_release(&g->scratch);
+	arena_reset(&g->scratch);
 	shrink(&g->path);
 	shrink(&g->args);
 }

@@ -44,6 +44,7 @@ void serve_free(struct governor *g)
 	if (CONFIG_EXEC_IDENTITY)
 		identity_free(g->identity);
 	tree_free(g->tree);
+	arena_release(&g->scratch);
 	buf_release(&g->text);
 	buf_release(&g->path);
 	buf_release(&g->args);
