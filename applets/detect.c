@@ -30,6 +30,7 @@ config APPLET_DETECT
 #include "json/write.h"
 #include "json/yaml.h"
 #include "sys/probe.h"
+#include "sys/proc.h"
 
 static const char usage[] = "[-o|--output table|json|yaml]\n       agentsh detect config [-o FILE]";
 
@@ -300,11 +301,14 @@ static unsigned govern(const char *dir, struct probe *out)
 static void try_governed(struct found *f)
 {
 	char dir[] = "/tmp/agentsh-detect-XXXXXX";
+	struct err e;
 
 	f->proofs = 0;
 	f->governed = (struct probe){ 0 };
 	if (!is_built("run")) {
 		f->governed = (struct probe){ .detail = "governing commands is not built into this file" };
+	} else if (proc_check(&e) < 0) {
+		snprintf(f->governed.detail, sizeof f->governed.detail, "%.90s", e.text);
 	} else if (!mkdtemp(dir)) {
 		f->governed = (struct probe){ .detail = "no place to try it: /tmp" };
 	} else {
@@ -531,7 +535,7 @@ static int make_config(const char *path)
 	if (fd_replace_file(path, buf_text(&out), out.len, 0644, &e) < 0)
 		die(EXIT_FAILED, "agentsh-detect: %s", e.text);
 	printf("Configuration written to %s\n", path);
-	return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+	return flushed();
 }
 
 static int run(int argc, char **argv)

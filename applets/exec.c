@@ -166,23 +166,21 @@ static void check_words(struct job *job)
 /* ---- the server
  * --------------------------------------------------------------------------------------------------- */
 
-static const char *environment(const char *name)
-{
-	return getenv(name);
-}
-
 /* The server may be starting already; if not, start it. Dies when it does not come up. */
 static void start_for(const struct job *job, const struct err *why)
 {
 	char path[4096];
 	struct err e = { .code = 0 };
-	bool found;
 
 	if (api_client_is_healthy(&job->client, 150, 0))
 		return;
-	found = config_find(environment, path, sizeof path) != CONFIG_NOWHERE;
-	complain("agentsh: auto-starting server (config %s)", found ? path : "built-in defaults");
-	if (api_client_start(&job->client, found ? path : NULL, &e) < 0)
+	if (config_find(config_env, path, sizeof path) == CONFIG_NOWHERE)
+		die(EXIT_FAILED,
+		    "agentsh: server unreachable (%s), and none can be started without a configuration; "
+		    "'agentsh run' needs neither",
+		    why->text);
+	complain("agentsh: auto-starting server (config %s)", path);
+	if (api_client_start(&job->client, path, &e) < 0)
 		die(EXIT_FAILED, "agentsh: server unreachable (%s); auto-start failed: %s", why->text,
 		    e.text);
 }
@@ -545,9 +543,12 @@ static int exec_here(struct job *job)
 	if (!is_local(job))
 		die(EXIT_FAILED, "agentsh: this build has no HTTP API; give a session and a command only");
 	job->argv[job->argc] = NULL;
-	rc = inplace_exec(job->session, job->argv, job->o.argv0, &e);
-	if (rc < 0 && (api_client_is_on(getenv("AGENTSH_NO_AUTO")) || start_server(NULL, 1500, &e) < 0 ||
-	               (rc = inplace_exec(job->session, job->argv, job->o.argv0, &e)) < 0))
+	rc = inplace_exec(&(struct inplace){ .session = job->session,
+	                                     .argv = job->argv,
+	                                     .argv0 = job->o.argv0,
+	                                     .start = !api_client_is_on(getenv("AGENTSH_NO_AUTO")) },
+	                  &e);
+	if (rc < 0)
 		die(EXIT_FAILED, "agentsh: server unreachable (%s)", e.text);
 	return rc;
 }
@@ -566,7 +567,9 @@ static int run(int argc, char **argv)
 	job.no_auto = api_client_is_on(getenv("AGENTSH_NO_AUTO"));
 	if (is_local(&job)) {
 		job.argv[job.argc] = NULL; /* parsing left other words behind it */
-		int rc = inplace_exec(job.session, job.argv, job.o.argv0, &e);
+		int rc = inplace_exec(
+		        &(struct inplace){ .session = job.session, .argv = job.argv, .argv0 = job.o.argv0 },
+		        &e);
 
 		if (rc >= 0)
 			return rc;

@@ -187,6 +187,12 @@ static int install_shell(struct install *o, struct err *e)
 		return -1;
 	if ((o->bash || o->bash_only) && swap_put(s, "bash", e) < 0)
 		return -1;
+	if (!s->n_shells && !o->dry_run)
+		return err_set(e, "no %s in '%s/bin' to stand in for; 'agentsh run' governs without a shell",
+		               o->bash_only ? "bash"
+		               : o->bash    ? "sh or bash"
+		                            : "sh",
+		               s->root);
 	return record_force(o, e);
 }
 
@@ -382,7 +388,7 @@ static int run(int argc, char **argv)
 		return usage_error("expected install-shell, uninstall-shell or status");
 	if (argc == 3 && strcmp(argv[2], "--help") == 0) {
 		printf("usage: agentsh shim %s\n", usage);
-		return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+		return flushed();
 	}
 	if (opt_parse(argc - 1, argv + 1, table, false, &args, &e) < 0)
 		return usage_error(e.text);

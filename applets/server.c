@@ -39,6 +39,7 @@ config APPLET_SERVER
 #include "session/gate.h"
 #include "session/place.h"
 #include "session/session.h"
+#include "sys/init.h"
 
 enum { GRACE_S = 10, NOFILE = 65536 };
 
@@ -51,7 +52,7 @@ struct server {
 	struct place place;
 	struct watch gate;
 	int http; /* owned until it is the API's */
-	struct timer deadline, pause;
+	struct timer deadline;
 	bool stopping;
 	int ready, errors; /* who started us waits there; our standard error meanwhile; -1 = nobody */
 };
@@ -80,6 +81,7 @@ static void harden(int keep)
 	fd_close_from(keep == 3 ? 4 : 3);
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a log that may not grow is an error of write(2), told to who asks */
 	signal(SIGHUP, SIG_IGN);
 	/* Without us nothing runs: let the kernel take others first. Root only; commands undo it (spawn.c).
 	 */
@@ -91,34 +93,24 @@ static void harden(int keep)
 
 /* ---- configuration ---- */
 
-static const char *environment(const char *name)
-{
-	return getenv(name);
-}
-
 /* The configuration, or the end with every problem of it on standard error. */
 static struct config *configure(const char *named)
 {
 	struct config_problems problems = { 0 };
-	enum config_place place = CONFIG_NAMED;
+	struct config_file file;
 	struct config *config;
-	char path[4096], here[4096], whole[4096] = "", line[1024];
+	char line[1024];
+	struct err e;
 
-	if (named)
-		snprintf(path, sizeof path, "%s", named);
-	else
-		place = config_find(environment, path, sizeof path);
-	/* Absolute before chdir(): the state lies beside a configuration that was named. */
-	if (place != CONFIG_NOWHERE && getcwd(here, sizeof here) &&
-	    !path_join(here, path, whole, sizeof whole))
-		die(EXIT_FAILED, "agentsh-server: %s: name too long", path);
-	if (place == CONFIG_NOWHERE)
+	if (config_locate(named, config_env, &file, &e) < 0)
+		die(EXIT_FAILED, "agentsh-server: %s", e.text);
+	if (file.place == CONFIG_NOWHERE)
 		die(EXIT_FAILED,
 		    "agentsh-server: no configuration: neither $AGENTSH_CONFIG nor agentsh/config.yaml "
 		    "below ~/.config or /etc is there");
-	config = config_load(whole, place, environment, &problems);
+	config = config_load(file.path, file.place, config_env, &problems);
 	for (size_t i = 0; i < problems.n; i++)
-		complain("%s", config_problem_line(&problems.items[i], path, line, sizeof line));
+		complain("%s", config_problem_line(&problems.items[i], file.shown, line, sizeof line));
 	if (!config)
 		die(EXIT_FAILED, "agentsh-server: %zu error%s in the configuration", problems.n_errors,
 		    problems.n_errors == 1 ? "" : "s");
@@ -175,38 +167,13 @@ static int listen_http(const char *addr, struct err *e)
 	return fd;
 }
 
-static void resume(struct loop *l, struct timer *t)
-{
-	struct server *s = list_item(t, struct server, pause);
-
-	loop_rewatch(l, &s->gate, EPOLLIN);
-}
-
-/* One connection, or -1. Out of descriptors, listening pauses: level-triggered, it would spin. */
-static int take(struct server *s, struct watch *w)
-{
-	int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-	if (fd >= 0 || (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM))
-		return fd;
-	log_line(LOG_WARN, "accept: %s", strerror(errno));
-	loop_rewatch(s->loop, w, 0);
-	s->pause.due = resume;
-	loop_timer(s->loop, &s->pause, 100000000);
-	return -1;
-}
-
 static void on_gate(struct loop *l, struct watch *w, uint32_t events)
 {
 	struct server *s = list_item(w, struct server, gate);
-	int fd = take(s, w);
 
 	(void)l;
 	(void)events;
-	if (fd >= 0 && s->core->hooks.gate_accept)
-		s->core->hooks.gate_accept(s->core, fd);
-	else if (fd >= 0)
-		close(fd); /* nobody to answer: a shim without an answer denies */
+	s->core->hooks.gate_ready(s->core, w->fd);
 }
 
 /* A unix socket for HTTP where the configuration wants one; the API's own lies beside the gate's in any case.
@@ -259,7 +226,7 @@ static int open_api(struct server *s, struct err *e)
 
 static int open_gate(struct server *s, struct err *e)
 {
-	s->gate = (struct watch){ .fd = s->place.listener, .ready = on_gate };
+	s->gate = (struct watch){ .fd = s->place.gate, .ready = on_gate };
 	return gate_open(s->core, e) < 0 ? -1 : loop_watch(s->loop, &s->gate, EPOLLIN, e);
 }
 
@@ -339,9 +306,10 @@ static int serve(struct server *s, struct err *e)
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
 	char addr[300] = "";
 
-	if (CONFIG_API_HTTP && (s->http = listen_http(s->config->server.http.addr, e)) < 0)
-		return -1;
+	/* First what makes us single: of several that start at once, one says why it goes. */
 	if (place_take(&s->place, s->config->server.unix_socket.path, e) < 0)
+		return -1;
+	if (CONFIG_API_HTTP && (s->http = listen_http(s->config->server.http.addr, e)) < 0)
 		return -1;
 	if (CONFIG_API_HTTP)
 		bound_addr(s->config->server.http.addr, s->http, addr, sizeof addr);
@@ -377,7 +345,6 @@ static void finish(struct server *s)
 	place_leave(&s->place);
 	if (s->loop) {
 		loop_untimer(s->loop, &s->deadline);
-		loop_untimer(s->loop, &s->pause);
 		loop_free(s->loop);
 	}
 	config_free(s->config);
@@ -386,7 +353,7 @@ static void finish(struct server *s)
 static int run(int argc, char **argv)
 {
 	struct server s = {
-		.place = { .lock = -1, .listener = -1 }, .gate.fd = -1, .http = -1, .ready = -1, .errors = -1
+		.place = { .lock = -1, .gate = -1 }, .gate.fd = -1, .http = -1, .ready = -1, .errors = -1
 	};
 	const char *path = NULL, *ready = NULL;
 	const struct opt table[] = { { .name = "config", .type = OPT_TEXT, .to = &path },
@@ -403,6 +370,9 @@ static int run(int argc, char **argv)
 	if (ready && !strcmp(ready, "3") && fcntl(3, F_SETFD, FD_CLOEXEC) == 0)
 		s.ready = 3;
 	harden(s.ready);
+	rc = init_stay();
+	if (rc >= 0)
+		return rc;
 	if (s.ready >= 0) {
 		s.errors = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 		dup2(s.ready, STDERR_FILENO);

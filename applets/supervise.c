@@ -12,6 +12,7 @@ config APPLET_SUPERVISE
 #include "applets/applet.h"
 
 #include "audit/ring.h"
+#include "base/clock.h"
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -34,7 +35,14 @@ config APPLET_SUPERVISE
 enum { IDLE_NS = 500000000 };
 #define WAKE_NS (20 * 1000000LL)
 
-enum { CONTROL = 3, MAX_VARS = 8, POLICY_MAX = 1 << 20 };
+enum { CONTROL = 3, MAX_VARS = 8, POLICY_MAX = 1 << 20, ENDS = 32 };
+
+/* The end of a command, to be told. */
+struct ended {
+	uint32_t number;
+	int status;
+	int64_t ns;
+};
 
 struct supervisor {
 	struct timer idle;
@@ -48,19 +56,30 @@ struct supervisor {
 	struct wire_in in;
 	char session_id[160];
 	uint64_t tag;
+	enum rung rung;
 	bool wake; /* the server sleeps and there are records */
 	struct timer nap;
+	struct ended ends[ENDS];
+	uint32_t n_ends;
 };
 
-static void tell(struct supervisor *s, enum wire_op op, uint32_t number, uint32_t status)
+static void tell(struct supervisor *s, enum wire_op op)
 {
 	struct msg m = { 0 };
+	char room[64 + ENDS * sizeof(struct ended)];
 
+	buf_on(&m.b, room, sizeof room);
 	msg_start(&m, op);
-	msg_u32(&m, number);
-	msg_u32(&m, status);
-	/* A full queue is no loss: the server drains the ring whenever it wakes, and sees a closed socket. */
-	wire_send(s->control.fd, &m, NULL, 0, MSG_DONTWAIT, NULL);
+	msg_u32(&m, s->n_ends);
+	for (uint32_t i = 0; i < s->n_ends; i++) {
+		msg_u32(&m, s->ends[i].number);
+		msg_u32(&m, (uint32_t)s->ends[i].status);
+		msg_u64(&m, (uint64_t)s->ends[i].ns);
+	}
+	/* The server drains the ring whenever it wakes; but ends it hears of from us only. */
+	if (wire_send(s->control.fd, &m, NULL, 0, s->n_ends == ENDS ? 0 : MSG_DONTWAIT, NULL) == 0)
+		s->n_ends = 0;
+	s->wake = s->n_ends > 0;
 	msg_release(&m);
 }
 
@@ -70,7 +89,7 @@ static bool sink(void *arg, const char *json, size_t len, uint32_t number, uint3
 	bool wake = false;
 
 	if (!ring_put(s->ring, json, len, number, flags, &wake)) {
-		tell(s, WIRE_WAKE, 0, 0);
+		tell(s, WIRE_NEWS);
 		return false;
 	}
 	s->wake |= wake;
@@ -92,15 +111,19 @@ static void wake_server(struct loop *l, struct timer *t)
 	struct supervisor *s = list_item(t, struct supervisor, nap);
 
 	(void)l;
-	s->wake = false;
-	tell(s, WIRE_WAKE, 0, 0);
+	tell(s, WIRE_NEWS);
+	wake_later(s);
 }
 
 static void on_gone(void *arg, uint32_t number, int status)
 {
 	struct supervisor *s = arg;
 
-	tell(s, WIRE_DONE, number, (uint32_t)status);
+	s->ends[s->n_ends++] = (struct ended){ number, status, clock_mono_ns() };
+	s->wake = true;
+	if (s->n_ends == ENDS)
+		tell(s, WIRE_NEWS);
+	wake_later(s);
 }
 
 static int load_policy(struct supervisor *s, struct msg_reader *r, int fd, struct err *e)
@@ -112,6 +135,7 @@ static int load_policy(struct supervisor *s, struct msg_reader *r, int fd, struc
 	AUTO_BUF text = { .max = POLICY_MAX };
 	uint32_t n;
 
+	s->rung = (enum rung)msg_get_u32(r);
 	o.approvals = msg_get_u32(r) != 0;
 	o.expand = msg_get_u32(r) != 0;
 	n = msg_get_u32(r);
@@ -159,6 +183,11 @@ static int start(struct supervisor *s, struct err *e)
 	if (caps_become(uid, gid, *user ? user : NULL, CAPS_SYS_PTRACE, e) < 0)
 		return -1;
 	caps_hide();
+	/* The next server takes over what is in the ring: by then nobody may add to it. A stopped process
+	 * would not notice that its control socket closed. After the change of ids, which forgets it; had the
+	 * server died before, the socket says so. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return err_sys(e, "die with the server");
 	return load_policy(s, &r, s->in.fds[0], e);
 }
 
@@ -195,6 +224,7 @@ static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
 		return; /* the listener is closed with the next message: its processes are refused everything
 		         */
 	strcpy(c.id, id);
+	c.rung = s->rung;
 	c.entry = s->in.from.pid;
 	c.listener = s->in.fds[0];
 	s->in.fds[0] = -1;
@@ -209,6 +239,7 @@ static void on_idle(struct loop *l, struct timer *t)
 
 	(void)l;
 	s->rested = true;
+	serve_rest(s->governor);
 	trim_text();
 }
 
@@ -219,6 +250,25 @@ static void after_batch(void *arg)
 	if (!s->rested)
 		loop_timer(s->loop, &s->idle, IDLE_NS);
 	s->rested = false;
+}
+
+static void on_child(void *arg, int signo, pid_t sender)
+{
+	struct supervisor *s = arg;
+
+	(void)signo;
+	(void)sender;
+	desk_children(s->desk, NULL);
+}
+
+/* A tracer hears of its tasks as a parent of its children. */
+static int hear_children(struct supervisor *s, struct err *e)
+{
+	static const int signals[] = { SIGCHLD };
+
+	if (!CONFIG_RUNGS || s->rung != RUNG_PTRACE)
+		return 0;
+	return loop_signals(s->loop, signals, 1, on_child, s, e);
 }
 
 static int set_up(struct supervisor *s, struct err *e)
@@ -243,7 +293,7 @@ static int set_up(struct supervisor *s, struct err *e)
 	list_init(&s->nap.node);
 	if (setsockopt(s->inbox.fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one) < 0)
 		return err_sys(e, "inbox");
-	if (loop_watch(s->loop, &s->control, EPOLLIN, e) < 0 ||
+	if (hear_children(s, e) < 0 || loop_watch(s->loop, &s->control, EPOLLIN, e) < 0 ||
 	    loop_watch(s->loop, &s->inbox, EPOLLIN, e) < 0)
 		return -1;
 	return 0;
@@ -264,7 +314,7 @@ static int run(int argc, char **argv)
 		log_line(LOG_ERROR, "%s", e.text);
 		return EXIT_FAILED;
 	}
-	tell(&s, WIRE_READY, 0, 0);
+	tell(&s, WIRE_READY);
 	s.idle.due = on_idle;
 	loop_after_batch(s.loop, after_batch, &s);
 	trim_text();

@@ -21,7 +21,16 @@ cat >config.h <<'END'
 #define TRE_VERSION_2 9
 #define TRE_VERSION_3 0
 END
-rm src/lib/tre-match-approx.c
-compile "-O2 -DHAVE_CONFIG_H -DUSE_LOCAL_TRE_H -I. -Isrc/lib" src/lib/*.c
+rm src/lib/tre-match-approx.c src/lib/tre-match-backtrack.c
+# Back-references, which alone need it, are refused when a pattern is read (lib/match/regex.h).
+cat >no-backtrack.c <<'END'
+#include "tre-internal.h"
+reg_errcode_t tre_tnfa_run_backtrack(const tre_tnfa_t *tnfa, const void *string, int len, tre_str_type_t type,
+				     int *match_tags, int eflags, int *match_end_ofs)
+{
+	return REG_ESUBREG;
+}
+END
+compile "-O2 -DHAVE_CONFIG_H -DUSE_LOCAL_TRE_H -I. -Isrc/lib" src/lib/*.c no-backtrack.c
 mkdir -p "$dest/include/tre"
 cp src/local_includes/tre.h src/local_includes/tre-config.h "$dest/include/tre/"

@@ -31,4 +31,7 @@ bool wrapper_see(const char *base, const char *const *argv, size_t argc, struct 
 bool facts_hold(const struct command_rule *r, const char *name, size_t len, const char *const *argv,
                 size_t argc);
 
+/* NAMED_OPAQUE and NAMED_MULTICALL of the program with this base name. */
+unsigned wrapper_kind(const char *base);
+
 struct globset_cache *decide_cache_domains(struct decide_cache *c);

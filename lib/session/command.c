@@ -2,6 +2,7 @@
 
 #include "audit/ring.h"
 #include "base/clock.h"
+#include "session/gate.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -113,11 +114,16 @@ struct command *command_begin(struct core *core, struct session *s, enum command
 
 void command_finish(struct core *core, struct command *c, int exit_code)
 {
+	command_finish_at(core, c, exit_code, clock_mono_ns());
+}
+
+void command_finish_at(struct core *core, struct command *c, int exit_code, int64_t end_ns)
+{
 	if (!c->live)
 		return;
-	core_drain(core, c->session);
+	core_gather(core, c->session);
 	c->exit_code = exit_code;
-	c->duration_ns = clock_mono_ns() - c->start_ns;
+	c->duration_ns = end_ns > c->start_ns ? end_ns - c->start_ns : 0;
 	c->live = false;
 	c->lost = NULL;
 	c->owner = NULL;
@@ -215,5 +221,16 @@ void commands_lost(struct session *s)
 			c->lost(c, c->owner);
 		if (c->live)
 			command_finish(s->core, c, -1);
+	}
+}
+
+void commands_orphaned(struct session *s)
+{
+	list_each(n, &s->commands)
+	{
+		struct command *c = list_item(n, struct command, node);
+
+		if (c->live && c->origin == COMMAND_SHIM)
+			gate_command_done(s->core, c, -1, clock_mono_ns());
 	}
 }

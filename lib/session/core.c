@@ -145,6 +145,11 @@ static void written(struct session *s)
 	}
 }
 
+void core_gather(struct core *core, struct session *s)
+{
+	drain(core, s);
+}
+
 void core_drain(struct core *core, struct session *s)
 {
 	drain(core, s);
@@ -299,7 +304,7 @@ struct core *core_new(const struct config *config, struct loop *l, struct err *e
 		core_free(core);
 		return NULL;
 	}
-	recover_rings(core);
+	recover_sessions(core);
 	loop_after_batch(l, after_batch, core);
 	reaper_start(core);
 	return core;

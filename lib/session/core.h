@@ -34,14 +34,18 @@ struct core_hooks {
 	/* A new HTTP connection; takes the descriptor. (Set by api_new(), which also listens by itself.) */
 	void (*api_accept)(struct core *core, int fd);
 	/* A new connection on the unix socket; takes the descriptor. */
-	void (*gate_accept)(struct core *core, int fd);
+	void (*gate_ready)(struct core *core, int fd);
 	/* Start the session's supervisor; sets s->worker and s->ring. 0 or -1. */
 	int (*worker_start)(struct core *core, struct session *s, struct err *e);
 	/* Stop it and free s->worker (s->ring stays: it is drained once more). Harmless without one. */
 	void (*worker_stop)(struct core *core, struct session *s);
+	/* Is it still there? Notices its end before the loop does. May be missing. */
+	void (*worker_look)(struct core *core, struct session *s);
 	/* Send `signal` to all processes of a session's command; command 0 = of the whole session. With
 	 * SIGKILL it returns only when none is left (or after a short deadline, -1). */
 	int (*kill)(struct core *core, uint64_t tag, uint32_t command, int signal);
+	/* How many processes of it there are. */
+	int (*count)(struct core *core, uint64_t tag, uint32_t command);
 };
 
 /* A policy file compiled for one set of variables, shared by the sessions for which both are identical. */
@@ -62,8 +66,9 @@ struct core {
 	const struct config *config;
 	struct loop *loop;
 	struct core_hooks hooks;
-	struct api *api;   /* of lib/api; NULL until it is there */
-	struct gate *gate; /* of lib/session/gate.c; likewise */
+	struct api *api;                /* of lib/api; NULL until it is there */
+	struct gate *gate;              /* of lib/session/gate.c; likewise */
+	const struct rung_found *found; /* what this host can do; of the gate, likewise */
 
 	struct map by_id;     /* session id -> struct session */
 	struct list sessions; /* oldest first */
@@ -108,7 +113,9 @@ int core_event(struct core *core, struct session *s, struct command *c, const st
                uint32_t flags);
 
 /* Take what the session's supervisor left in its ring. Runs by itself after each batch; call it to have all
- * of a command's events before answering. */
+ * of a command's events before answering. They are in the file after the batch; core_drain() does not wait.
+ */
+void core_gather(struct core *core, struct session *s);
 void core_drain(struct core *core, struct session *s);
 
 /* False with the reason when events cannot be written now: new commands must be refused. */

@@ -32,6 +32,7 @@ bool user_lookup(uid_t uid, char **home, char **name);
 void command_free(struct command *c);
 void command_keep_event(struct command *c, const char *json, size_t len, uint32_t flags);
 void commands_lost(struct session *s);
+void commands_orphaned(struct session *s); /* end those of shims: nobody will tell when their processes end */
 
 /* core.c */
 int core_record(struct core *core, struct session *s, struct command *c, const char *json, size_t len,
@@ -42,8 +43,9 @@ void reaper_start(struct core *core);
 /* End the shim-made session that has been idle longest. False when there is none. */
 bool reaper_evict(struct core *core);
 
-/* recover.c: what supervisors of an earlier server left in their rings goes into the log. */
-void recover_rings(struct core *core);
+/* recover.c: end what is left of sessions whose server was killed; what their supervisors left in their rings
+ * goes into the log, once. Sessions that are ours already are left alone. */
+void recover_sessions(struct core *core);
 
 /* env.c */
 void session_env_release(struct session *s);

@@ -26,28 +26,33 @@ static int run_it(char **argv, const char *argv0, char *const *env)
 	return errno == EACCES || errno == ENOSYS ? EXIT_DENIED : EXIT_NOTFOUND;
 }
 
-int inplace_exec(const char *session, char **argv, const char *argv0, struct err *e)
+int inplace_exec(const struct inplace *what, struct err *e)
 {
+	char **argv = what->argv;
 	char cwd[PATH_MAX];
 	struct entry_hello h = { .kind = ENTRY_EXEC,
 		                 .program = argv[0],
 		                 .argv = (const char *const *)argv,
 		                 .env = (const char *const *)environ,
 		                 .cwd = cwd,
-		                 .session = session };
+		                 .session = what->session };
 	struct entry t;
 	AUTO_FD fd = -1;
 	int rc;
 
 	if (filter_here())
-		return run_it(argv, argv0, environ);
-	fd = place_connect(geteuid());
+		return run_it(argv, what->argv0, environ);
+	fd = what->start ? place_reach(geteuid(), e) : place_connect(geteuid());
 	if (fd < 0)
-		return err_set(e, "no server");
+		return what->start ? -1 : err_set(e, "no server");
 	if (!getcwd(cwd, sizeof cwd))
 		strcpy(cwd, "/");
-	if (entry_ask(fd, &h, &t, e) < 0) {
+	if (entry_ask(fd, &h, NULL, &t, e) < 0) {
 		complain("agentsh: denied: %s", e->text);
+		return EXIT_DENIED;
+	}
+	if (!place_is_server(&t.in.from, geteuid())) {
+		complain("agentsh: denied: the answer does not come from the server");
 		return EXIT_DENIED;
 	}
 	if (t.refused) {
@@ -66,5 +71,5 @@ int inplace_exec(const char *session, char **argv, const char *argv0, struct err
 		return EXIT_DENIED;
 	}
 	fd_close(&fd);
-	return run_it(argv, argv0, t.env);
+	return run_it(argv, what->argv0, t.env);
 }

@@ -4,7 +4,16 @@
 
 #include "base/err.h"
 
-/* Run argv[0] (searched in PATH) with argv, shown as `argv0` if not NULL, in session `session`. Returns only
- * when it did not come to that: -1 with `e` when there is no server to ask, or the exit code of a refusal or
- * failure that has been told on standard error. A caller that is governed already stays in its session. */
-int inplace_exec(const char *session, char **argv, const char *argv0, struct err *e);
+#include <stdbool.h>
+
+struct inplace {
+	const char *session;
+	char **argv;       /* argv[0] is searched in PATH */
+	const char *argv0; /* what it is shown as, NULL = argv[0] */
+	bool start;        /* a server that does not run */
+};
+
+/* Run it. Returns only when it did not come to that: -1 with `e` when there is no server to ask, or the exit
+ * code of a refusal or failure that has been told on standard error. A caller that is governed already stays
+ * in its session. */
+int inplace_exec(const struct inplace *what, struct err *e);

@@ -3,6 +3,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "session/gate.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#define ENTER_NS (60 * 1000000000LL)
+enum { LOOKS = 8 /* through all processes, per session and turn */ };
 
 /* Which limit has passed, or NULL. A session with a live command is not idle. */
 static const char *expired(const struct session *s, int64_t now)
@@ -12,6 +19,24 @@ static const char *expired(const struct session *s, int64_t now)
 	if (s->idle_timeout_ns && !s->n_live && now - s->active_ns >= s->idle_timeout_ns)
 		return "idle_timeout";
 	return NULL;
+}
+
+/* A caller that was told how to enter and was killed before it did: no supervisor will tell its end. */
+static void end_never_entered(struct core *core, struct session *s, int64_t now)
+{
+	int looks = LOOKS;
+
+	list_each(n, &s->commands)
+	{
+		struct command *c = list_item(n, struct command, node);
+
+		if (!c->live || c->origin != COMMAND_SHIM || now - c->start_ns < ENTER_NS ||
+		    kill(c->pid, 0) == 0 || errno != ESRCH || looks-- <= 0)
+			continue;
+		/* Signal 0: only counts. What it left in the background may well run. */
+		if (core->hooks.count && core->hooks.count(core, s->tag, c->number) == 0)
+			gate_command_done(core, c, -1, now);
+	}
 }
 
 static void reap(struct loop *l, struct timer *t)
@@ -26,6 +51,8 @@ static void reap(struct loop *l, struct timer *t)
 
 		if (why)
 			session_end(core, s, "session_expired", why);
+		else
+			end_never_entered(core, s, now);
 	}
 	loop_timer(l, t, core->config->sessions.cleanup_interval_ns);
 }

@@ -1,14 +1,18 @@
 #include "session/session.h"
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "config/config.h"
 #include "decide/decide.h"
+#include "enforce/rung.h"
 #include "session/impl.h"
 #include "sys/tag.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +20,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { FAILURES = 3 };
 
 static int fail(struct err *e, int code)
 {
@@ -165,6 +171,19 @@ static int set_policy(struct session *s, const char *name, struct err *e)
 	return 0;
 }
 
+/* For the server after us, should we be killed. */
+static int keep_tag(const struct session *s, struct err *e)
+{
+	char path[PATH_MAX], text[32];
+	int n = snprintf(text, sizeof text, "%016" PRIx64 "\n", s->tag);
+	AUTO_FD fd = -1;
+
+	if (snprintf(path, sizeof path, "%s/" SESSION_TAG, s->dir) >= (int)sizeof path)
+		return err_set(e, "sessions.base_dir is too long");
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	return fd < 0 || fd_write(fd, text, (size_t)n) < 0 ? err_sys(e, "write %s", path) : 0;
+}
+
 static int make_dir(struct session *s, struct err *e)
 {
 	char path[PATH_MAX];
@@ -181,7 +200,7 @@ static int make_dir(struct session *s, struct err *e)
 	if (chmod(path, 0700) < 0)
 		return err_sys(e, "%s", path);
 	s->dir = strdup(path);
-	return s->dir ? 0 : err_set(e, "out of memory");
+	return s->dir ? keep_tag(s, e) : err_set(e, "out of memory");
 }
 
 static void remove_dir(const struct session *s)
@@ -191,6 +210,8 @@ static void remove_dir(const struct session *s)
 	if (!s->dir)
 		return;
 	if (snprintf(path, sizeof path, "%s/" SESSION_RING, s->dir) < (int)sizeof path)
+		unlink(path);
+	if (snprintf(path, sizeof path, "%s/" SESSION_TAG, s->dir) < (int)sizeof path)
 		unlink(path);
 	rmdir(s->dir); /* stays when a journal is kept in it */
 }
@@ -207,6 +228,27 @@ static void set_tag(struct session *s)
 static bool can_change_policy(const struct session *s)
 {
 	return s->uid != 0 && (s->policy->owner == s->uid || s->policy->dir_owner == s->uid);
+}
+
+/* What holds its commands, named at its start. */
+static int log_rung(struct core *core, struct session *s)
+{
+	char lines[RUNG_LINES][RUNG_LINE];
+	const char *list[RUNG_LINES + 1] = { lines[0], lines[1], NULL };
+	const struct event_field fields[] = {
+		{ .name = "degraded", .list = list },
+		{ .name = "rung", .text = rung_name(core->found->rung) },
+		{ .name = "security_mode", .text = rung_mode(core->found) },
+	};
+	size_t n = rung_degraded(core->found, lines);
+
+	list[n] = NULL;
+	return core_event(core, s, NULL,
+	                  &(struct event){ .type = n ? "session_degraded" : "session_enforced",
+	                                   .depth = -1,
+	                                   .fields = fields,
+	                                   .n_fields = sizeof fields / sizeof *fields },
+	                  0);
 }
 
 static int log_created(struct core *core, struct session *s)
@@ -277,7 +319,8 @@ struct session *session_new(struct core *core, const struct session_spec *spec, 
 		release(s);
 		return NULL;
 	}
-	if (!map_set(&core->by_id, s->id, strlen(s->id), s) || log_created(core, s) < 0) {
+	if (!map_set(&core->by_id, s->id, strlen(s->id), s) || log_created(core, s) < 0 ||
+	    (core->found && log_rung(core, s) < 0)) {
 		map_del(&core->by_id, s->id, strlen(s->id));
 		core_can_log(core, e);
 		remove_dir(s);
@@ -391,18 +434,34 @@ static int start(struct core *core, struct session *s, struct err *e)
 	return 0;
 }
 
+static int64_t delay(unsigned failures)
+{
+	return (int64_t)100000000 << (failures < 7 ? failures : 7); /* 0.2 s, doubling to 12.8 s */
+}
+
+/* Died after it had served: the next command need not wait. One that never gets that far waits its time. */
+static int start_again(struct core *core, struct session *s, struct err *e)
+{
+	if (s->worker_failures > FAILURES)
+		return err_set(e, "the session's supervisor fails; it is tried again in a while");
+	loop_untimer(core->loop, &s->worker_retry);
+	if (start(core, s, e) < 0) {
+		loop_timer(core->loop, &s->worker_retry, delay(++s->worker_failures));
+		return -1;
+	}
+	log_worker(core, s, "supervisor_started", "restarted");
+	return 0;
+}
+
 int session_supervise(struct core *core, struct session *s, struct err *e)
 {
 	if (session_step(s, EVENT_SUPERVISE, e) < 0)
 		return -1;
+	if (s->worker_state == WORKER_UP && core->hooks.worker_look)
+		core->hooks.worker_look(core, s);
 	if (s->worker_state == WORKER_DOWN)
-		return err_set(e, "the session's supervisor is being restarted");
+		return start_again(core, s, e);
 	return s->worker_state == WORKER_UP ? 0 : start(core, s, e);
-}
-
-static int64_t delay(unsigned deaths)
-{
-	return (int64_t)100000000 << (deaths < 7 ? deaths : 7); /* 0.2 s, doubling to 12.8 s */
 }
 
 static void restart(struct loop *l, struct timer *t)
@@ -415,7 +474,7 @@ static void restart(struct loop *l, struct timer *t)
 		return;
 	}
 	log_line(LOG_ERROR, "session %s: %s", s->id, e.text);
-	loop_timer(l, t, delay(++s->worker_deaths));
+	loop_timer(l, t, delay(++s->worker_failures));
 }
 
 void session_worker_died(struct core *core, struct session *s, const char *how)
@@ -424,10 +483,14 @@ void session_worker_died(struct core *core, struct session *s, const char *how)
 		return; /* it was stopped with its session */
 	s->worker_state = WORKER_DOWN;
 	s->worker_deaths++;
+	s->worker_failures++;
 	log_line(LOG_ERROR, "session %s: supervisor died: %s", s->id, how);
 	log_worker(core, s, "supervisor_died", how);
+	if (core->hooks.kill && core->hooks.kill(core, s->tag, 0, SIGKILL) < 0)
+		log_line(LOG_ERROR, "session %s: some processes could not be killed", s->id);
+	commands_orphaned(s);
 	s->worker_retry.due = restart;
-	loop_timer(core->loop, &s->worker_retry, delay(s->worker_deaths));
+	loop_timer(core->loop, &s->worker_retry, delay(s->worker_failures));
 }
 
 /* ---- ending ---- */

@@ -29,9 +29,12 @@ enum worker_state {
 	WORKER_OFF,
 	WORKER_UP,
 	WORKER_DOWN
-}; /* DOWN: it died; a restart is under way, commands wait denied */
+}; /* DOWN: it died; the next command starts another, unless it fails again and again: then a timer does */
 
-#define SESSION_RING "ring" /* name of the event ring in a session's directory */
+/* Names in a session's directory: the event ring, and the tag of its processes for a server that comes after
+ * us. */
+#define SESSION_RING "ring"
+#define SESSION_TAG  "tag"
 
 enum { SESSION_ID_MAX = 128, RECENT = 256 };
 
@@ -70,7 +73,7 @@ struct session {
 	struct ring_record stuck; /* got from the ring, but the writer's queue was full */
 	bool ring_taken;          /* records are queued that are not yet in the file */
 	struct timer worker_retry;
-	unsigned worker_deaths;
+	unsigned worker_deaths, worker_failures; /* in all; since one was last ready */
 
 	struct list commands; /* all that are kept, by number */
 	size_t n_commands, n_live;
@@ -118,8 +121,9 @@ void session_touch(struct session *s); /* it is in use: idle time starts anew */
 
 /* Start the supervisor if there is none. 0 when commands may be launched; -1 with the reason. */
 int session_supervise(struct core *core, struct session *s, struct err *e);
-/* From the worker glue: it died. Logs, counts, restarts with growing delay; s->worker must have been freed.
- */
+/* From the worker glue: it died; s->worker must have been freed. What it supervised could start nothing any
+ * more: all processes of the session are killed, its commands end. Logs, counts, restarts with growing delay
+ * or at the next command. */
 void session_worker_died(struct core *core, struct session *s, const char *how);
 
 /* Ids as clients may choose them: [A-Za-z0-9][A-Za-z0-9_-]{0,127}. */
@@ -182,6 +186,8 @@ struct command *command_begin(struct core *core, struct session *s, enum command
 /* It ended, or was denied (126). Drains the session's ring first. The command moves to the history: the
  * pointer is good until control returns to the loop, then find it by id. Does not log: the owner does. */
 void command_finish(struct core *core, struct command *c, int exit_code);
+void command_finish_at(struct core *core, struct command *c, int exit_code,
+                       int64_t end_ns); /* CLOCK_MONOTONIC */
 void command_output_add(struct core *core, struct command *c, int stream, const char *data, size_t len);
 struct command *command_find(const struct session *s, const char *id);
 struct command *command_by_number(const struct session *s, uint32_t number);

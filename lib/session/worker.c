@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,18 +94,38 @@ static void reap(struct worker *w)
 			;
 }
 
-static void on_done(struct worker *w, uint32_t number, int status)
+/* Several ends in one message: number, status, time. False when the session may be gone now. */
+static bool on_done(struct worker *w, struct msg_reader *r)
 {
-	struct command *c = command_by_number(w->session, number);
+	struct session *s = w->session;
 
-	if (c && c->live)
-		gate_command_done(w->core, c, status);
+	for (uint32_t n = msg_get_u32(r); n && msg_ok(r); n--) {
+		uint32_t number = msg_get_u32(r);
+		int status = (int)msg_get_u32(r);
+		int64_t end_ns = (int64_t)msg_get_u64(r);
+		struct command *c = msg_ok(r) ? command_by_number(s, number) : NULL;
+
+		if (c && c->live)
+			gate_command_done(w->core, c, status, end_ns);
+		if (s->worker != w)
+			return false;
+	}
+	return true;
+}
+
+static void on_gone(struct worker *w, const char *how)
+{
+	struct core *core = w->core;
+	struct session *s = w->session;
+
+	reap(w);
+	forget(w);
+	session_worker_died(core, s, how);
 }
 
 static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 {
 	struct worker *w = list_item(watch, struct worker, control);
-	struct core *core = w->core;
 	struct session *s = w->session;
 	struct err e = { 0 };
 
@@ -113,23 +134,20 @@ static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 	for (;;) {
 		struct msg_reader r;
 		int rc = wire_recv(w->fd, &w->in, MSG_DONTWAIT, &e);
-		uint32_t op, number, status;
 
 		if (rc == 0 && e.code == EAGAIN)
 			break;
 		if (rc <= 0) {
-			reap(w);
-			forget(w);
-			session_worker_died(core, s, "its process ended");
+			on_gone(w, "its process ended");
 			break;
 		}
-		op = msg_open(&r, w->in.data.data, w->in.data.len);
-		number = msg_get_u32(&r);
-		status = msg_get_u32(&r);
-		if (msg_end(&r) && op == WIRE_DONE) {
-			on_done(w, number, (int)status);
-			if (s->worker != w)
-				break;
+		switch (msg_open(&r, w->in.data.data, w->in.data.len)) {
+		case WIRE_READY:
+			s->worker_failures = 0;
+			break;
+		case WIRE_NEWS:
+			if (!on_done(w, &r))
+				return;
 		}
 	}
 }
@@ -153,6 +171,7 @@ static int send_start(struct worker *w, int their_inbox, struct err *e)
 	msg_u32(&m, s->gid);
 	msg_str(&m, s->user);
 	msg_str(&m, base ? base + 1 : p->path);
+	msg_u32(&m, w->plan.launch.rung);
 	msg_u32(&m, p->approvals);
 	msg_u32(&m, p->expand);
 	msg_u32(&m, n);
@@ -171,7 +190,7 @@ static int make_plan(struct worker *w, struct err *e)
 	struct plan_options o = { .tag = w->session->tag,
 		                  .blocked = block->items,
 		                  .n_blocked = block->n,
-		                  .killable = gate_killable(w->core) };
+		                  .found = w->core->found };
 
 	return plan_make(&w->plan, &o, e);
 }
@@ -200,6 +219,7 @@ static int spawn(struct worker *w, struct err *e)
 		w->pid = fork();
 		if (w->pid == 0)
 			exec_worker(control[1]);
+		w->plan.launch.tracer = w->pid;
 		w->pidfd = w->pid > 0 ? proc_pidfd(w->pid) : -1;
 		w->fd = w->control.fd = control[0];
 		w->inbox = inbox[0];
@@ -234,6 +254,14 @@ int worker_start(struct core *core, struct session *s, struct err *e)
 	return err_in(e, "supervisor");
 }
 
+void worker_look(struct core *core, struct session *s)
+{
+	struct pollfd p = { .fd = s->worker ? s->worker->fd : -1 };
+
+	if (poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR))
+		on_control(core->loop, &s->worker->control, EPOLLIN);
+}
+
 void worker_stop(struct core *core, struct session *s)
 {
 	(void)core;
@@ -247,4 +275,10 @@ int worker_kill(struct core *core, uint64_t tag, uint32_t command, int signal)
 {
 	(void)core;
 	return tag_kill(tag, command, 0, signal) >= 0 ? 0 : -1;
+}
+
+int worker_count(struct core *core, uint64_t tag, uint32_t command)
+{
+	(void)core;
+	return tag_kill(tag, command, 0, 0);
 }

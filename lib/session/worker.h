@@ -13,7 +13,9 @@ struct launch_plan;
 /* Hooks of struct core_hooks. */
 int worker_start(struct core *core, struct session *s, struct err *e);
 void worker_stop(struct core *core, struct session *s);
+void worker_look(struct core *core, struct session *s);
 int worker_kill(struct core *core, uint64_t tag, uint32_t command, int signal);
+int worker_count(struct core *core, uint64_t tag, uint32_t command);
 
 /* What the session's processes enter, and the socket on which their listeners go to the supervisor
  * (borrowed). */

@@ -108,6 +108,7 @@ int swap_put(struct swap *s, const char *name, struct err *e)
 		swap_say(s, "skip", t.target, "target missing");
 		return 0;
 	}
+	s->n_shells++;
 	if (is_link && t.is_shim && follow_to_real(s, &t, e) < 0)
 		return -1;
 	if (t.is_shim && !has_real) {

@@ -32,6 +32,7 @@ struct swap {
 	const struct buf *shim;
 	void (*step)(void *arg, const struct swap_step *step);
 	void *arg;
+	unsigned n_shells; /* counted by swap_put: names that are there */
 	/* set by swap_open */
 	char root[SWAP_TEXT]; /* as text in front of "/bin"; "" for the root of the system */
 	int root_fd, bin_fd;

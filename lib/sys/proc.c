@@ -20,7 +20,7 @@ int proc_open(pid_t pid, const char *name, int flags)
 	return open(path, flags | O_CLOEXEC);
 }
 
-static ssize_t slurp(pid_t pid, const char *name, char *text, size_t size)
+ssize_t proc_text(pid_t pid, const char *name, char *text, size_t size)
 {
 	int fd = proc_open(pid, name, O_RDONLY);
 	ssize_t n;
@@ -35,13 +35,24 @@ static ssize_t slurp(pid_t pid, const char *name, char *text, size_t size)
 	return n;
 }
 
+int proc_check(struct err *e)
+{
+	char self[24] = "";
+
+	if (readlink("/proc/self", self, sizeof self - 1) < 0)
+		return err_sys(e, "/proc must be mounted, or nothing can be judged: /proc/self");
+	if (strtol(self, NULL, 10) != getpid())
+		return err_set(e, "/proc is that of another pid namespace, so that nothing can be judged");
+	return 0;
+}
+
 bool proc_stat(pid_t pid, struct proc_stat *out)
 {
 	enum { PPID, PGRP, SESSION, START = 18 }; /* places behind the state */
 	unsigned long long field[START + 1];
 	char text[1024], *open_paren, *p, *end;
 
-	if (slurp(pid, "stat", text, sizeof text) <= 0)
+	if (proc_text(pid, "stat", text, sizeof text) <= 0)
 		return false;
 	open_paren = strchr(text, '(');
 	p = strrchr(text, ')');
@@ -71,7 +82,7 @@ static long status_number(pid_t pid, const char *key)
 {
 	char text[4096], *line;
 
-	if (slurp(pid, "status", text, sizeof text) <= 0)
+	if (proc_text(pid, "status", text, sizeof text) <= 0)
 		return -1;
 	line = strstr(text, key);
 	return line ? strtol(line + strlen(key), NULL, 10) : -1;

@@ -1,6 +1,8 @@
 /* proc - facts about other tasks, from /proc. Every call may race with the task's end: it then fails. */
 #pragma once
 
+#include "base/err.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +17,9 @@ struct proc_stat {
 
 bool proc_stat(pid_t pid, struct proc_stat *out);
 
+/* Is /proc mounted, and that of our own pid namespace? All of the above is taken from it. 0 or -1. */
+int proc_check(struct err *e);
+
 /* Thread group of a task, 0 when gone. */
 pid_t proc_tgid(pid_t tid);
 
@@ -23,6 +28,9 @@ ssize_t proc_link(pid_t pid, const char *name, char *out, size_t size);
 
 /* Open /proc/PID/NAME with these flags (O_CLOEXEC is added). Descriptor or -1. */
 int proc_open(pid_t pid, const char *name, int flags);
+
+/* The beginning of /proc/PID/NAME, as much as fits, ended by a NUL. Its length, or -1. */
+ssize_t proc_text(pid_t pid, const char *name, char *text, size_t size);
 
 /* Does the task run with no_new_privs (every governed one does)? False when unknown. */
 bool proc_no_new_privs(pid_t pid);

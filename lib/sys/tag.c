@@ -1,6 +1,7 @@
 #include "sys/tag.h"
 
 #include "base/find.h"
+#include "sys/proc.h"
 #include "sys/uapi/compat.h"
 
 #include <errno.h>
@@ -24,6 +25,11 @@ uint64_t tag_new(void)
 	return TAG_MAGIC << 56 | (uint64_t)(r & 0xffffff) << 32 | 0xffffffffu;
 }
 
+bool tag_ok(uint64_t tag)
+{
+	return tag >> 56 == TAG_MAGIC && (uint32_t)tag == 0xffffffffu;
+}
+
 int tag_set(uint64_t tag, uint32_t command, struct err *e)
 {
 	struct rlimit rl = { .rlim_cur = (tag & ~0xffffffffULL) | command, .rlim_max = tag };
@@ -36,20 +42,12 @@ int tag_set(uint64_t tag, uint32_t command, struct err *e)
 static bool by_file(pid_t pid, uint64_t *soft, uint64_t *hard)
 {
 	static const char key[] = "Max file locks";
-	char path[32], text[4096];
+	char text[4096];
 	const char *line;
-	ssize_t n;
-	int fd;
+	ssize_t n = proc_text(pid, "limits", text, sizeof text);
 
-	snprintf(path, sizeof path, "/proc/%d/limits", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof text - 1);
-	close(fd);
 	if (n <= 0)
 		return false;
-	text[n] = 0;
 	line = find_text(text, (size_t)n, key);
 	if (!line)
 		return false;
@@ -71,7 +69,7 @@ bool tag_of(pid_t pid, uint64_t *tag, uint32_t *command)
 	} else if (errno == ESRCH || !by_file(pid, &soft, &hard)) {
 		return false;
 	}
-	if (hard >> 56 != TAG_MAGIC || (uint32_t)hard != 0xffffffffu || soft >> 32 != hard >> 32)
+	if (!tag_ok(hard) || soft >> 32 != hard >> 32)
 		return false;
 	*tag = hard;
 	*command = (uint32_t)soft;

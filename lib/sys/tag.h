@@ -21,6 +21,9 @@
 /* A fresh random session tag. */
 uint64_t tag_new(void);
 
+/* Can this be one? A number that came from somewhere else is not to hit processes without a tag. */
+bool tag_ok(uint64_t tag);
+
 /* Mark the calling process. Cannot be undone where the filter is in force. */
 int tag_set(uint64_t tag, uint32_t command, struct err *e);
 

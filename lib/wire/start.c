@@ -51,6 +51,16 @@ static void pick_line(char *text, struct err *e)
 			break;
 	}
 	err_set(e, "%s", best ? best : "the server ended without a word");
+	if (e && best && find_text(best, strlen(best), "another server is running"))
+		e->code = EBUSY;
+}
+
+static int timed_out(int limit_ms, struct err *e)
+{
+	err_set(e, "the server did not come up in %d ms", limit_ms);
+	if (e)
+		e->code = ETIMEDOUT;
+	return -1;
 }
 
 /* The server's complaints come through this pipe until it listens; then '!'. */
@@ -69,7 +79,7 @@ static int await(int fd, int limit_ms, struct err *e)
 		if (rc < 0 && errno == EINTR)
 			continue;
 		if (rc <= 0)
-			return err_set(e, "the server did not come up in %d ms", limit_ms);
+			return timed_out(limit_ms, e);
 		n = read(fd, text + len, sizeof text - 1 - len);
 		if (n > 0)
 			len += (size_t)n;

@@ -207,8 +207,8 @@ has 'a link to itself' "$(put)" "'/bin/sh' is a link that leads nowhere: .*(ymbo
 fresh
 rm "$bin/sh"
 is 'nothing there: skipped' "$(put --dry-run)" 'skip /bin/sh (target missing)'
-put
-is 'silently' "$(bin_is)" 'bash=bash dash=dash'
+has 'nothing to stand in for is an error' "$(put)" "^agentsh: no sh in '/bin' to stand in for"
+is 'and changes nothing' "$(bin_is)" 'bash=bash dash=dash'
 put --bash && mv "$bin/bash.real" "$bin/keep" && put --bash
 is 'a shim without a real shell is left alone' "$(bin_is)" 'bash=shim dash=dash keep=bash'
 is 'and told' "$(put --bash-only --dry-run)" \

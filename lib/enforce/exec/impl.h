@@ -10,10 +10,13 @@
 
 #include <linux/seccomp.h>
 
+enum { MESSAGE = 1024 };
+
 struct governor {
 	struct governor_options o;
 	struct policy_needs needs;
 	const struct policy_audit *audit;
+	struct identity *identity; /* NULL without CONFIG_EXEC_IDENTITY */
 	struct image_cache *images;
 	struct tree *tree;
 	uint64_t series, n_events; /* event ids are unique among governors */
@@ -26,16 +29,73 @@ struct governor {
 	struct arena scratch; /* of one notification */
 };
 
-/* One notification and what is known about it. */
+/* What a tracer is to do with a call. Zeroed: leave it out, and let it return `value`. */
+struct call_answer {
+	bool proceed;
+	int64_t value; /* negative: -errno */
+	bool again;    /* the image is to be judged again at its first sign of life */
+};
+
+/* One notification, or one stop of a traced task, and what is known about it. */
 struct call {
 	struct governor *g;
 	struct governed *c;
 	const struct seccomp_notif *n;
-	pid_t pid; /* the process; n->pid may be any of its threads */
+	pid_t pid;                  /* the process; n->pid may be any of its threads */
+	struct call_answer *answer; /* of a tracer; NULL: the listener is answered */
+	bool fresh;                 /* of the new image nothing has run: a loader has mapped nothing yet */
 };
+
+/* call.c: the answer, whoever waits for it. As notify.h has them. */
+bool call_valid(const struct call *k);
+bool call_continue(const struct call *k);
+bool call_fail(const struct call *k, int error);
+bool call_return(const struct call *k, int64_t value);
+
+/* serve.c: a traced task is stopped before a call, or has just started a new image. */
+void serve_stopped(struct governor *g, struct governed *c, const struct seccomp_notif *n,
+                   struct call_answer *answer);
+void serve_started(struct governor *g, struct governed *c, const struct seccomp_notif *n,
+                   struct call_answer *answer);
 
 /* Hand the event over if the policy wants it logged. False: it had to be kept and could not. */
 bool serve_report(const struct call *k, struct event *ev, uint32_t flags);
+
+/* Argument vector over a buffer of NUL-terminated strings. */
+struct args {
+	const char **v; /* in the governor's scratch arena, NULL-terminated */
+	size_t n;
+};
+
+/* One exec on its way to a verdict. */
+struct attempt {
+	const char *given;
+	struct args args;
+	struct image image;
+	int depth;
+	pid_t parent;
+	struct verdict verdict;
+	bool used_args;
+	bool is_script; /* a script is on the way: its name stands in the interpreter's arguments only */
+	bool is_loader; /* what it maps is to be looked at when it starts … */
+	size_t payload; /* … which is this argument */
+	const char *original;  /* the path of the program it was recognised as, whatever its name … */
+	const char *by;        /* … by "file", "content", "name", or for what could not be read */
+	const uint8_t *sha256; /* of that content, NULL = not known */
+	const char *subject;
+	char message[MESSAGE];
+};
+
+/* ask.c: put one file of an exec to the policy; the first verdict that forbids stays, else the first of all.
+ */
+void ask_file(const struct call *k, struct attempt *a, const char *given, const struct args *args);
+/* What a dynamic loader or a multicall program will run by itself. */
+void ask_payload(const struct call *k, struct attempt *a);
+/* An interpreter that runs may have got another script than the one that was judged. */
+void ask_scripts(const struct call *k, struct attempt *a);
+
+/* loader.c: a dynamic loader that runs may have mapped another program than the one that was judged. */
+void loader_check(const struct call *k, struct attempt *a);
 
 /* judge.c: execve, execveat; the first sign of life of a new image. */
 void judge_exec(const struct call *k);
@@ -47,6 +107,8 @@ void judge_owner(const struct call *k);
 
 /* limits.c: prlimit64, setpriority, sched_set… and ioprio_set on other processes. */
 void judge_limit(const struct call *k);
+/* limits.c: a process that wants to be the parent of orphans. */
+void judge_adoption(const struct call *k);
 
 /* teach.c: two lines on the caller's standard error, without ever waiting for its reader. */
 struct denial {

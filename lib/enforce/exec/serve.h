@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "decide/decide.h"
+#include "enforce/rung.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,9 +36,13 @@ struct governor_options {
 struct governor *serve_new(const struct governor_options *o, struct err *e);
 void serve_free(struct governor *g);
 
+/* Nothing waits: time to look for programs that are new. */
+void serve_rest(struct governor *g);
+
 /* A command under supervision. */
 struct governed {
-	int listener;
+	enum rung rung;
+	int listener; /* on weaker rungs the door: launch.h */
 	uint32_t number;
 	char id[48];         /* "cmd-…" */
 	pid_t entry;         /* its first process */
