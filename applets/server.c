@@ -38,13 +38,17 @@ config APPLET_SERVER
 #include "session/core.h"
 #include "session/gate.h"
 #include "session/place.h"
+#include "session/reload.h"
 #include "session/session.h"
 #include "sys/init.h"
 
 enum { GRACE_S = 10, NOFILE = 65536 };
 
 struct server {
-	struct config *config;
+	struct config *config; /* what it started with: sockets, log, keys */
+	struct config *later;  /* of a reload, in force for the rest; or NULL */
+	char config_path[4096];
+	enum config_place config_place;
 	struct loop *loop;
 	struct core *core;
 	const char *asked; /* path of a socket to remove, or NULL */
@@ -97,32 +101,44 @@ static const char *environment(const char *name)
 	return getenv(name);
 }
 
-/* The configuration, or the end with every problem of it on standard error. */
-static struct config *configure(const char *named)
+/* Where the configuration is, or the end. Absolute before chdir(): the state lies beside one that was named. */
+static void find_config(struct server *s, const char *named)
 {
-	struct config_problems problems = { 0 };
-	enum config_place place = CONFIG_NAMED;
-	struct config *config;
-	char path[4096], here[4096], whole[4096] = "", line[1024];
+	char path[4096], here[4096];
 
+	s->config_place = CONFIG_NAMED;
 	if (named)
 		snprintf(path, sizeof path, "%s", named);
 	else
-		place = config_find(environment, path, sizeof path);
-	/* Absolute before chdir(): the state lies beside a configuration that was named. */
-	if (place != CONFIG_NOWHERE && getcwd(here, sizeof here) &&
-	    !path_join(here, path, whole, sizeof whole))
-		die(EXIT_FAILED, "agentsh-server: %s: name too long", path);
-	if (place == CONFIG_NOWHERE)
+		s->config_place = config_find(environment, path, sizeof path);
+	if (s->config_place == CONFIG_NOWHERE)
 		die(EXIT_FAILED,
 		    "agentsh-server: no configuration: neither $AGENTSH_CONFIG nor agentsh/config.yaml "
 		    "below ~/.config or /etc is there");
-	config = config_load(whole, place, environment, &problems);
-	for (size_t i = 0; i < problems.n; i++)
-		complain("%s", config_problem_line(&problems.items[i], path, line, sizeof line));
+	if (getcwd(here, sizeof here) && !path_join(here, path, s->config_path, sizeof s->config_path))
+		die(EXIT_FAILED, "agentsh-server: %s: name too long", path);
+}
+
+/* Read it; every problem is told, at the start on standard error, later in the log. NULL with a summary in
+ * `e`. */
+static struct config *read_config(const struct server *s, struct err *e)
+{
+	struct config_problems problems = { 0 };
+	struct config *config = config_load(s->config_path, s->config_place, environment, &problems);
+	char line[1024], first[1024] = "";
+
+	for (size_t i = 0; i < problems.n; i++) {
+		config_problem_line(&problems.items[i], s->config_path, line, sizeof line);
+		if (s->core)
+			log_line(LOG_WARN, "%s", line);
+		else
+			complain("%s", line);
+		if (problems.items[i].severity == CONFIG_ERROR && !*first)
+			strcpy(first, line);
+	}
 	if (!config)
-		die(EXIT_FAILED, "agentsh-server: %zu error%s in the configuration", problems.n_errors,
-		    problems.n_errors == 1 ? "" : "s");
+		err_set(e, "%zu error%s in the configuration%s%s", problems.n_errors,
+		        problems.n_errors == 1 ? "" : "s", s->core ? ": " : "", s->core ? first : "");
 	config_problems_release(&problems);
 	return config;
 }
@@ -297,14 +313,63 @@ static void stop(struct server *s, int signo, pid_t sender)
 	loop_timer(s->loop, &s->deadline, GRACE_S * 1000000000LL);
 }
 
+/* ---- reloading ---- */
+
+/* What was bound at the start stays: sockets, log, state and keys. Says what of it would change. */
+static void keep_bound(const struct server *s, struct config *fresh)
+{
+	static const char *const bound[] = { "server.",  "auth.",   "logging.",         "audit.",
+		                             "metrics.", "health.", "sessions.base_dir:" };
+	AUTO_BUF before = { 0 }, after = { 0 };
+	char *old, *new, *at, *from;
+
+	config_show(s->config, &before);
+	config_show(fresh, &after);
+	at = (char *)buf_text(&before);
+	from = (char *)buf_text(&after);
+	/* The same keys in the same order, a line each. */
+	while ((old = strsep(&at, "\n")) && (new = strsep(&from, "\n")))
+		for (size_t i = 0; i < sizeof bound / sizeof *bound && strcmp(old, new) != 0; i++)
+			if (!strncmp(old, bound[i], strlen(bound[i])))
+				log_line(LOG_WARN, "%.*s: changed; takes effect with a restart",
+				         (int)strcspn(old, ":"), old);
+	fresh->server = s->config->server;
+	fresh->auth = s->config->auth;
+	fresh->logging = s->config->logging;
+	fresh->audit = s->config->audit;
+	fresh->metrics = s->config->metrics;
+	fresh->health = s->config->health;
+	fresh->sessions.base_dir = s->config->sessions.base_dir;
+}
+
+static void reload(struct server *s, pid_t sender)
+{
+	struct config *fresh;
+	struct err e = { 0 };
+
+	log_line(LOG_INFO, "SIGHUP from pid %d: reloading", (int)sender);
+	fresh = read_config(s, &e);
+	if (!fresh) {
+		reload_refused(s->core, e.text);
+		return;
+	}
+	keep_bound(s, fresh);
+	if (reload_all(s->core, fresh, &e) < 0) {
+		config_free(fresh);
+		return;
+	}
+	config_free(s->later);
+	s->later = fresh;
+}
+
 static void on_signal(void *arg, int signo, pid_t sender)
 {
-	if (signo == SIGHUP)
-		log_line(
-		        LOG_INFO,
-		        "SIGHUP: nothing to do; a new session reads its policy, a restart the configuration");
-	else
+	if (signo != SIGHUP)
 		stop(arg, signo, sender);
+	else if (CONFIG_SERVER_RELOAD)
+		reload(arg, sender);
+	else
+		log_line(LOG_INFO, "SIGHUP: this build cannot reload; a new session reads its policy");
 }
 
 /* ---- the life of the server ---- */
@@ -382,6 +447,7 @@ static void finish(struct server *s)
 		loop_untimer(s->loop, &s->pause);
 		loop_free(s->loop);
 	}
+	config_free(s->later);
 	config_free(s->config);
 }
 
@@ -412,7 +478,10 @@ static int run(int argc, char **argv)
 		s.errors = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 		dup2(s.ready, STDERR_FILENO);
 	}
-	s.config = configure(path);
+	find_config(&s, path);
+	s.config = read_config(&s, &e);
+	if (!s.config)
+		die(EXIT_FAILED, "agentsh-server: %s", e.text);
 	start_log(s.config);
 	if (chdir("/") < 0)
 		die(EXIT_FAILED, "agentsh-server: /: %s", strerror(errno));

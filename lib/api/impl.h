@@ -35,6 +35,7 @@ struct api {
 	struct api_key *keys; /* owned */
 	size_t n_keys;
 	struct decide_cache *cache; /* for the standard policy, made when first asked */
+	unsigned cache_generation;
 	struct list execs;          /* struct exec */
 	int n_lingering;            /* of them: answered, but something still holds their output */
 
@@ -144,6 +145,7 @@ struct exec {
 	struct exec_request request;
 	bool is_stream;
 
+	struct shared_policy *policy; /* its rules are named in `start`, whatever the session has by now */
 	struct exec_start start;
 	struct exec_pipe pipes[STREAMS];
 	struct watch exit, input;

@@ -47,5 +47,8 @@ bool reaper_evict(struct core *core);
  * goes into the log, once. Sessions that are ours already are left alone. */
 void recover_sessions(struct core *core);
 
+/* session.c: timeouts, from policy and configuration. */
+void session_take_limits(struct session *s);
+
 /* env.c */
 void session_env_release(struct session *s);

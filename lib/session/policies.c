@@ -239,7 +239,7 @@ struct shared_policy *policies_get(struct core *core, const char *name, const st
 	{
 		p = list_item(n, struct shared_policy, node);
 		if (!strcmp(p->path, path) && !strcmp(p->hash, hash) && p->expand == (vars != NULL) &&
-		    same_vars(p, vars)) {
+		    p->approvals == core->config->approvals.enabled && same_vars(p, vars)) {
 			p->refs++;
 			return p;
 		}
@@ -253,6 +253,50 @@ struct shared_policy *policies_get(struct core *core, const char *name, const st
 	p->owner = owner;
 	p->dir_owner = dir_owner;
 	return load(core, p, &text, e);
+}
+
+static int read_text(const struct shared_policy *p, struct buf *text, struct err *e)
+{
+	struct stat st;
+	ssize_t n;
+
+	/* By position: the descriptor is shared with supervisors. */
+	if (fstat(p->text_fd, &st) < 0 || !buf_room(text, (size_t)st.st_size))
+		return err_set(e, "out of memory");
+	n = pread(p->text_fd, text->data, (size_t)st.st_size, 0);
+	if (n != st.st_size)
+		return err_set(e, "policy %s cannot be read again", p->name);
+	text->len = (size_t)n;
+	return 0;
+}
+
+struct shared_policy *policies_last(struct core *core, const char *name, const struct policy_var *vars,
+                                    struct err *e)
+{
+	struct shared_policy *last = NULL, *p;
+	AUTO_BUF text = { 0 };
+
+	list_each(n, &core->policies)
+	{
+		p = list_item(n, struct shared_policy, node);
+		if (!strcmp(p->name, name))
+			last = p;
+	}
+	if (!last || read_text(last, &text, e) < 0)
+		return NULL;
+	p = make(core, name, last->path, vars);
+	if (!p)
+		return NULL;
+	memcpy(p->hash, last->hash, sizeof p->hash);
+	p->owner = last->owner;
+	p->dir_owner = last->dir_owner;
+	return load(core, p, &text, e);
+}
+
+struct shared_policy *policies_hold(struct shared_policy *p)
+{
+	p->refs++;
+	return p;
 }
 
 void policies_put(struct core *core, struct shared_policy *p)

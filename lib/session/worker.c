@@ -144,32 +144,52 @@ static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 	}
 }
 
-static int send_start(struct worker *w, int their_inbox, struct err *e)
+/* What a supervisor needs to compile the policy whose text goes with the message. */
+static void put_policy(struct msg *m, const struct shared_policy *p)
 {
-	struct session *s = w->session;
-	const struct shared_policy *p = s->policy;
-	int fds[3] = { p->text_fd, ring_fd(s->ring), their_inbox };
-	struct msg m = { 0 };
-	uint32_t n = 0;
 	const char *base = strrchr(p->path, '/');
-	int rc;
+	uint32_t n = 0;
 
 	while (n < sizeof p->vars / sizeof *p->vars && p->vars[n].name)
 		n++;
+	msg_str(m, base ? base + 1 : p->path);
+	msg_u32(m, p->approvals);
+	msg_u32(m, p->expand);
+	msg_u32(m, n);
+	for (uint32_t i = 0; i < n; i++) {
+		msg_str(m, p->vars[i].name);
+		msg_str(m, p->vars[i].value);
+	}
+}
+
+int worker_policy(struct core *core, struct session *s, struct err *e)
+{
+	struct msg m = { 0 };
+	int rc;
+
+	(void)core;
+	msg_start(&m, WIRE_POLICY);
+	put_policy(&m, s->policy);
+	/* A supervisor that does not take it is stopped or flooded: not waited for. */
+	rc = wire_send(s->worker->fd, &m, &s->policy->text_fd, 1, MSG_DONTWAIT, e);
+	msg_release(&m);
+	return rc;
+}
+
+static int send_start(struct worker *w, int their_inbox, struct err *e)
+{
+	struct session *s = w->session;
+	int fds[3] = { s->policy->text_fd, ring_fd(s->ring), their_inbox };
+	struct msg m = { 0 };
+	int rc;
+
 	msg_start(&m, WIRE_START);
 	msg_str(&m, s->id);
 	msg_u64(&m, s->tag);
 	msg_u32(&m, s->uid);
 	msg_u32(&m, s->gid);
 	msg_str(&m, s->user);
-	msg_str(&m, base ? base + 1 : p->path);
-	msg_u32(&m, p->approvals);
-	msg_u32(&m, p->expand);
-	msg_u32(&m, n);
-	for (uint32_t i = 0; i < n; i++) {
-		msg_str(&m, p->vars[i].name);
-		msg_str(&m, p->vars[i].value);
-	}
+	put_policy(&m, s->policy);
 	rc = wire_send(w->fd, &m, fds, 3, 0, e);
 	msg_release(&m);
 	return rc;

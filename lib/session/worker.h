@@ -13,6 +13,7 @@ struct launch_plan;
 /* Hooks of struct core_hooks. */
 int worker_start(struct core *core, struct session *s, struct err *e);
 void worker_stop(struct core *core, struct session *s);
+int worker_policy(struct core *core, struct session *s, struct err *e);
 void worker_look(struct core *core, struct session *s);
 int worker_kill(struct core *core, uint64_t tag, uint32_t command, int signal);
 int worker_count(struct core *core, uint64_t tag, uint32_t command);

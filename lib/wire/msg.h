@@ -21,6 +21,7 @@ enum wire_op {
 	WIRE_WAKE,    /* supervisor -> server: the ring has records */
 	WIRE_DONE,    /* supervisor -> server: all processes of a command are gone */
 	WIRE_READY,   /* supervisor -> server: policy loaded, serving */
+	WIRE_POLICY,  /* server -> supervisor: another policy, for commands that enter from now on */
 };
 
 struct msg {
