@@ -237,8 +237,8 @@ static int start(struct supervisor *s, struct err *e)
 	return add_rules(s, &r, e);
 }
 
-/* After the start the server only tells of another policy. When it is gone, or what it says cannot be done, so
- * are we: what waits or comes later is then refused by the kernel. */
+/* After the start the server only tells of another policy. When it is gone, or what it says cannot be done,
+ * so are we: what waits or comes later is then refused by the kernel. */
 static void on_control(struct loop *l, struct watch *w, uint32_t events)
 {
 	struct supervisor *s = list_item(w, struct supervisor, control);
@@ -249,8 +249,7 @@ static void on_control(struct loop *l, struct watch *w, uint32_t events)
 	(void)events;
 	while ((rc = wire_recv(w->fd, &s->in, MSG_DONTWAIT, &e)) > 0) {
 		if (CONFIG_SERVER_RELOAD && s->in.n_fds == 1 &&
-		    msg_open(&r, s->in.data.data, s->in.data.len) == WIRE_POLICY &&
-		    add_rules(s, &r, &e) == 0)
+		    msg_open(&r, s->in.data.data, s->in.data.len) == WIRE_POLICY && add_rules(s, &r, &e) == 0)
 			continue;
 		log_line(LOG_ERROR, "new policy: %s", e.text);
 		loop_stop(l);

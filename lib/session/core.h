@@ -78,7 +78,7 @@ struct core {
 
 	struct list policies; /* struct shared_policy */
 	struct shared_policy
-	        *standard; /* policies.default without variables: what policy-test asks without a session */
+	        *standard;   /* policies.default without variables: what policy-test asks without a session */
 	unsigned generation; /* of `standard` */
 	struct {
 		int64_t at_ns; /* CLOCK_REALTIME, 0 = never */
@@ -86,6 +86,7 @@ struct core {
 		char reason[400];
 	} reload; /* what came of the last one (reload.h), or of a policy file that a new session found bad */
 
+	char *key_env;         /* "NAME=value" of the log's key, for the program after us; or NULL */
 	struct writer *writer; /* the audit log, owned */
 	bool log_failed;       /* the last write failed: no new commands */
 	char log_reason[200];

@@ -493,6 +493,11 @@ int gate_open(struct core *core, struct err *e)
 	return 0;
 }
 
+bool gate_is_busy(const struct core *core)
+{
+	return core->gate && core->gate->n_callers;
+}
+
 void gate_close(struct core *core)
 {
 	struct gate *g = core->gate;

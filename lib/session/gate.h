@@ -15,6 +15,8 @@ struct command;
 /* Set core->gate and the hooks gate_accept, worker_start, worker_stop and kill. */
 int gate_open(struct core *core, struct err *e);
 void gate_close(struct core *core);
+/* Has somebody been accepted who is not answered yet? */
+bool gate_is_busy(const struct core *core);
 
 /* Does WAIT_KILLABLE_RECV work here? Probed once. */
 bool gate_killable(const struct core *core);

@@ -1,5 +1,5 @@
 /* Policies as sessions hold them: read from policies.dir, compiled once per file and set of variables. */
-#include "session/core.h"
+#include "session/impl.h"
 
 #include "base/buf.h"
 #include "base/fd.h"
@@ -199,12 +199,13 @@ static struct shared_policy *make(struct core *core, const char *name, const cha
 	return NULL;
 }
 
+/* `fresh`: from its file, not from our memory. */
 static struct shared_policy *load(struct core *core, struct shared_policy *p, const struct buf *text,
-                                  struct err *e)
+                                  bool fresh, struct err *e)
 {
 	const char *file = strrchr(p->path, '/') + 1;
 
-	if (*core->config->policies.manifest_path &&
+	if (fresh && *core->config->policies.manifest_path &&
 	    check_manifest(core->config->policies.manifest_path, file, p->hash, e) < 0) {
 		fail(e, EIO);
 	} else if (compile(p, text, file, e) == 0) {
@@ -252,7 +253,7 @@ struct shared_policy *policies_get(struct core *core, const char *name, const st
 	memcpy(p->hash, hash, sizeof hash);
 	p->owner = owner;
 	p->dir_owner = dir_owner;
-	return load(core, p, &text, e);
+	return load(core, p, &text, true, e);
 }
 
 static int read_text(const struct shared_policy *p, struct buf *text, struct err *e)
@@ -290,7 +291,39 @@ struct shared_policy *policies_last(struct core *core, const char *name, const s
 	memcpy(p->hash, last->hash, sizeof p->hash);
 	p->owner = last->owner;
 	p->dir_owner = last->dir_owner;
-	return load(core, p, &text, e);
+	return load(core, p, &text, false, e);
+}
+
+struct shared_policy *policies_take(struct core *core, const struct shared_policy *like, struct err *e)
+{
+	struct shared_policy *p;
+	AUTO_BUF text = { 0 };
+
+	list_each(n, &core->policies)
+	{
+		p = list_item(n, struct shared_policy, node);
+		if (!strcmp(p->path, like->path) && !strcmp(p->hash, like->hash) &&
+		    p->expand == like->expand && p->approvals == like->approvals &&
+		    same_vars(p, like->vars)) {
+			if (p->text_fd != like->text_fd)
+				close(like->text_fd);
+			return policies_hold(p);
+		}
+	}
+	p = make(core, like->name, like->path, like->expand ? like->vars : NULL);
+	if (!p || !*like->path || !strchr(like->path, '/')) {
+		err_set(e, "policy \"%s\" cannot be taken over", like->name);
+		return NULL;
+	}
+	memcpy(p->hash, like->hash, sizeof p->hash);
+	p->owner = like->owner;
+	p->dir_owner = like->dir_owner;
+	p->approvals = like->approvals;
+	if (read_text(like, &text, e) < 0 || !load(core, p, &text, false, e))
+		return NULL;
+	close(p->text_fd);
+	p->text_fd = like->text_fd; /* the same number stands for it in other sessions */
+	return p;
 }
 
 struct shared_policy *policies_hold(struct shared_policy *p)

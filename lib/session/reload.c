@@ -145,6 +145,32 @@ void reload_refused(struct core *core, const char *why)
 	log_reload(core, why, 0);
 }
 
+void reload_keep_bound(const struct config *first, struct config *fresh)
+{
+	static const char *const bound[] = { "server.",  "auth.",   "logging.",          "audit.",
+		                             "metrics.", "health.", "sessions.base_dir:" };
+	AUTO_BUF before = { 0 }, after = { 0 };
+	char *old, *new, *at, *from;
+
+	config_show(first, &before);
+	config_show(fresh, &after);
+	at = (char *)buf_text(&before);
+	from = (char *)buf_text(&after);
+	/* The same keys in the same order, a line each. */
+	while ((old = strsep(&at, "\n")) && (new = strsep(&from, "\n")))
+		for (size_t i = 0; i < sizeof bound / sizeof *bound && strcmp(old, new) != 0; i++)
+			if (!strncmp(old, bound[i], strlen(bound[i])))
+				log_line(LOG_WARN, "%.*s: changed; takes effect with a restart",
+				         (int)strcspn(old, ":"), old);
+	fresh->server = first->server;
+	fresh->auth = first->auth;
+	fresh->logging = first->logging;
+	fresh->audit = first->audit;
+	fresh->metrics = first->metrics;
+	fresh->health = first->health;
+	fresh->sessions.base_dir = first->sessions.base_dir;
+}
+
 int reload_all(struct core *core, const struct config *fresh, struct err *e)
 {
 	const struct config *before = core->config;

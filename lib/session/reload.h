@@ -9,8 +9,12 @@
 #include "base/err.h"
 #include "session/core.h"
 
-/* Take `fresh` for core->config and every policy in use as its file is now. 0, or -1: refused, with the reason
- * in `e`, the log, an event and core->reload; core->config is the old one then. */
+/* What was bound at the start stays in `fresh`, too: sockets, log, state and keys of `first`, which must
+ * outlive it. Logs what of it would change. */
+void reload_keep_bound(const struct config *first, struct config *fresh);
+
+/* Take `fresh` for core->config and every policy in use as its file is now. 0, or -1: refused, with the
+ * reason in `e`, the log, an event and core->reload; core->config is the old one then. */
 int reload_all(struct core *core, const struct config *fresh, struct err *e);
 
 /* Note a reload that failed before it came to that. */
