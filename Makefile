@@ -1,6 +1,7 @@
 # agentsh - `make help` lists what there is to say.
 #
 # PRESET=NAME   build/presets/NAME.config instead of the default; its results lie in build/out/NAME
+# TARGET=aarch64  build for that architecture, by the distribution's cross compiler, into build/out/aarch64
 # V=1           show the commands
 # T=SECONDS     how long each fuzzer runs
 # STRICT=1      a skipped test is a failure
@@ -20,7 +21,10 @@ export LC_ALL := C
 # ---- what is built ------------------------------------------------------------------------------
 PRESETS := full sandbox-minimal shim-only
 PRESET ?= $(if $(wildcard .config),.config,full)
-O := build/out$(if $(filter-out full .config,$(PRESET)),/$(PRESET))
+# Empty: this machine's own architecture.
+CROSS := $(filter-out $(shell uname -m),$(TARGET))
+TOOL := $(CROSS:%=%-linux-gnu-)
+O := build/out$(CROSS:%=/%)$(if $(filter-out full .config,$(PRESET)),/$(PRESET))
 CONFIG := $(if $(filter .config,$(PRESET)),.config,build/presets/$(PRESET).config)
 BIN := $(O)/agentsh
 LIB_SRC := $(sort $(shell find lib -name '*.c'))
@@ -45,17 +49,21 @@ COMMON := -std=gnu11 -D_GNU_SOURCE $(WARN) -I. -Ilib -I$(O) -include $(O)/config
 includes = -isystem $(DEPS)/$(1)/uapi/include $(ALL_THIRD_PARTY:%=-isystem $(DEPS)/$(1)/%/include)
 archives = $(patsubst %,$(DEPS)/$(1)/%/lib.a,$(2))
 
-MUSL_CC := $(DEPS)/musl/musl/bin/musl-gcc
-MUSL_FLAGS := $(COMMON) $(OPT) -g $(call includes,musl) -fno-pie -ffunction-sections -fdata-sections \
+FLAVOUR := musl$(CROSS:%=-%)$(if $(CONFIG_STATIC_PIE),-pie)
+MUSL_CC := $(DEPS)/$(FLAVOUR)/musl/bin/musl-gcc
+MUSL_FLAGS := $(COMMON) $(OPT) -g $(call includes,$(FLAVOUR)) \
+	$(if $(CONFIG_STATIC_PIE),-fPIE,-fno-pie) -ffunction-sections -fdata-sections \
 	-fno-unwind-tables -fno-asynchronous-unwind-tables \
 	-fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero
 # No RELRO: nothing applies it in a static program of this C library, and it pads the file by up to a page.
-MUSL_LINK := -static -no-pie -Wl,--gc-sections,-z,noseparate-code,-z,noexecstack,-z,norelro \
+MUSL_LINK := $(if $(CONFIG_STATIC_PIE),-static-pie,-static -no-pie) \
+	-Wl,--gc-sections,-z,noseparate-code,-z,noexecstack,-z,norelro \
 	-Wl,--build-id=none,--fatal-warnings
 CHECKED := $(COMMON) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 GCC_FLAGS := $(CHECKED) -fsanitize=address,undefined $(call includes,gcc)
 CLANG_FLAGS := $(CHECKED) -fsanitize=fuzzer-no-link,address,undefined $(call includes,clang)
 CLANG_TOOLS := clang:clang /usr/lib/llvm-14/lib/clang:libclang-rt-14-dev
+CROSS_TOOLS := aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu
 TOOLS := gcc:gcc ld:binutils patch:patch xz:xz-utils /usr/include/stdio.h:libc6-dev
 
 all: $(BIN) ## build the binary: build/out/agentsh
@@ -80,12 +88,17 @@ $(O)/config.mk: $(O)/.config
 	@sed -n 's/^\(CONFIG_[A-Z0-9_]*\)=/\1 := /p' $(O)/.config | build/replace $@
 $(O)/tables.c: FORCE $(O)/.config
 	@build/tables $(O)/.config | build/replace $@
-$(O)/call_names.h: build/out/deps/musl.ok
+$(O)/call_names.h: build/out/deps/$(FLAVOUR).ok
 	@printf '#include <asm/unistd.h>\n#include <sys/syscall.h>\n' | \
-		$(MUSL_CC) -w $(call includes,musl) -E -dM - | sort | awk ' \
+		$(MUSL_CC) -w $(call includes,$(FLAVOUR)) -E -dM - | sort | awk ' \
 		BEGIN { print "#pragma once"; print "#define CALL_NAMES \\" } \
 		sub(/^#define __NR_/, "") && $$2 ~ /^[0-9]+$$/ { print "\t\"\\n" $$2 " " $$1 "\" \\" } \
 		END { print "\t\"\\n\"" }' | build/replace $@
+# For a test: the call numbers of every architecture that there is a filter for.
+$(O)/call_numbers.h: build/out/deps/$(FLAVOUR).ok
+	@{ echo '#pragma once'; for a in x86:x86_64 arm64:aarch64; do \
+		sed -n "s/^#define __NR_\([a-z0-9_]* [0-9]*\)$$/#define NR_$${a#*:}_\1/p" \
+			$(DEPS)/$(FLAVOUR)/uapi/arch/$${a%:*}/asm/unistd_64.h; done; } | build/replace $@
 $(O)/sources: FORCE
 	@echo '$(BIN_SRC) $(LIB_SRC) $(THIRD_PARTY)' | build/replace $@
 $(O)/flags: FORCE
@@ -93,7 +106,8 @@ $(O)/flags: FORCE
 
 # ---- third-party libraries ----------------------------------------------------------------------
 build/out/deps/%.ok: $(wildcard build/deps/*)
-	@build/need $(TOOLS) $(if $(filter clang,$*),$(CLANG_TOOLS))
+	@build/need $(TOOLS) $(if $(filter clang,$*),$(CLANG_TOOLS)) \
+		$(if $(filter musl-aarch64%,$*),$(CROSS_TOOLS))
 	@mkdir -p build/out/deps
 	$(Q)build/deps/build $* $(DEPS)/$*
 	@touch $@
@@ -103,23 +117,23 @@ deps: $(addprefix build/out/deps/,musl.ok gcc.ok clang.ok) ## build the third-pa
 # ---- the binary ---------------------------------------------------------------------------------
 BIN_OBJ := $(BIN_SRC:%.c=$(O)/obj/%.o) $(O)/obj/tables.o
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/obj/%.o)
-READY := $(O)/flags | $(O)/config.h $(O)/call_names.h
+READY := $(O)/flags | $(O)/config.h $(O)/call_names.h $(O)/call_numbers.h
 
-$(O)/obj/tables.o: $(O)/tables.c build/out/deps/musl.ok $(READY)
+$(O)/obj/tables.o: $(O)/tables.c build/out/deps/$(FLAVOUR).ok $(READY)
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(MUSL_FLAGS) -c $< -o $@
-$(O)/obj/%.o: %.c build/out/deps/musl.ok build/fixdep $(READY)
+$(O)/obj/%.o: %.c build/out/deps/$(FLAVOUR).ok build/fixdep $(READY)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(MUSL_FLAGS) -c $< -o $@ && build/fixdep $< $(@:.o=.d)
 $(O)/lib.a: $(LIB_OBJ) $(O)/sources
 	@rm -f $@
-	$(Q)ar rcsD $@ $(LIB_OBJ)
+	$(Q)$(TOOL)ar rcsD $@ $(LIB_OBJ)
 $(BIN).full: $(BIN_OBJ) $(O)/lib.a $(O)/sources
 	$(call say,LD,$@)
-	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $(BIN_OBJ) $(O)/lib.a $(call archives,musl,$(THIRD_PARTY))
+	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $(BIN_OBJ) $(O)/lib.a $(call archives,$(FLAVOUR),$(THIRD_PARTY))
 $(BIN): $(BIN).full
-	$(Q)strip -s -o $@ $<
+	$(Q)$(TOOL)strip -s -o $@ $<
 
 # Taken in by the assembler, which tells no dependencies.
 $(foreach k,obj host fuzz,$(O)/$(k)/lib/policy/embedded.o): policies/default.yaml
@@ -148,6 +162,19 @@ WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup strndup)
 $(UNIT): $(O)/host/test/unit/%: $(O)/host/test/unit/%.o $(O)/host/test/alloc.o $(O)/host/lib.a
 	$(call say,TEST,test/unit/$*)
 	$(Q)gcc -fsanitize=address,undefined $(WRAP) -o $@ $^ $(call archives,gcc,$(ALL_THIRD_PARTY))
+# The same unit tests as the binary is built: unchecked, but for any architecture.
+UNIT_STATIC := $(patsubst %.c,$(O)/unit/%,$(notdir $(sort $(wildcard test/unit/*.c))))
+$(UNIT_STATIC): $(O)/unit/%: $(O)/obj/test/unit/%.o $(O)/obj/test/alloc.o $(O)/lib.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(MUSL_LINK) $(WRAP) -o $@ $^ $(call archives,$(FLAVOUR),$(ALL_THIRD_PARTY))
+REPLAY_STATIC := $(FUZZERS:%=$(O)/replay/%)
+$(REPLAY_STATIC): $(O)/replay/%: $(O)/obj/test/fuzz/%.o $(O)/obj/test/fuzz/replay.o $(O)/lib.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $^ $(call archives,$(FLAVOUR),$(ALL_THIRD_PARTY))
+unit-static: $(UNIT_STATIC) $(REPLAY_STATIC)
+.PHONY: unit-static
 $(REPLAY): $(O)/host/test/fuzz/%: $(O)/host/test/fuzz/%.o $(O)/host/test/fuzz/replay.o $(O)/host/lib.a
 	$(call say,TEST,test/fuzz/$*)
 	$(Q)gcc -fsanitize=address,undefined -o $@ $^ $(call archives,gcc,$(ALL_THIRD_PARTY))
@@ -164,12 +191,13 @@ E2E := $(sort $(wildcard test/e2e/*.sh)) "test/e2e/run --ungoverned" \
 	$(foreach p,$(E2E_PAIRS),"test/e2e/run --pair $(p) --as user" "test/e2e/run --pair $(p) --as root")
 UNIT_RUNS := $(UNIT) $(foreach f,$(FUZZERS),"$(O)/host/test/fuzz/$(f) test/fuzz/corpus/$(f)") \
 	$(sort $(wildcard test/cases/*.sh))
+BUILD_TESTS := $(sort $(wildcard test/build/*.sh))
 RUN := AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/run
 
 $(KERNEL_C): $(O)/kernel/%: $(O)/obj/test/kernel/%.o $(O)/lib.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $^ $(call archives,musl,$(ALL_THIRD_PARTY))
+	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $^ $(call archives,$(FLAVOUR),$(ALL_THIRD_PARTY))
 
 test: $(UNIT) $(REPLAY) $(BIN) ## unit tests, policy cases and fuzz corpora, under ASan and UBSan
 	$(Q)$(RUN) $(UNIT_RUNS)
@@ -177,12 +205,17 @@ test-kernel: $(KERNEL_C) $(BIN) ## tests against the running kernel (Landlock, s
 	$(Q)$(RUN) $(KERNEL)
 test-e2e: $(BIN) ## whole runs of the binary
 	$(Q)$(RUN) $(E2E)
+test-build: presets ## cross build and emulation, reproducibility, static PIE
+	$(Q)LIMIT=1200 $(RUN) $(BUILD_TESTS)
+test-aarch64 test-reproducible: test-%: presets ## one of them
+	$(Q)LIMIT=1200 $(RUN) test/build/$*.sh
 test-kill: $(BIN) ## kill server and supervisors at 200 random moments under load (KILLS=, SEED=)
 	$(Q)KILLS=$${KILLS:-200} LIMIT=1200 $(RUN) test/e2e/kill.sh
 check: ## all that CI runs: every preset, lint, sizes, every test
 	$(Q)$(MAKE) --no-print-directory presets
 	$(Q)$(MAKE) --no-print-directory $(UNIT) $(REPLAY) $(KERNEL_C)
-	$(Q)$(RUN) "build/lint/run $(O)" "build/size $(PRESETS)" $(UNIT_RUNS) $(KERNEL) $(E2E)
+	$(Q)$(RUN) "build/lint/run $(O)" "build/size $(PRESETS)" $(UNIT_RUNS) $(KERNEL) $(E2E) \
+		$(BUILD_TESTS)
 T := 60
 fuzz: $(FUZZERS:%=$(O)/fuzz/%) ## run every fuzzer for T seconds (make fuzz T=60)
 	$(Q)for f in $(FUZZERS); do mkdir -p $(O)/fuzz/new/$$f test/fuzz/corpus/$$f; \
@@ -192,12 +225,12 @@ BENCH := $(patsubst %.c,$(O)/bench/%,$(filter-out spawn.c,$(notdir $(sort $(wild
 $(BENCH): $(O)/bench/%: $(O)/obj/test/bench/%.o $(O)/lib.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $^ $(call archives,musl,$(ALL_THIRD_PARTY))
+	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $^ $(call archives,$(FLAVOUR),$(ALL_THIRD_PARTY))
 bench: $(BIN) $(BENCH) ## measure against the bare command; writes docs/bench.md (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) BENCH_PROGRAMS="$(abspath $(BENCH))" test/bench/run
 demo: $(BIN) ## show allowed and denied commands through the installed shim, in a throw-away root (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) test/e2e/demo
-.PHONY: test test-kernel test-e2e test-kill check fuzz bench demo
+.PHONY: test test-kernel test-e2e test-kill test-build test-aarch64 test-reproducible check fuzz bench demo
 
 # ---- the state of the code ----------------------------------------------------------------------
 presets: $(BIN) ## build every preset

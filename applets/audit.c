@@ -82,7 +82,7 @@ static int verify(const struct options *o, const char *path)
 		printf("Chain BROKEN at entry %llu: %s\n", (unsigned long long)r.line, r.reason);
 	else
 		printf("Chain intact: OK\n");
-	if (fflush(stdout))
+	if (flushed() != EXIT_DONE)
 		return EXIT_FAILED;
 	if (r.broken)
 		complain("integrity verification failed");

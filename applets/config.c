@@ -21,16 +21,11 @@ config APPLET_CONFIG
 #include "base/path.h"
 #include "config/config.h"
 
-static const char *environment(const char *name)
-{
-	return getenv(name);
-}
-
 static int run(int argc, char **argv)
 {
 	struct config_problems problems = { 0 };
-	enum config_place place = CONFIG_NAMED;
-	char path[4096], here[4096], whole[4096] = "", line[1024];
+	struct config_file file;
+	char line[1024];
 	const char *named = NULL;
 	const struct opt table[] = { { .name = "path", .type = OPT_TEXT, .to = &named },
 		                     { .name = "config", .type = OPT_TEXT, .to = &named },
@@ -45,23 +40,18 @@ static int run(int argc, char **argv)
 		die(EXIT_FAILED, "agentsh-config: %s", e.text);
 	if (args.n != 1 || (strcmp(args.items[0], "show") && strcmp(args.items[0], "validate")))
 		die(EXIT_FAILED, "agentsh-config: expected \"show\" or \"validate\"");
-	if (named)
-		snprintf(path, sizeof path, "%s", named);
-	else
-		place = config_find(environment, path, sizeof path);
-	if (place != CONFIG_NOWHERE &&
-	    (!getcwd(here, sizeof here) || !path_join(here, path, whole, sizeof whole)))
-		die(EXIT_FAILED, "agentsh-config: %s: name too long", path);
-	config = config_load(whole, place, environment, &problems);
+	if (config_locate(named, config_env, &file, &e) < 0)
+		die(EXIT_FAILED, "agentsh-config: %s", e.text);
+	config = config_load(file.path, file.place, config_env, &problems);
 	for (size_t i = 0; i < problems.n; i++)
-		complain("%s", config_problem_line(&problems.items[i], path, line, sizeof line));
+		complain("%s", config_problem_line(&problems.items[i], file.shown, line, sizeof line));
 	config_problems_release(&problems);
 	if (config && !strcmp(args.items[0], "show"))
 		config_show(config, &text);
 	else if (config)
 		buf_str(&text, "ok\n");
 	fputs(buf_text(&text), stdout);
-	rc = config ? EXIT_DONE : EXIT_FAILED;
+	rc = config ? flushed() : EXIT_FAILED;
 	config_free(config);
 	return rc;
 }

@@ -156,7 +156,7 @@ static int print_table(const struct stats *s)
 	printf("Events:    %lld\n", (long long)s->total);
 	for (size_t i = 0; i < s->n_types; i++)
 		printf("  %-24s %lld\n", s->types[i].name, (long long)s->types[i].n);
-	return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+	return flushed();
 }
 
 static int run(int argc, char **argv)

@@ -535,7 +535,7 @@ static int make_config(const char *path)
 	if (fd_replace_file(path, buf_text(&out), out.len, 0644, &e) < 0)
 		die(EXIT_FAILED, "agentsh-detect: %s", e.text);
 	printf("Configuration written to %s\n", path);
-	return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+	return flushed();
 }
 
 static int run(int argc, char **argv)

@@ -166,23 +166,21 @@ static void check_words(struct job *job)
 /* ---- the server
  * --------------------------------------------------------------------------------------------------- */
 
-static const char *environment(const char *name)
-{
-	return getenv(name);
-}
-
 /* The server may be starting already; if not, start it. Dies when it does not come up. */
 static void start_for(const struct job *job, const struct err *why)
 {
 	char path[4096];
 	struct err e = { .code = 0 };
-	bool found;
 
 	if (api_client_is_healthy(&job->client, 150, 0))
 		return;
-	found = config_find(environment, path, sizeof path) != CONFIG_NOWHERE;
-	complain("agentsh: auto-starting server (config %s)", found ? path : "built-in defaults");
-	if (api_client_start(&job->client, found ? path : NULL, &e) < 0)
+	if (config_find(config_env, path, sizeof path) == CONFIG_NOWHERE)
+		die(EXIT_FAILED,
+		    "agentsh: server unreachable (%s), and none can be started without a configuration; "
+		    "'agentsh run' needs neither",
+		    why->text);
+	complain("agentsh: auto-starting server (config %s)", path);
+	if (api_client_start(&job->client, path, &e) < 0)
 		die(EXIT_FAILED, "agentsh: server unreachable (%s); auto-start failed: %s", why->text,
 		    e.text);
 }

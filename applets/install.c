@@ -388,7 +388,7 @@ static int run(int argc, char **argv)
 		return usage_error("expected install-shell, uninstall-shell or status");
 	if (argc == 3 && strcmp(argv[2], "--help") == 0) {
 		printf("usage: agentsh shim %s\n", usage);
-		return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+		return flushed();
 	}
 	if (opt_parse(argc - 1, argv + 1, table, false, &args, &e) < 0)
 		return usage_error(e.text);

@@ -39,7 +39,7 @@ static int run(int argc, char **argv)
 		die(EXIT_FAILED, "agentsh: %s", e.text);
 	buf_release(&reply.body);
 	puts("ok");
-	return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+	return flushed();
 }
 
 const struct applet applet_kill = {

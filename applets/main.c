@@ -57,12 +57,6 @@ static const struct applet *applet_for_shells(void)
 	return NULL;
 }
 
-/* Exit status after output: nobody may take half a list for the whole. */
-static int flushed(void)
-{
-	return fflush(stdout) || ferror(stdout) ? EXIT_FAILED : EXIT_DONE;
-}
-
 static void print_built_in(void)
 {
 	static const struct {
@@ -157,7 +151,12 @@ static int run_command(int argc, char **argv)
 	int n_name;
 	const struct applet *a = applet_find(n, words, &n_name);
 	if (!a)
-		die(EXIT_FAILED, "agentsh: unknown command '%s'; 'agentsh --help' lists them", words[0]);
+		die(EXIT_FAILED, "agentsh: unknown %s '%s'; 'agentsh --help' lists them",
+		    words[0][0] == '-' ? "flag" : "command", words[0]);
+	if (a->flags & APPLET_SHELL)
+		die(EXIT_FAILED,
+		    "agentsh: 'shim' takes install-shell, uninstall-shell or status; in place of a "
+		    "shell it is called by the shell's name");
 	move_behind(argv, n_flags, n_name);
 	if (n_name == 2)
 		argv[0] = (char *)a->name;

@@ -38,36 +38,28 @@ struct source {
 
 /* ---- where policies are ---- */
 
-static const char *from_env(const char *name)
-{
-	return getenv(name);
-}
-
 /* --dir, else policies.dir of --config or of the configuration that the server would take. */
 static const char *policy_dir(struct policy_tool *t)
 {
-	char path[4096];
-	enum config_place place = CONFIG_NAMED;
 	struct config_problems problems = { 0 };
+	struct config_file file;
 	struct config *c;
+	char line[1024];
+	struct err e;
 
 	if (t->dir)
 		return t->dir;
-	if (t->config)
-		snprintf(path, sizeof path, "%s", t->config);
-	else
-		place = config_find(from_env, path, sizeof path);
-	if (place == CONFIG_NOWHERE)
+	if (config_locate(t->config, config_env, &file, &e) < 0)
+		die(EXIT_FAILED, "agentsh-policy: %s", e.text);
+	if (file.place == CONFIG_NOWHERE)
 		return NULL;
-	c = config_load(path, place, from_env, &problems);
+	c = config_load(file.path, file.place, config_env, &problems);
 	for (size_t i = 0; !c && i < problems.n; i++)
-		if (problems.items[i].severity == CONFIG_ERROR)
-			complain("agentsh-policy: %s:%d:%d: %s", path, problems.items[i].line,
-			         problems.items[i].column, problems.items[i].text);
-	if (c)
-		snprintf(t->found, sizeof t->found, "%s", c->policies.dir);
-	else
-		die(EXIT_FAILED, "agentsh-policy: '%s' cannot be used; name the policies with --dir", path);
+		complain("%s", config_problem_line(&problems.items[i], file.shown, line, sizeof line));
+	if (!c)
+		die(EXIT_FAILED, "agentsh-policy: '%s' cannot be used; name the policies with --dir",
+		    file.shown);
+	snprintf(t->found, sizeof t->found, "%s", c->policies.dir);
 	config_free(c);
 	config_problems_release(&problems);
 	return t->found;
@@ -320,7 +312,7 @@ static int list(struct policy_tool *t)
 	for (size_t i = 0; i < n; i++)
 		free(names[i]);
 	free(names);
-	return fflush(stdout) || ferror(stdout) ? EXIT_FAILED : EXIT_DONE;
+	return flushed();
 }
 
 /* ---- */
@@ -366,7 +358,7 @@ static int run(int argc, char **argv)
 			names = &standard, n = 1;
 		for (int k = 0; k < n; k++)
 			bad += !commands[i].run(&t, names[k], n > 1);
-		return fflush(stdout) || ferror(stdout) || bad ? EXIT_FAILED : EXIT_DONE;
+		return bad ? EXIT_FAILED : flushed();
 	}
 	die(EXIT_MISUSE,
 	    "agentsh-policy: '%s' is no command; there are validate, lint, explain, show and list",

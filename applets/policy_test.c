@@ -80,7 +80,7 @@ static int print_answer_json(const struct answer *a)
 		die(EXIT_FAILED, "agentsh-policy-test: out of memory");
 	printf("%s\n", buf_text(&out));
 	buf_release(&out);
-	return fflush(stdout) || ferror(stdout) ? EXIT_FAILED : EXIT_DONE;
+	return flushed();
 }
 
 static int tell(const struct test *t, const struct answer *a)
@@ -88,7 +88,7 @@ static int tell(const struct test *t, const struct answer *a)
 	if (t->json)
 		return print_answer_json(a);
 	print_answer(t, a);
-	return fflush(stdout) || ferror(stdout) ? EXIT_FAILED : EXIT_DONE;
+	return flushed();
 }
 
 /* ---- the server ---- */
@@ -164,51 +164,38 @@ static int ask_server(const struct test *t)
 
 /* ---- a file ---- */
 
-static const char *from_env(const char *name)
+/* The standard policy of the configuration that a server would take, in *dir and *name; without one they
+ * stay. */
+static void standard_policy(const struct test *t, const char **dir, const char **name, struct config **config)
 {
-	return getenv(name);
-}
-
-/* The standard policy of the configuration that a server would take, else the built-in one. */
-static const char *standard_policy(const struct test *t, char *dir, size_t size, char *name, size_t name_size)
-{
-	char path[PATH_MAX];
-	enum config_place place = CONFIG_NAMED;
 	struct config_problems problems = { .n = 0 };
-	struct config *c;
+	struct config_file file;
+	struct err e;
 
-	snprintf(name, name_size, "default");
-	if (t->config)
-		snprintf(path, sizeof path, "%s", t->config);
-	else
-		place = config_find(from_env, path, sizeof path);
-	if (place == CONFIG_NOWHERE)
-		return NULL;
-	c = config_load(path, place, from_env, &problems);
-	if (c) {
-		snprintf(dir, size, "%s", c->policies.dir);
-		snprintf(name, name_size, "%s", c->policies.standard);
-	} else {
+	if (config_locate(t->config, config_env, &file, &e) < 0)
+		die(EXIT_FAILED, "agentsh-policy-test: %s", e.text);
+	if (file.place == CONFIG_NOWHERE)
+		return;
+	*config = config_load(file.path, file.place, config_env, &problems);
+	if (!*config)
 		die(EXIT_FAILED, "agentsh-policy-test: '%s' cannot be used%s%s; name a policy with --policy",
-		    path, problems.n ? ": " : "", problems.n ? problems.items[0].text : "");
-	}
-	config_free(c);
+		    file.shown, problems.n ? ": " : "", problems.n ? problems.items[0].text : "");
+	*dir = (*config)->policies.dir;
+	*name = (*config)->policies.standard;
 	config_problems_release(&problems);
-	return dir;
 }
 
 static void read_policy(const struct test *t, struct source *s)
 {
-	char found[PATH_MAX], name[256];
-	const char *dir = t->dir, *what = t->policy;
+	const char *dir = t->dir, *what = t->policy, *name = "default";
+	struct config *config = NULL;
 	struct err e;
 
 	if (!dir && !(what && (strpbrk(what, "/.") || strcmp(what, "-") == 0)))
-		dir = standard_policy(t, found, sizeof found, name, sizeof name);
-	else
-		snprintf(name, sizeof name, "default");
+		standard_policy(t, &dir, &name, &config);
 	if (policy_source(dir, what ? what : name, &s->text, s->shown, sizeof s->shown, &e) < 0)
 		die(EXIT_FAILED, "agentsh-policy-test: %s", e.text);
+	config_free(config);
 }
 
 static struct policy *load(const struct source *s)
@@ -230,7 +217,6 @@ static struct policy *load(const struct source *s)
 static int ask_file(const struct test *t)
 {
 	struct source s = { .text = { .data = NULL } };
-	struct message_facts facts = { .path = t->path, .command = t->path, .operation = t->op, .port = -1 };
 	char reason[2048] = "";
 	struct verdict v;
 	int rc;
@@ -255,7 +241,7 @@ static int ask_file(const struct test *t)
 	case ASK_DONE:
 		break;
 	}
-	decide_message(v.rule, &facts, reason, sizeof reason);
+	decide_ask_message(&a, &v, reason, sizeof reason);
 	rc = tell(t, &(struct answer){ .decision = effect_name(v.effective),
 	                               .policy_decision = effect_name(v.decision),
 	                               .reason = reason,
@@ -312,7 +298,7 @@ static int run_cases(const struct test *t)
 	printf("%zu passed, %d failed\n", count.n - (size_t)bad, bad);
 	buf_release(&cases);
 	buf_release(&s.text);
-	return fflush(stdout) || ferror(stdout) || bad ? EXIT_FAILED : EXIT_DONE;
+	return bad ? EXIT_FAILED : flushed();
 }
 
 static int run(int argc, char **argv)

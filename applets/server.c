@@ -47,8 +47,7 @@ enum { GRACE_S = 10, NOFILE = 65536 };
 struct server {
 	struct config *config; /* what it started with: sockets, log, keys */
 	struct config *later;  /* of a reload, in force for the rest; or NULL */
-	char config_path[4096];
-	enum config_place config_place;
+	struct config_file file;
 	struct loop *loop;
 	struct core *core;
 	const char *asked; /* path of a socket to remove, or NULL */
@@ -56,7 +55,7 @@ struct server {
 	struct place place;
 	struct watch gate;
 	int http; /* owned until it is the API's */
-	struct timer deadline, pause;
+	struct timer deadline;
 	bool stopping, upgrading;
 	char program[4096];      /* our file, or what will lie in its place */
 	struct buf state;        /* of the program before us, whose place we take */
@@ -90,6 +89,7 @@ static void harden(int keep, bool adopt)
 		fd_close_from(keep == 3 ? 4 : 3);
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a log that may not grow is an error of write(2), told to who asks */
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGUSR2, SIG_IGN);
 	/* Without us nothing runs: let the kernel take others first. Root only; commands undo it (spawn.c).
@@ -102,11 +102,6 @@ static void harden(int keep, bool adopt)
 
 /* ---- configuration ---- */
 
-static const char *environment(const char *name)
-{
-	return getenv(name);
-}
-
 /* The file that will be run for us next time: who upgrades puts another in its place. */
 static void find_program(struct server *s)
 {
@@ -118,23 +113,17 @@ static void find_program(struct server *s)
 		s->program[n - (ssize_t)(sizeof gone - 1)] = 0;
 }
 
-/* Where the configuration is, or the end. Absolute before chdir(): the state lies beside one that was named.
- */
+/* Where the configuration is, or the end. */
 static void find_config(struct server *s, const char *named)
 {
-	char path[4096], here[4096];
+	struct err e;
 
-	s->config_place = CONFIG_NAMED;
-	if (named)
-		snprintf(path, sizeof path, "%s", named);
-	else
-		s->config_place = config_find(environment, path, sizeof path);
-	if (s->config_place == CONFIG_NOWHERE)
+	if (config_locate(named, config_env, &s->file, &e) < 0)
+		die(EXIT_FAILED, "agentsh-server: %s", e.text);
+	if (s->file.place == CONFIG_NOWHERE)
 		die(EXIT_FAILED,
 		    "agentsh-server: no configuration: neither $AGENTSH_CONFIG nor agentsh/config.yaml "
 		    "below ~/.config or /etc is there");
-	if (getcwd(here, sizeof here) && !path_join(here, path, s->config_path, sizeof s->config_path))
-		die(EXIT_FAILED, "agentsh-server: %s: name too long", path);
 }
 
 /* Read it; every problem is told, at the start on standard error, later in the log. NULL with a summary in
@@ -142,11 +131,11 @@ static void find_config(struct server *s, const char *named)
 static struct config *read_config(const struct server *s, struct err *e)
 {
 	struct config_problems problems = { 0 };
-	struct config *config = config_load(s->config_path, s->config_place, environment, &problems);
+	struct config *config = config_load(s->file.path, s->file.place, config_env, &problems);
 	char line[1024], first[1024] = "";
 
 	for (size_t i = 0; i < problems.n; i++) {
-		config_problem_line(&problems.items[i], s->config_path, line, sizeof line);
+		config_problem_line(&problems.items[i], s->file.shown, line, sizeof line);
 		if (s->core)
 			log_line(LOG_WARN, "%s", line);
 		else
@@ -180,38 +169,13 @@ static void start_log(const struct config *c)
 
 /* ---- sockets ---- */
 
-static void resume(struct loop *l, struct timer *t)
-{
-	struct server *s = list_item(t, struct server, pause);
-
-	loop_rewatch(l, &s->gate, EPOLLIN);
-}
-
-/* One connection, or -1. Out of descriptors, listening pauses: level-triggered, it would spin. */
-static int take(struct server *s, struct watch *w)
-{
-	int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-	if (fd >= 0 || (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM))
-		return fd;
-	log_line(LOG_WARN, "accept: %s", strerror(errno));
-	loop_rewatch(s->loop, w, 0);
-	s->pause.due = resume;
-	loop_timer(s->loop, &s->pause, 100000000);
-	return -1;
-}
-
 static void on_gate(struct loop *l, struct watch *w, uint32_t events)
 {
 	struct server *s = list_item(w, struct server, gate);
-	int fd = take(s, w);
 
 	(void)l;
 	(void)events;
-	if (fd >= 0 && s->core->hooks.gate_accept)
-		s->core->hooks.gate_accept(s->core, fd);
-	else if (fd >= 0)
-		close(fd); /* nobody to answer: a shim without an answer denies */
+	s->core->hooks.gate_ready(s->core, w->fd);
 }
 
 /* A unix socket for HTTP where the configuration wants one; the API's own lies beside the gate's in any case.
@@ -268,7 +232,7 @@ static int open_api(struct server *s, struct err *e)
 
 static int open_gate(struct server *s, struct err *e)
 {
-	s->gate = (struct watch){ .fd = s->place.listener, .ready = on_gate };
+	s->gate = (struct watch){ .fd = s->place.gate, .ready = on_gate };
 	return gate_open(s->core, e) < 0 ? -1 : loop_watch(s->loop, &s->gate, EPOLLIN, e);
 }
 
@@ -308,11 +272,10 @@ static void upgrade(struct server *s)
 		place_hand_over(&s->place, &h);
 		if (CONFIG_API_HTTP)
 			api_hand_over(s->api, &h);
-		upgrade_exec(
-		        &(struct upgrade){ .program = s->program,
-		                           .config = s->config_place == CONFIG_NAMED ? s->config_path : NULL,
-		                           .key = s->core->key_env },
-		        &h, &e);
+		upgrade_exec(&(struct upgrade){ .program = s->program,
+		                                .config = s->file.place == CONFIG_NAMED ? s->file.path : NULL,
+		                                .key = s->core->key_env },
+		             &h, &e);
 	}
 	handover_release(&h);
 	end_upgrade(s, e.text);
@@ -320,8 +283,7 @@ static void upgrade(struct server *s)
 
 static bool is_at_rest(const struct server *s)
 {
-	return !gate_is_busy(s->core) &&
-	       (!CONFIG_API_HTTP || !(api_is_busy(s->api) || api_has_commands(s->api)));
+	return !CONFIG_API_HTTP || !(api_is_busy(s->api) || api_has_commands(s->api));
 }
 
 /* Who connects and says nothing, or does not read its answer, does not stop an upgrade. A command does. */
@@ -513,7 +475,6 @@ static void finish(struct server *s)
 	place_leave(&s->place);
 	if (s->loop) {
 		loop_untimer(s->loop, &s->deadline);
-		loop_untimer(s->loop, &s->pause);
 		loop_free(s->loop);
 	}
 	config_free(s->later);
@@ -523,7 +484,7 @@ static void finish(struct server *s)
 static int run(int argc, char **argv)
 {
 	struct server s = {
-		.place = { .lock = -1, .listener = -1 }, .gate.fd = -1, .http = -1, .ready = -1, .errors = -1
+		.place = { .lock = -1, .gate = -1 }, .gate.fd = -1, .http = -1, .ready = -1, .errors = -1
 	};
 	const char *path = NULL, *ready = NULL, *state = NULL;
 	bool check = false;

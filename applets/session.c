@@ -76,7 +76,7 @@ static int print_created(const struct http_reply *reply)
 	printf("Session %s started\n", id);
 	if (proxy)
 		printf("  Proxy: %s\n", proxy);
-	return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+	return flushed();
 }
 
 /* The directory is made absolute here: the server's own is another one. */
@@ -185,7 +185,7 @@ static int destroy(const struct words *w)
 	ask(w, "DELETE", target_of(w, "", target, sizeof target), NULL, &reply);
 	buf_release(&reply.body);
 	puts("ok");
-	return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+	return flushed();
 }
 
 static int logs(const struct words *w)

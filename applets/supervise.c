@@ -12,6 +12,7 @@ config APPLET_SUPERVISE
 #include "applets/applet.h"
 
 #include "audit/ring.h"
+#include "base/clock.h"
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -35,7 +36,14 @@ config APPLET_SUPERVISE
 enum { IDLE_NS = 500000000 };
 #define WAKE_NS (20 * 1000000LL)
 
-enum { CONTROL = 3, MAX_VARS = 8, POLICY_MAX = 1 << 20 };
+enum { CONTROL = 3, MAX_VARS = 8, POLICY_MAX = 1 << 20, ENDS = 32 };
+
+/* The end of a command, to be told. */
+struct ended {
+	uint32_t number;
+	int status;
+	int64_t ns;
+};
 
 /* A policy and who decides by it: those before the newest serve the commands that entered under them. */
 struct rules {
@@ -57,17 +65,27 @@ struct supervisor {
 	uint64_t tag;
 	bool wake; /* the server sleeps and there are records */
 	struct timer nap;
+	struct ended ends[ENDS];
+	uint32_t n_ends;
 };
 
-static void tell(struct supervisor *s, enum wire_op op, uint32_t number, uint32_t status)
+static void tell(struct supervisor *s, enum wire_op op)
 {
 	struct msg m = { 0 };
+	char room[64 + ENDS * sizeof(struct ended)];
 
+	buf_on(&m.b, room, sizeof room);
 	msg_start(&m, op);
-	msg_u32(&m, number);
-	msg_u32(&m, status);
-	/* A full queue is no loss: the server drains the ring whenever it wakes, and sees a closed socket. */
-	wire_send(s->control.fd, &m, NULL, 0, MSG_DONTWAIT, NULL);
+	msg_u32(&m, s->n_ends);
+	for (uint32_t i = 0; i < s->n_ends; i++) {
+		msg_u32(&m, s->ends[i].number);
+		msg_u32(&m, (uint32_t)s->ends[i].status);
+		msg_u64(&m, (uint64_t)s->ends[i].ns);
+	}
+	/* The server drains the ring whenever it wakes; but ends it hears of from us only. */
+	if (wire_send(s->control.fd, &m, NULL, 0, s->n_ends == ENDS ? 0 : MSG_DONTWAIT, NULL) == 0)
+		s->n_ends = 0;
+	s->wake = s->n_ends > 0;
 	msg_release(&m);
 }
 
@@ -77,7 +95,7 @@ static bool sink(void *arg, const char *json, size_t len, uint32_t number, uint3
 	bool wake = false;
 
 	if (!ring_put(s->ring, json, len, number, flags, &wake)) {
-		tell(s, WIRE_WAKE, 0, 0);
+		tell(s, WIRE_NEWS);
 		return false;
 	}
 	s->wake |= wake;
@@ -99,15 +117,19 @@ static void wake_server(struct loop *l, struct timer *t)
 	struct supervisor *s = list_item(t, struct supervisor, nap);
 
 	(void)l;
-	s->wake = false;
-	tell(s, WIRE_WAKE, 0, 0);
+	tell(s, WIRE_NEWS);
+	wake_later(s);
 }
 
 static void on_gone(void *arg, uint32_t number, int status)
 {
 	struct supervisor *s = arg;
 
-	tell(s, WIRE_DONE, number, (uint32_t)status);
+	s->ends[s->n_ends++] = (struct ended){ number, status, clock_mono_ns() };
+	s->wake = true;
+	if (s->n_ends == ENDS)
+		tell(s, WIRE_NEWS);
+	wake_later(s);
 }
 
 /* By position: others read the same descriptor. */
@@ -297,6 +319,7 @@ static void on_idle(struct loop *l, struct timer *t)
 	(void)l;
 	s->rested = true;
 	drop_unused_rules(s);
+	serve_rest(s->rules->governor);
 	trim_text();
 }
 
@@ -344,7 +367,7 @@ static int run(int argc, char **argv)
 		log_line(LOG_ERROR, "%s", e.text);
 		return EXIT_FAILED;
 	}
-	tell(&s, WIRE_READY, 0, 0);
+	tell(&s, WIRE_READY);
 	s.idle.due = on_idle;
 	loop_after_batch(s.loop, after_batch, &s);
 	trim_text();

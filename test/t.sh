@@ -7,11 +7,13 @@
 #	skip TEXT REASON		one check that cannot run here
 #	skip_all REASON			none can; ends the test
 #	needs WHAT...			skip_all unless there is: root, userns, netns, fuse, or a command of that name
+#	until_true SECONDS COMMAND...	wait until the command succeeds (until.sh)
 #
 # AGENTSH is the binary, OUT its folder, both absolute; TMP is an empty folder that is removed at the end.
 # The plan is printed at exit. Clean-up of your own goes into a function named cleanup.
 # shellcheck shell=sh
 
+. "$(dirname "$0")/../until.sh"
 AGENTSH=${AGENTSH:-$PWD/build/out/agentsh}
 OUT=${OUT:-$PWD/build/out}
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/agentsh-test.XXXXXX")

@@ -15,7 +15,8 @@ fi
 mkdir obj
 cd obj
 export CFLAGS="-O2 -pipe -ffile-prefix-map=$work=. -ffunction-sections -fdata-sections"
-if ! { ../musl/configure --prefix="$dest" --syslibdir="$dest/lib" --disable-shared --enable-wrapper=gcc &&
+if ! { CROSS_COMPILE=$cross ../musl/configure ${cross:+--target="$arch-linux-musl"} --prefix="$dest" \
+	--syslibdir="$dest/lib" --disable-shared --enable-wrapper=gcc &&
 	make -j"$jobs" && make install; } >log 2>&1; then
 	tail -n 30 log
 	exit 1

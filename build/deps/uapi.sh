@@ -12,3 +12,8 @@ esac
 mkdir -p "$dest/include"
 cp -a x/usr/include/linux x/usr/include/asm-generic "$dest/include/"
 cp -aL x/usr/lib/linux/uapi/$uapi_arch/asm "$dest/include/asm"
+# The call numbers of every architecture that the filter is made for.
+for a in x86 arm64; do
+	mkdir -p "$dest/arch/$a"
+	cp -aL x/usr/lib/linux/uapi/$a/asm "$dest/arch/$a/asm"
+done

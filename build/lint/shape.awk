@@ -1,6 +1,4 @@
 # shape.awk - lines at most 110 columns, files at most 600 lines, functions at most 60.
-#
-# A function that is one flat table or switch may say "/* long: reason */" within it or just before it.
 
 function complain(line, text)
 {
@@ -18,7 +16,7 @@ function columns(s,    i, col)
 	return col
 }
 
-FNR == 1 { start = 0; excused = 0 }
+FNR == 1 { start = 0 }
 {
 	line = $0
 	gsub(/[\200-\277]/, "", line) # continuation bytes of UTF-8 take no column
@@ -28,12 +26,10 @@ FNR == 1 { start = 0; excused = 0 }
 		complain(FNR, "file is longer than 600 lines")
 }
 FILENAME !~ /\.[ch]$/ { next }
-/\/\* long: / { excused = 1 }
 /^\{/ { start = FNR }
 /^\}/ {
-	if (start && FNR - start - 1 > 60 && !excused)
+	if (start && FNR - start - 1 > 60)
 		complain(start, "function body is longer than 60 lines (" FNR - start - 1 ")")
 	start = 0
-	excused = 0
 }
 END { exit bad }

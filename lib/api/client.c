@@ -3,9 +3,9 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/num.h"
+#include "base/path.h"
 #include "json/write.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -92,14 +92,7 @@ int api_client_expect(const struct api_client *c, const char *method, const char
 
 bool api_client_id_ok(const char *id)
 {
-	size_t n = strlen(id);
-
-	if (!n || n > 128)
-		return false;
-	for (; *id; id++)
-		if (!isalnum((unsigned char)*id) && *id != '-' && *id != '_')
-			return false;
-	return true;
+	return path_name_ok(id, 128);
 }
 
 bool api_client_is_on(const char *text)
@@ -151,7 +144,7 @@ bool api_client_is_healthy(const struct api_client *c, int deadline_ms, pid_t pi
 /* The server must not hold the caller's pipes, terminal, directory or signal mask. */
 static void become_server(const char *config)
 {
-	char *argv[] = { "agentsh", "server", config ? "--config" : NULL, (char *)config, NULL };
+	char *argv[] = { "agentsh", "server", "--config", (char *)config, NULL };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int log = open("/var/log/agentsh/server.log", O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
 	               0600);
@@ -177,7 +170,7 @@ int api_client_start(const struct api_client *c, const char *config, struct err 
 	char absolute[4096];
 	pid_t pid;
 
-	if (config && *config != '/') {
+	if (*config != '/') {
 		if (!realpath(config, absolute))
 			return err_sys(e, "%s", config);
 		config = absolute;
@@ -189,8 +182,7 @@ int api_client_start(const struct api_client *c, const char *config, struct err 
 		become_server(config);
 	if (api_client_is_healthy(c, START_MS, pid))
 		return 0;
-	return err_set(e, "it did not become healthy; run 'agentsh server%s%s' to see why",
-	               config ? " --config " : "", config ? config : "");
+	return err_set(e, "it did not become healthy; run 'agentsh server --config %s' to see why", config);
 }
 
 static void write_value(struct json *j, const struct json_value *v)

@@ -55,8 +55,7 @@ bool api_client_may_start(const struct api_client *c);
 /* Wait for the health check until `deadline_ms` have passed. `pid` > 0: give up soon after that child ended.
  */
 bool api_client_is_healthy(const struct api_client *c, int deadline_ms, pid_t pid);
-/* Start "agentsh server" in a session of its own, away from our descriptors, and wait until it is healthy.
- * `config` NULL = without --config. */
+/* Start "agentsh server" in a session of its own, away from our descriptors, and wait until it is healthy. */
 int api_client_start(const struct api_client *c, const char *config, struct err *e);
 
 /* Append JSON text again, indented by two spaces. False when it is not JSON. */

@@ -1,7 +1,7 @@
 #include "api/impl.h"
 
 #include "base/fd.h"
-#include "json/utf8.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 #include "api/impl.h"
 
 #include "base/clock.h"
-#include "json/utf8.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -44,15 +44,11 @@ static void write_redirect(struct json *j, const struct rule *rule)
 
 static void answer_verdict(struct call *c, const struct ask *q, const struct verdict *v)
 {
-	struct message_facts facts = {
-		.path = q->object, .command = q->object, .operation = q->operation, .port = -1
-	};
 	struct buf body = { .data = NULL };
 	struct json j = { .out = &body };
 	char reason[1024] = "";
 
-	if (v->rule)
-		decide_message(v->rule, &facts, reason, sizeof reason);
+	decide_ask_message(q, v, reason, sizeof reason);
 	json_object(&j);
 	json_key_text(&j, "decision", effect_name(v->effective));
 	json_key_text(&j, "message", reason);

@@ -1,8 +1,8 @@
 #include "api/impl.h"
 
-#include "json/utf8.h"
+#include "base/path.h"
+#include "base/utf8.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,14 +46,7 @@ void api_text(struct call *c, int status, const char *text)
 /* Ids name files elsewhere: nothing but these characters may get that far. */
 bool api_id_ok(const char *id)
 {
-	size_t n = strlen(id);
-
-	if (!n || n > 128)
-		return false;
-	for (; *id; id++)
-		if (!isalnum((unsigned char)*id) && *id != '-' && *id != '_')
-			return false;
-	return true;
+	return path_name_ok(id, 128);
 }
 
 /* Where the kernel vouches for the caller, sessions of other users do not exist for him. */

@@ -95,7 +95,7 @@ static void write_value(struct buf *out, struct arena *a, const struct json_valu
 	}
 }
 
-static bool copy_hash(const struct json_value *o, const char *key, char out[CHAIN_HEX + 1])
+bool canonical_hash(const struct json_value *o, const char *key, char out[CHAIN_HEX + 1])
 {
 	const char *text = json_get_string(o, key);
 
@@ -118,8 +118,8 @@ int canonical_split(const char *line, size_t len, struct buf *event, struct chai
 	if (!i)
 		return 0;
 	sequence = json_get_int64(i, "sequence", -1);
-	if (sequence < 0 || !copy_hash(i, "prev_hash", link->prev) ||
-	    !copy_hash(i, "entry_hash", link->entry))
+	if (sequence < 0 || !canonical_hash(i, "prev_hash", link->prev) ||
+	    !canonical_hash(i, "entry_hash", link->entry))
 		return -1;
 	link->sequence = (uint64_t)sequence;
 	write_value(event, &a, v, i);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit/canonical.h"
 #include "base/fd.h"
 #include "json/read.h"
 #include "json/write.h"
@@ -32,16 +33,6 @@ int head_write(int fd, const struct writer_head *h)
 	return pwrite(fd, b.data, b.len, 0) == (ssize_t)b.len ? 0 : -1;
 }
 
-static bool copy_hash(const struct json_value *o, const char *key, char out[CHAIN_HEX + 1])
-{
-	const char *text = json_get_string(o, key);
-
-	if (!text || strlen(text) > CHAIN_HEX || text[strspn(text, "0123456789abcdef")])
-		return false;
-	memcpy(out, text, strlen(text) + 1);
-	return true;
-}
-
 static bool parse(const char *text, size_t len, struct writer_head *h)
 {
 	AUTO_ARENA a = { .max = 65536 };
@@ -54,7 +45,8 @@ static bool parse(const char *text, size_t len, struct writer_head *h)
 		return false;
 	h->last.sequence = (uint64_t)sequence;
 	h->first_sequence = (uint64_t)first;
-	return copy_hash(o, "entry_hash", h->last.entry) && copy_hash(o, "first_prev_hash", h->first_prev);
+	return canonical_hash(o, "entry_hash", h->last.entry) &&
+	       canonical_hash(o, "first_prev_hash", h->first_prev);
 }
 
 int head_read(int fd, struct writer_head *out, struct err *e)

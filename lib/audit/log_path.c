@@ -6,11 +6,6 @@
 #include "audit/query.h"
 #include "config/config.h"
 
-static const char *from_environment(const char *name)
-{
-	return getenv(name);
-}
-
 /* audit.output of the configuration that the server would use. False if there is none or it cannot be read.
  */
 static bool from_config(char *out, size_t size)
@@ -18,10 +13,10 @@ static bool from_config(char *out, size_t size)
 	struct config_problems problems = { 0 };
 	struct config *c = NULL;
 	char path[4096];
-	enum config_place place = config_find(from_environment, path, sizeof path);
+	enum config_place place = config_find(config_env, path, sizeof path);
 
 	if (place != CONFIG_NOWHERE)
-		c = config_load(path, place, from_environment, &problems);
+		c = config_load(path, place, config_env, &problems);
 	config_problems_release(&problems);
 	if (!c)
 		return false;

@@ -1,5 +1,7 @@
 #include "audit/scan.h"
 
+#include "base/fd.h"
+
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,25 +17,6 @@ struct scan {
 	void *arg;
 	char *text; /* WINDOW bytes */
 };
-
-/* As much as there is, across EINTR and short reads. */
-static ssize_t read_at(const struct scan *s, char *out, size_t len, uint64_t at)
-{
-	size_t got = 0;
-
-	while (got < len) {
-		ssize_t n = pread(s->fd, out + got, len - got, (off_t)(at + got));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (!n)
-			break;
-		got += (size_t)n;
-	}
-	return (ssize_t)got;
-}
 
 /* Hand out the whole lines of the window. Returns the bytes used up, or -1 when `fn` had enough. */
 static ssize_t forward_lines(const struct scan *s, size_t len, bool *skip)
@@ -62,7 +45,7 @@ static int forward(const struct scan *s, struct err *e)
 	uint64_t at = 0;
 
 	for (;;) {
-		ssize_t n = read_at(s, s->text, WINDOW, at), used;
+		ssize_t n = fd_read_at(s->fd, s->text, WINDOW, at), used;
 
 		if (n < 0)
 			return err_sys(e, "read log");
@@ -103,7 +86,7 @@ static int backward(const struct scan *s, uint64_t end, struct err *e)
 	while (end) {
 		size_t want = end < WINDOW ? (size_t)end : WINDOW;
 		uint64_t start = end - want;
-		ssize_t n = read_at(s, s->text, want, start), left;
+		ssize_t n = fd_read_at(s->fd, s->text, want, start), left;
 
 		if (n < 0)
 			return err_sys(e, "read log");

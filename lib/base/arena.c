@@ -96,3 +96,21 @@ void arena_release(struct arena *a)
 	}
 	*a = (struct arena){ .max = a->max };
 }
+
+void arena_reset(struct arena *a)
+{
+	struct arena_block *first = a->blocks;
+
+	while (first && first->next)
+		first = first->next;
+	if (!first || first->size != BLOCK) {
+		arena_release(a);
+		return;
+	}
+	for (struct arena_block *b = a->blocks, *next; b != first; b = next) {
+		next = b->next;
+		free(b);
+	}
+	first->used = 0;
+	*a = (struct arena){ .blocks = first, .max = a->max };
+}

@@ -27,4 +27,7 @@ char *arena_fmt(struct arena *a, const char *fmt, ...) __attribute__((format(pri
 /* Free every block. The arena can be used again. */
 void arena_release(struct arena *a);
 
+/* The same, but a block of the usual size is kept for the next use. */
+void arena_reset(struct arena *a);
+
 #define AUTO_ARENA __attribute__((cleanup(arena_release))) struct arena

@@ -5,6 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+void buf_on(struct buf *b, char *storage, size_t size)
+{
+	*b = (struct buf){ .data = storage, .cap = size, .borrowed = true };
+	storage[0] = 0;
+}
+
 char *buf_room(struct buf *b, size_t len)
 {
 	size_t need, cap;
@@ -22,11 +28,14 @@ char *buf_room(struct buf *b, size_t len)
 	cap = b->cap ? b->cap : 64;
 	while (cap < need)
 		cap *= 2;
-	data = realloc(b->data, cap);
+	data = realloc(b->borrowed ? NULL : b->data, cap);
 	if (!data) {
 		b->failed = true;
 		return NULL;
 	}
+	if (b->borrowed)
+		memcpy(data, b->data, b->len + 1);
+	b->borrowed = false;
 	b->data = data;
 	b->cap = cap;
 	return b->data + b->len;
@@ -105,9 +114,11 @@ char *buf_steal(struct buf *b)
 
 	if (!b->failed) {
 		buf_add(b, "", 0);
-		data = b->data;
+		data = b->borrowed ? malloc(b->len + 1) : b->data;
 	}
-	if (!data)
+	if (data && b->borrowed)
+		memcpy(data, b->data, b->len + 1);
+	if (!data && !b->borrowed)
 		free(b->data);
 	*b = (struct buf){ .max = b->max };
 	return data;
@@ -115,6 +126,7 @@ char *buf_steal(struct buf *b)
 
 void buf_release(struct buf *b)
 {
-	free(b->data);
+	if (!b->borrowed)
+		free(b->data);
 	*b = (struct buf){ .max = b->max };
 }

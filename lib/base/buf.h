@@ -9,12 +9,16 @@
 #include <stddef.h>
 
 struct buf {
-	char *data; /* owned; NULL while nothing was appended */
+	char *data; /* owned unless `borrowed`; NULL while nothing was appended */
 	size_t len;
 	size_t cap;
 	size_t max;  /* ceiling in bytes, 0 = none */
 	bool failed; /* out of memory or over the ceiling: later appends do nothing */
+	bool borrowed;
 };
+
+/* An empty buffer that uses `storage`, which stays the caller's, until it outgrows it. */
+void buf_on(struct buf *b, char *storage, size_t size);
 
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_str(struct buf *b, const char *text);

@@ -28,6 +28,11 @@ void complain(const char *fmt, ...)
 	va_end(ap);
 }
 
+int flushed(void)
+{
+	return fflush(stdout) || ferror(stdout) ? EXIT_FAILED : EXIT_DONE;
+}
+
 void die(int code, const char *fmt, ...)
 {
 	va_list ap;

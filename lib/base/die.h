@@ -14,5 +14,8 @@ enum {
 /* Write `text` and a newline as one write, then exit with `code`. */
 noreturn void die(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Exit status after output: nobody may take half of it for the whole. EXIT_DONE or EXIT_FAILED. */
+int flushed(void);
+
 /* Write one line on standard error. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -40,12 +40,14 @@ int fd_write(int fd, const void *data, size_t len)
 	return 0;
 }
 
-ssize_t fd_read(int fd, void *data, size_t len)
+/* `at` < 0: where the file stands. */
+static ssize_t read_all(int fd, char *data, size_t len, off_t at)
 {
 	size_t got = 0;
 
 	while (got < len) {
-		ssize_t n = read(fd, (char *)data + got, len - got);
+		ssize_t n = at < 0 ? read(fd, data + got, len - got)
+		                   : pread(fd, data + got, len - got, at + (off_t)got);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -56,6 +58,16 @@ ssize_t fd_read(int fd, void *data, size_t len)
 		got += (size_t)n;
 	}
 	return (ssize_t)got;
+}
+
+ssize_t fd_read(int fd, void *data, size_t len)
+{
+	return read_all(fd, data, len, -1);
+}
+
+ssize_t fd_read_at(int fd, void *data, size_t len, uint64_t at)
+{
+	return read_all(fd, data, len, (off_t)at);
 }
 
 int fd_slurp(int fd, struct buf *out, struct err *e)

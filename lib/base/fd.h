@@ -5,6 +5,7 @@
 #include "base/err.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 void fd_close(int *fd); /* close if >= 0 and set to -1; keeps errno */
@@ -16,6 +17,9 @@ int fd_write(int fd, const void *data, size_t len);
 
 /* Read until `len` bytes or end of file. Bytes read or -1 with errno. */
 ssize_t fd_read(int fd, void *data, size_t len);
+
+/* The same from offset `at`, leaving the file's own alone. */
+ssize_t fd_read_at(int fd, void *data, size_t len, uint64_t at);
 
 /* Append the rest of `fd` to `out`; its ceiling counts as failure. 0 or -1. */
 int fd_slurp(int fd, struct buf *out, struct err *e);

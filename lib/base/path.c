@@ -71,3 +71,11 @@ bool path_within(const char *path, const char *dir)
 		return *path == '/';
 	return !strncmp(path, dir, n) && (path[n] == 0 || path[n] == '/');
 }
+
+bool path_name_ok(const char *name, size_t max)
+{
+	static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+	size_t len = strspn(name, good);
+
+	return len && len <= max && !name[len];
+}

@@ -14,5 +14,8 @@ size_t path_join(const char *dir, const char *path, char *out, size_t size);
 /* Text after the last slash (the whole if none). Never NULL. */
 const char *path_base(const char *path);
 
+/* 1 to `max` letters, digits, '-' and '_': what may stand in the name of a file that somebody asks for. */
+bool path_name_ok(const char *name, size_t max);
+
 /* True if `path` is `dir` or lies below it. Both cleaned. */
 bool path_within(const char *path, const char *dir);

@@ -248,8 +248,19 @@ enum config_place { CONFIG_NAMED, CONFIG_USER, CONFIG_SYSTEM, CONFIG_NOWHERE };
 
 typedef const char *config_env_fn(const char *name); /* getenv, or a table in tests */
 
+const char *config_env(const char *name); /* getenv */
+
 /* $AGENTSH_CONFIG, the user's, the system's. `path` is filled unless CONFIG_NOWHERE is returned. */
 enum config_place config_find(config_env_fn *env, char *path, size_t size);
+
+struct config_file {
+	enum config_place place;
+	char shown[4096]; /* as it was named */
+	char path[4096];  /* absolute: directories that it names lie beside it */
+};
+
+/* The file `named`, or, when that is NULL, what config_find() finds; CONFIG_NOWHERE counts as found. */
+int config_locate(const char *named, config_env_fn *env, struct config_file *out, struct err *e);
 
 /* Read `path` (ignored for CONFIG_NOWHERE), apply defaults and environment, check. NULL when out->n_errors >
  * 0. Problems go to `out` in either case, by line. */

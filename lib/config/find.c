@@ -1,6 +1,9 @@
 #include "config/config.h"
 
+#include "base/path.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +16,11 @@ static bool try(const char *dir, const char *rest, char *path, size_t size)
 		    access(path, F_OK) == 0)
 			return true;
 	return false;
+}
+
+const char *config_env(const char *name)
+{
+	return getenv(name);
 }
 
 enum config_place config_find(config_env_fn *env, char *path, size_t size)
@@ -30,4 +38,23 @@ enum config_place config_find(config_env_fn *env, char *path, size_t size)
 	if (size)
 		path[0] = 0;
 	return CONFIG_NOWHERE;
+}
+
+int config_locate(const char *named, config_env_fn *env, struct config_file *out, struct err *e)
+{
+	char here[sizeof out->path];
+
+	*out = (struct config_file){ .place = CONFIG_NAMED };
+	if (!named)
+		out->place = config_find(env, out->shown, sizeof out->shown);
+	else
+		snprintf(out->shown, sizeof out->shown, "%s", named);
+	if (out->place == CONFIG_NOWHERE)
+		return 0;
+	if (!getcwd(here, sizeof here))
+		return err_sys(e, "%s: current directory", out->shown);
+	if ((named && strlen(named) >= sizeof out->shown) ||
+	    !path_join(here, out->shown, out->path, sizeof out->path))
+		return err_set(e, "%s: name too long", out->shown);
+	return 0;
 }

@@ -57,7 +57,6 @@ static const char not_yet[] = "is accepted but has no effect";
 
 enum { MANY = 1000000000 };
 
-/* long: a table */
 const struct key config_keys[] = {
 	{ "server.http.addr", KEY_TEXT, AT(server.http.addr), "127.0.0.1:18080", .check = check_addr },
 	{ "server.http.read_timeout", KEY_DURATION, AT(server.http.read_timeout_ns), "30s" },

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { ARGS_MAX = 4096 };
+enum { ARGS_MAX = 4096, HOST_SIZE = 300 };
 
 static enum ask_result ask_command(const struct ask *a, struct verdict *out)
 {
@@ -26,32 +26,41 @@ static enum ask_result ask_command(const struct ask *a, struct verdict *out)
 	return ASK_DONE;
 }
 
-static enum ask_result ask_net(const struct ask *a, struct verdict *out)
+/* "host", "host:port", "[v6]:port", "v6" into host (brackets stay) and port. */
+static bool split_address(const char *object, char host[HOST_SIZE], uint16_t *port)
 {
-	struct net_request r = { .port = 443 };
-	char host[300], *colon;
-	uint64_t port;
+	char *colon;
+	uint64_t number = 443;
 
-	if (strlen(a->object) >= sizeof host)
-		return ASK_BAD_OBJECT;
-	strcpy(host, a->object);
-	r.host = host;
+	if (strlen(object) >= HOST_SIZE)
+		return false;
+	strcpy(host, object);
 	colon = strrchr(host, ':');
 	if (*host == '[') {
 		char *end = strchr(host, ']');
 
 		if (!end || (end[1] && end[1] != ':'))
-			return ASK_BAD_OBJECT;
+			return false;
 		colon = end[1] ? end + 1 : NULL;
 	} else if (colon && strchr(host, ':') != colon) {
 		colon = NULL; /* an IPv6 address without brackets */
 	}
 	if (colon) {
 		*colon = 0;
-		if (!num_u64(colon + 1, 1, 65535, &port))
-			return ASK_BAD_OBJECT;
-		r.port = (uint16_t)port;
+		if (!num_u64(colon + 1, 1, 65535, &number))
+			return false;
 	}
+	*port = (uint16_t)number;
+	return true;
+}
+
+static enum ask_result ask_net(const struct ask *a, struct verdict *out)
+{
+	char host[HOST_SIZE];
+	struct net_request r = { .host = host };
+
+	if (!split_address(a->object, host, &r.port))
+		return ASK_BAD_OBJECT;
 	*out = decide_net(a->policy, a->cache, &r);
 	return ASK_DONE;
 }
@@ -122,14 +131,24 @@ static enum ask_result ask_file(const struct ask *a, const char *name, struct ve
 	return ASK_DONE;
 }
 
+static bool is_command(const char *op)
+{
+	return !strcasecmp(op, "exec") || !strcasecmp(op, "command");
+}
+
+static bool is_net(const char *op)
+{
+	return !strncasecmp(op, "net_", 4) || !strcasecmp(op, "connect") || !strcasecmp(op, "net");
+}
+
 enum ask_result decide_ask(const struct ask *a, struct verdict *out)
 {
 	const char *op = a->operation;
 
 	*out = (struct verdict){ .decision = EFFECT_DENY };
-	if (!strcasecmp(op, "exec") || !strcasecmp(op, "command"))
+	if (is_command(op))
 		return ask_command(a, out);
-	if (!strncasecmp(op, "net_", 4) || !strcasecmp(op, "connect") || !strcasecmp(op, "net"))
+	if (is_net(op))
 		return ask_net(a, out);
 	if (!strcasecmp(op, "signal"))
 		return ask_signal(a, out);
@@ -143,4 +162,25 @@ enum ask_result decide_ask(const struct ask *a, struct verdict *out)
 			return ASK_DONE;
 		}
 	return ask_file(a, strncasecmp(op, "file_", 5) ? op : op + 5, out);
+}
+
+void decide_ask_message(const struct ask *a, const struct verdict *v, char *out, size_t size)
+{
+	struct message_facts f = {
+		.path = a->object, .command = a->object, .operation = a->operation, .port = -1
+	};
+	char host[HOST_SIZE], args[2048];
+	uint16_t port;
+	size_t n = 0;
+
+	while (a->args && a->args[n])
+		n++;
+	if (is_command(a->operation)) {
+		f.command = path_base(v->subject && *v->subject ? v->subject : a->object);
+		f.args = decide_message_args(a->args, n, args, sizeof args);
+	} else if (is_net(a->operation) && split_address(a->object, host, &port)) {
+		f.remote = f.domain = host;
+		f.port = port;
+	}
+	decide_message(v->rule, &f, out, size);
 }

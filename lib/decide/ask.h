@@ -23,3 +23,6 @@ struct ask {
 
 enum ask_result { ASK_DONE, ASK_BAD_OPERATION, ASK_BAD_OBJECT };
 enum ask_result decide_ask(const struct ask *a, struct verdict *out);
+
+/* The rule's message with the facts of the question in it. */
+void decide_ask_message(const struct ask *a, const struct verdict *v, char *out, size_t size);

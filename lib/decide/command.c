@@ -1,7 +1,10 @@
 /* Judging a command under all its names, and then what it would start. */
 #include "decide/impl.h"
 
+#include "base/path.h"
+
 #include <string.h>
+#include <strings.h>
 
 enum { LEVELS = 12, NAME_SIZE = 4096, SPLIT_WORDS = 256, SPLIT_SIZE = 2048 };
 
@@ -66,7 +69,7 @@ static void ask_globs(struct asked *a, const char *name, const char *lower, size
 		if ((g->mask & a->query.bit) &&
 		    (glob_match(&g->glob, lower + from, len - from) ||
 		     glob_match(&g->glob, name + from, len - from)) &&
-		    check_rule(a, g->rule))
+		    a->query.check(a->query.to, g->rule))
 			a->query.best = g->rule;
 	}
 }
@@ -82,21 +85,30 @@ static void ask_spelling(struct asked *a, const char *name, const char *lower, s
 	ask_globs(a, name, lower, len);
 }
 
-/* One name of the file, with and without ".real", for rules with `bit`. */
-static void ask_name(struct asked *a, const char *name, uint32_t bit)
+/* One name of the file, with and without ".real", for rules with `bit` that are about names. */
+static bool ask_word(struct asked *a, const char *name, uint32_t bit)
 {
 	char lower[NAME_SIZE];
 	size_t len = lower_copy(name, lower, sizeof lower);
-	uint32_t before = a->query.best;
 
-	if (!len)
-		return;
 	a->query.bit = bit;
+	if (!len)
+		return false;
 	ask_spelling(a, name, lower, len);
 	if (len > 5 && !strcmp(lower + len - 5, ".real")) {
 		lower[len - 5] = 0;
 		ask_spelling(a, name, lower, len - 5);
 	}
+	return true;
+}
+
+/* The same, and then for rules that are about all commands. */
+static void ask_name(struct asked *a, const char *name, uint32_t bit)
+{
+	uint32_t before = a->query.best;
+
+	if (!ask_word(a, name, bit))
+		return;
 	if (a->query.best != before) {
 		a->subject = name;
 		a->named = true;
@@ -189,6 +201,22 @@ static size_t split_words(const char *text, char *store, size_t size, const char
 	return n;
 }
 
+/* The subject, a word of env's text, when that text is split no more: the rule's own name for it, which lasts
+ * as long as the policy. Where the rule has a pattern, the whole text. */
+static const char *lasting_name(const struct policy *p, const struct verdict *v, const char *text)
+{
+	for (size_t i = 0; i < p->n_command; i++) {
+		const struct text_list *names = &p->command_rules[i].commands;
+
+		if (v->rule != &p->command_rules[i].head.rule)
+			continue;
+		for (size_t k = 0; k < names->n; k++)
+			if (!strcasecmp(path_base(names->items[k]), path_base(v->subject)))
+				return names->items[k];
+	}
+	return text;
+}
+
 /* env -S: env itself is judged again with the text in place. Its exec is seen by the kernel with all
  * arguments, so that cutting here loses nothing. */
 static struct verdict judge_split(const struct policy *p, const struct command_request *r,
@@ -205,9 +233,8 @@ static struct verdict judge_split(const struct policy *p, const struct command_r
 		argv[inner.argc++] = r->argv[i];
 	argv[inner.argc] = NULL;
 	v = judge(p, &inner, level + 1);
-	/* `store` ends here: name the text as it stands in the request. */
 	if (v.subject >= store && v.subject < store + sizeof store)
-		v.subject = w->split;
+		v.subject = lasting_name(p, &v, w->split);
 	return v;
 }
 
@@ -298,6 +325,45 @@ int decide_payload(const struct command_request *r)
 	if (!see_wrapper(r, &w) || !w.opaque || w.applet || w.unknown || w.first >= r->argc)
 		return -1;
 	return (int)w.first;
+}
+
+/* Does the rule take something away, whatever the arguments and the depth? */
+static bool restricts(void *to, uint32_t rule)
+{
+	const struct asked *a = to;
+	enum effect e = a->policy->command_rules[rule].head.rule.decision;
+
+	return e == EFFECT_DENY || e == EFFECT_APPROVE || e == EFFECT_REDIRECT;
+}
+
+static uint32_t first_restriction(const struct policy *p, const char *name)
+{
+	struct asked a = { .policy = p, .query = { .best = QUERY_NONE, .check = restricts } };
+
+	a.query.to = &a;
+	ask_word(&a, name, MASK_RESTRICTS | MASK_PERMITS);
+	return a.query.best;
+}
+
+unsigned decide_named(const struct policy *p, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	uint32_t rule = first_restriction(p, path);
+
+	/* A pattern for any name says nothing about this one. */
+	return (rule != QUERY_NONE && rule != first_restriction(p, "/\1") ? NAMED_BY_RULE : 0) |
+	       wrapper_kind(slash ? slash + 1 : path);
+}
+
+void decide_named_paths(const struct policy *p, void (*each)(void *arg, const char *path), void *arg)
+{
+	for (size_t i = 0; i < p->n_command; i++) {
+		const struct text_list *names = &p->command_rules[i].commands;
+
+		for (size_t k = 0; k < names->n; k++)
+			if (names->items[k][0] == '/' && !strpbrk(names->items[k], "*?["))
+				each(arg, names->items[k]);
+	}
 }
 
 const struct redirect *decide_redirect(const struct rule *rule)

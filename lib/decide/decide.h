@@ -45,6 +45,15 @@ struct verdict decide_command(const struct policy *p, const struct command_reque
  * as a command of its own. */
 int decide_payload(const struct command_request *r);
 
+/* Is this name of a file one that some rule for commands restricts, whatever the arguments and the depth? And
+ * is it a program that runs other programs without an execve, or one that is many programs by its argv[0]?
+ * What this is said of is worth being known by more than its name. */
+enum { NAMED_BY_RULE = 1, NAMED_OPAQUE = 2, NAMED_MULTICALL = 4 };
+unsigned decide_named(const struct policy *p, const char *path);
+
+/* The absolute paths that stand in rules for commands. */
+void decide_named_paths(const struct policy *p, void (*each)(void *arg, const char *path), void *arg);
+
 enum file_op {
 	FILE_OPEN,
 	FILE_READ,
@@ -148,3 +157,6 @@ struct message_facts {
 	int port; /* -1 = none */
 };
 size_t decide_message(const struct rule *rule, const struct message_facts *facts, char *out, size_t size);
+
+/* Arguments (without argv[0]) as {{.Args}} shows them; what does not fit is cut. Returns `out`. */
+char *decide_message_args(const char *const *args, size_t n, char *out, size_t size);

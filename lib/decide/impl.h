@@ -26,4 +26,7 @@ struct wrapped {
 /* Is the program with this base name (lower case) a wrapper, and of what? */
 bool wrapper_see(const char *base, const char *const *argv, size_t argc, struct wrapped *out);
 
+/* NAMED_OPAQUE and NAMED_MULTICALL of the program with this base name. */
+unsigned wrapper_kind(const char *base);
+
 struct globset_cache *decide_cache_domains(struct decide_cache *c);

@@ -119,3 +119,17 @@ size_t decide_message(const struct rule *rule, const struct message_facts *facts
 	out[t.n] = 0;
 	return t.n;
 }
+
+char *decide_message_args(const char *const *args, size_t n, char *out, size_t size)
+{
+	struct text t = { .out = out, .size = size };
+
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			put(&t, " ", 1);
+		for (const char *p = args[i]; *p && !t.full; p++)
+			put(&t, p, 1);
+	}
+	out[t.n] = 0;
+	return out;
+}

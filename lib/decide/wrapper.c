@@ -238,6 +238,15 @@ static void see_multicall(const char *const *argv, size_t argc, struct wrapped *
 	}
 }
 
+unsigned wrapper_kind(const char *base)
+{
+	if (is_multicall(base))
+		return NAMED_OPAQUE | NAMED_MULTICALL;
+	if (!strcmp(base, "agentsh")) /* whose copies are shells */
+		return NAMED_MULTICALL;
+	return is_loader(base) ? NAMED_OPAQUE : 0;
+}
+
 bool wrapper_see(const char *base, const char *const *argv, size_t argc, struct wrapped *out)
 {
 	*out = (struct wrapped){ .first = argc };

@@ -1,6 +1,5 @@
 #include "enforce/denial.h"
 
-#include "base/buf.h"
 #include "base/path.h"
 
 #include <stdio.h>
@@ -54,14 +53,9 @@ const char *denial_message(const struct verdict *v, const char *path, const char
 {
 	const char *subject = path_base(v->subject && *v->subject ? v->subject : path);
 	struct message_facts facts = { .path = path, .command = subject, .operation = "exec", .port = -1 };
-	AUTO_BUF args = { .max = 4096 };
+	char args[4096];
 
-	for (size_t i = 1; i < argc && !args.failed; i++) {
-		if (i > 1)
-			buf_chr(&args, ' ');
-		buf_str(&args, argv[i]);
-	}
-	facts.args = buf_text(&args);
+	facts.args = decide_message_args(argv + !!argc, argc - !!argc, args, sizeof args);
 	decide_message(v->rule, &facts, out, size);
 	return subject;
 }

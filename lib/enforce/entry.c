@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 enum { ANSWER_SECONDS = 10 };
 
@@ -28,7 +30,7 @@ static int take_env(struct msg_reader *r, const struct entry_hello *h, struct en
 	added = msg_get_u32(r);
 	if (!msg_ok(r) || len < (n + 7) / 8 || added > r->len)
 		return err_set(e, "bad answer from the server");
-	out->env = calloc(n + added + 1, sizeof *out->env);
+	out->env = n + added < out->n_env_room ? out->env_room : calloc(n + added + 1, sizeof *out->env);
 	if (!out->env)
 		return err_set(e, "out of memory");
 	for (size_t i = 0; i < n; i++)
@@ -36,6 +38,7 @@ static int take_env(struct msg_reader *r, const struct entry_hello *h, struct en
 			out->env[at++] = (char *)h->env[i];
 	for (size_t i = 0; i < added; i++)
 		out->env[at++] = (char *)msg_get_str(r);
+	out->env[at] = NULL;
 	return 0;
 }
 
@@ -73,36 +76,70 @@ static int read_verdict(const struct entry_hello *h, struct entry *out, struct e
 	return 0;
 }
 
-int entry_ask(int server, const struct entry_hello *h, struct entry *out, struct err *e)
+static void write_hello(struct msg *m, const struct entry_hello *h)
+{
+	struct stat root = { 0 };
+
+	stat("/", &root);
+	msg_start(m, WIRE_HELLO);
+	msg_u32(m, h->kind);
+	msg_u32(m, (uint32_t)getpid());
+	msg_u64(m, root.st_dev);
+	msg_u64(m, root.st_ino);
+	msg_str(m, h->program);
+	msg_str(m, h->cwd);
+	msg_str(m, h->session);
+	msg_strv(m, h->argv, count(h->argv));
+	msg_strv(m, h->env, count(h->env));
+}
+
+/* The question travels with the way back: a socket of a pair, so that the server's end is noticed at once. A
+ * connection would wake the server twice. */
+static int exchange(int server, const struct msg *question, struct wire_in *answer, struct err *e)
 {
 	struct timeval limit = { .tv_sec = ANSWER_SECONDS };
+	int pair[2] = { -1, -1 }, one = 1, rc = -1;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
+	    setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &one, sizeof one) < 0 ||
+	    setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ||
+	    setsockopt(server, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0)
+		err_sys(e, "socket");
+	else
+		rc = wire_send(server, question, &pair[1], 1, 0, e);
+	fd_close(&pair[1]);
+	if (rc == 0 && wire_recv(pair[0], answer, 0, e) <= 0)
+		rc = -1;
+	fd_close(&pair[0]);
+	return rc;
+}
+
+int entry_ask(int server, const struct entry_hello *h, struct entry_room *room, struct entry *t,
+              struct err *e)
+{
 	struct msg m = { 0 };
 	int rc;
 
-	*out = (struct entry){ .inbox = -1, .plan.ruleset = -1, .text = "" };
-	msg_start(&m, WIRE_HELLO);
-	msg_u32(&m, h->kind);
-	msg_str(&m, h->program);
-	msg_str(&m, h->cwd);
-	msg_str(&m, h->session);
-	msg_strv(&m, h->argv, count(h->argv));
-	msg_strv(&m, h->env, count(h->env));
-	rc = wire_send(server, &m, NULL, 0, 0, e);
+	*t = (struct entry){ .inbox = -1, .plan.ruleset = -1, .text = "" };
+	if (room) {
+		buf_on(&m.b, room->say, sizeof room->say);
+		buf_on(&t->in.data, room->hear, sizeof room->hear);
+		t->env_room = room->env;
+		t->n_env_room = ENTRY_ENV;
+	}
+	write_hello(&m, h);
+	rc = exchange(server, &m, &t->in, e);
 	msg_release(&m);
-	if (rc < 0)
-		return err_in(e, "server");
-	setsockopt(server, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-	rc = wire_recv(server, &out->in, 0, e);
-	if (rc <= 0)
-		return err_in(e, "server");
-	return read_verdict(h, out, e);
+	return rc < 0 ? err_in(e, "server") : read_verdict(h, t, e);
 }
 
 int entry_attach(int inbox, const struct entry_name *name, int listener, struct err *e)
 {
 	struct msg m = { 0 };
+	char room[256];
 	int rc;
 
+	buf_on(&m.b, room, sizeof room);
 	msg_start(&m, WIRE_ATTACH);
 	msg_u32(&m, name->number);
 	msg_u32(&m, name->shell);
@@ -127,7 +164,8 @@ int entry_commit(struct entry *t, struct err *e)
 
 void entry_release(struct entry *t)
 {
-	free(t->env);
+	if (t->env != t->env_room)
+		free(t->env);
 	fd_close(&t->inbox);
 	fd_close(&t->plan.ruleset);
 	wire_in_release(&t->in);

@@ -28,19 +28,30 @@ struct entry {
 	bool refused;
 	int exit_code;    /* of a refusal */
 	const char *text; /* of a refusal: whole lines for standard error; else "" */
-	char **env; /* owned array: the environment to run with; strings inside `in` and the hello's env */
-	const char *dir; /* to change to before it runs, "" = stay */
-	bool plain;      /* the shell may be left out where its text is a plain command */
+	char **env;       /* the environment to run with; strings inside `in` and the hello's env */
+	const char *dir;  /* to change to before it runs, "" = stay */
+	bool plain;       /* the shell may be left out where its text is a plain command */
 	uint32_t number;
 	const char *id;          /* of the command */
 	bool shell;              /* its first program is a shell: what that starts was typed */
 	struct launch_plan plan; /* filter inside `in` */
 	int inbox;               /* of the session's supervisor */
 	struct wire_in in;
+	char **env_room; /* borrowed, or NULL */
+	size_t n_env_room;
 };
 
-/* Ask. 0 = see out; -1 = no usable answer. */
-int entry_ask(int server, const struct entry_hello *h, struct entry *out, struct err *e);
+/* Memory a caller may lend, so that a short life goes without malloc(3). */
+enum { ENTRY_ENV = 1024 };
+struct entry_room {
+	char say[24 * 1024], hear[112 * 1024];
+	char *env[ENTRY_ENV];
+};
+
+/* Ask over a socket that sends to a server; `room` may be NULL. 0 = see t; -1 = no usable answer. The
+ * sender's credentials are in t->in.from: to be looked at before anything is believed. */
+int entry_ask(int server, const struct entry_hello *h, struct entry_room *room, struct entry *t,
+              struct err *e);
 
 /* Hand a listener to the session's supervisor. */
 struct entry_name {

@@ -6,7 +6,7 @@
 
 #include "base/map.h"
 #include "base/num.h"
-#include "json/utf8.h"
+#include "base/utf8.h"
 
 /* Objects with more members than this find duplicates through a map, smaller ones by comparing. */
 enum { SMALL_OBJECT = 8 };

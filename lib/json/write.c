@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "json/utf8.h"
+#include "base/utf8.h"
 
 enum { PLAIN, ESCAPE, MULTI };
 

@@ -23,6 +23,8 @@ struct loop {
 	struct slot *slots; /* owned, by descriptor */
 	size_t n_slots;
 	uint32_t generation;
+	struct watch *direct[LOOP_DIRECT]; /* borrowed; NULL = was taken away, until the next wait */
+	int n_direct;
 	struct list timers; /* by time */
 	int64_t now_ns;     /* of the timer batch that runs, else 0 */
 	struct hook hooks[LOOP_HOOKS];

@@ -5,6 +5,7 @@
 #include "loop/impl.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -81,7 +82,7 @@ static int control(struct loop *l, int op, const struct watch *w)
 	return epoll_ctl(l->epoll, op, w->fd, &ev);
 }
 
-int loop_watch(struct loop *l, struct watch *w, uint32_t events, struct err *e)
+static int watch(struct loop *l, struct watch *w, uint32_t events, struct err *e)
 {
 	if (w->fd < 0 || reserve(l, w->fd) < 0)
 		return err_set(e, "watch descriptor %d: %s", w->fd, w->fd < 0 ? "not open" : "out of memory");
@@ -89,10 +90,24 @@ int loop_watch(struct loop *l, struct watch *w, uint32_t events, struct err *e)
 		return err_set(e, "watch descriptor %d: watched already", w->fd);
 	w->events = events;
 	l->slots[w->fd].generation = ++l->generation;
-	if (control(l, EPOLL_CTL_ADD, w) < 0)
+	if (w->direct)
+		l->direct[l->n_direct++] = w;
+	else if (control(l, EPOLL_CTL_ADD, w) < 0)
 		return err_sys(e, "watch descriptor %d", w->fd);
 	l->slots[w->fd].watch = w;
 	return 0;
+}
+
+int loop_watch(struct loop *l, struct watch *w, uint32_t events, struct err *e)
+{
+	w->direct = false;
+	return watch(l, w, events, e);
+}
+
+int loop_watch_direct(struct loop *l, struct watch *w, uint32_t events, struct err *e)
+{
+	w->direct = l->n_direct < LOOP_DIRECT;
+	return watch(l, w, events, e);
 }
 
 void loop_rewatch(struct loop *l, struct watch *w, uint32_t events)
@@ -100,7 +115,8 @@ void loop_rewatch(struct loop *l, struct watch *w, uint32_t events)
 	if (!slot_of(l, w) || w->events == events)
 		return;
 	w->events = events;
-	control(l, EPOLL_CTL_MOD, w);
+	if (!w->direct)
+		control(l, EPOLL_CTL_MOD, w);
 }
 
 void loop_unwatch(struct loop *l, struct watch *w)
@@ -109,7 +125,11 @@ void loop_unwatch(struct loop *l, struct watch *w)
 
 	if (s) {
 		s->watch = NULL;
-		epoll_ctl(l->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+		if (!w->direct)
+			epoll_ctl(l->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+		for (int i = 0; w->direct && i < l->n_direct; i++)
+			if (l->direct[i] == w)
+				l->direct[i] = NULL;
 	}
 	w->fd = -1;
 }
@@ -182,15 +202,54 @@ static void dispatch(struct loop *l, const struct epoll_event *ev)
 		s->watch->ready(l, s->watch, ev->events);
 }
 
-int loop_once(struct loop *l, int wait_ms, struct err *e)
+static int wait_epoll(struct loop *l, int wait_ms, struct err *e)
 {
 	struct epoll_event events[BATCH];
-	int n = epoll_wait(l->epoll, events, BATCH, wait_until_timer(l, wait_ms));
+	int n = epoll_wait(l->epoll, events, BATCH, wait_ms);
 
 	if (n < 0 && errno != EINTR)
 		return err_sys(e, "epoll_wait");
 	for (int i = 0; i < n; i++)
 		dispatch(l, &events[i]);
+	return 0;
+}
+
+/* The epoll descriptor last: a direct watch may be taken away by what runs before it, and is NULL then. */
+static int wait_direct(struct loop *l, int wait_ms, struct err *e)
+{
+	struct pollfd fds[LOOP_DIRECT + 1];
+	int n = l->n_direct, rc;
+
+	for (int i = 0; i < n; i++)
+		fds[i] = (struct pollfd){ .fd = l->direct[i]->fd, .events = (short)l->direct[i]->events };
+	fds[n] = (struct pollfd){ .fd = l->epoll, .events = POLLIN };
+	rc = poll(fds, (nfds_t)n + 1, wait_ms);
+	if (rc < 0 && errno != EINTR)
+		return err_sys(e, "poll");
+	for (int i = 0; rc > 0 && i < n; i++)
+		if (fds[i].revents && l->direct[i] && l->direct[i]->fd == fds[i].fd)
+			l->direct[i]->ready(l, l->direct[i], (uint32_t)fds[i].revents);
+	return rc > 0 && fds[n].revents ? wait_epoll(l, 0, e) : 0;
+}
+
+static void close_ranks(struct loop *l)
+{
+	int n = 0;
+
+	for (int i = 0; i < l->n_direct; i++)
+		if (l->direct[i])
+			l->direct[n++] = l->direct[i];
+	l->n_direct = n;
+}
+
+int loop_once(struct loop *l, int wait_ms, struct err *e)
+{
+	int ms = wait_until_timer(l, wait_ms), rc;
+
+	close_ranks(l);
+	rc = l->n_direct ? wait_direct(l, ms, e) : wait_epoll(l, ms, e);
+	if (rc < 0)
+		return -1;
 	run_timers(l);
 	for (int i = 0; i < l->n_hooks; i++)
 		l->hooks[i].fn(l->hooks[i].arg);

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+enum { LOOP_DIRECT = 32 };
+
 struct loop;
 struct watch;
 struct timer;
@@ -24,6 +26,7 @@ struct watch {
 	int fd; /* borrowed; -1 = not watched */
 	uint32_t events;
 	watch_fn *ready;
+	bool direct; /* the loop's own */
 };
 
 struct timer {
@@ -37,6 +40,10 @@ void loop_free(struct loop *l); /* watches and timers must be gone */
 
 /* Start watching w->fd with `w->ready`. Level-triggered. 0 or -1. */
 int loop_watch(struct loop *l, struct watch *w, uint32_t events, struct err *e);
+/* The same, but the descriptor itself is polled, so that who is woken by it runs on the waker's processor
+ * where the kernel knows how (seccomp_unotify(2), SYNC_WAKE_UP; epoll(7) forgets that wish). For a few:
+ * beyond LOOP_DIRECT of them it is loop_watch(). */
+int loop_watch_direct(struct loop *l, struct watch *w, uint32_t events, struct err *e);
 void loop_rewatch(struct loop *l, struct watch *w, uint32_t events); /* change the mask */
 void loop_unwatch(struct loop *l, struct watch *w); /* does not close; harmless when not watched */
 

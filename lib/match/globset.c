@@ -1,5 +1,6 @@
 #include "match/globset.h"
 
+#include "base/utf8.h"
 #include "match/globset_impl.h"
 
 #include <string.h>
@@ -115,28 +116,11 @@ static struct plain *plain_for(struct globset *s, const char *text, size_t len, 
 	return p->text ? p : NULL;
 }
 
+/* A code point, or a byte that belongs to none. */
 static size_t put_symbol(uint32_t c, char *out)
 {
-	if (c >= 0x110000 || c < 0x80) {
-		out[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		out[0] = (char)(0xc0 | c >> 6);
-		out[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		out[0] = (char)(0xe0 | c >> 12);
-		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | c >> 18);
-	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
+	out[0] = (char)c;
+	return c >= 0x110000 || c < 0x80 ? 1 : utf8_put(c, out);
 }
 
 /* One sequence, already in the direction in which it will be matched; n without the closing step. */

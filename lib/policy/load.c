@@ -75,13 +75,22 @@ void *load_alloc(struct load *l, size_t n, size_t size)
 	return p;
 }
 
+const char *load_copy(struct load *l, const char *text)
+{
+	const char *copy = arena_str(l->arena, text);
+
+	if (!copy)
+		yaml_problem(&l->sink, l->node, "out of memory");
+	return copy ? copy : "";
+}
+
 void load_text(void *to, const struct yaml_node *value, const struct yaml_key *key)
 {
 	struct load *l = to;
 	const char *text;
 
 	if (yaml_text(&l->sink, value, key->name, &text))
-		*(const char **)(void *)(l->at + key->offset) = arena_str(l->arena, text);
+		*(const char **)(void *)(l->at + key->offset) = load_copy(l, text);
 }
 
 void load_any_texts(void *to, const struct yaml_node *value, const struct yaml_key *key)
@@ -101,7 +110,7 @@ void load_any_texts(void *to, const struct yaml_node *value, const struct yaml_k
 		const char *text = "";
 
 		yaml_text(&l->sink, i, key->name, &text);
-		items[list->n++] = arena_str(l->arena, text);
+		items[list->n++] = load_copy(l, text);
 	}
 }
 
@@ -161,8 +170,8 @@ void load_pairs(void *to, const struct yaml_node *value, const struct yaml_key *
 		yaml_text(&l->sink, k->value, k->text, &text);
 		if (!*k->text || strchr(k->text, '='))
 			yaml_problem(&l->sink, k, "'%s' cannot be the name of a variable", k->text);
-		pair->name = arena_str(l->arena, k->text);
-		pair->value = arena_str(l->arena, text);
+		pair->name = load_copy(l, k->text);
+		pair->value = load_copy(l, text);
 	}
 }
 
@@ -369,6 +378,8 @@ static void read_policy(struct load *l, const struct yaml_node *root)
 		yaml_problem(&l->sink, root, "out of memory");
 	if (!l->sink.n && policy_compile(p, &e) < 0)
 		yaml_problem(&l->sink, root, "%s", e.text);
+	if (!l->sink.n && (l->arena->failed || p->scratch->failed))
+		yaml_problem(&l->sink, root, "out of memory");
 }
 
 struct policy *policy_load(const char *text, size_t len, const char *file,
@@ -400,6 +411,8 @@ struct policy *policy_load(const char *text, size_t len, const char *file,
 	p->scratch = NULL;
 	if (!l.sink.n && p->file && p->name)
 		return p;
+	if (p->arena.failed || nodes.failed) /* what else was found is then no fault of the text */
+		policy_problems_release(out);
 	policy_free(p);
 	finish_problems(out);
 	return NULL;

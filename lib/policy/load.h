@@ -59,7 +59,8 @@ struct glob *load_globs(struct load *l, struct arena *arena, const struct yaml_n
 /* The first item of the list `key` of a mapping, or the mapping itself; the others follow by `next`. */
 const struct yaml_node *load_first(const struct yaml_node *node, const char *key);
 
-/* Lower-case ASCII copy in the arena. */
+/* A copy in the arena, as it is or with lower-case ASCII; "" and a problem without memory. */
+const char *load_copy(struct load *l, const char *text);
 const char *load_lower(struct load *l, const char *text);
 
 /* Expand the variables of every text; problems at the items. */

@@ -14,9 +14,7 @@
 
 int policy_name_ok(const char *name)
 {
-	static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-
-	return *name && !name[strspn(name, good)] && strlen(name) < 128;
+	return path_name_ok(name, 127);
 }
 
 static int slurp(int fd, struct buf *text, const char *shown, struct err *e)

@@ -139,11 +139,16 @@ struct command *command_begin(struct core *core, struct session *s, enum command
 
 void command_finish(struct core *core, struct command *c, int exit_code)
 {
+	command_finish_at(core, c, exit_code, clock_mono_ns());
+}
+
+void command_finish_at(struct core *core, struct command *c, int exit_code, int64_t end_ns)
+{
 	if (!c->live)
 		return;
-	core_drain(core, c->session);
+	core_gather(core, c->session);
 	c->exit_code = exit_code;
-	c->duration_ns = clock_mono_ns() - c->start_ns;
+	c->duration_ns = end_ns > c->start_ns ? end_ns - c->start_ns : 0;
 	c->live = false;
 	c->lost = NULL;
 	c->owner = NULL;
@@ -251,6 +256,6 @@ void commands_orphaned(struct session *s)
 		struct command *c = list_item(n, struct command, node);
 
 		if (c->live && c->origin == COMMAND_SHIM)
-			gate_command_done(s->core, c, -1);
+			gate_command_done(s->core, c, -1, clock_mono_ns());
 	}
 }

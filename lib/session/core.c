@@ -145,6 +145,11 @@ static void written(struct session *s)
 	}
 }
 
+void core_gather(struct core *core, struct session *s)
+{
+	drain(core, s);
+}
+
 void core_drain(struct core *core, struct session *s)
 {
 	drain(core, s);

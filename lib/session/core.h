@@ -34,7 +34,7 @@ struct core_hooks {
 	/* A new HTTP connection; takes the descriptor. (Set by api_new(), which also listens by itself.) */
 	void (*api_accept)(struct core *core, int fd);
 	/* A new connection on the unix socket; takes the descriptor. */
-	void (*gate_accept)(struct core *core, int fd);
+	void (*gate_ready)(struct core *core, int fd);
 	/* Start the session's supervisor; sets s->worker and s->ring. 0 or -1. */
 	int (*worker_start)(struct core *core, struct session *s, struct err *e);
 	/* Stop it and free s->worker (s->ring stays: it is drained once more). Harmless without one. */
@@ -121,7 +121,9 @@ int core_event(struct core *core, struct session *s, struct command *c, const st
                uint32_t flags);
 
 /* Take what the session's supervisor left in its ring. Runs by itself after each batch; call it to have all
- * of a command's events before answering. */
+ * of a command's events before answering. They are in the file after the batch; core_drain() does not wait.
+ */
+void core_gather(struct core *core, struct session *s);
 void core_drain(struct core *core, struct session *s);
 
 /* False with the reason when events cannot be written now: new commands must be refused. */

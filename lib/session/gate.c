@@ -29,39 +29,45 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A caller must speak, and take its answer, within this time; more callers than this wait in the kernel's
- * queue. */
-#define HELLO_NS (5 * 1000000000LL)
-enum { MAX_CALLERS = 256, MAX_STRINGS = 1 << 17 };
+/* A turn takes this many callers; the others wait in the kernel's queue. */
+enum { BATCH = 64, MAX_STRINGS = 1 << 17, SPENT = 16, SPARE_MAX = 16384 };
 
 struct gate {
 	struct core *core;
-	struct list callers, answers;
-	size_t n_callers;
+	struct list answers;
 	bool killable;
-	struct wire_in in; /* kept: its buffer is large */
+	struct stat root; /* ours */
+	/* Sockets whose answer is on its way. To close a unix socket while another travels in a message wakes
+	 * the kernel's collector of lost sockets, before our caller has its answer. */
+	int spent[SPENT];
+	int n_spent;
+	/* Kept from caller to caller. */
+	struct wire_in in;
+	struct arena arena;
+	struct buf spare; /* for an answer */
 };
 
 struct caller {
 	struct list node;
 	struct gate *gate;
-	int fd;
-	struct watch watch;
-	struct timer limit;
+	int fd; /* where its answer goes */
 	struct ucred peer;
-	/* The answer, once there is one. */
 	struct msg answer;
 	int fds[2], n_fds; /* borrowed from the session's worker */
 	uint64_t tag;      /* of that session */
+	uint32_t number;   /* of its command there */
 };
 
 /* What a caller said. Everything lies in the message or the arena. */
 struct hello {
 	uint32_t kind;
+	pid_t pid; /* as the caller knows itself */
+	dev_t root_dev;
+	ino_t root_ino;
 	const char *program, *cwd, *session;
 	const char **argv, **env;
 	size_t argc, n_env;
-	struct arena arena;
+	struct arena *arena;
 };
 
 bool gate_killable(const struct core *core)
@@ -71,19 +77,21 @@ bool gate_killable(const struct core *core)
 
 static void drop(struct caller *c)
 {
-	loop_unwatch(c->gate->core->loop, &c->watch);
-	loop_untimer(c->gate->core->loop, &c->limit);
-	fd_close(&c->fd);
+	struct gate *g = c->gate;
+
+	if (c->n_fds && g->n_spent < SPENT)
+		g->spent[g->n_spent++] = c->fd;
+	else
+		fd_close(&c->fd);
+	if (c->answer.b.cap > g->spare.cap && c->answer.b.cap <= SPARE_MAX) {
+		struct buf other = g->spare;
+
+		g->spare = c->answer.b;
+		c->answer.b = other;
+	}
 	msg_release(&c->answer);
 	list_remove(&c->node);
-	c->gate->n_callers--;
 	free(c);
-}
-
-static void on_limit(struct loop *l, struct timer *t)
-{
-	(void)l;
-	drop(list_item(t, struct caller, limit));
 }
 
 /* Refuse with whole lines for the caller's standard error. */
@@ -121,24 +129,25 @@ static bool read_hello(const struct wire_in *in, struct hello *h)
 {
 	struct msg_reader r;
 
-	h->arena.max = 16 * 1024 * 1024;
 	if (msg_open(&r, in->data.data, in->data.len) != WIRE_HELLO)
 		return false;
 	h->kind = msg_get_u32(&r);
+	h->pid = (pid_t)msg_get_u32(&r);
+	h->root_dev = msg_get_u64(&r);
+	h->root_ino = msg_get_u64(&r);
 	h->program = msg_get_str(&r);
 	h->cwd = msg_get_str(&r);
 	h->session = msg_get_str(&r);
-	h->argv = read_strings(&r, &h->arena, &h->argc);
-	h->env = h->argv ? read_strings(&r, &h->arena, &h->n_env) : NULL;
+	h->argv = read_strings(&r, h->arena, &h->argc);
+	h->env = h->argv ? read_strings(&r, h->arena, &h->n_env) : NULL;
 	return h->env && msg_end(&r) && h->program[0] && (h->kind == ENTRY_SHELL || h->kind == ENTRY_EXEC);
 }
 
 /* Is the caller one that we can govern: in our root and process numbers, of a user we may act for, not
- * governed? */
-static bool may_enter(struct caller *c, struct err *e)
+ * governed? Who is not governed gains nothing by a false answer to where it is. */
+static bool may_enter(const struct caller *c, const struct hello *h, struct err *e)
 {
-	char theirs[64], ours[64];
-	struct stat a, b;
+	const struct stat *root = &c->gate->root;
 	uint32_t command;
 	uint64_t tag;
 
@@ -147,11 +156,9 @@ static bool may_enter(struct caller *c, struct err *e)
 	if (geteuid() != 0 && geteuid() != c->peer.uid)
 		return err_set(e, "the server runs as uid %u and cannot govern uid %u", (unsigned)geteuid(),
 		               (unsigned)c->peer.uid) == 0;
-	snprintf(theirs, sizeof theirs, "/proc/%d/root", (int)c->peer.pid);
-	if (stat(theirs, &a) < 0 || stat("/", &b) < 0 || a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+	if (h->root_dev != root->st_dev || h->root_ino != root->st_ino)
 		return err_set(e, "the caller has another root directory than the server") == 0;
-	if (proc_link(c->peer.pid, "ns/pid", theirs, sizeof theirs) > 0 &&
-	    proc_link(getpid(), "ns/pid", ours, sizeof ours) > 0 && strcmp(theirs, ours) != 0)
+	if (h->pid != c->peer.pid)
 		return err_set(e, "the caller lives in another pid namespace than the server") == 0;
 	return true;
 }
@@ -307,7 +314,7 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 	log_policy(core, s, c, j, CORE_MORE);
 	started.fields = fields;
 	started.n_fields = 4;
-	if (core_event(core, s, c, &started, 0) < 0)
+	if (core_event(core, s, c, &started, CORE_MORE) < 0)
 		return err_set(e, "the audit log cannot be written");
 	msg_start(&caller->answer, WIRE_VERDICT);
 	msg_u32(&caller->answer, 0);
@@ -325,6 +332,7 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 	msg_str(&caller->answer,
 	        h->kind == ENTRY_EXEC && !path_within(h->cwd, s->workspace) ? s->workspace : "");
 	caller->tag = s->tag;
+	caller->number = c->number;
 	caller->fds[0] = worker_inbox(s);
 	caller->fds[1] = plan->ruleset;
 	caller->n_fds = plan->ruleset >= 0 ? 2 : 1;
@@ -335,7 +343,7 @@ static int build_env(struct session *s, struct hello *h, const struct rule *rule
                      struct err *e)
 {
 	const struct config_map *inject = &s->core->config->sandbox.env_inject;
-	struct policy_pair *pairs = arena_array(&h->arena, inject->n + 1, sizeof *pairs);
+	struct policy_pair *pairs = arena_array(h->arena, inject->n + 1, sizeof *pairs);
 	struct policy_pair always[] = { { "AGENTSH_IN_SESSION", "1" }, { "AGENTSH_SESSION_ID", s->id } };
 	struct env_spec spec = { .policy = s->policy->policy,
 		                 .rule = rule,
@@ -350,7 +358,7 @@ static int build_env(struct session *s, struct hello *h, const struct rule *rule
 		return err_set(e, "out of memory");
 	for (size_t i = 0; i < inject->n; i++)
 		pairs[i] = (struct policy_pair){ inject->items[i].name, inject->items[i].value };
-	return env_build(&h->arena, &spec, out, e);
+	return env_build(h->arena, &spec, out, e);
 }
 
 static void answer_hello(struct caller *caller, struct hello *h)
@@ -362,7 +370,7 @@ static void answer_hello(struct caller *caller, struct hello *h)
 	struct session *s;
 	struct err e;
 
-	if (!may_enter(caller, &e) || !(s = find_session(core, caller, h, &e)) ||
+	if (!may_enter(caller, h, &e) || !(s = find_session(core, caller, h, &e)) ||
 	    session_supervise(core, s, &e) < 0 ||
 	    !(c = command_begin(core, s, COMMAND_SHIM, h->program, &e))) {
 		refuse_why(caller, 126, e.text, NULL);
@@ -380,29 +388,63 @@ static void answer_hello(struct caller *caller, struct hello *h)
 	}
 }
 
-static void on_caller(struct loop *l, struct watch *w, uint32_t events)
+/* One message with one descriptor, the way back, from somebody the kernel names. */
+static void hear(struct gate *g)
 {
-	struct caller *c = list_item(w, struct caller, watch);
-	struct wire_in *in = &c->gate->in;
-	struct hello h = { 0 };
-	struct err e = { 0 };
-	int rc = wire_recv(w->fd, in, MSG_DONTWAIT, &e);
+	struct caller *c = g->in.n_fds == 1 && g->in.from.pid > 0 ? calloc(1, sizeof *c) : NULL;
+	struct hello h = { .arena = &g->arena };
 
-	(void)events;
-	if (rc == 0 && e.code == EAGAIN)
-		return;
-	loop_unwatch(l, w);
-	if (rc <= 0) {
-		drop(c);
-	} else {
-		if (read_hello(in, &h))
-			answer_hello(c, &h);
-		else
-			refuse_why(c, 126, "bad request", NULL);
-		list_remove(&c->node);
-		list_append(&c->gate->answers, &c->node);
+	if (!c)
+		return; /* the descriptor is closed with the next message: its sender sees the end */
+	*c = (struct caller){ .gate = g, .fd = g->in.fds[0], .peer = g->in.from, .answer.b = g->spare };
+	g->spare = (struct buf){ 0 };
+	g->in.fds[0] = -1;
+	if (read_hello(&g->in, &h))
+		answer_hello(c, &h);
+	else
+		refuse_why(c, 126, "bad request", NULL);
+	list_append(&g->answers, &c->node);
+	arena_reset(&g->arena);
+}
+
+static void close_spent(struct gate *g)
+{
+	while (g->n_spent > 0)
+		close(g->spent[--g->n_spent]);
+}
+
+static void gate_ready(struct core *core, int fd)
+{
+	struct gate *g = core->gate;
+	struct err e = { 0 };
+
+	for (int n = 0; n < BATCH; n++) {
+		int rc = wire_recv(fd, &g->in, MSG_DONTWAIT, &e);
+
+		close_spent(g); /* now nothing travels, for the most part */
+		if (rc > 0)
+			hear(g);
+		else if (rc == 0)
+			break;
 	}
-	arena_release(&h.arena);
+}
+
+/* What was granted holds only if its events are in the file, and if the session has not ended within this
+ * batch: its descriptors are gone then. */
+static void check_grant(struct gate *g, struct caller *c)
+{
+	struct session *s = session_by_tag(g->core, c->tag);
+	struct command *command = s ? command_by_number(s, c->number) : NULL;
+	struct err e;
+
+	if (!s || worker_inbox(s) != c->fds[0])
+		refuse_why(c, 126, "the session ended", NULL);
+	else if (!core_can_log(g->core, &e))
+		refuse_why(c, 126, e.text, NULL);
+	else
+		return;
+	if (command)
+		command_finish(g->core, command, 126);
 }
 
 /* After the batch's log lines are written: the answers go out. */
@@ -415,46 +457,15 @@ static void send_answers(void *arg)
 		struct caller *c = list_item(node, struct caller, node);
 		struct err e;
 
-		struct session *s = session_by_tag(g->core, c->tag);
-
-		/* The session may have ended within this batch: its descriptors are gone. */
-		if (c->n_fds && (!s || worker_inbox(s) != c->fds[0]))
-			refuse_why(c, 126, "the session ended", NULL);
+		if (c->n_fds)
+			check_grant(g, c);
 		if (wire_send(c->fd, &c->answer, c->fds, c->n_fds, MSG_DONTWAIT, &e) < 0)
 			log_line(LOG_WARN, "gate: pid %d: %s", (int)c->peer.pid, e.text);
 		drop(c);
 	}
 }
 
-static void gate_accept(struct core *core, int fd)
-{
-	struct gate *g = core->gate;
-	struct caller *c = calloc(1, sizeof *c);
-	socklen_t len = sizeof c->peer;
-
-	if (!c || g->n_callers >= MAX_CALLERS ||
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c->peer, &len) < 0) {
-		free(c);
-		close(fd);
-		return;
-	}
-	c->gate = g;
-	c->fd = fd;
-	c->watch = (struct watch){ .fd = fd, .ready = on_caller };
-	c->limit.due = on_limit;
-	list_init(&c->limit.node);
-	list_append(&g->callers, &c->node);
-	g->n_callers++;
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	if (loop_watch(core->loop, &c->watch, EPOLLIN, NULL) < 0) {
-		drop(c);
-		return;
-	}
-	loop_timer(core->loop, &c->limit, HELLO_NS);
-	on_caller(core->loop, &c->watch, EPOLLIN); /* it has mostly spoken already */
-}
-
-void gate_command_done(struct core *core, struct command *c, int status)
+void gate_command_done(struct core *core, struct command *c, int status, int64_t end_ns)
 {
 	struct event_field fields[] = { { .name = "duration_ms" }, { .name = "exit_code" } };
 	struct event ev = { .type = "command_finished", .depth = -1, .fields = fields, .n_fields = 2 };
@@ -462,11 +473,11 @@ void gate_command_done(struct core *core, struct command *c, int status)
 
 	if (c->origin != COMMAND_SHIM)
 		return; /* its owner waits for it, with more to tell */
-	command_finish(core, c, code);
+	command_finish_at(core, c, code, end_ns);
 	fields[0].number = c->duration_ns / 1000000;
 	fields[1].number = code;
 	ev.n_fields = status < 0 ? 1 : 2;
-	core_event(core, c->session, c, &ev, 0);
+	core_event(core, c->session, c, &ev, CORE_MORE); /* nobody waits for it: written with the batch */
 }
 
 int gate_open(struct core *core, struct err *e)
@@ -479,10 +490,14 @@ int gate_open(struct core *core, struct err *e)
 	if (!g)
 		return err_set(e, "out of memory");
 	*g = (struct gate){ .core = core, .killable = notify_probe_killable() };
-	list_init(&g->callers);
+	if (stat("/", &g->root) < 0) {
+		free(g);
+		return err_sys(e, "/");
+	}
 	list_init(&g->answers);
 	core->gate = g;
-	core->hooks.gate_accept = gate_accept;
+	g->arena.max = 16 * 1024 * 1024;
+	core->hooks.gate_ready = gate_ready;
 	core->hooks.worker_start = worker_start;
 	core->hooks.worker_stop = worker_stop;
 	core->hooks.worker_look = worker_look;
@@ -493,20 +508,17 @@ int gate_open(struct core *core, struct err *e)
 	return 0;
 }
 
-bool gate_is_busy(const struct core *core)
-{
-	return core->gate && core->gate->n_callers;
-}
-
 void gate_close(struct core *core)
 {
 	struct gate *g = core->gate;
 
 	if (!g)
 		return;
-	list_each(node, &g->callers) drop(list_item(node, struct caller, node));
 	list_each(answer, &g->answers) drop(list_item(answer, struct caller, node));
 	core->gate = NULL;
+	close_spent(g);
+	arena_release(&g->arena);
+	buf_release(&g->spare);
 	wire_in_release(&g->in);
 	free(g);
 }

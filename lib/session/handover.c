@@ -412,7 +412,7 @@ void place_hand_over(const struct place *p, struct handover *h)
 	msg_str(&h->m, p->dir);
 	msg_str(&h->m, p->socket);
 	handover_fd(h, p->lock);
-	handover_fd(h, p->listener);
+	handover_fd(h, p->gate);
 }
 
 int place_take_over(struct place *p, struct msg_reader *r, struct err *e)
@@ -420,7 +420,6 @@ int place_take_over(struct place *p, struct msg_reader *r, struct err *e)
 	snprintf(p->dir, sizeof p->dir, "%s", msg_get_str(r));
 	snprintf(p->socket, sizeof p->socket, "%s", msg_get_str(r));
 	p->lock = handover_get_fd(r);
-	p->listener = handover_get_fd(r);
-	return msg_ok(r) && p->lock >= 0 && p->listener >= 0 ? 0
-	                                                     : err_set(e, "the server's socket is missing");
+	p->gate = handover_get_fd(r);
+	return msg_ok(r) && p->lock >= 0 && p->gate >= 0 ? 0 : err_set(e, "the server's socket is missing");
 }

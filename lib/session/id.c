@@ -1,24 +1,14 @@
 #include "session/impl.h"
 
+#include "base/path.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
-static bool is_plain(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 bool session_id_ok(const char *id)
 {
-	size_t len = strlen(id);
-
-	if (!len || len > SESSION_ID_MAX || !is_plain(id[0]))
-		return false;
-	for (size_t i = 1; i < len; i++)
-		if (!is_plain(id[i]) && id[i] != '_' && id[i] != '-')
-			return false;
-	return true;
+	return id[0] != '_' && id[0] != '-' && path_name_ok(id, SESSION_ID_MAX);
 }
 
 bool id_make(const char *prefix, char *out, size_t size)

@@ -47,8 +47,12 @@ int inplace_exec(const struct inplace *what, struct err *e)
 		return what->start ? -1 : err_set(e, "no server");
 	if (!getcwd(cwd, sizeof cwd))
 		strcpy(cwd, "/");
-	if (entry_ask(fd, &h, &t, e) < 0) {
+	if (entry_ask(fd, &h, NULL, &t, e) < 0) {
 		complain("agentsh: denied: %s", e->text);
+		return EXIT_DENIED;
+	}
+	if (!place_is_server(&t.in.from, geteuid())) {
+		complain("agentsh: denied: the answer does not come from the server");
 		return EXIT_DENIED;
 	}
 	if (t.refused) {

@@ -33,21 +33,28 @@ static bool candidate(unsigned i, uid_t uid, char *dir, size_t size)
 	return n < (int)size;
 }
 
-/* A directory of root or `uid` that nobody else can write: a descriptor of it (O_PATH), or -1. */
+/* A directory of root or `uid` that nobody else can write? */
+static int check_trusted(const char *dir, const struct stat *st, uid_t uid, struct err *e)
+{
+	if (!S_ISDIR(st->st_mode))
+		return err_set(e, "%s is no directory", dir);
+	if (st->st_uid != 0 && st->st_uid != uid)
+		return err_set(e, "%s belongs to uid %u", dir, (unsigned)st->st_uid);
+	if (st->st_mode & 022)
+		return err_set(e, "%s can be written by others (mode %04o)", dir, st->st_mode & 07777);
+	return 0;
+}
+
+/* A descriptor (O_PATH) of such a directory, or -1. */
 static int open_trusted(const char *dir, uid_t uid, struct err *e)
 {
 	int fd = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
+	if (fd < 0 || fstat(fd, &st) < 0)
 		err_sys(e, "%s", dir);
-	} else if (st.st_uid != 0 && st.st_uid != uid) {
-		err_set(e, "%s belongs to uid %u", dir, (unsigned)st.st_uid);
-	} else if (st.st_mode & 022) {
-		err_set(e, "%s can be written by others (mode %04o)", dir, st.st_mode & 07777);
-	} else {
+	else if (check_trusted(dir, &st, uid, e) == 0)
 		return fd;
-	}
 	fd_close(&fd);
 	return -1;
 }
@@ -55,13 +62,12 @@ static int open_trusted(const char *dir, uid_t uid, struct err *e)
 bool place_candidate(unsigned i, uid_t uid, char *socket, size_t size, bool *usable)
 {
 	char dir[96];
-	AUTO_FD fd = -1;
+	struct stat st;
 
 	if (!candidate(i, uid, dir, sizeof dir) ||
 	    snprintf(socket, size, "%s/" SOCKET_NAME, dir) >= (int)size)
 		return false;
-	fd = open_trusted(dir, uid, NULL);
-	*usable = fd >= 0;
+	*usable = lstat(dir, &st) == 0 && check_trusted(dir, &st, uid, NULL) == 0;
 	return true;
 }
 
@@ -97,7 +103,7 @@ static int lock(int dirfd, const char *dir, struct err *e)
 static int listen_at(int dirfd, const char *path, struct err *e)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1;
 	mode_t mode = geteuid() == 0
 	                      ? 0666
 	                      : 0600; /* root serves every user: peers are known by their credentials */
@@ -107,7 +113,8 @@ static int listen_at(int dirfd, const char *path, struct err *e)
 	if (unlinkat(dirfd, SOCKET_NAME, 0) < 0 && errno != ENOENT)
 		err_sys(e, "remove %s", path);
 	else if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof addr) < 0 ||
-	         fchmodat(dirfd, SOCKET_NAME, mode, 0) < 0 || listen(fd, 512) < 0)
+	         setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one) < 0 ||
+	         fchmodat(dirfd, SOCKET_NAME, mode, 0) < 0)
 		err_sys(e, "listen on %s", path);
 	else
 		return fd;
@@ -119,7 +126,7 @@ static int take(struct place *p, const char *dir, struct err *e)
 {
 	AUTO_FD dirfd = -1;
 
-	*p = (struct place){ .lock = -1, .listener = -1 };
+	*p = (struct place){ .lock = -1, .gate = -1 };
 	if (snprintf(p->dir, sizeof p->dir, "%s", dir) >= (int)sizeof p->dir)
 		return err_set(e, "%s: too long for a socket", dir);
 	snprintf(p->socket, sizeof p->socket, "%s/" SOCKET_NAME, p->dir);
@@ -133,8 +140,8 @@ static int take(struct place *p, const char *dir, struct err *e)
 	p->lock = lock(dirfd, dir, e);
 	if (p->lock < 0)
 		return -1;
-	p->listener = listen_at(dirfd, p->socket, e);
-	if (p->listener >= 0)
+	p->gate = listen_at(dirfd, p->socket, e);
+	if (p->gate >= 0)
 		return 0;
 	fd_close(&p->lock);
 	return -1;
@@ -164,25 +171,23 @@ int place_take(struct place *p, const char *configured, struct err *e)
 
 void place_leave(struct place *p)
 {
-	if (p->listener >= 0)
+	if (p->gate >= 0)
 		unlink(p->socket);
-	fd_close(&p->listener);
+	fd_close(&p->gate);
 	fd_close(&p->lock);
 }
 
-/* Where the user owns the place, so may the agent: then the listener must not be one of its processes. */
-static bool is_server(int fd, uid_t uid)
+bool place_is_server(const struct ucred *sender, uid_t uid)
 {
-	struct ucred peer;
-	socklen_t len = sizeof peer;
 	uint32_t command;
 	uint64_t tag;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+	if (sender->pid <= 0)
 		return false;
-	if (peer.uid == 0 && uid != 0)
+	if (sender->uid == 0 && uid != 0)
 		return true;
-	return peer.uid == uid && !tag_of(peer.pid, &tag, &command);
+	/* Where the user owns the place, so may the agent: then it must not be one of its processes. */
+	return sender->uid == uid && !tag_of(sender->pid, &tag, &command);
 }
 
 int place_connect(uid_t uid)
@@ -193,9 +198,8 @@ int place_connect(uid_t uid)
 	for (unsigned i = 0; place_candidate(i, uid, path, sizeof path, &usable); i++) {
 		int fd = usable ? wire_connect(path) : -1;
 
-		if (fd >= 0 && is_server(fd, uid))
+		if (fd >= 0)
 			return fd;
-		fd_close(&fd);
 	}
 	errno = ECONNREFUSED;
 	return -1;

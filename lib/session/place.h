@@ -10,13 +10,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 struct place {
 	char dir[96];
 	char socket[108];
-	int lock;     /* owned: the lock is held while it is open */
-	int listener; /* owned: SOCK_SEQPACKET, listening, non-blocking */
+	int lock; /* owned: the lock is held while it is open */
+	int gate; /* owned: SOCK_DGRAM, non-blocking, receives credentials */
 };
 
 /* Take the first usable candidate, or the directory of `configured` (a socket path) alone. Makes the
@@ -26,19 +27,23 @@ int place_take(struct place *p, const char *configured, struct err *e);
 /* Remove the socket, give the lock back. */
 void place_leave(struct place *p);
 
-/* For an upgrade (handover.h): lock and listener go with it. */
+/* For an upgrade (handover.h): lock and socket go with it. */
 struct handover;
 struct msg_reader;
 void place_hand_over(const struct place *p, struct handover *h);
 int place_take_over(struct place *p, struct msg_reader *r, struct err *e);
 
 /* For clients: path of the socket in candidate `i` as seen by `uid`. False after the last. `usable` says
- * whether the directory can be trusted; connect to the first usable one that answers, and check SO_PEERCRED:
- * root or `uid`. */
+ * whether the directory can be trusted. */
 bool place_candidate(unsigned i, uid_t uid, char *socket, size_t size, bool *usable);
 
-/* Connect to the server that governs user `uid`: the first usable candidate where one listens whose process
- * is root's, or the user's own and not itself governed. Descriptor (close-on-exec) or -1. */
+/* A socket that sends to the server that governs user `uid`: the first usable candidate where one is.
+ * Descriptor (close-on-exec) or -1. */
 int place_connect(uid_t uid);
+
+/* Can the answer's sender be the server of `uid`? Root's process, or the user's own and not itself governed.
+ */
+bool place_is_server(const struct ucred *sender, uid_t uid);
+
 /* The same; a server that does not run is started first. -1 with the reason; `e` must be given. */
 int place_reach(uid_t uid, struct err *e);

@@ -35,7 +35,7 @@ static void end_never_entered(struct core *core, struct session *s, int64_t now)
 			continue;
 		/* Signal 0: only counts. What it left in the background may well run. */
 		if (core->hooks.count && core->hooks.count(core, s->tag, c->number) == 0)
-			gate_command_done(core, c, -1);
+			gate_command_done(core, c, -1, now);
 	}
 }
 

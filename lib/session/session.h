@@ -186,6 +186,8 @@ struct command *command_begin(struct core *core, struct session *s, enum command
 /* It ended, or was denied (126). Drains the session's ring first. The command moves to the history: the
  * pointer is good until control returns to the loop, then find it by id. Does not log: the owner does. */
 void command_finish(struct core *core, struct command *c, int exit_code);
+void command_finish_at(struct core *core, struct command *c, int exit_code,
+                       int64_t end_ns); /* CLOCK_MONOTONIC */
 void command_output_add(struct core *core, struct command *c, int stream, const char *data, size_t len);
 struct command *command_find(const struct session *s, const char *id);
 struct command *command_by_number(const struct session *s, uint32_t number);

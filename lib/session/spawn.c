@@ -109,7 +109,8 @@ static void child_main(const struct child *c)
 		give_up(c, 126, e.text, errno);
 	close(listener);
 	/* The supervisor, of the same user, has to read what is executed. Nobody governed can read this copy
-	 * of the server: every command has a Landlock domain of its own. */
+	 * of the server: every command has a Landlock domain of its own (e2e: server, "could not look into
+	 * it"). */
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	search_exec(c->program, search_env(c->env, "PATH"), c->argv, c->env);
 	if (errno == EACCES)

@@ -95,12 +95,23 @@ static void reap(struct worker *w)
 			;
 }
 
-static void on_done(struct worker *w, uint32_t number, int status)
+/* Several ends in one message: number, status, time. False when the session may be gone now. */
+static bool on_done(struct worker *w, struct msg_reader *r)
 {
-	struct command *c = command_by_number(w->session, number);
+	struct session *s = w->session;
 
-	if (c && c->live)
-		gate_command_done(w->core, c, status);
+	for (uint32_t n = msg_get_u32(r); n && msg_ok(r); n--) {
+		uint32_t number = msg_get_u32(r);
+		int status = (int)msg_get_u32(r);
+		int64_t end_ns = (int64_t)msg_get_u64(r);
+		struct command *c = msg_ok(r) ? command_by_number(s, number) : NULL;
+
+		if (c && c->live)
+			gate_command_done(w->core, c, status, end_ns);
+		if (s->worker != w)
+			return false;
+	}
+	return true;
 }
 
 static void on_gone(struct worker *w, const char *how)
@@ -124,7 +135,6 @@ static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 	for (;;) {
 		struct msg_reader r;
 		int rc = wire_recv(w->fd, &w->in, MSG_DONTWAIT, &e);
-		uint32_t op, number, status;
 
 		if (rc == 0 && e.code == EAGAIN)
 			break;
@@ -132,15 +142,13 @@ static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 			on_gone(w, "its process ended");
 			break;
 		}
-		op = msg_open(&r, w->in.data.data, w->in.data.len);
-		number = msg_get_u32(&r);
-		status = msg_get_u32(&r);
-		if (msg_end(&r) && op == WIRE_READY)
+		switch (msg_open(&r, w->in.data.data, w->in.data.len)) {
+		case WIRE_READY:
 			s->worker_failures = 0;
-		if (msg_end(&r) && op == WIRE_DONE) {
-			on_done(w, number, (int)status);
-			if (s->worker != w)
-				break;
+			break;
+		case WIRE_NEWS:
+			if (!on_done(w, &r))
+				return;
 		}
 	}
 }

@@ -2,6 +2,7 @@
 
 #include "base/find.h"
 #include "base/clock.h"
+#include "sys/proc.h"
 #include "sys/tag.h"
 #include "sys/uapi/compat.h"
 
@@ -39,20 +40,11 @@ static bool is_prey(const struct hunt *h, pid_t pid)
 /* Ended, all threads of it: the first one may be long gone while others run. */
 static bool is_dead(pid_t pid)
 {
-	char path[32], text[512];
+	char text[512];
 	const char *at;
-	ssize_t n;
-	int fd;
 
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (proc_text(pid, "stat", text, sizeof text) <= 0)
 		return true;
-	n = read(fd, text, sizeof text - 1);
-	close(fd);
-	if (n <= 0)
-		return true;
-	text[n] = 0;
 	at = strrchr(text, ')');
 	if (!at || at[1] != ' ' || (at[2] != 'Z' && at[2] != 'X'))
 		return !at;

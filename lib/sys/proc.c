@@ -20,7 +20,7 @@ int proc_open(pid_t pid, const char *name, int flags)
 	return open(path, flags | O_CLOEXEC);
 }
 
-static ssize_t slurp(pid_t pid, const char *name, char *text, size_t size)
+ssize_t proc_text(pid_t pid, const char *name, char *text, size_t size)
 {
 	int fd = proc_open(pid, name, O_RDONLY);
 	ssize_t n;
@@ -52,7 +52,7 @@ bool proc_stat(pid_t pid, struct proc_stat *out)
 	unsigned long long field[START + 1];
 	char text[1024], *open_paren, *p, *end;
 
-	if (slurp(pid, "stat", text, sizeof text) <= 0)
+	if (proc_text(pid, "stat", text, sizeof text) <= 0)
 		return false;
 	open_paren = strchr(text, '(');
 	p = strrchr(text, ')');
@@ -82,7 +82,7 @@ static long status_number(pid_t pid, const char *key)
 {
 	char text[4096], *line;
 
-	if (slurp(pid, "status", text, sizeof text) <= 0)
+	if (proc_text(pid, "status", text, sizeof text) <= 0)
 		return -1;
 	line = strstr(text, key);
 	return line ? strtol(line + strlen(key), NULL, 10) : -1;

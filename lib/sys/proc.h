@@ -29,6 +29,9 @@ ssize_t proc_link(pid_t pid, const char *name, char *out, size_t size);
 /* Open /proc/PID/NAME with these flags (O_CLOEXEC is added). Descriptor or -1. */
 int proc_open(pid_t pid, const char *name, int flags);
 
+/* The beginning of /proc/PID/NAME, as much as fits, ended by a NUL. Its length, or -1. */
+ssize_t proc_text(pid_t pid, const char *name, char *text, size_t size);
+
 /* Does the task run with no_new_privs (every governed one does)? False when unknown. */
 bool proc_no_new_privs(pid_t pid);
 

@@ -1,6 +1,7 @@
 #include "sys/tag.h"
 
 #include "base/find.h"
+#include "sys/proc.h"
 #include "sys/uapi/compat.h"
 
 #include <errno.h>
@@ -41,20 +42,12 @@ int tag_set(uint64_t tag, uint32_t command, struct err *e)
 static bool by_file(pid_t pid, uint64_t *soft, uint64_t *hard)
 {
 	static const char key[] = "Max file locks";
-	char path[32], text[4096];
+	char text[4096];
 	const char *line;
-	ssize_t n;
-	int fd;
+	ssize_t n = proc_text(pid, "limits", text, sizeof text);
 
-	snprintf(path, sizeof path, "/proc/%d/limits", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof text - 1);
-	close(fd);
 	if (n <= 0)
 		return false;
-	text[n] = 0;
 	line = find_text(text, (size_t)n, key);
 	if (!line)
 		return false;

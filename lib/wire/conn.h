@@ -1,4 +1,4 @@
-/* conn - whole messages and descriptors over unix(7) sockets of type SOCK_SEQPACKET.
+/* conn - whole messages and descriptors over unix(7) sockets of types SOCK_SEQPACKET and SOCK_DGRAM.
  *
  * A message too large for a packet travels as a sealed memory file; the
  * receiver does not notice.
@@ -21,7 +21,8 @@ struct wire_in {
 	struct ucred from; /* pid 0 unless SO_PASSCRED is set on the socket */
 };
 
-/* Connect to a server's socket. Descriptor (close-on-exec) or -1 with errno. */
+/* A SOCK_DGRAM socket that sends to `path`; nobody wakes up by that. Descriptor (close-on-exec) or -1 with
+ * errno. */
 int wire_connect(const char *path);
 
 /* Send with up to WIRE_FDS descriptors, which stay the caller's. 0, or -1 with e->code EAGAIN when it would

@@ -14,12 +14,11 @@
 
 /* Who may send what; anything else closes the connection. */
 enum wire_op {
-	WIRE_HELLO = 0x41475301, /* shim, exec -> server: argv, environment, directory */
+	WIRE_HELLO = 0x41475302, /* shim, exec -> server: argv, environment, directory */
 	WIRE_VERDICT,  /* server -> shim: words for standard error and an exit code, or how to enter */
 	WIRE_ATTACH,   /* shim -> supervisor: command number; with the listener */
 	WIRE_START,    /* server -> supervisor: session, policy; with policy, ring, inbox */
-	WIRE_WAKE,     /* supervisor -> server: the ring has records */
-	WIRE_DONE,     /* supervisor -> server: all processes of a command are gone */
+	WIRE_NEWS,     /* supervisor -> server: the ring has records; these commands have ended */
 	WIRE_READY,    /* supervisor -> server: policy loaded, serving */
 	WIRE_HANDOVER, /* server -> the program that takes its place (session/handover.h) */
 	WIRE_POLICY,   /* server -> supervisor: another policy, for commands that enter from now on */

@@ -1,6 +1,7 @@
 #include "yaml/node.h"
 
 #include "base/map.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -34,27 +35,6 @@ static void stop_at(struct parse *p, yaml_mark_t mark, const char *text)
 
 	yaml_problem(p->sink, &at, "%s", text);
 	p->stop = true;
-}
-
-/* Length of the UTF-8 sequence at `s`, 0 if there is none. No surrogates, no overlong forms. */
-static size_t utf8_len(const unsigned char *s, size_t left)
-{
-	unsigned c = s[0];
-	size_t n = c < 0x80                 ? 1
-	           : c >= 0xc2 && c <= 0xdf ? 2
-	           : (c & 0xf0) == 0xe0     ? 3
-	           : c >= 0xf0 && c <= 0xf4 ? 4
-	                                    : 0;
-
-	if (n > left)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((c == 0xe0 && s[1] < 0xa0) || (c == 0xed && s[1] > 0x9f) || (c == 0xf0 && s[1] < 0x90) ||
-	    (c == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
 }
 
 /* libyaml would take UTF-16 and byte order marks; we take neither, nor NUL. */

@@ -117,19 +117,14 @@ cleanup() {
 	# shellcheck disable=SC2086 # two numbers
 	kill $pid $server 2>/dev/null
 }
-# Until the line is there, or 10 s have passed. The writer speaks each time: the watch may not have begun yet.
-wait_for() {
-	i=0
-	while ! grep -q "$1" tailed && [ $i -lt 100 ]; do
-		printf '{"session_id":"s2"}\n{"session_id":"s1","text":"%s"}\n' "$1" >>log
-		sleep 0.1
-		i=$((i + 1))
-	done
+# Written each time anew: the watch may not have begun yet.
+is_told() {
+	printf '{"session_id":"s2"}\n{"session_id":"s1","text":"%s"}\n' "$1" >>log
 	grep -q "$1" tailed
 }
-ok 'tail shows what is written' wait_for one
+ok 'tail shows what is written' until_true 10 is_told one
 mv log log.1
-ok 'tail follows a rotation' wait_for two
+ok 'tail follows a rotation' until_true 10 is_told two
 not_ok 'tail shows only its session' grep -q s2 tailed
 not_ok 'tail begins at the end' grep -q '"n":1' tailed
 
@@ -161,11 +156,7 @@ if command -v python3 >/dev/null; then
 	END
 	python3 server.py &
 	server=$!
-	i=0
-	while [ ! -e port ] && [ $i -lt 100 ]; do
-		sleep 0.1
-		i=$((i + 1))
-	done
+	until_true 10 test -e port
 	AGENTSH_SERVER=http://127.0.0.1:$(cat port)
 	export AGENTSH_SERVER
 	run "$AGENTSH" events query --session 's 1' --since 2025-01-01T00:00:00+01:00 --path-like '%a&b'

@@ -48,13 +48,13 @@ gives 'test: [policy-test] [exec] [ls]' agentsh policy-test exec ls
 gives 'test: [pt] [exec]' agentsh pt exec
 gives 'test: [policy-test] [policy-test] [--op] [x]' agentsh debug policy-test --op x
 gives 'install: [install] [install-shell] [--root] [/]' agentsh shim install-shell --root /
-gives 'shim: [shim] [status]' agentsh shim status
-gives 'shim: [shim]' agentsh shim
 gives 'install: [install] [install-shell] [--server] [u] [-x]' agentsh --server u shim install-shell -x
 gives 'test: [pt] [--server=u] [--api-key] [k] [a]' agentsh --server=u --api-key k pt a
 gives 'test: [pt] [--server] [u]' agentsh pt --server u
 gives 'usage: agentsh policy-test OPERATION' agentsh pt --help
 gives "agentsh: '--server' needs a value" agentsh --server
+gives "agentsh: unknown flag '--frob'; 'agentsh --help' lists them" agentsh --frob
+has 'the shim is no command' "$(agentsh shim frob 2>&1)" "^agentsh: 'shim' takes install-shell, uninstall-"
 gives "agentsh: unknown command 'debug'; 'agentsh --help' lists them" agentsh debug nothing
 gives 'agentsh '"$(cat VERSION)" agentsh --version
 

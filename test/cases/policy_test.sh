@@ -56,6 +56,39 @@ ask exec rm deny block-rm-recursive -fr x
 ask exec rm allow allow-other-commands my-report.txt
 ask exec git allow allow-dev-tools -- --version
 
+# reason OP PATH WANT [ARGS]: the message with what was asked in it.
+reason() {
+	op=$1 path=$2 want=$3
+	shift 3
+	run --op "$op" --path "$path" --policy "$TMP/facts.yaml" -- "$@"
+	has "message: $op $path $*" "$out" "^Reason: +$want\$"
+}
+cat >"$TMP/facts.yaml" <<END
+version: 1
+name: facts
+command_rules:
+  - name: tool
+    commands: [tool]
+    decision: deny
+    message: "{{.Command}} {{.Args}} {{.Path}} {{.Operation}}"
+  - {name: rest, commands: ["*"], decision: allow}
+network_rules:
+  - {name: all, decision: deny, message: "{{.RemoteAddr}}, {{.Domain}}, {{.Port}}"}
+file_rules:
+  - name: files
+    paths: ["/**"]
+    operations: ["*"]
+    decision: deny
+    message: "{{.Operation}} {{.Path}} by {{.Rule}}"
+END
+reason exec tool 'tool a b\\x1bc tool exec' a "$(printf 'b\033c')"
+reason exec /usr/bin/env 'tool -i tool x /usr/bin/env exec' -i tool x
+reason exec env 'tool -S tool x env exec' -S 'tool x'
+reason connect 169.254.169.254:80 '169\.254\.169\.254, 169\.254\.169\.254, 80'
+reason connect '[fd00::1]:8080' '\[fd00::1\], \[fd00::1\], 8080'
+reason net example.com 'example\.com, example\.com, 443'
+reason read /etc/x 'read /etc/x by files'
+
 run --op exec --path sudo --policy "$e2b"
 has "text: operation" "$out" '^Operation: exec$'
 has "text: path" "$out" '^Path: +sudo$'

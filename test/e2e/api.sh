@@ -4,14 +4,11 @@
 needs curl
 needs jq
 
-D=$TMP/world
-mkdir -p "$D/policies" "$D/run" "$D/ws/sub"
-chmod 755 "$TMP" "$D" "$D/policies" "$D/run"
-chmod 777 "$D/ws" "$D/ws/sub"
-cat >"$D/config.yaml" <<END
-server:
-  http: {addr: "127.0.0.1:0"}
-  unix_socket: {path: $D/run/gate.sock}
+. "$(dirname "$0")/../world.sh"
+
+world d
+mkdir -m 777 "$D/ws/sub"
+cat >>"$D/config.yaml" <<END
 sessions: {base_dir: $D/sessions, max_sessions: 3}
 metrics: {enabled: true, path: /metrics}
 END
@@ -30,28 +27,9 @@ command_rules:
 network_rules:
   - {name: no-net, domains: ["*.com"], decision: deny}
 END
-PID=
-cleanup() {
-	[ -z "$PID" ] || kill -KILL "$PID" 2>/dev/null
-}
-
-# until_true SECONDS COMMAND...: poll a condition.
-until_true() {
-	tries=$(($1 * 20))
-	shift
-	while [ $tries -gt 0 ]; do
-		"$@" >/dev/null 2>&1 && return 0
-		tries=$((tries - 1))
-		sleep 0.05
-	done
-	return 1
-}
-
 unset AGENTSH_SESSION_ID AGENTSH_SERVER AGENTSH_OUTPUT AGENTSH_EVENTS AGENTSH_API_KEY AGENTSH_CONFIG
-"$AGENTSH" server --config "$D/config.yaml" >"$D/out" 2>"$D/err" &
-PID=$!
-until_true 10 grep -q listening "$D/out"
-A=http://$(sed -n 's/^agentsh server listening on //p' "$D/out")
+start --config "$D/config.yaml"
+A=http://$ADDR
 export AGENTSH_SERVER="$A" AGENTSH_NO_AUTO=1
 
 # get PATH [CURL-OPTIONS...]: body, a newline, status.
@@ -290,10 +268,8 @@ is 'gone' "$(code "/api/v1/sessions/$S")" 404
 curl -sN -m 20 "$A/api/v1/sessions/made-here/events" >"$TMP/events-last" &
 E=$!
 until_true 5 grep -q ready "$TMP/events-last"
-kill -TERM $PID
-wait $PID
-is 'stops' $? 0
-PID=
+stop
+is 'stops' "$STATUS" 0
 wait $E
 is 'its streams end in order' $? 0
 
@@ -308,10 +284,8 @@ chmod 644 "$D/keys.yaml"
 has 'keys that others can read' "$(timeout 10 "$AGENTSH" server --config "$D/keyed.yaml" 2>&1 | tail -n 1)" \
 	'keys.yaml: must be a file that others can neither read nor write$'
 chmod 600 "$D/keys.yaml"
-"$AGENTSH" server --config "$D/keyed.yaml" >"$D/out" 2>"$D/err" &
-PID=$!
-until_true 10 grep -q listening "$D/out"
-A=http://$(sed -n 's/^agentsh server listening on //p' "$D/out")
+start --config "$D/keyed.yaml"
+A=http://$ADDR
 export AGENTSH_SERVER="$A"
 is 'health needs no key' "$(code /health)" 200
 is 'no key' "$(get /api/v1/sessions)" '{"error":"unauthorized"}
@@ -326,9 +300,7 @@ is 'no role is an agent' "$(code /api/v1/approvals -H 'X-API-Key: no-role-key-1'
 is 'approvers do' "$(body /api/v1/approvals -H 'X-API-Key: approver-key-1')" '[]'
 is 'clients send it' "$(AGENTSH_API_KEY=agent-key-1 "$AGENTSH" session list)" '[]'
 is 'clients without it' "$("$AGENTSH" session list 2>&1)" 'agentsh: server said 401: unauthorized'
-kill -TERM $PID
-wait $PID
-PID=
+stop
 sed -e '$a auth: {type: oidc}' "$D/config.yaml" >"$D/oidc.yaml"
 timeout 10 "$AGENTSH" server --config "$D/oidc.yaml" >"$TMP/e" 2>&1
 is 'other kinds do not start' $? 1

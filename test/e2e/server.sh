@@ -2,61 +2,7 @@
 # The server as a process: start, single instance, refusals, stopping, what others can see of it.
 . "$(dirname "$0")/../t.sh"
 needs curl
-
-pids=
-cleanup() {
-	for pid in $pids; do
-		kill -KILL "$pid" 2>/dev/null
-	done
-}
-
-# until SECONDS COMMAND...: poll a condition.
-until_true() {
-	tries=$(($1 * 20))
-	shift
-	while [ $tries -gt 0 ]; do
-		"$@" >/dev/null 2>&1 && return 0
-		tries=$((tries - 1))
-		sleep 0.05
-	done
-	return 1
-}
-
-# world NAME: a directory with configuration and policy of its own.
-world() {
-	D=$TMP/$1
-	mkdir -p "$D/policies" "$D/run"
-	chmod 755 "$D" "$D/policies" "$D/run"
-	cat >"$D/config.yaml" <<-END
-		server:
-		  http: {addr: "127.0.0.1:${2:-0}"}
-		  unix_socket: {path: $D/run/gate.sock}
-	END
-	cat >"$D/policies/default.yaml" <<-END
-		version: 1
-		name: default
-		command_rules:
-		  - {name: all, commands: ["*"], decision: allow}
-	END
-	chmod 644 "$D/config.yaml" "$D/policies/default.yaml"
-}
-
-# start [ARGS...]: run the server of $D; PID, OUT and ERR are its.
-start() {
-	: >"$D/out" # what an earlier one said there does not count
-	(cd "$D" && exec "$AGENTSH" server "$@" >"$D/out" 2>"$D/err") &
-	PID=$!
-	pids="$pids $PID"
-	until_true 10 sh -c "grep -q listening '$D/out' || ! kill -0 $PID"
-	ADDR=$(sed -n 's/^agentsh server listening on //p' "$D/out")
-}
-
-# stop: end $PID and set STATUS.
-stop() {
-	kill -"${1:-TERM}" "$PID"
-	wait "$PID"
-	STATUS=$?
-}
+. "$(dirname "$0")/../world.sh"
 
 # refuses TEXT PATTERN: the server of $D does not start and says why.
 refuses() {

@@ -3,52 +3,13 @@
 . "$(dirname "$0")/../t.sh"
 needs curl
 
-D=$TMP/d
-pids=
-cleanup() {
-	for pid in $pids; do
-		kill -KILL "$pid" 2>/dev/null
-	done
-}
+. "$(dirname "$0")/../world.sh"
 
-until_true() {
-	tries=$(($1 * 20))
-	shift
-	while [ $tries -gt 0 ]; do
-		"$@" >/dev/null 2>&1 && return 0
-		tries=$((tries - 1))
-		sleep 0.05
-	done
-	return 1
-}
-
-mkdir -p "$D/policies" "$D/run" "$D/ws"
-chmod 755 "$D" "$D"/*
-cat >"$D/config.yaml" <<END
-server:
-  http: {addr: "127.0.0.1:0"}
-  unix_socket: {path: $D/run/gate.sock}
-sessions: {max_sessions: 3, cleanup_interval: 1s}
-END
-cat >"$D/policies/default.yaml" <<END
-version: 1
-name: default
-command_rules:
-  - {name: all, commands: ["*"], decision: allow}
-file_rules:
-  - {name: any, paths: ["/**"], decision: allow}
-END
+world d
+echo 'sessions: {max_sessions: 3, cleanup_interval: 1s}' >>"$D/config.yaml"
+echo 'file_rules: [{name: any, paths: ["/**"], decision: allow}]' >>"$D/policies/default.yaml"
 cp "$D/policies/default.yaml" "$D/policies/short.yaml"
 echo 'resource_limits: {idle_timeout: 1s}' >>"$D/policies/short.yaml"
-
-start() {
-	: >"$D/out"
-	"$AGENTSH" server --config "$D/config.yaml" >"$D/out" 2>"$D/err" &
-	PID=$!
-	pids="$pids $PID"
-	until_true 10 sh -c "grep -q listening '$D/out' || ! kill -0 $PID"
-	URL=http://$(sed -n 's/^agentsh server listening on //p' "$D/out")/api/v1/sessions
-}
 
 post() { # PATH JSON
 	curl -s --max-time 30 -H 'Content-Type: application/json' -d "$2" "$URL$1"
@@ -66,7 +27,8 @@ gone() { # PID: no such process, or only its body
 	[ ! -d "/proc/$1" ] || grep -q '^State:.*Z' "/proc/$1/status"
 }
 
-start
+start --config "$D/config.yaml"
+URL=http://$ADDR/api/v1/sessions
 s=$(session default)
 answer=$(run "$s" 'echo governed')
 case $answer in
@@ -127,16 +89,14 @@ is 'no session directory stays' "$(ls "$D/sessions")" ''
 ok 'the log is whole' "$AGENTSH" audit verify "$D/events.jsonl"
 
 # ---- a full disk ----
-(ulimit -f 4 && trap '' XFSZ && exec "$AGENTSH" server --config "$D/config.yaml" >"$D/out" 2>"$D/err") &
-PID=$!
-pids="$pids $PID"
-kill -0 "$PID" && until_true 10 sh -c "grep -q listening '$D/out' || ! kill -0 $PID"
-URL=http://$(sed -n 's/^agentsh server listening on //p' "$D/out")/api/v1/sessions
-if grep -q listening "$D/out"; then
+prlimit --pid $$ --fsize=2048:
+start --config "$D/config.yaml"
+prlimit --pid $$ --fsize=unlimited:
+URL=http://$ADDR/api/v1/sessions
+if [ -n "$ADDR" ]; then
 	has 'without room for events nothing starts' "$(post '' "{\"workspace\":\"$D/ws\"}")" \
 		'events cannot be written'
 else
 	has 'without room for events it does not start' "$(cat "$D/err")" 'agentsh-server: '
 fi
-kill -TERM "$PID" 2>/dev/null
-wait "$PID"
+stop 2>/dev/null

@@ -134,6 +134,30 @@ denied "depth 2, the parent is gone" deny-deep bash -c './shallow-2 & sleep .1; 
 denied "lost on the way" deny-deep bash -c 'perl -e "if (!fork) { if (!fork) { select undef,undef,undef,.1;
 	exec qw(shallow x) } exit } wait; sleep 1"; :'
 
+# An orphan would look as if it had been started by who adopts it.
+if [ -x /usr/bin/python3 ]; then
+	cat >adopt <<'EOF'
+import ctypes, os, subprocess, sys, time
+inner = '''
+import os, time
+if os.fork() == 0:
+    parent = os.getppid()
+    while os.getppid() == parent:
+        time.sleep(0.01)
+    os.execvp("shallow", ["shallow", "x"])
+'''
+if sys.argv[1] == "1":
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+subprocess.call([sys.executable, "-c", inner])
+try:
+    os.wait()
+except ChildProcessError:
+    time.sleep(1)
+EOF
+	denied "lost on the way" deny-deep /usr/bin/python3 adopt 0
+	denied "lost on the way, adopted" deny-deep /usr/bin/python3 adopt 1
+fi
+
 # --- a plain day ------------------------------------------------------------------------------------------
 says() { # WHAT EXPECTED COMMAND…
 	what=$1 want=$2

@@ -48,6 +48,25 @@ static int a_tgkill(void)
 	return result(syscall(SYS_tgkill, victim(), victim(), SIGKILL));
 }
 
+/* Ignored by most, but not by all; Go programs send it to their own threads. */
+static int a_urgent(void)
+{
+	int rc = result(syscall(SYS_tgkill, victim(), victim(), SIGURG));
+
+	if (!rc)
+		lab_mark("reached\n");
+	return rc;
+}
+
+static int b_urgent(void)
+{
+	int rc = 0;
+
+	for (int i = 0; i < 1000; i++)
+		rc |= syscall(SYS_tgkill, getpid(), getpid(), SIGURG) != 0;
+	return rc;
+}
+
 static int a_queue(void)
 {
 	siginfo_t info = { .si_signo = SIGTERM, .si_code = -1 };

@@ -6,6 +6,8 @@ const struct lab_attack lab_attacks[] = {
 	{ "stop", a_stop },
 	{ "tkill", a_tkill },
 	{ "tgkill", a_tgkill },
+	{ "urgent", a_urgent },
+	{ "b-urgent", b_urgent },
 	{ "queue", a_queue },
 	{ "tgqueue", a_tgqueue },
 	{ "pidfd", a_pidfd },
@@ -55,6 +57,7 @@ static const struct row {
 	{ "stop", EPERM, "signal_blocked" },
 	{ "tkill", EPERM, "signal_blocked" },
 	{ "tgkill", EPERM, "signal_blocked" },
+	{ "urgent", EPERM, "signal_blocked" },
 	{ "queue", EPERM, "signal_blocked" },
 	{ "tgqueue", EPERM, "signal_blocked" },
 	{ "pidfd", EPERM, "signal_blocked" },
@@ -179,8 +182,8 @@ T_CASE(victims_of_a_user)
 
 T_CASE(within_the_session)
 {
-	static const char *const names[] = { "b-children", "b-groups", "b-relatives",
-		                             "b-owner",    "b-limits", "b-tag" };
+	static const char *const names[] = { "b-children", "b-groups", "b-relatives", "b-owner",
+		                             "b-limits",   "b-tag",    "b-urgent" };
 
 	lab_start();
 	for (size_t i = 0; i < 2 * sizeof names / sizeof *names; i++) {

@@ -8,13 +8,22 @@ SERVER_KB=4096 SUPERVISOR_KB=1024
 LAB=${LAB:-$TMP} # of the outermost one
 export LAB
 
+# own_places: what is written to the places of the server stays in these namespaces.
+own_places() {
+	mkdir -p "$LAB/layer" && mount -t tmpfs tmpfs "$LAB/layer" && mount -t tmpfs tmpfs /run || exit 1
+	for dir in etc var/lib var/log; do
+		own=$LAB/layer/$dir
+		mkdir -p "$own/top" "$own/work"
+		mount -t overlay -o "lowerdir=/$dir,upperdir=$own/top,workdir=$own/work" own "/$dir" || exit 1
+	done
+	rm -rf /etc/agentsh /var/lib/agentsh /var/log/agentsh
+	mkdir -p /etc/agentsh/policies /var/lib/agentsh /var/log/agentsh
+}
+
 # inside PAIR: in namespaces of its own; prints "server KB" and "supervise KB".
 inside() {
-	for dir in /run /etc/agentsh /var/lib/agentsh /var/log/agentsh; do
-		mkdir -p "$dir" && mount -t tmpfs tmpfs "$dir" || exit 1
-	done
+	own_places
 	ip link set lo up 2>/dev/null
-	mkdir /etc/agentsh/policies
 	cp "$1/config.yaml" /etc/agentsh/
 	cp "$1/default.yaml" /etc/agentsh/policies/
 	# shellcheck disable=SC2016
@@ -22,11 +31,7 @@ inside() {
 	for process in supervise server; do
 		limit=$SUPERVISOR_KB
 		[ $process = supervise ] || limit=$SERVER_KB
-		for _ in {1..50}; do
-			kb=$(resident $process)
-			[ "${kb:-$((limit + 1))}" -gt $limit ] || break
-			sleep 0.1
-		done
+		until_true 5 fits $process $limit
 		echo "$process ${kb:-none}"
 	done
 }
@@ -40,6 +45,12 @@ resident() {
 			;;
 		esac
 	done
+}
+
+# fits NAME KB: whether it rests within that; sets kb.
+fits() {
+	kb=$(resident "$1")
+	[ -n "$kb" ] && [ "$kb" -le "$2" ]
 }
 
 if [ "${1-}" = inside ]; then

@@ -10,8 +10,14 @@
 #include "base/fd.h"
 #include "test/t.h"
 
-static const char path[] = "/tmp/query-test.jsonl";
+static char path[64];
 static struct err e;
+
+/* A name of its own: several runs of this test may share /tmp. */
+__attribute__((constructor)) static void name_the_log(void)
+{
+	snprintf(path, sizeof path, "/tmp/query-test-%d.jsonl", (int)getpid());
+}
 
 static void put(const char *name, const char *data, size_t len)
 {

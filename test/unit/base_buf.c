@@ -50,6 +50,31 @@ T_CASE(clear_and_steal)
 	free(text);
 }
 
+T_CASE(borrowed_storage)
+{
+	char room[16], *text;
+	struct buf b;
+
+	buf_on(&b, room, sizeof room);
+	is_str(buf_text(&b), "");
+	buf_str(&b, "0123456789");
+	ok(b.data == room, "stays while it fits");
+	is_str(room, "0123456789");
+	text = buf_steal(&b);
+	is_str(text, "0123456789");
+	ok(text != room && !b.data, "what is given away is a copy");
+	free(text);
+	buf_on(&b, room, sizeof room);
+	buf_str(&b, "0123456789");
+	buf_str(&b, "abcdefghij");
+	ok(b.data != room && !b.borrowed, "moves out when it outgrows it");
+	is_str(buf_text(&b), "0123456789abcdefghij");
+	buf_release(&b);
+	buf_on(&b, room, sizeof room);
+	buf_release(&b);
+	ok(!b.data, "nothing of the caller's is freed");
+}
+
 T_CASE(out_of_memory_is_sticky)
 {
 	AUTO_BUF b = { 0 };

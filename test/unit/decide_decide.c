@@ -1,19 +1,7 @@
 #include "decide/decide.h"
 
+#include "test/policy.h"
 #include "test/t.h"
-
-static struct policy *load(const char *text)
-{
-	struct policy_problems problems;
-	struct policy *p =
-	        policy_load(text, strlen(text), "test.yaml", &(struct policy_options){ 0 }, &problems);
-
-	for (size_t i = 0; i < problems.n; i++)
-		printf("# %d:%d: %s\n", problems.items[i].line, problems.items[i].column,
-		       problems.items[i].text);
-	policy_problems_release(&problems);
-	return p;
-}
 
 static const char commands[] =
         "version: 1\nname: t\ncommand_rules:\n"
@@ -77,10 +65,10 @@ static const struct {
 	{ "/usr/bin/env|--|env|dd", "danger", "dd" },
 	{ "/usr/bin/env|--|env|-i|-u|X|A=b|C=d|dd|x", "danger", "dd" },
 	{ "/usr/bin/env|--|env|-uX|--chdir=/|--unset|Y|--|A=b|/bin/dd", "danger", "/bin/dd" },
-	{ "/usr/bin/env|--|env|-S|dd x", "danger", "dd x" },
-	{ "/usr/bin/env|--|env|-vSA=b rm 'x y' -r", "rm-r", "A=b rm 'x y' -r" },
-	{ "/usr/bin/env|--|env|--split=-i dd", "danger", "-i dd" },
-	{ "/usr/bin/env|--|env|-S|nice rm|-r", "rm-r", "nice rm" },
+	{ "/usr/bin/env|--|env|-S|dd x", "danger", "dd" },
+	{ "/usr/bin/env|--|env|-vSA=b rm 'x y' -r", "rm-r", "rm" },
+	{ "/usr/bin/env|--|env|--split=-i dd", "danger", "dd" },
+	{ "/usr/bin/env|--|env|-S|nice rm|-r", "rm-r", "rm" },
 	{ "/usr/bin/env|--|env|--new-option|x|dd", "danger", "dd" },
 	{ "/usr/bin/env|--|env|--new-option|x|y", "tools", "/usr/bin/env" },
 	{ "/usr/bin/env|--|env", "tools", "/usr/bin/env" },
@@ -123,7 +111,7 @@ static const struct {
 
 T_CASE(command_table)
 {
-	struct policy *p = load(commands);
+	struct policy *p = policy_of(commands);
 
 	if (!ok(p != NULL))
 		return;
@@ -141,7 +129,7 @@ T_CASE(command_table)
 
 T_CASE(command_details)
 {
-	struct policy *p = load(commands);
+	struct policy *p = policy_of(commands);
 	const char *subject, *argv[40];
 	struct command_request r = { .path = "/usr/bin/env", .argv = argv, .argc = 40 };
 	struct verdict v;
@@ -170,8 +158,8 @@ T_CASE(command_details)
 /* A default-deny policy: only what is named runs, and a name that the caller chose opens nothing. */
 T_CASE(command_default_deny)
 {
-	struct policy *p = load("version: 1\nname: t\ncommand_rules:\n"
-	                        "- {name: tools, decision: allow, commands: [git, /bin/sh]}\n");
+	struct policy *p = policy_of("version: 1\nname: t\ncommand_rules:\n"
+	                             "- {name: tools, decision: allow, commands: [git, /bin/sh]}\n");
 	const char *subject;
 
 	is_str(ask(p, "/usr/bin/ls|--|ls", &subject).rule->name, "default-deny-commands");
@@ -189,15 +177,16 @@ static const char *net(const struct policy *p, struct decide_cache *c, const cha
 
 T_CASE(network)
 {
-	struct policy *p = load("version: 1\nname: t\nnetwork_rules:\n"
-	                        "  - {name: six, decision: allow, cidrs: ['::/0']}\n"
-	                        "  - {name: both, decision: allow, domains: ['*.corp.test'], "
-	                        "cidrs: [10.0.0.0/8], ports: [443]}\n"
-	                        "  - {name: local, decision: deny, cidrs: [127.0.0.0/8, 169.254.0.0/16]}\n"
-	                        "  - {name: nat, decision: deny, cidrs: ['64:ff9b:1::/48']}\n"
-	                        "  - {name: ones, decision: allow, domains: ['1*.*.*.*', '**.test']}\n"
-	                        "  - {name: web, decision: allow, ports: [80]}\n"
-	                        "  - {name: rest, decision: audit}\n");
+	struct policy *p =
+	        policy_of("version: 1\nname: t\nnetwork_rules:\n"
+	                  "  - {name: six, decision: allow, cidrs: ['::/0']}\n"
+	                  "  - {name: both, decision: allow, domains: ['*.corp.test'], "
+	                  "cidrs: [10.0.0.0/8], ports: [443]}\n"
+	                  "  - {name: local, decision: deny, cidrs: [127.0.0.0/8, 169.254.0.0/16]}\n"
+	                  "  - {name: nat, decision: deny, cidrs: ['64:ff9b:1::/48']}\n"
+	                  "  - {name: ones, decision: allow, domains: ['1*.*.*.*', '**.test']}\n"
+	                  "  - {name: web, decision: allow, ports: [80]}\n"
+	                  "  - {name: rest, decision: audit}\n");
 	struct decide_cache *c = decide_cache_new(p);
 	const uint8_t ten[4] = { 10, 1, 2, 3 }, meta[16] = { 0, 0x64, 0xff, 0x9b, [12] = 169, 254, 169, 254 };
 	struct net_request r = { .host = "a.corp.test", .addr = ten, .addr_len = 4, .port = 443 };
@@ -230,11 +219,11 @@ T_CASE(network)
 
 T_CASE(sockets_and_virtual_paths)
 {
-	struct policy *p =
-	        load("version: 1\nname: t\nunix_socket_rules:\n"
-	             "  - {name: x11, decision: allow, paths: ['@/tmp/.X11-unix/*'], operations: [connect]}\n"
-	             "file_rules:\n  - {name: env, decision: deny, paths: ['/workspace/**/.env']}\n"
-	             "  - {name: home, decision: allow, paths: ['/home/u/**']}\n");
+	struct policy *p = policy_of(
+	        "version: 1\nname: t\nunix_socket_rules:\n"
+	        "  - {name: x11, decision: allow, paths: ['@/tmp/.X11-unix/*'], operations: [connect]}\n"
+	        "file_rules:\n  - {name: env, decision: deny, paths: ['/workspace/**/.env']}\n"
+	        "  - {name: home, decision: allow, paths: ['/home/u/**']}\n");
 	struct decide_cache *c = decide_cache_new(p);
 	struct file_request r = { .op = FILE_READ, .path = "/home/u/a/.env", .virtual = "/workspace/a/.env" };
 
@@ -251,7 +240,7 @@ T_CASE(sockets_and_virtual_paths)
 
 T_CASE(signals)
 {
-	struct policy *p = load("version: 1\nname: t\n");
+	struct policy *p = policy_of("version: 1\nname: t\n");
 	struct signal_request r = { .signal = 9, .target = TARGET_SESSION | TARGET_USER };
 
 	is_int(decide_signal(p, &r).effective, EFFECT_ALLOW);
@@ -261,13 +250,14 @@ T_CASE(signals)
 	r.target = 0;
 	is_int(decide_signal(p, &r).effective, EFFECT_DENY);
 	policy_free(p);
-	p = load("version: 1\nname: t\nsignal_rules:\n"
-	         "  - {name: soft, decision: redirect, signals: [KILL], "
-	         "target: {type: children}, redirect_to: TERM}\n"
-	         "  - {name: init, decision: absorb, signals: ['@all'], "
-	         "target: {type: process, pattern: 'init*'}}\n"
-	         "  - {name: low, decision: deny, signals: ['@all'], target: {type: pid_range, max: 99}}\n"
-	         "  - {name: own, decision: allow, signals: ['@fatal'], target: {type: session}}\n");
+	p = policy_of(
+	        "version: 1\nname: t\nsignal_rules:\n"
+	        "  - {name: soft, decision: redirect, signals: [KILL], "
+	        "target: {type: children}, redirect_to: TERM}\n"
+	        "  - {name: init, decision: absorb, signals: ['@all'], "
+	        "target: {type: process, pattern: 'init*'}}\n"
+	        "  - {name: low, decision: deny, signals: ['@all'], target: {type: pid_range, max: 99}}\n"
+	        "  - {name: own, decision: allow, signals: ['@fatal'], target: {type: session}}\n");
 	r = (struct signal_request){
 		.signal = 9, .target = TARGET_CHILDREN | TARGET_SESSION, .pid = 500, .comm = "x"
 	};
@@ -287,9 +277,9 @@ T_CASE(signals)
 T_CASE(environment)
 {
 	struct policy *p =
-	        load("version: 1\nname: t\nenv_policy:\n  deny: [NO_*]\n  max_keys: 5\ncommand_rules:\n"
-	             "  - {name: npm, decision: allow, commands: [npm], "
-	             "env_allow: [NPM_*, NPM_TOKEN], env_max_keys: 7}\n");
+	        policy_of("version: 1\nname: t\nenv_policy:\n  deny: [NO_*]\n  max_keys: 5\ncommand_rules:\n"
+	                  "  - {name: npm, decision: allow, commands: [npm], "
+	                  "env_allow: [NPM_*, NPM_TOKEN], env_max_keys: 7}\n");
 	const struct rule *npm = decide_command(p, &(struct command_request){ .path = "npm" }).rule;
 	static const struct {
 		const char *name, *all, *npm;

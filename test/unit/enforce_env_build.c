@@ -1,19 +1,7 @@
 #include "enforce/env/build.h"
 
+#include "test/policy.h"
 #include "test/t.h"
-
-static struct policy *load(const char *text)
-{
-	struct policy_problems problems;
-	struct policy *p =
-	        policy_load(text, strlen(text), "test.yaml", &(struct policy_options){ 0 }, &problems);
-
-	for (size_t i = 0; i < problems.n; i++)
-		printf("# %d:%d: %s\n", problems.items[i].line, problems.items[i].column,
-		       problems.items[i].text);
-	policy_problems_release(&problems);
-	return p;
-}
 
 static char *joined(const char *const *list, char *out)
 {
@@ -26,7 +14,7 @@ static char *joined(const char *const *list, char *out)
 T_CASE(made_from_scratch)
 {
 	AUTO_ARENA a = { 0 };
-	struct policy *p = load(
+	struct policy *p = policy_of(
 	        "version: 1\nname: t\nenv_policy:\n  allow: [PATH, A, B, X*, OVER]\n  block_iteration: true\n"
 	        "env_inject:\n  BASH_ENV: /own\n  BOTH: policy\n");
 	const char *const env[] = { "PATH=/bin",   "A=1",      "A=2",
@@ -57,7 +45,7 @@ T_CASE(made_from_scratch)
 T_CASE(limits)
 {
 	AUTO_ARENA a = { 0 };
-	struct policy *p = load("version: 1\nname: t\nenv_policy:\n  max_keys: 2\n  max_bytes: 20\n");
+	struct policy *p = policy_of("version: 1\nname: t\nenv_policy:\n  max_keys: 2\n  max_bytes: 20\n");
 	const char *const env[] = { "A=1", "B=2", "C=3", "D=012345678901234567890" };
 	struct env_spec spec = { .policy = p, .env = env, .n_env = 3 };
 	struct env_built built;
@@ -78,7 +66,7 @@ T_CASE(many)
 {
 	enum { N = 10000 };
 	AUTO_ARENA a = { 0 };
-	struct policy *p = load("version: 1\nname: t\n");
+	struct policy *p = policy_of("version: 1\nname: t\n");
 	static char names[N][24];
 	static const char *env[N];
 	struct env_spec spec = { .policy = p, .env = env, .n_env = N };

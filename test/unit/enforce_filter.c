@@ -4,6 +4,7 @@
 #include "enforce/exec/filter.h"
 
 #include "sys/uapi/compat.h"
+#include "test/bpf.h"
 #include "test/t.h"
 
 #include <errno.h>
@@ -19,51 +20,9 @@ enum { A = SECCOMP_RET_ALLOW, N = SECCOMP_RET_USER_NOTIF };
 #define E(error) (SECCOMP_RET_ERRNO | (error))
 #define HIGH     0xdeadbeef00000000ULL /* what an attacker may put above an int argument */
 
-/* Classic BPF as seccomp allows it; anything else is a broken program: 1. */
 static uint32_t simulate(const struct filter *f, const struct seccomp_data *d, size_t *steps)
 {
-	uint32_t a = 0, x = 0;
-
-	for (size_t pc = 0; pc < f->n; pc++) {
-		const struct sock_filter *i = &f->code[pc];
-		bool yes;
-
-		++*steps;
-		switch (i->code) {
-		case BPF_LD | BPF_W | BPF_ABS:
-			if (i->k % 4 || i->k + 4 > sizeof *d)
-				return 1;
-			memcpy(&a, (const char *)d + i->k, 4);
-			continue;
-		case BPF_MISC | BPF_TAX:
-			x = a;
-			continue;
-		case BPF_ALU | BPF_OR | BPF_X:
-			a |= x;
-			continue;
-		case BPF_JMP | BPF_JA:
-			pc += i->k;
-			continue;
-		case BPF_RET | BPF_K:
-			return i->k;
-		case BPF_JMP | BPF_JEQ | BPF_K:
-			yes = a == i->k;
-			break;
-		case BPF_JMP | BPF_JGT | BPF_K:
-			yes = a > i->k;
-			break;
-		case BPF_JMP | BPF_JGE | BPF_K:
-			yes = a >= i->k;
-			break;
-		case BPF_JMP | BPF_JSET | BPF_K:
-			yes = (a & i->k) != 0;
-			break;
-		default:
-			return 1;
-		}
-		pc += yes ? i->jt : i->jf;
-	}
-	return 1;
+	return bpf_run(f->code, f->n, d, steps);
 }
 
 static struct filter plain;
@@ -109,6 +68,7 @@ static const struct {
 	{ "io_uring_register", 427 },
 	{ "open_by_handle_at", __NR_open_by_handle_at },
 	{ "kexec_load", __NR_kexec_load },
+	{ "kexec_file_load", __NR_kexec_file_load },
 	{ "init_module", __NR_init_module },
 	{ "finit_module", __NR_finit_module },
 	{ "delete_module", __NR_delete_module },
@@ -135,7 +95,6 @@ static const struct {
 	{ "vhangup", __NR_vhangup },
 	{ "nfsservctl", __NR_nfsservctl },
 #ifdef __x86_64__
-	{ "kexec_file_load", __NR_kexec_file_load },
 	{ "iopl", __NR_iopl },
 	{ "ioperm", __NR_ioperm },
 	{ "modify_ldt", __NR_modify_ldt },
@@ -220,6 +179,8 @@ static const struct special {
 #ifdef __x86_64__
 	{ "arch_prctl set_fs", __NR_arch_prctl, { HIGH | 0x1002 }, N },
 	{ "arch_prctl get_fs", __NR_arch_prctl, { 0x1003 }, A },
+#else
+	{ "set_tid_address", __NR_set_tid_address, { 0 }, N },
 #endif
 	{ "read", __NR_read, { 0 }, A },
 	{ "x32 read", 0x40000000, { 0 }, E(EPERM) },

@@ -62,7 +62,7 @@ static void begin(void)
 	strcpy(dir, "/tmp/agentsh-image-XXXXXX");
 	if (!mkdtemp(dir) || pipe(ends))
 		exit(1);
-	cache = image_cache_new();
+	cache = image_cache_new(NULL);
 	put("program", "\177ELF....", 8);
 	if (mkdir(in_dir("sub"), 0755))
 		exit(1);

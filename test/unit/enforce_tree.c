@@ -8,28 +8,35 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static void expect(struct tree *t, pid_t pid, ino_t ino, const char *argv, uint32_t len)
+{
+	tree_expect(t, pid,
+	            &(struct tree_expected){
+	                    .dev = ino - 1, .ino = ino, .argv = (char *)(uintptr_t)argv, .argv_len = len });
+}
+
 T_CASE(expectations)
 {
 	struct tree *t = tree_new();
 	struct tree_expected e = { 0 };
 
 	ok(!tree_expected(t, 100, &e), "nothing is expected of nobody");
-	tree_expect(t, 100, 1, 2, "a\0b", 4);
+	expect(t, 100, 2, "a\0b", 4);
 	ok(!tree_expected(t, 101, &e), "nor of another");
 	ok(tree_expected(t, 100, &e) && e.dev == 1 && e.ino == 2 && e.argv_len == 4 &&
 	           !memcmp(e.argv, "a\0b", 4),
 	   "once");
 	free(e.argv);
 	ok(!tree_expected(t, 100, &e), "and not again");
-	tree_expect(t, 100, 1, 2, "x", 2);
-	tree_expect(t, 100, 3, 4, NULL, 0);
+	expect(t, 100, 2, "x", 2);
+	expect(t, 100, 4, NULL, 0);
 	ok(tree_expected(t, 100, &e) && e.ino == 4 && !e.argv, "the last one holds");
-	tree_expect(t, 100, 1, 2, "x", 2);
-	tree_expect(t, 100 + 2048, 5, 6, "y", 2);
+	expect(t, 100, 2, "x", 2);
+	expect(t, 100 + 2048, 6, "y", 2);
 	ok(!tree_expected(t, 100, &e), "who shares its place makes it forgotten, not mistaken");
 	ok(tree_expected(t, 100 + 2048, &e) && e.ino == 6, "who came last has it");
 	free(e.argv);
-	tree_expect(t, 7, 1, 2, "left", 5);
+	expect(t, 7, 2, "left", 5);
 	tree_free(t);
 	tree_free(NULL);
 }
@@ -112,5 +119,48 @@ T_CASE(unknown_ancestry)
 	is_int(tree_depth(t, 999999998, chain[0], true, &parent), TREE_DEEP, "nobody");
 	is_int(parent, 0);
 	end_chain();
+	tree_free(t);
+}
+
+T_CASE(who_adopts_hides_depth)
+{
+	struct tree *t = tree_new();
+	pid_t parent;
+
+	make_chain();
+	tree_adopts(t, chain[2]);
+	tree_adopts(t, chain[2]);
+	tree_adopts(t, 999999998);
+	is_int(tree_depth(t, chain[1], chain[0], true, &parent), 0, "who is above it is what it was");
+	is_int(tree_depth(t, chain[3], chain[0], true, &parent), TREE_DEEP,
+	       "its child may be an orphan of any");
+	tree_free(t);
+	t = tree_new();
+	tree_adopts(t, chain[0]);
+	is_int(tree_depth(t, chain[1], chain[0], true, &parent), TREE_DEEP, "so may the entry's");
+	end_chain();
+	tree_free(t);
+}
+
+T_CASE(many_adopt)
+{
+	struct tree *t = tree_new();
+	pid_t parent, children[33];
+
+	for (int i = 0; i < 33; i++) {
+		children[i] = fork();
+		if (children[i] == 0)
+			for (;;)
+				pause();
+		tree_adopts(t, children[i]);
+	}
+	make_chain();
+	is_int(tree_depth(t, chain[1], chain[0], true, &parent), TREE_DEEP,
+	       "when they cannot be told apart any parent may be one");
+	end_chain();
+	for (int i = 0; i < 33; i++) {
+		kill(children[i], SIGKILL);
+		waitpid(children[i], NULL, 0);
+	}
 	tree_free(t);
 }

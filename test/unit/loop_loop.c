@@ -18,6 +18,8 @@ struct peer {
 
 static struct peer *peers[PEERS];
 static int calls;
+/* Either way of watching must behave the same. */
+static int (*watch)(struct loop *l, struct watch *w, uint32_t events, struct err *e) = loop_watch;
 
 static void drop(struct loop *l, int i)
 {
@@ -50,7 +52,7 @@ static void add_peer(struct loop *l, int i, watch_fn *ready)
 	peers[i] = calloc(1, sizeof *peers[i]);
 	peers[i]->watch = (struct watch){ .fd = pair[0], .ready = ready };
 	peers[i]->other = pair[1];
-	is_int(loop_watch(l, &peers[i]->watch, EPOLLIN, NULL), 0);
+	is_int(watch(l, &peers[i]->watch, EPOLLIN, NULL), 0);
 	is_int(write(pair[1], "x", 1), 1);
 }
 
@@ -92,7 +94,7 @@ static void replace_next(struct loop *l, struct watch *w, uint32_t events)
 		close(pair[0]);
 	newcomer = (struct watch){ .fd = victim, .ready = count_newcomer };
 	newcomer_peer = pair[1] == victim ? -1 : pair[1];
-	is_int(loop_watch(l, &newcomer, EPOLLIN, NULL), 0);
+	is_int(watch(l, &newcomer, EPOLLIN, NULL), 0);
 	loop_rewatch(l, w, 0);
 }
 
@@ -225,5 +227,53 @@ T_CASE(watching_twice_is_refused)
 	is_int(loop_watch(l, &again, EPOLLIN, &e), -1);
 	ok(e.text[0], "says why: %s", e.text);
 	drop(l, 0);
+	loop_free(l);
+}
+
+T_CASE(direct_watches_behave_the_same)
+{
+	watch = loop_watch_direct;
+	newcomer_calls = 0;
+	t_run_peers_free_each_other_in_one_batch();
+	t_run_pending_event_does_not_reach_the_next_owner_of_the_number();
+	t_run_unwatch_of_a_stranger_is_harmless();
+	watch = loop_watch;
+}
+
+static void stop_it(struct loop *l, struct watch *w, uint32_t events)
+{
+	(void)w;
+	ok(events & EPOLLIN);
+	calls++;
+	loop_stop(l);
+}
+
+T_CASE(both_kinds_at_once)
+{
+	struct loop *l = loop_new(NULL);
+	struct watch ends[2] = { { .ready = stop_it }, { .ready = stop_it } };
+	int pipes[2][2];
+
+	calls = 0;
+	for (int i = 0; i < 2; i++) {
+		is_int(pipe(pipes[i]), 0);
+		ends[i].fd = pipes[i][0];
+	}
+	is_int(loop_watch_direct(l, &ends[0], EPOLLIN, NULL), 0);
+	is_int(loop_watch(l, &ends[1], EPOLLIN, NULL), 0);
+	is_int(loop_once(l, 0, NULL), 0);
+	is_int(calls, 0, "nothing is there");
+	for (int i = 0; i < 2; i++)
+		is_int(write(pipes[i][1], "x", 1), 1);
+	is_int(loop_once(l, -1, NULL), 0);
+	is_int(calls, 2, "both are called");
+	loop_rewatch(l, &ends[0], 0);
+	is_int(loop_once(l, -1, NULL), 0);
+	is_int(calls, 3, "one wants nothing any more");
+	for (int i = 0; i < 2; i++) {
+		loop_unwatch(l, &ends[i]);
+		close(pipes[i][0]);
+		close(pipes[i][1]);
+	}
 	loop_free(l);
 }

@@ -1,6 +1,8 @@
 #include "decide/decide.h"
 #include "policy/policy.h"
 
+#include "base/fd.h"
+#include "test/alloc.h"
 #include "test/t.h"
 
 static char found[8192];
@@ -288,4 +290,79 @@ T_CASE(facts)
 	ok(policy_needs(p).commands, "without rules everything is denied, so everything is asked");
 	is_int(policy_limits(p)->memory_swap_max_mb, -1);
 	policy_free(p);
+}
+
+/* Load with the n-th allocation failing; what comes out is the whole policy, or none and a reason. False when
+ * there are not so many. */
+static bool survives(const char *name, const char *text, size_t len, long n)
+{
+	const struct policy_var vars[] = { { "PROJECT_ROOT", "/w" }, { "HOME", "/h" }, { NULL, NULL } };
+	const struct policy_options options = { .vars = vars, .expand = true };
+	struct policy_problems problems;
+	struct decide_cache *c;
+	struct policy *p;
+	bool failed;
+
+	alloc_fail_at(n);
+	p = policy_load(text, len, name, &options, &problems);
+	c = p ? decide_cache_new(p) : NULL;
+	failed = alloc_failed();
+	alloc_fail_at(0);
+	if ((p && c) == failed)
+		ok(false, "%s: allocation %ld: %s", name, n, p ? "loaded" : "not loaded");
+	if (!p && (!problems.n || !strstr(problems.items[0].text, "ut of memory")))
+		ok(false, "%s: allocation %ld: %zu problems, '%s'", name, n, problems.n,
+		   problems.n ? problems.items[0].text : "");
+	decide_cache_free(c);
+	policy_free(p);
+	policy_problems_release(&problems);
+	return failed;
+}
+
+static const char every_scope[] =
+        HEAD "file_rules:\n"
+             "- {name: a, paths: ['${PROJECT_ROOT}/**', /x/*.c], operations: [read], decision: allow}\n"
+             "- {name: b, paths: [/o], decision: redirect, redirect_to: /p, message: '{{.Path}}'}\n"
+             "network_rules:\n"
+             "- {name: a, domains: ['*.Test.', a.b], ports: [443], decision: allow}\n"
+             "- {name: b, cidrs: [10.0.0.0/8, 'fd00::/8'], decision: deny}\n"
+             "command_rules:\n"
+             "- {name: a, commands: [rm, /bin/x*], args_patterns: ['^-r'], decision: deny}\n"
+             "- {name: b, commands: [git], env_allow: [G*], env_deny: [S], decision: allow}\n"
+             "- {name: c, decision: redirect, redirect_to: {command: /x, args: [y], environment: {A: b}}}\n"
+             "unix_socket_rules: [{name: a, paths: ['@x', /run/*], decision: allow}]\n"
+             "signal_rules: [{name: a, signals: ['@fatal', 15], target: {type: self}, decision: deny}]\n"
+             "dns_redirects: [{name: a, match: '^api\\.', resolve_to: 127.0.0.1}]\n"
+             "connect_redirects: [{name: a, match: ':443$', redirect_to: 'p.test:1'}]\n"
+             "resource_limits: {max_memory_mb: 1, command_timeout: 5m}\n"
+             "env_policy: {allow: [PATH, 'X*'], deny: [Y]}\nenv_inject: {A: b}\n"
+             "audit: {log_allowed: false}\n";
+
+/* The loader asks libraries for most of its memory: each place once with the small policy, some of the large.
+ */
+T_CASE(out_of_memory)
+{
+	AUTO_BUF text = { 0 };
+	long n = 1, many = 1;
+
+	while (n < 10000 && survives("every scope", every_scope, sizeof every_scope - 1, n))
+		n++;
+	ok(n > 100 && n < 10000, "%ld allocations failed in turn", n - 1);
+	ok(fd_slurp_file("policies/default.yaml", 1 << 20, &text, NULL) == 0, "a large policy");
+	while (many < 100000 && survives("default.yaml", buf_text(&text), text.len, many))
+		many += 101;
+	ok(many > 1000 && many < 100000, "%ld, one in 101", many);
+}
+
+T_CASE(out_of_memory_while_complaining)
+{
+	for (long n = 1; n < 1000; n++) {
+		alloc_fail_at(n);
+		if (load(HEAD "file_rules:\n- {name: r, decision: alow, paths: ['/[']}\nnonsense: 1\n"))
+			ok(false, "allocation %ld: a wrong policy is taken", n);
+		if (!alloc_failed())
+			break;
+	}
+	alloc_fail_at(0);
+	ok(strstr(found, "did you mean 'allow'"), "a wrong policy stays wrong");
 }

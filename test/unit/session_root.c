@@ -131,7 +131,7 @@ T_CASE(password_file)
 static int connects(const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	AUTO_FD fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	AUTO_FD fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 
 	snprintf(addr.sun_path, sizeof addr.sun_path, "%s", path);
 	return connect(fd, (struct sockaddr *)&addr, sizeof addr);
@@ -158,7 +158,7 @@ T_CASE(one_server_a_place)
 	ok(access(at("/run/gate.sock"), F_OK) < 0, "the socket is gone");
 	/* A server that was killed leaves socket and lock file. */
 	is_int(place_take(&p, at("/run/x.sock"), &e), 0);
-	fd_close(&p.listener);
+	fd_close(&p.gate);
 	fd_close(&p.lock);
 	is_int(connects(at("/run/gate.sock")), -1);
 	is_int(place_take(&p, at("/run/x.sock"), &e), 0, "its place is taken over");

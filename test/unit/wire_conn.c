@@ -240,7 +240,7 @@ T_CASE(ends_and_waits)
 	open_pair();
 	is_int(wire_recv(pair[1], &in, MSG_DONTWAIT, &e), 0, "nothing there");
 	is_int(e.code, EAGAIN, "said so");
-	msg_start(&m, WIRE_WAKE);
+	msg_start(&m, WIRE_NEWS);
 	for (int i = 0; i < 100000 && rc == 0; i++)
 		rc = wire_send(pair[0], &m, NULL, 0, MSG_DONTWAIT, &e);
 	ok(rc == -1 && e.code == EAGAIN, "a full queue does not block");

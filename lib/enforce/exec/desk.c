@@ -142,7 +142,7 @@ int desk_add(struct desk *d, const struct governed *c, struct err *e)
 	p->calls = (struct watch){ .fd = p->c.listener, .ready = on_call };
 	p->pidfd = -1;
 	p->first.fd = -1;
-	if (loop_watch(d->loop, &p->calls, EPOLLIN, e) < 0) {
+	if (loop_watch_direct(d->loop, &p->calls, EPOLLIN, e) < 0) {
 		drop(p);
 		return -1;
 	}

@@ -1,5 +1,6 @@
 #include "enforce/exec/filter.h"
 
+#include "enforce/exec/filter_rows.h"
 #include "sys/uapi/compat.h"
 
 #include <errno.h>
@@ -14,8 +15,6 @@
 
 #define MARK_OPERATION 0x41475348u /* "AGSH": no operation of seccomp(2) */
 #define MARK_ANSWER    2743        /* no errno of Linux */
-#define NEWEST_CALL    470         /* listns, Linux 6.18: the table was written against it */
-#define X32_BIT        0x40000000u
 
 #define NAMESPACES                                                                                 \
 	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | \
@@ -23,10 +22,7 @@
 
 #define RET_ERR(e) (SECCOMP_RET_ERRNO | (e))
 
-/* The answers. They stand once, at the end of the program; everything jumps there. NEXT is the following
- * instruction. */
-enum answer { ALLOW, NOTIFY, REFUSE, MISSING, MARK, ANSWERS, NEXT = ANSWERS };
-
+/* The answers stand once, at the end of the program; everything jumps there. */
 static const uint32_t answers[ANSWERS] = {
 	[ALLOW] = SECCOMP_RET_ALLOW, [NOTIFY] = SECCOMP_RET_USER_NOTIF, [REFUSE] = RET_ERR(EPERM),
 	[MISSING] = RET_ERR(ENOSYS), [MARK] = RET_ERR(MARK_ANSWER),
@@ -46,12 +42,6 @@ struct program {
 };
 
 typedef void block_fn(struct program *p);
-
-struct row {
-	uint32_t first, last; /* call numbers */
-	enum answer answer;   /* when there is no block */
-	block_fn *block;      /* code that looks at the arguments */
-};
 
 static void put(struct program *p, struct sock_filter s)
 {
@@ -141,7 +131,8 @@ static void block_namespaces(struct program *p)
 static void block_prctl(struct program *p)
 {
 	load_arg(p, 0, 0);
-	if_eq(p, PR_SET_MM, REFUSE); /* could move /proc/PID/exe and cmdline */
+	if_eq(p, PR_SET_MM, REFUSE);              /* could move /proc/PID/exe and cmdline */
+	if_eq(p, PR_SET_CHILD_SUBREAPER, NOTIFY); /* changes whose child an orphan is */
 	jump(p, ALLOW);
 }
 
@@ -225,9 +216,6 @@ static void block_tgkill(struct program *p)
 {
 	load_arg(p, 2, 0);
 	if_eq(p, 0, ALLOW);
-	/* Go's scheduler sends itself SIGURG thousands of times a second; by default it does nothing to
-	 * anybody. */
-	if_eq(p, 23, ALLOW);
 	jump(p, NOTIFY);
 }
 
@@ -257,7 +245,6 @@ static void block_ioprio(struct program *p)
 	block_which(p, 1 /* IOPRIO_WHO_PROCESS */);
 }
 
-#ifdef __x86_64__
 static void block_arch_prctl(struct program *p)
 {
 	/* ARCH_SET_FS: the C library and Go set up their thread pointer once per program, before anything
@@ -266,119 +253,35 @@ static void block_arch_prctl(struct program *p)
 	if_eq(p, 0x1002, NOTIFY);
 	jump(p, ALLOW);
 }
-#endif
 
-#define CALL(name, answer, block)                       \
-	{                                               \
-		__NR_##name, __NR_##name, answer, block \
-	}
-#define DENY(name) CALL(name, REFUSE, NULL)
-#define DENY_RANGE(first, last)           \
-	{                                 \
-		first, last, REFUSE, NULL \
-	}
-
-/* clang-format off */
-static const struct row rows[] = {
-	CALL(execve, NOTIFY, NULL),
-	CALL(execveat, NOTIFY, NULL),
-	CALL(kill, ALLOW, block_kill),
-	CALL(tkill, ALLOW, block_kill),
-	CALL(tgkill, ALLOW, block_tgkill),
-	CALL(rt_sigqueueinfo, NOTIFY, NULL),
-	CALL(rt_tgsigqueueinfo, NOTIFY, NULL),
-	CALL(pidfd_send_signal, NOTIFY, NULL),
-	CALL(fcntl, ALLOW, block_fcntl),
-	CALL(prlimit64, ALLOW, block_prlimit),
-	CALL(setrlimit, ALLOW, block_setrlimit),
-	CALL(sched_setaffinity, ALLOW, block_other),
-	CALL(sched_setparam, ALLOW, block_other),
-	CALL(sched_setscheduler, ALLOW, block_other),
-	CALL(sched_setattr, ALLOW, block_other),
-	CALL(setpriority, ALLOW, block_setpriority),
-	CALL(ioprio_set, ALLOW, block_ioprio),
-	CALL(seccomp, ALLOW, block_seccomp),
-	CALL(prctl, ALLOW, block_prctl),
-	CALL(personality, ALLOW, block_personality),
-	CALL(socket, ALLOW, block_socket),
-	CALL(ioctl, ALLOW, block_ioctl),
-	CALL(clone, ALLOW, block_namespaces),
-	CALL(unshare, ALLOW, block_namespaces),
-	CALL(clone3, MISSING, NULL), /* flags are in memory; libraries fall back to clone */
-#ifdef __x86_64__
-	CALL(arch_prctl, ALLOW, block_arch_prctl),
-	DENY(iopl),
-	DENY(ioperm),
-	DENY(modify_ldt),
-	DENY(uselib),
-	DENY(_sysctl),
-#else
-	CALL(set_tid_address, NOTIFY, NULL),
-#endif
-	DENY(setns),
-	DENY(ptrace),
-	DENY(process_vm_readv),
-	DENY(process_vm_writev),
-	DENY(pidfd_getfd),
-	DENY(kcmp),
-	DENY_RANGE(440, 440), /* process_madvise */
-	DENY(mount),
-	DENY(umount2),
-	DENY(pivot_root),
-	DENY(chroot),
-	DENY_RANGE(428, 428), /* open_tree */
-	DENY_RANGE(429, 429), /* move_mount */
-	DENY_RANGE(430, 430), /* fsopen */
-	DENY_RANGE(431, 431), /* fsconfig */
-	DENY_RANGE(432, 432), /* fsmount */
-	DENY_RANGE(433, 433), /* fspick */
-	DENY_RANGE(442, 442), /* mount_setattr */
-	DENY_RANGE(467, 467), /* open_tree_attr */
-	DENY_RANGE(425, 425), /* io_uring_setup */
-	DENY_RANGE(426, 426), /* io_uring_enter */
-	DENY_RANGE(427, 427), /* io_uring_register */
-	DENY(open_by_handle_at),
-	DENY(kexec_load),
-	DENY(kexec_file_load),
-	DENY(init_module),
-	DENY(finit_module),
-	DENY(delete_module),
-	DENY(reboot),
-	DENY(swapon),
-	DENY(swapoff),
-	DENY(acct),
-	DENY(quotactl),
-	DENY_RANGE(443, 443), /* quotactl_fd */
-	DENY(bpf),
-	DENY(perf_event_open),
-	DENY(userfaultfd),
-	DENY(keyctl),
-	DENY(add_key),
-	DENY(request_key),
-	DENY(lookup_dcookie),
-	DENY(sethostname),
-	DENY(setdomainname),
-	DENY(settimeofday),
-	DENY(clock_settime),
-	DENY(clock_adjtime),
-	DENY(adjtimex),
-	DENY(fanotify_init), /* as root: could make others wait for its answers */
-	DENY(vhangup),
-	DENY(nfsservctl),
-	{ NEWEST_CALL + 1, X32_BIT - 1, MISSING, NULL }, /* calls that are not known here */
-	DENY_RANGE(X32_BIT, UINT32_MAX),
+static block_fn *const blocks[FILTER_BLOCKS] = {
+	[BLOCK_KILL] = block_kill,
+	[BLOCK_TGKILL] = block_tgkill,
+	[BLOCK_FCNTL] = block_fcntl,
+	[BLOCK_PRLIMIT] = block_prlimit,
+	[BLOCK_SETRLIMIT] = block_setrlimit,
+	[BLOCK_OTHER] = block_other,
+	[BLOCK_SETPRIORITY] = block_setpriority,
+	[BLOCK_IOPRIO] = block_ioprio,
+	[BLOCK_SECCOMP] = block_seccomp,
+	[BLOCK_MARK] = block_mark,
+	[BLOCK_PRCTL] = block_prctl,
+	[BLOCK_PERSONALITY] = block_personality,
+	[BLOCK_SOCKET] = block_socket,
+	[BLOCK_IOCTL] = block_ioctl,
+	[BLOCK_NAMESPACES] = block_namespaces,
+	[BLOCK_ARCH_PRCTL] = block_arch_prctl,
 };
-/* clang-format on */
 
 static int by_number(const void *a, const void *b)
 {
-	const struct row *x = a, *y = b;
+	const struct filter_row *x = a, *y = b;
 
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
 /* Neighbours with the same plain answer become one row. How many rows are left. */
-static size_t merge(struct row *r, size_t n)
+static size_t merge(struct filter_row *r, size_t n)
 {
 	size_t to = 0;
 
@@ -391,7 +294,7 @@ static size_t merge(struct row *r, size_t n)
 	return to + 1;
 }
 
-static void leaf(struct program *p, const struct row *r)
+static void leaf(struct program *p, const struct filter_row *r)
 {
 	enum answer hit = r->block ? NEXT : r->answer;
 
@@ -402,12 +305,12 @@ static void leaf(struct program *p, const struct row *r)
 		branch(p, BPF_JEQ, r->first, hit, ALLOW);
 	}
 	if (r->block)
-		r->block(p);
+		blocks[r->block](p);
 }
 
 /* A balanced tree: the kernel runs the program once per call number when it is installed, so depth costs
  * time, and it compiles it, so length does. */
-static void tree(struct program *p, const struct row *r, size_t n)
+static void tree(struct program *p, const struct filter_row *r, size_t n)
 {
 	size_t half = n / 2, at, size;
 
@@ -458,21 +361,23 @@ static bool finish(struct program *p)
 	return true;
 }
 
-static bool assemble(struct program *p, const struct row *r, size_t n)
+static bool assemble(struct program *p, uint32_t arch, const struct filter_row *r, size_t n)
 {
 	p->f->n = p->n_fixes = 0;
 	put(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)));
-	branch(p, BPF_JEQ, NATIVE_AUDIT_ARCH, NEXT, REFUSE);
+	branch(p, BPF_JEQ, arch, NEXT, REFUSE);
 	put(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
 	tree(p, r, n);
 	return finish(p);
 }
 
 /* The fixed rows and the configured ones; execve and its like are decided, never switched off. */
-static size_t add_blocked(struct row *all, size_t fixed, const int *blocked, size_t n_blocked)
+static size_t add_blocked(struct filter_row *all, const struct filter_target *t, const int *blocked,
+                          size_t n_blocked)
 {
-	size_t n = fixed;
+	size_t n = t->n_rows;
 
+	memcpy(all, t->rows, n * sizeof *all);
 	for (size_t i = 0; i < n_blocked; i++) {
 		uint32_t nr = (uint32_t)blocked[i];
 		size_t k = 0;
@@ -482,34 +387,40 @@ static size_t add_blocked(struct row *all, size_t fixed, const int *blocked, siz
 		/* What is missing stays so: a library that sees EPERM for clone3 does not fall back.
 		 * seccomp(2) keeps the mark, by which nested shells know where they are. */
 		if (k == n)
-			all[n++] = (struct row){ .first = nr, .last = nr, .answer = REFUSE };
+			all[n++] = (struct filter_row){ .first = nr, .last = nr, .answer = REFUSE };
 		else if (all[k].block)
-			all[k] = (struct row){ nr, nr, REFUSE, nr == __NR_seccomp ? block_mark : NULL };
+			all[k] = (struct filter_row){ nr, nr, REFUSE,
+				                      all[k].block == BLOCK_SECCOMP ? BLOCK_MARK : NO_BLOCK };
 	}
 	return n;
 }
 
-int filter_build(struct filter *f, const int *blocked, size_t n_blocked, struct err *e)
+int filter_build_for(struct filter *f, const struct filter_target *t, const int *blocked, size_t n_blocked,
+                     struct err *e)
 {
-	size_t n = sizeof rows / sizeof *rows;
-	struct row *all = calloc(n + n_blocked, sizeof *all);
+	struct filter_row *all = calloc(t->n_rows + n_blocked, sizeof *all);
 	struct program *p = calloc(1, sizeof *p);
 	bool done = false;
 
 	if (all && p) {
-		memcpy(all, rows, sizeof rows);
-		n = add_blocked(all, n, blocked, n_blocked);
+		size_t n = add_blocked(all, t, blocked, n_blocked);
+
 		qsort(all, n, sizeof *all, by_number);
 		n = merge(all, n);
 		p->f = f;
 		for (int far = 0; far < 2 && !done; far++) {
 			p->far = far;
-			done = assemble(p, all, n);
+			done = assemble(p, t->arch, all, n);
 		}
 	}
 	free(all);
 	free(p);
 	return done ? 0 : err_set(e, "seccomp program too large or no memory (%zu blocked calls)", n_blocked);
+}
+
+int filter_build(struct filter *f, const int *blocked, size_t n_blocked, struct err *e)
+{
+	return filter_build_for(f, &filter_native, blocked, n_blocked, e);
 }
 
 bool filter_here(void)

@@ -13,6 +13,7 @@
 #include <linux/filter.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { FILTER_MAX = 1024 };
 
@@ -21,8 +22,19 @@ struct filter {
 	size_t n;
 };
 
+/* An architecture: what seccomp calls it, and what is answered to which of its calls. */
+struct filter_row;
+struct filter_target {
+	uint32_t arch;
+	const struct filter_row *rows;
+	size_t n_rows;
+};
+extern const struct filter_target filter_native;
+
 /* `blocked`: further system call numbers to refuse with EPERM. Fails only when the program grows too large.
  */
+int filter_build_for(struct filter *f, const struct filter_target *t, const int *blocked, size_t n_blocked,
+                     struct err *e);
 int filter_build(struct filter *f, const int *blocked, size_t n_blocked, struct err *e);
 
 /* Is the calling process governed? Asks the kernel, not the environment: only our filter gives this answer,

@@ -38,6 +38,7 @@ struct known {
 	dev_t dev;
 	ino_t ino;
 	mode_t mode;
+	struct identity_found same;
 	enum image_kind kind;
 	char alias[KNOWN_ALIASES][KNOWN_ALIAS];
 	bool trusted[KNOWN_ALIASES];
@@ -45,13 +46,23 @@ struct known {
 };
 
 struct image_cache {
+	struct identity *identity;
 	struct slot slots[SLOTS];
 	struct known known[KNOWN];
 };
 
-struct image_cache *image_cache_new(void)
+struct image_cache *image_cache_new(struct identity *identity)
 {
-	return calloc(1, sizeof(struct image_cache));
+	struct image_cache *c = calloc(1, sizeof *c);
+
+	if (c)
+		c->identity = identity;
+	return c;
+}
+
+void image_cache_forget(struct image_cache *c)
+{
+	memset(c->known, 0, sizeof c->known);
 }
 
 void image_cache_free(struct image_cache *c)
@@ -114,6 +125,22 @@ static bool same_file(const struct slot *s, const struct stat *st)
 {
 	return s->ino == st->st_ino && s->dev == st->st_dev && s->size == st->st_size &&
 	       s->ctime.tv_sec == st->st_ctim.tv_sec && s->ctime.tv_nsec == st->st_ctim.tv_nsec;
+}
+
+static uint32_t state_of(const struct stat *st)
+{
+	uint64_t n = (uint64_t)st->st_ctim.tv_sec * 1000000000 + (uint64_t)st->st_ctim.tv_nsec;
+
+	return (uint32_t)(((n ^ (uint64_t)st->st_size << 40) * 0x9e3779b97f4a7c15u) >> 32);
+}
+
+static void take_stat(const struct stat *st, struct image *out)
+{
+	out->dev = st->st_dev;
+	out->ino = st->st_ino;
+	out->mode = st->st_mode;
+	out->state = state_of(st);
+	out->same = (struct identity_found){ 0 };
 }
 
 static int classify(struct image_cache *c, int fd, const struct stat *st, struct image *out)
@@ -389,9 +416,8 @@ static bool recall(const struct known *k, const char *given, struct image *out)
 	    st.st_ctim.tv_nsec != k->ctime.tv_nsec)
 		return false;
 	strcpy(out->path, k->path);
-	out->dev = k->dev;
-	out->ino = k->ino;
-	out->mode = k->mode;
+	take_stat(&st, out);
+	out->same = k->same;
 	out->kind = k->kind;
 	out->n_alias = k->n_alias;
 	for (size_t i = 0; i < k->n_alias; i++) {
@@ -404,7 +430,8 @@ static bool recall(const struct known *k, const char *given, struct image *out)
 /* Scripts and odd names are not worth a place. */
 static void remember(struct known *k, const char *given, const struct image *from, struct timespec ctime)
 {
-	if (from->kind == IMAGE_SCRIPT || strlen(from->path) >= KNOWN_PATH || from->n_alias > KNOWN_ALIASES)
+	if (from->kind == IMAGE_SCRIPT || from->same.unsettled || strlen(from->path) >= KNOWN_PATH ||
+	    from->n_alias > KNOWN_ALIASES)
 		return;
 	for (size_t i = 0; i < from->n_alias; i++)
 		if (strlen(from->alias[i]) >= KNOWN_ALIAS)
@@ -413,6 +440,7 @@ static void remember(struct known *k, const char *given, const struct image *fro
 		             .dev = from->dev,
 		             .ino = from->ino,
 		             .mode = from->mode,
+		             .same = from->same,
 		             .kind = from->kind,
 		             .n_alias = from->n_alias };
 	strcpy(k->given, given);
@@ -440,9 +468,9 @@ static int find(struct image_cache *c, pid_t pid, int dirfd, const char *given, 
 		rc = n < 0 ? errno : ENAMETOOLONG;
 	} else {
 		out->path[n] = 0;
-		out->dev = st.st_dev;
-		out->ino = st.st_ino;
-		out->mode = st.st_mode;
+		take_stat(&st, out);
+		if (CONFIG_EXEC_IDENTITY && c->identity && S_ISREG(st.st_mode))
+			out->same = identity_find(c->identity, fd, &st);
 		*ctime = st.st_ctim;
 		rc = S_ISLNK(st.st_mode) ? ELOOP : classify(c, fd, &st, out);
 		if (!rc && given[0] && strcmp(path_base(given), path_base(out->path)) != 0)
@@ -479,13 +507,24 @@ int image_running(pid_t pid, struct image *out)
 	snprintf(link, sizeof link, "/proc/%d/exe", (int)pid);
 	if (stat(link, &st) < 0)
 		return errno;
-	out->dev = st.st_dev;
-	out->ino = st.st_ino;
-	out->mode = st.st_mode;
+	take_stat(&st, out);
 	return 0;
 }
 
 int image_name(pid_t pid, struct image *out)
 {
 	return proc_link(pid, "exe", out->path, sizeof out->path) < 0 ? errno : 0;
+}
+
+int image_identify(struct image_cache *c, pid_t pid, struct image *out)
+{
+	int fd = proc_open(pid, "exe", O_PATH), rc = 0;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		rc = errno;
+	else if (CONFIG_EXEC_IDENTITY && c->identity)
+		out->same = identity_find(c->identity, fd, &st);
+	fd_close(&fd);
+	return rc;
 }

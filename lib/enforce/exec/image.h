@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include "enforce/exec/identity.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +23,8 @@ struct image {
 	dev_t dev;
 	ino_t ino;
 	mode_t mode;
+	uint32_t state;             /* changes with the file's size and change time */
+	struct identity_found same; /* the program it is, whatever its name */
 	enum image_kind kind;
 	char interp[IMAGE_HEAD]; /* of a script: the interpreter as written … */
 	char arg[IMAGE_HEAD];    /* … and its one argument, "" if none */
@@ -31,10 +35,14 @@ struct image {
 	size_t n_alias;
 };
 
-/* What a file's first bytes say, remembered by identity and change time. */
+/* What a file's first bytes say, remembered by inode and change time. `identity` may be NULL, and outlives
+ * it. */
 struct image_cache;
-struct image_cache *image_cache_new(void);
+struct image_cache *image_cache_new(struct identity *identity);
 void image_cache_free(struct image_cache *c);
+
+/* Forget which program a file is: more are known now. */
+void image_cache_forget(struct image_cache *c);
 
 /* Resolve `given` for task `pid`: relative to `dirfd` of that task (AT_FDCWD = its working directory), empty
  * with AT_EMPTY_PATH = the descriptor itself. `flags` as execveat(2). 0, or the errno the kernel would give.
@@ -46,3 +54,6 @@ int image_running(pid_t pid, struct image *out);
 
 /* Its path, which ends in " (deleted)" for a file that is gone. 0 or errno. */
 int image_name(pid_t pid, struct image *out);
+
+/* The program that the image is which task `pid` runs. 0 or errno. */
+int image_identify(struct image_cache *c, pid_t pid, struct image *out);

@@ -10,10 +10,13 @@
 
 #include <linux/seccomp.h>
 
+enum { MESSAGE = 1024 };
+
 struct governor {
 	struct governor_options o;
 	struct policy_needs needs;
 	const struct policy_audit *audit;
+	struct identity *identity; /* NULL without CONFIG_EXEC_IDENTITY */
 	struct image_cache *images;
 	struct tree *tree;
 	uint64_t series, n_events; /* event ids are unique among governors */
@@ -37,6 +40,42 @@ struct call {
 /* Hand the event over if the policy wants it logged. False: it had to be kept and could not. */
 bool serve_report(const struct call *k, struct event *ev, uint32_t flags);
 
+/* Argument vector over a buffer of NUL-terminated strings. */
+struct args {
+	const char **v; /* in the governor's scratch arena, NULL-terminated */
+	size_t n;
+};
+
+/* One exec on its way to a verdict. */
+struct attempt {
+	const char *given;
+	struct args args;
+	struct image image;
+	int depth;
+	pid_t parent;
+	struct verdict verdict;
+	bool used_args;
+	bool is_script; /* a script is on the way: its name stands in the interpreter's arguments only */
+	bool is_loader; /* what it maps is to be looked at when it starts … */
+	size_t payload; /* … which is this argument */
+	const char *original;  /* the path of the program it was recognised as, whatever its name … */
+	const char *by;        /* … by "file", "content", "name", or for what could not be read */
+	const uint8_t *sha256; /* of that content, NULL = not known */
+	const char *subject;
+	char message[MESSAGE];
+};
+
+/* ask.c: put one file of an exec to the policy; the first verdict that forbids stays, else the first of all.
+ */
+void ask_file(const struct call *k, struct attempt *a, const char *given, const struct args *args);
+/* What a dynamic loader or a multicall program will run by itself. */
+void ask_payload(const struct call *k, struct attempt *a);
+/* An interpreter that runs may have got another script than the one that was judged. */
+void ask_scripts(const struct call *k, struct attempt *a);
+
+/* loader.c: a dynamic loader that runs may have mapped another program than the one that was judged. */
+void loader_check(const struct call *k, struct attempt *a);
+
 /* judge.c: execve, execveat; the first sign of life of a new image. */
 void judge_exec(const struct call *k);
 void judge_start(const struct call *k);
@@ -47,6 +86,8 @@ void judge_owner(const struct call *k);
 
 /* limits.c: prlimit64, setpriority, sched_set… and ioprio_set on other processes. */
 void judge_limit(const struct call *k);
+/* limits.c: a process that wants to be the parent of orphans. */
+void judge_adoption(const struct call *k);
 
 /* teach.c: two lines on the caller's standard error, without ever waiting for its reader. */
 struct denial {

@@ -21,27 +21,7 @@
 #include <unistd.h>
 
 /* The kernel takes at most 3/4 of 8 MiB for arguments and environment together (fs/exec.c). */
-enum { ARGS_MAX = 6 * 1024 * 1024, ARGC_MAX = 1024 * 1024, CHAIN_MAX = 5, MESSAGE = 1024 };
-
-/* Argument vector over a buffer of NUL-terminated strings. */
-struct args {
-	const char **v; /* in the governor's scratch arena, NULL-terminated */
-	size_t n;
-};
-
-/* One exec on its way to a verdict. */
-struct attempt {
-	const char *given;
-	struct args args;
-	struct image image;
-	int depth;
-	pid_t parent;
-	struct verdict verdict;
-	bool used_args;
-	bool is_script; /* a script is on the way: its name stands in the interpreter's arguments only */
-	const char *subject;
-	char message[MESSAGE];
-};
+enum { ARGS_MAX = 6 * 1024 * 1024, ARGC_MAX = 1024 * 1024, CHAIN_MAX = 5 };
 
 static const struct rule unreadable = { .name = "unreadable-arguments",
 	                                .file = "built-in",
@@ -65,58 +45,6 @@ static bool index_args(struct arena *mem, struct args *a, const struct buf *b, s
 	}
 	a->n = n;
 	return true;
-}
-
-/* Ask the policy about one file of the chain; keep the first verdict that forbids, else the first of all. */
-static void ask(const struct call *k, struct attempt *a, const char *given, const struct args *args)
-{
-	const char *alias[IMAGE_ALIASES];
-	struct command_request r = { .path = a->image.path,
-		                     .given = given[0] ? given : NULL,
-		                     .argv = args->v,
-		                     .argc = args->n,
-		                     .alias = alias,
-		                     .depth = a->depth };
-	struct verdict v;
-
-	for (size_t i = 0; i < a->image.n_alias; i++)
-		if (a->image.trusted[i])
-			alias[r.n_alias++] = a->image.alias[i];
-	v = decide_command(k->g->o.policy, &r);
-	a->used_args |= v.used_args;
-	/* Nobody can put another program in the place of the one that was asked for, or be asked, from here.
-	 */
-	if (v.decision == EFFECT_REDIRECT || v.effective == EFFECT_APPROVE)
-		v.effective = EFFECT_DENY;
-	/* A link in an untrusted place must not lend its name, but it may take away. */
-	for (size_t i = 0; i < a->image.n_alias && v.effective != EFFECT_DENY; i++) {
-		if (a->image.trusted[i])
-			continue;
-		r.given = a->image.alias[i];
-		v = decide_command(k->g->o.policy, &r);
-		a->used_args |= v.used_args;
-	}
-	if (!a->verdict.rule || (a->verdict.effective == EFFECT_ALLOW && v.effective != EFFECT_ALLOW))
-		a->verdict = v;
-}
-
-/* What a dynamic loader or a multicall program will run by itself is a file, too: judge it under all its
- * names. */
-static void ask_payload(const struct call *k, struct attempt *a)
-{
-	struct command_request r = { .path = a->image.path, .argv = a->args.v, .argc = a->args.n };
-	int at = decide_payload(&r);
-	struct image loader = a->image;
-	struct args rest;
-
-	if (at <= 0 || (size_t)at >= a->args.n || !strchr(a->args.v[at], '/'))
-		return;
-	rest = (struct args){ a->args.v + at, a->args.n - (size_t)at };
-	a->used_args = true;
-	if (image_find(k->g->images, k->pid, AT_FDCWD, rest.v[0], 0, &a->image) == 0)
-		ask(k, a, rest.v[0], &rest);
-	if (a->verdict.effective == EFFECT_ALLOW)
-		a->image = loader;
 }
 
 /* A script as its interpreter is to find it (fs/exec.c, alloc_bprm). */
@@ -164,7 +92,7 @@ static int follow_chain(const struct call *k, struct attempt *a, int dirfd, int 
 			return rc;
 		if (!S_ISREG(a->image.mode))
 			return EACCES;
-		ask(k, a, given, &a->args);
+		ask_file(k, a, given, &a->args);
 		if (a->verdict.effective == EFFECT_ALLOW)
 			ask_payload(k, a);
 		if (a->image.kind != IMAGE_SCRIPT || a->verdict.effective != EFFECT_ALLOW)
@@ -194,9 +122,19 @@ static void explain(struct attempt *a)
 		a->subject = path_base(a->given);
 }
 
+static void hex(const uint8_t *bytes, size_t n, char *out)
+{
+	for (size_t i = 0; i < n; i++)
+		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
 static bool report_exec(const struct call *k, struct attempt *a, const char *type, const char *action)
 {
 	bool denied = a->verdict.effective != EFFECT_ALLOW;
+	char hash[65] = "";
+	const struct event_field fields[] = { { .name = "identity", .text = a->by },
+		                              { .name = "identity_of", .text = a->original },
+		                              { .name = "sha256", .text = hash } };
 	struct event ev = {
 		.type = type,
 		.depth = k->g->needs.depth ? a->depth : -1,
@@ -208,8 +146,14 @@ static bool report_exec(const struct call *k, struct attempt *a, const char *typ
 		.argv = a->args.v,
 		.operation = "execve",
 		.effective_action = action,
+		.fields = fields,
 	};
 
+	if (CONFIG_EXEC_IDENTITY && a->original) {
+		ev.n_fields = a->sha256 ? 3 : 2;
+		if (a->sha256)
+			hex(a->sha256, sizeof hash / 2, hash);
+	}
 	return serve_report(k, &ev, denied ? RING_DENIED : 0);
 }
 
@@ -245,7 +189,13 @@ static void permit(const struct call *k, struct attempt *a)
 		notify_fail(k->c->listener, k->n->id, ENOMEM);
 		return;
 	}
-	tree_expect(k->g->tree, k->pid, a->image.dev, a->image.ino, joined.data, joined.len);
+	if (!a->is_loader) /* which is judged again when it has mapped what it was given */
+		tree_expect(k->g->tree, k->pid,
+		            &(struct tree_expected){ .dev = a->image.dev,
+		                                     .ino = a->image.ino,
+		                                     .state = a->image.state,
+		                                     .argv = joined.data,
+		                                     .argv_len = (uint32_t)joined.len });
 	notify_continue(k->c->listener, k->n->id);
 }
 
@@ -271,7 +221,7 @@ static void shrink(struct buf *b)
 
 static void clean_up(struct governor *g)
 {
-	arena_release(&g->scratch);
+	arena_reset(&g->scratch);
 	shrink(&g->path);
 	shrink(&g->args);
 }
@@ -287,6 +237,8 @@ void judge_exec(const struct call *k)
 	if (!read_attempt(k, &a, d->args[at ? 1 : 0], d->args[at ? 2 : 1])) {
 		a.verdict = (struct verdict){ .rule = &unreadable };
 		refuse(k, &a);
+	} else if (!notify_valid(k->c->listener, k->n->id)) {
+		; /* the caller is gone, and what was read may be another's */
 	} else {
 		if (k->g->needs.depth)
 			a.depth =
@@ -328,7 +280,7 @@ static bool as_expected(const struct call *k, const struct image *now)
 
 	if (!tree_expected(k->g->tree, k->pid, &want))
 		return false;
-	same = want.dev == now->dev && want.ino == now->ino;
+	same = want.dev == now->dev && want.ino == now->ino && want.state == now->state;
 	if (same && want.argv)
 		same = read_cmdline(k->pid, &k->g->args) && k->g->args.len == want.argv_len &&
 		       !memcmp(buf_text(&k->g->args), want.argv, want.argv_len);
@@ -361,24 +313,6 @@ static void note_start(const struct call *k, struct image *image)
 		k->c->entry_is_shell = false;
 }
 
-/* An interpreter may have got another script than the one that was judged. The kernel puts it behind the
- * interpreter and, if there is one, its argument. */
-static void ask_scripts(const struct call *k, struct attempt *a)
-{
-	const struct args all = a->args;
-	const struct image interpreter = a->image;
-
-	for (size_t i = 1; i < all.n && i <= 2 && a->verdict.effective == EFFECT_ALLOW; i++) {
-		const struct args rest = { .v = all.v + i, .n = all.n - i };
-
-		if (!image_find(k->g->images, k->pid, AT_FDCWD, all.v[i], 0, &a->image) &&
-		    a->image.kind == IMAGE_SCRIPT && a->image.mode & 0111)
-			ask(k, a, all.v[i], &rest);
-	}
-	if (a->verdict.effective == EFFECT_ALLOW)
-		a->image = interpreter;
-}
-
 /* Judge the image that runs, by what the kernel says about it. */
 static void judge_running(const struct call *k, struct attempt *a)
 {
@@ -394,10 +328,12 @@ static void judge_running(const struct call *k, struct attempt *a)
 		a->verdict = (struct verdict){ .rule = &unreadable };
 		return;
 	}
-	ask(k, a, a->image.path, &a->args);
+	ask_file(k, a, a->image.path, &a->args);
 	if (a->verdict.effective == EFFECT_ALLOW)
 		ask_payload(k, a);
 	ask_scripts(k, a);
+	if (CONFIG_EXEC_IDENTITY && a->is_loader && a->verdict.effective == EFFECT_ALLOW)
+		loader_check(k, a);
 }
 
 /* Something else started than what was judged (a race, a handler of binfmt_misc, an entry that fell out of
@@ -412,7 +348,8 @@ void judge_start(const struct call *k)
 		notify_continue(k->c->listener, k->n->id);
 		return;
 	}
-	if (rc || image_name(k->pid, &a.image) || !read_cmdline(k->pid, &k->g->args))
+	if (rc || image_name(k->pid, &a.image) || image_identify(k->g->images, k->pid, &a.image) ||
+	    !read_cmdline(k->pid, &k->g->args))
 		a.verdict = (struct verdict){ .rule = &unreadable };
 	else
 		judge_running(k, &a);

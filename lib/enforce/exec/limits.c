@@ -91,3 +91,11 @@ void judge_limit(const struct call *k)
 		serve_report(k, &ev, RING_DENIED);
 	notify_fail(k->c->listener, k->n->id, error);
 }
+
+/* prctl(PR_SET_CHILD_SUBREAPER): orphans of its depths would look as if it had started them. */
+void judge_adoption(const struct call *k)
+{
+	if (k->n->data.args[1])
+		tree_adopts(k->g->tree, k->pid);
+	notify_continue(k->c->listener, k->n->id);
+}

@@ -23,11 +23,13 @@ struct governor *serve_new(const struct governor_options *o, struct err *e)
 			g->series = (uint64_t)clock_real_ns();
 		g->needs = policy_needs(o->policy);
 		g->audit = policy_audit(o->policy);
-		g->images = image_cache_new();
+		if (CONFIG_EXEC_IDENTITY)
+			g->identity = identity_new(o->policy);
+		g->images = image_cache_new(g->identity);
 		g->tree = tree_new();
 		g->text.max = 64 * 1024;
 	}
-	if (g && g->images && g->tree)
+	if (g && g->images && g->tree && (g->identity || !CONFIG_EXEC_IDENTITY))
 		return g;
 	serve_free(g);
 	err_set(e, "out of memory");
@@ -39,11 +41,20 @@ void serve_free(struct governor *g)
 	if (!g)
 		return;
 	image_cache_free(g->images);
+	if (CONFIG_EXEC_IDENTITY)
+		identity_free(g->identity);
 	tree_free(g->tree);
+	arena_release(&g->scratch);
 	buf_release(&g->text);
 	buf_release(&g->path);
 	buf_release(&g->args);
 	free(g);
+}
+
+void serve_rest(struct governor *g)
+{
+	if (CONFIG_EXEC_IDENTITY && identity_refresh(g->identity))
+		image_cache_forget(g->images);
 }
 
 bool serve_report(const struct call *k, struct event *ev, uint32_t flags)
@@ -103,6 +114,9 @@ int serve_call(struct governor *g, struct governed *c)
 		break;
 	case __NR_fcntl:
 		judge_owner(&k);
+		break;
+	case __NR_prctl:
+		judge_adoption(&k);
 		break;
 	case __NR_prlimit64:
 	case __NR_setpriority:

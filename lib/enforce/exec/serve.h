@@ -35,6 +35,9 @@ struct governor_options {
 struct governor *serve_new(const struct governor_options *o, struct err *e);
 void serve_free(struct governor *g);
 
+/* Nothing waits: time to look for programs that are new. */
+void serve_rest(struct governor *g);
+
 /* A command under supervision. */
 struct governed {
 	int listener;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 2048, MAX_WALK = 64 };
+enum { SLOTS = 2048, MAX_WALK = 64, ADOPTERS = 32 };
 
 struct node {
 	pid_t pid; /* 0 = free */
@@ -15,8 +15,17 @@ struct node {
 	struct tree_expected expected;
 };
 
+/* Processes that made themselves parents of orphans. It is not inherited, and stays over an exec. */
+struct adopter {
+	pid_t pid;
+	uint64_t start;
+};
+
 struct tree {
 	struct node nodes[SLOTS];
+	struct adopter adopters[ADOPTERS];
+	size_t n_adopters;
+	bool crowded; /* more than can be told apart: any parent may adopt */
 };
 
 struct tree *tree_new(void)
@@ -52,22 +61,20 @@ static struct node *node_of(struct tree *t, pid_t pid)
 	return n;
 }
 
-void tree_expect(struct tree *t, pid_t pid, dev_t dev, ino_t ino, const char *argv, size_t argv_len)
+void tree_expect(struct tree *t, pid_t pid, const struct tree_expected *want)
 {
 	struct node *n = node_of(t, pid);
 
 	free(n->expected.argv);
-	n->expected = (struct tree_expected){ .dev = dev, .ino = ino };
+	n->expected = *want;
 	n->expects = true;
-	if (!argv)
+	if (!want->argv)
 		return;
-	n->expected.argv = malloc(argv_len + 1);
-	if (!n->expected.argv) {
+	n->expected.argv = malloc(want->argv_len + 1);
+	if (n->expected.argv)
+		memcpy(n->expected.argv, want->argv, want->argv_len);
+	else
 		n->expects = false; /* judged afresh then */
-		return;
-	}
-	memcpy(n->expected.argv, argv, argv_len);
-	n->expected.argv_len = argv_len;
 }
 
 bool tree_expected(struct tree *t, pid_t pid, struct tree_expected *out)
@@ -90,6 +97,35 @@ static int noted(struct tree *t, pid_t pid, uint64_t start)
 	return n->pid == pid && n->start == start ? n->depth : -1;
 }
 
+static bool is_adopter(const struct tree *t, pid_t pid)
+{
+	struct proc_stat st;
+
+	if (t->crowded)
+		return true;
+	for (size_t i = 0; i < t->n_adopters; i++)
+		if (t->adopters[i].pid == pid)
+			return proc_stat(pid, &st) && st.start == t->adopters[i].start;
+	return false;
+}
+
+void tree_adopts(struct tree *t, pid_t pid)
+{
+	struct proc_stat st;
+
+	if (is_adopter(t, pid) || !proc_stat(pid, &st))
+		return;
+	for (size_t i = 0; i < t->n_adopters;)
+		if (!is_adopter(t, t->adopters[i].pid))
+			t->adopters[i] = t->adopters[--t->n_adopters];
+		else
+			i++;
+	if (t->n_adopters == ADOPTERS)
+		t->crowded = true;
+	else
+		t->adopters[t->n_adopters++] = (struct adopter){ pid, st.start };
+}
+
 static int walk_up(struct tree *t, pid_t parent, pid_t entry, bool entry_is_shell)
 {
 	struct proc_stat st;
@@ -97,6 +133,8 @@ static int walk_up(struct tree *t, pid_t parent, pid_t entry, bool entry_is_shel
 	for (int i = 0; i < MAX_WALK && parent > 1; i++) {
 		int depth;
 
+		if (is_adopter(t, parent))
+			break;
 		if (parent == entry)
 			return entry_is_shell ? 0 : 1;
 		if (!proc_stat(parent, &st))

@@ -10,6 +10,7 @@
 #
 # Every check prints one TAP line; what was wrong follows as "# " lines.
 
+. /opt/e2e/until.sh
 AGENTSH=/usr/bin/agentsh
 LOG=/var/lib/agentsh/events.jsonl
 POLICY=/etc/agentsh/policies/default.yaml
@@ -57,17 +58,6 @@ check() {
 check_that() {
 	governed || return 0
 	if detail=$(eval "$2" 2>&1); then pass "$1"; else fail "$1" "false: $2" "$detail" "$(told)"; fi
-}
-
-# until_true SECONDS COMMAND...: poll until it succeeds.
-until_true() {
-	tries=$(($1 * 20))
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.05
-	done
 }
 
 # --- running commands as the platform would ------------------------------------

@@ -36,6 +36,9 @@ save $POLICY
 stop_server
 rm $CONFIG
 closed "no configuration"
+try agentsh exec made-up -- /usr/bin/touch /tmp/did-run
+check_that "a client says the same" '[ "$rc" = 1 ] && [ ! -e /tmp/did-run ] &&
+	grep -q "^agentsh: server unreachable .* none can be started without a configuration" "$TRY/err"'
 restore $CONFIG
 if [ "$E2E_USER" != root ]; then
 	chmod 0600 $CONFIG

@@ -7,7 +7,7 @@ denied() { check_denied "$1" sudo block-shell-escape "$2" 'ran sudo' /bin/bash -
 
 denied "env sudo" 126 'env sudo whoami'
 denied "env with assignments and options" 126 'env -i A=1 PATH=$PATH sudo whoami'
-check_denied "env -S" 'sudo whoami' block-shell-escape 126 'ran sudo' /bin/bash -c 'env -S "sudo whoami"'
+check_denied "env -S" sudo block-shell-escape 126 'ran sudo' /bin/bash -c 'env -S "sudo whoami"'
 denied "xargs sudo" fail 'echo whoami | xargs sudo'
 denied "xargs -I" fail 'echo sudo | xargs -I{} env {} whoami'
 denied "find -exec sudo" any 'find /tmp -maxdepth 0 -exec sudo whoami \;'
@@ -49,7 +49,7 @@ denied "script file" 126 /tmp/script.sh
 denied "script file given to bash" 126 'bash /tmp/script.sh'
 denied "sourced file" 126 '. /tmp/script.sh'
 denied "#! line names it" 126 /tmp/shebang
-check_denied "#! line with env -S" 'sudo whoami' block-shell-escape 126 'ran sudo' /bin/bash -c /tmp/shebang-env
+check_denied "#! line with env -S" sudo block-shell-escape 126 'ran sudo' /bin/bash -c /tmp/shebang-env
 denied "#! of a #!" 126 /tmp/shebang2
 
 denied "python subprocess" fail "python3 -c 'import subprocess; subprocess.run([\"sudo\", \"whoami\"])'"

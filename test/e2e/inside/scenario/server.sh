@@ -145,6 +145,39 @@ try agentsh session list
 check_that "agentsh session list" 'grep -q "$sid" "$TRY/out"'
 try agentsh events query --type command_policy
 check_that "agentsh events query" '[ "$rc" = 0 ] && grep -q command_policy "$TRY/out"'
+
+# Until its exec is judged, a command of the API is a copy of the server that the supervisor, of the same user, has to
+# read. Hold it there; a process of another session sees nothing of it. From outside it can be read: the check proves
+# something.
+window() {
+	for pid in $(pgrep -P "$(server_pids | head -1)"); do
+		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q 'agentsh server' &&
+			as_user head -c 1 "/proc/$pid/environ" >/dev/null 2>&1 && echo "$pid" >/tmp/window.tmp &&
+			mv /tmp/window.tmp /tmp/window && return
+	done
+	return 1
+}
+api POST /api/v1/sessions "{\"workspace\":\"$E2E_HOME\"}"
+other=$(python3 -c 'import json; print(json.load(open("/tmp/try/body"))["id"])')
+curl -s --max-time 30 -o /dev/null -X POST "$URL/api/v1/sessions/$other/exec" \
+	--data '{"command":"/usr/bin/python3","args":["/opt/e2e/peek.py","/tmp/window","/tmp/peeked"]}' &
+peeking=$!
+check "a command of another session waits" until_true 10 grep -q ready /tmp/peeked
+supervisors=$(pgrep -P "$(server_pids | head -1)" -f supervise)
+# shellcheck disable=SC2086 # pids
+kill -STOP $supervisors
+curl -s --max-time 20 -o /tmp/held -X POST --data '{"command":"/bin/echo","args":["held"]}' "$URL$E" &
+held=$!
+check "a command waits for its judgement, and can be read from outside" until_true 2 window
+check "the other one tries" until_true 2 grep -q ptrace /tmp/peeked
+# shellcheck disable=SC2086
+kill -CONT $supervisors
+wait $held $peeking
+check_that "then it runs" 'grep -q "\"stdout\":\"held" /tmp/held'
+check_that "the other session could not look into it" \
+	'[ "$(grep -c refused /tmp/peeked)" = 9 ] || ! cat /tmp/peeked'
+api DELETE "/api/v1/sessions/$other"
+
 api DELETE "/api/v1/sessions/$sid"
 check_that "the session is deleted with 204" '[ "$status" = 204 ]'
 api GET "/api/v1/sessions/$sid"

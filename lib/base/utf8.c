@@ -1,11 +1,6 @@
-/* utf8 - strict UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF. */
-#pragma once
+#include "base/utf8.h"
 
-#include <stddef.h>
-#include <stdint.h>
-
-/* Length of the well-formed character at `p` (1 to 4), or 0. `left` is what may be read; must be > 0. */
-static inline size_t utf8_len(const unsigned char *p, size_t left)
+size_t utf8_len(const unsigned char *p, size_t left)
 {
 	if (p[0] < 0x80)
 		return 1;
@@ -23,8 +18,7 @@ static inline size_t utf8_len(const unsigned char *p, size_t left)
 	return left < 4 || (p[3] & 0xc0) != 0x80 ? 0 : 4;
 }
 
-/* The code point of a well-formed character of `len` bytes. */
-static inline uint32_t utf8_code(const unsigned char *p, size_t len)
+uint32_t utf8_code(const unsigned char *p, size_t len)
 {
 	if (len == 1)
 		return p[0];
@@ -35,8 +29,7 @@ static inline uint32_t utf8_code(const unsigned char *p, size_t len)
 	return (p[0] & 7u) << 18 | (p[1] & 0x3fu) << 12 | (p[2] & 0x3fu) << 6 | (p[3] & 0x3fu);
 }
 
-/* Write `code` as UTF-8 to `out` (>= 4 bytes). Returns the length. */
-static inline size_t utf8_put(uint32_t code, char *out)
+size_t utf8_put(uint32_t code, char *out)
 {
 	if (code < 0x80) {
 		out[0] = (char)code;

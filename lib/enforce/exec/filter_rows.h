@@ -1,0 +1,40 @@
+/* filter_rows - which call of an architecture gets which answer. Private to filter.c.
+ *
+ * What names no row is allowed; rows may not overlap.
+ */
+#pragma once
+
+#include "enforce/exec/filter.h"
+
+#include <stdint.h>
+
+/* NEXT is the following instruction. */
+enum answer { ALLOW, NOTIFY, REFUSE, MISSING, MARK, ANSWERS, NEXT = ANSWERS };
+
+/* Code that looks at the arguments. */
+enum block {
+	NO_BLOCK,
+	BLOCK_KILL,
+	BLOCK_TGKILL,
+	BLOCK_FCNTL,
+	BLOCK_PRLIMIT,
+	BLOCK_SETRLIMIT,
+	BLOCK_OTHER,
+	BLOCK_SETPRIORITY,
+	BLOCK_IOPRIO,
+	BLOCK_SECCOMP,
+	BLOCK_MARK,
+	BLOCK_PRCTL,
+	BLOCK_PERSONALITY,
+	BLOCK_SOCKET,
+	BLOCK_IOCTL,
+	BLOCK_NAMESPACES,
+	BLOCK_ARCH_PRCTL,
+	FILTER_BLOCKS
+};
+
+struct filter_row {
+	uint32_t first, last; /* call numbers */
+	unsigned char answer; /* when there is no block */
+	unsigned char block;
+};
