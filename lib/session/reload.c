@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "decide/decide.h"
+#include "enforce/rung.h"
 #include "session/impl.h"
 
 #include <stdio.h>
@@ -34,6 +35,12 @@ static void discard(struct reload *r)
 	free(r->changes);
 }
 
+/* A tracer has one policy for all: it is replaced when nothing runs. */
+static bool is_traced(const struct core *core)
+{
+	return CONFIG_RUNGS && core->found && core->found->rung == RUNG_PTRACE;
+}
+
 /* The session's policy as its file is now. A session whose policy did not change is left alone. */
 static int prepare_session(struct reload *r, struct session *s, struct err *e)
 {
@@ -45,6 +52,11 @@ static int prepare_session(struct reload *r, struct session *s, struct err *e)
 	if (p == s->policy) {
 		policies_put(r->core, p);
 		return 0;
+	}
+	if (is_traced(r->core) && s->n_live) {
+		policies_put(r->core, p);
+		return err_set(e, "session %s: by ptrace its commands cannot change policy while some run",
+		               s->id);
 	}
 	*c = (struct change){ .session = s, .policy = p, .cache = decide_cache_new(p->policy) };
 	r->n++;
@@ -98,6 +110,10 @@ static void commit_session(struct core *core, struct change *c)
 	s->cache = c->cache;
 	session_take_limits(s);
 	log_changed(core, s, before);
+	if (s->worker_state == WORKER_UP && is_traced(core)) {
+		core->hooks.worker_stop(core, s);
+		s->worker_state = WORKER_OFF;
+	}
 	if (s->worker_state != WORKER_UP || !core->hooks.worker_policy ||
 	    core->hooks.worker_policy(core, s, &e) == 0)
 		return;

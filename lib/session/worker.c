@@ -198,6 +198,7 @@ static int send_start(struct worker *w, int their_inbox, struct err *e)
 	msg_u32(&m, s->uid);
 	msg_u32(&m, s->gid);
 	msg_str(&m, s->user);
+	msg_u32(&m, w->plan.launch.rung);
 	put_policy(&m, s->policy);
 	rc = wire_send(w->fd, &m, fds, 3, 0, e);
 	msg_release(&m);
@@ -210,7 +211,7 @@ static int make_plan(struct worker *w, struct err *e)
 	struct plan_options o = { .tag = w->session->tag,
 		                  .blocked = block->items,
 		                  .n_blocked = block->n,
-		                  .killable = gate_killable(w->core) };
+		                  .found = w->core->found };
 
 	return plan_make(&w->plan, &o, e);
 }
@@ -239,6 +240,7 @@ static int spawn(struct worker *w, struct err *e)
 		w->pid = fork();
 		if (w->pid == 0)
 			exec_worker(control[1]);
+		w->plan.launch.tracer = w->pid;
 		w->pidfd = w->pid > 0 ? proc_pidfd(w->pid) : -1;
 		w->fd = w->control.fd = control[0];
 		w->inbox = inbox[0];
@@ -322,6 +324,7 @@ void worker_hand_over(const struct session *s, struct handover *h)
 	handover_fd(h, w->fd);
 	handover_fd(h, w->inbox);
 	handover_fd(h, w->plan.launch.ruleset);
+	msg_u32(&h->m, w->plan.launch.rung);
 	msg_u32(&h->m, w->plan.launch.killable);
 	msg_str(&h->m, w->plan.armed);
 	msg_str(&h->m, w->plan.missing);
@@ -337,6 +340,8 @@ static int take_plan(struct worker *w, struct msg_reader *r, struct err *e)
 
 	p->launch.tag = w->session->tag;
 	p->launch.ruleset = handover_get_fd(r);
+	p->launch.rung = (enum rung)msg_get_u32(r);
+	p->launch.tracer = w->pid;
 	p->launch.killable = msg_get_u32(r) != 0;
 	snprintf(p->armed, sizeof p->armed, "%s", msg_get_str(r));
 	snprintf(p->missing, sizeof p->missing, "%s", msg_get_str(r));
