@@ -94,6 +94,15 @@ static int a_memfd(void)
 	return exec_fd(fd);
 }
 
+/* Nothing that a rule names, but a memory file. */
+static int a_memfd_own(void)
+{
+	int fd = memfd_create("harmless", MFD_CLOEXEC);
+
+	fill(fd, "/proc/self/exe");
+	return exec_fd(fd);
+}
+
 static int a_memfd_proc(void)
 {
 	int fd = memfd_create("harmless", 0);
@@ -327,6 +336,34 @@ static int a_loader_preload(void)
 	return a_loader_swap();
 }
 
+/* A loader that maps what it runs only after it set up its thread pointer, as musl's does: by its name, here.
+ */
+static int late_loader(const char *first, const char *second)
+{
+	char *argv[] = { (char *)"x", (char *)(uintptr_t)first, (char *)(uintptr_t)second, NULL };
+
+	copy("/proc/self/exe", "ld-musl-late.so.1", 0755);
+	setenv("KT_ATTACK", "mark", 1);
+	execve("./ld-musl-late.so.1", argv, environ);
+	return errno;
+}
+
+static int a_late_loader(void)
+{
+	copy("/usr/bin/true", "own", 0755);
+	return late_loader("./own", NULL);
+}
+
+static int a_late_loader_fixed(void)
+{
+	return late_loader("/usr/bin/true", NULL);
+}
+
+static int b_late_loader_list(void)
+{
+	return late_loader("--list", "./own");
+}
+
 static int b_loader(void)
 {
 	char *argv[] = { (char *)(uintptr_t)loader(), (char *)"/usr/bin/true", NULL };
@@ -406,6 +443,7 @@ const struct lab_attack lab_attacks[] = {
 	{ "hard-link", a_hard_link },
 	{ "unreadable", a_unreadable },
 	{ "memfd", a_memfd },
+	{ "memfd-own", a_memfd_own },
 	{ "memfd-proc", a_memfd_proc },
 	{ "unlinked", a_unlinked },
 	{ "tmpfile", a_tmpfile },
@@ -421,6 +459,9 @@ const struct lab_attack lab_attacks[] = {
 	{ "copied-loader", a_copied_loader },
 	{ "loader-swap", a_loader_swap },
 	{ "loader-preload", a_loader_preload },
+	{ "late-loader", a_late_loader },
+	{ "late-loader-fixed", a_late_loader_fixed },
+	{ "fine-late-list", b_late_loader_list },
 	{ "fine-loader", b_loader },
 	{ "busybox", a_busybox },
 	{ "busybox-argv", a_busybox_argv },
@@ -437,6 +478,7 @@ const struct lab_attack lab_attacks[] = {
 /* ---- the driver's side ------------------------------------------------------------------------------ */
 
 static struct outcome got;
+static const char *more = "";
 
 /* The canary is another file than the tool, and the policy knows where it lies. */
 static void begin(void)
@@ -453,8 +495,8 @@ static void begin(void)
 	         "version: 1\nname: lab\ncommand_rules:\n"
 	         "  - name: allow-git\n    commands: [git]\n    decision: allow\n"
 	         "  - name: deny-canary\n    commands: [canary, %s]\n    decision: deny\n"
-	         "  - name: deny-tools\n    commands: [touch, pkill]\n    decision: deny\n" LAB_TAIL,
-	         lab.canary);
+	         "  - name: deny-tools\n    commands: [touch, pkill]\n    decision: deny\n%s" LAB_TAIL,
+	         lab.canary, more);
 	lab_write(lab.policy, policy, 0644);
 }
 
@@ -524,6 +566,19 @@ T_CASE(neighbours)
 	}
 }
 
+/* The policy may refuse memory files altogether. */
+T_CASE(memory_files)
+{
+	begin();
+	lab_attack("memfd-own", true, LAB_NOBODY, &got);
+	ok(got.reached && lab_logged(&got, "/memfd:harmless", "allow-rest"),
+	   "a memory file runs, and is named");
+	more = "  - name: deny-memory-files\n    commands: ['/memfd:*']\n    decision: deny\n";
+	must_be_denied("memfd-own", "deny-memory-files", "", LAB_NOBODY);
+	must_be_denied("memfd-own", "deny-memory-files", "", 0);
+	more = "";
+}
+
 static void race(const char *name, const char *rule, uid_t uid)
 {
 	begin();
@@ -557,6 +612,28 @@ T_CASE(loaders)
 	begin();
 	lab_attack("loader-preload", true, LAB_NOBODY, &got);
 	ok(!got.reached, "what is judged is mapped as well: not once in %d execs", atoi(got.out));
+}
+
+/* What cannot be told is denied; what nobody here could exchange can be told. */
+T_CASE(late_loaders)
+{
+	begin();
+	lab_attack("late-loader", false, LAB_NOBODY, &got);
+	ok(got.reached, "a loader that maps late works ungoverned");
+	for (int i = 0; i < 3; i++) {
+		begin();
+		lab_attack(i ? "late-loader-fixed" : "late-loader", true, i < 2 ? 0 : LAB_NOBODY, &got);
+		if (i == 2) {
+			ok(got.reached && !lab_exit(&got), "a program in the hands of root, run by a user");
+		} else {
+			ok(!got.reached && lab_exit(&got) == 128 + SIGKILL, "one that could be exchanged");
+			ok(lab_logged(&got, "loader-program", "\"effective_action\":\"killed\""), "says why");
+		}
+	}
+	begin();
+	lab_attack("late-loader", true, LAB_NOBODY, &got);
+	ok(!got.reached && lab_logged(&got, "loader-program", "killed"), "a user's own program");
+	must_work("fine-late-list", LAB_NOBODY, 0);
 }
 
 T_CASE(multicall)

@@ -133,6 +133,16 @@ if command -v script >/dev/null; then
 	denied "SH-13 terminal" script -qec "bash -i -c canary" /dev/null
 fi
 
+# SH-21: other ways to a shell that nobody put a shim in front of
+if command -v script >/dev/null; then
+	denied "SH-21 script" script -qec 'canary; exit $?' /dev/null
+fi
+if command -v tmux >/dev/null; then
+	# Without set -e: the server ends when the canary did not start.
+	denied "SH-21 tmux" sh -c "tmux -S t -f /dev/null new-session -d 'canary 2>&1 | tee err; tmux -S t wait-for -S end' \
+		';' wait-for end; cat err"
+fi
+
 # --- EX-05: tools that start what they are told ----------------------------------------------------
 want=''
 while read -r line; do
@@ -195,7 +205,32 @@ if [ -n "$loader" ]; then
 	denied "EX-07 loader" "$loader" "$TMP/dynamic/canary" "$KT_CANARY"
 	denied "EX-07 loader with options" "$loader" --library-path /lib --argv0 ls "$TMP/dynamic/canary" \
 		"$KT_CANARY"
+	denied "EX-12 loader on the first line" sh -c 'printf "#!%s %s\n" "$1" "$2" >s; chmod 755 s; ./s "$3"' x \
+		"$loader" "$TMP/dynamic/canary" "$KT_CANARY"
+	# The name of another loader, the content of this one.
+	denied "EX-07 loader by another name" sh -c 'cp "$1" ld-musl-x.so.1; ./ld-musl-x.so.1 "$2" "$3"' x \
+		"$loader" "$TMP/dynamic/canary" "$KT_CANARY"
 fi
+
+# --- EX-13: a handler of binfmt_misc starts what the kernel was told, not what was asked for -----------
+prepare() { printf 'KTMAGIC1' >handled && chmod 755 handled; }
+registered='mount -t binfmt_misc x /proc/sys/fs/binfmt_misc &&
+	printf ":kt:M::KTMAGIC1::%s:" "$0" >/proc/sys/fs/binfmt_misc/register || exit 99; "$@"'
+if prepare && unshare -Urm sh -c "$registered" /bin/true ./handled; then
+	for how in "" "$TMP/agentsh run --policy $TMP/lab.yaml --audit $TMP/drop/log --"; do
+		find . -mindepth 1 -delete
+		prepare
+		as 0 unshare -Urm sh -c "$registered" "$TMP/bin/canary" $how ./handled
+		if [ -z "$how" ]; then
+			ok "EX-13 a handler of binfmt_misc works ungoverned" [ -e "$KT_CANARY" ]
+		else
+			is_denied 0
+			t_report $? "EX-13 a handler of binfmt_misc: denied and told"
+			ok "EX-13 found out at its start" grep -q '"type":"exec_intercept"' log
+		fi
+	done
+fi
+prepare() { :; }
 
 # --- EX-34: variables that make tools start something ------------------------------------------------
 hook() { # TOOL COMMAND…

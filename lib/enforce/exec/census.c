@@ -38,10 +38,11 @@ static bool grow(void **items, size_t n, size_t *cap, size_t size)
 static struct program *add_program(struct identity *t, const struct stat *st, const char *place)
 {
 	unsigned ino = identity_bucket(st->st_ino), size = identity_bucket((uint64_t)st->st_size);
+	const char *text = arena_str(&t->text, place);
 	void *items = t->programs;
 	struct program *p;
 
-	if (!grow(&items, t->n_programs, &t->cap_programs, sizeof *p))
+	if (!text || !grow(&items, t->n_programs, &t->cap_programs, sizeof *p))
 		return NULL;
 	t->programs = items;
 	p = &t->programs[++t->n_programs];
@@ -49,22 +50,30 @@ static struct program *add_program(struct identity *t, const struct stat *st, co
 		               .ino = st->st_ino,
 		               .size = st->st_size,
 		               .ctime = st->st_ctim,
-		               .place = arena_str(&t->text, place),
+		               .place = text,
 		               .by_ino = t->by_ino[ino],
 		               .by_size = t->by_size[size] };
 	t->by_ino[ino] = t->by_size[size] = (uint16_t)t->n_programs;
-	return p->place ? p : NULL;
+	return p;
 }
 
-/* The program that has been taken in as this very file, in this state. */
+/* The program that has been taken in as this very file. When it has changed, what was known of its content is
+ * forgotten. */
 static struct program *find_program(struct identity *t, const struct stat *st)
 {
 	for (unsigned i = t->by_ino[identity_bucket(st->st_ino)]; i; i = t->programs[i].by_ino) {
 		struct program *p = &t->programs[i];
 
-		if (p->ino == st->st_ino && p->dev == st->st_dev && p->size == st->st_size &&
-		    p->ctime.tv_sec == st->st_ctim.tv_sec && p->ctime.tv_nsec == st->st_ctim.tv_nsec)
-			return p;
+		if (p->ino != st->st_ino || p->dev != st->st_dev || p->size != st->st_size)
+			continue;
+		if (p->ctime.tv_sec != st->st_ctim.tv_sec || p->ctime.tv_nsec != st->st_ctim.tv_nsec) {
+			free(p->sha256);
+			p->sha256 = NULL;
+			p->has_head = false;
+			p->ctime = st->st_ctim;
+			t->changed = true;
+		}
+		return p;
 	}
 	return NULL;
 }
@@ -83,24 +92,29 @@ static bool add_name(struct identity *t, struct program *p, const char *path, un
 {
 	void *items = t->names;
 	struct program_name *n;
+	bool own = is_own(path, p->place);
+	const char *text;
 	size_t others = 0;
 
-	for (unsigned i = p->first_name; i; i = t->names[i].next, others++)
+	for (unsigned i = p->first_name; i; i = t->names[i].next) {
 		if (!strcmp(t->names[i].path, path))
 			return true;
-	if (t->n_names == NAMES_MAX || others == IDENTITY_NAMES - 1)
+		others += t->names[i].own;
+	}
+	/* The first ones stay: whoever can put in more has no use for it. */
+	if (t->n_names == NAMES_MAX || (own && others == IDENTITY_NAMES - 1))
 		return true;
-	if (!grow(&items, t->n_names, &t->cap_names, sizeof *n))
+	text = arena_str(&t->text, path);
+	if (!text || !grow(&items, t->n_names, &t->cap_names, sizeof *n))
 		return false;
 	t->names = items;
 	n = &t->names[++t->n_names];
-	*n = (struct program_name){ .path = arena_str(&t->text, path),
-		                    .next = p->first_name,
-		                    .own = is_own(path, p->place),
-		                    .opaque = named & NAMED_OPAQUE };
+	*n = (struct program_name){
+		.path = text, .next = p->first_name, .own = own, .opaque = named & NAMED_OPAQUE
+	};
 	p->first_name = (uint16_t)t->n_names;
 	p->multicall |= (named & NAMED_MULTICALL) != 0;
-	return n->path != NULL;
+	return true;
 }
 
 static void take_file(struct identity *t, const char *path, unsigned named)
@@ -109,7 +123,7 @@ static void take_file(struct identity *t, const char *path, unsigned named)
 	struct program *p;
 	struct stat st;
 
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111) || !st.st_size)
+	if (t->failed || stat(path, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111) || !st.st_size)
 		return;
 	p = find_program(t, &st);
 	if (!p && t->n_programs < PROGRAMS_MAX && realpath(path, place)) {
@@ -149,11 +163,13 @@ static bool has_changed(struct identity *t, int fd)
 static void take_folder(struct identity *t, const char *folder)
 {
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 && has_changed(t, fd) ? fdopendir(fd) : NULL;
+	bool look = fd >= 0 && has_changed(t, fd);
+	DIR *dir = look ? fdopendir(fd) : NULL;
 	char path[PATH_MAX];
 	struct dirent *e;
 	unsigned named;
 
+	t->failed |= look && !dir;
 	while (dir && (e = readdir(dir)) != NULL) {
 		if (e->d_name[0] == '.' || (e->d_type != DT_REG && e->d_type != DT_LNK && e->d_type))
 			continue;

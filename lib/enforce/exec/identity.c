@@ -81,6 +81,7 @@ bool identity_refresh(struct identity *t)
 	int fd;
 
 	/* Out of memory: what is known already still is. */
+	t->changed = false;
 	census_take(t);
 	t->failed = false;
 	for (size_t i = 1; i <= t->n_programs; i++) {
@@ -91,7 +92,7 @@ bool identity_refresh(struct identity *t)
 			close(fd);
 		}
 	}
-	if (before == t->n_programs && names == t->n_names)
+	if (before == t->n_programs && names == t->n_names && !t->changed)
 		return false;
 	memset(t->recent, 0, sizeof t->recent);
 	return true;

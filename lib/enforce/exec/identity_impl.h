@@ -49,7 +49,8 @@ struct identity {
 	struct program *programs; /* from 1 */
 	struct program_name *names;
 	size_t n_programs, n_names, cap_programs, cap_names;
-	bool failed; /* out of memory */
+	bool failed;  /* out of memory */
+	bool changed; /* some program has, since the last look */
 	uint16_t by_ino[IDENTITY_BUCKETS], by_size[IDENTITY_BUCKETS];
 	struct recent recent[IDENTITY_RECENT];
 	struct folder folders[IDENTITY_FOLDERS];
