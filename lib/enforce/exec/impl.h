@@ -78,6 +78,8 @@ void loader_check(const struct call *k, struct attempt *a);
 
 /* judge.c: execve, execveat; the first sign of life of a new image. */
 void judge_exec(const struct call *k);
+bool judge_expected(
+        const struct call *k); /* true: it is what was allowed, and goes on. k->pid may be a thread */
 void judge_start(const struct call *k);
 
 /* signals.c: kill and its kin, fcntl(F_SETOWN). */
