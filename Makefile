@@ -68,6 +68,8 @@ CLANG_FLAGS := $(CHECKED) -fsanitize=fuzzer-no-link,address,undefined $(call inc
 CLANG_TOOLS := clang:clang /usr/lib/llvm-14/lib/clang:libclang-rt-14-dev
 CROSS_TOOLS := aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu
 TOOLS := gcc:gcc ld:binutils patch:patch xz:xz-utils /usr/include/stdio.h:libc6-dev
+LINT_TOOLS := clang-format:clang-format cppcheck:cppcheck shellcheck:shellcheck
+TEST_TOOLS := curl:curl jq:jq python3:python3 setpriv:util-linux pgrep:procps py=kconfiglib:python3-kconfiglib
 
 all: $(BIN) ## build the binary: build/out/agentsh
 .PHONY: all FORCE
@@ -139,7 +141,14 @@ $(BIN): $(BIN).full build/trim
 	$(Q)$(TOOL)strip -s -R .comment -o $@ $< && build/trim $@
 
 # Taken in by the assembler, which tells no dependencies.
-$(foreach k,obj host fuzz,$(O)/$(k)/lib/policy/embedded.o): policies/default.yaml
+PLAIN := $(patsubst policies/%,build/out/plain/%,$(wildcard policies/*default.yaml policies/*/default.yaml))
+EMBEDDED := $(if $(CONFIG_FACTS),policies,build/out/plain)/default.yaml
+$(foreach k,obj host fuzz,$(O)/$(k)/lib/policy/embedded.o): $(EMBEDDED)
+$(PLAIN): build/out/plain/%: policies/% policies/patterns.yaml build/plain
+	@mkdir -p $(@D)
+	$(Q)build/plain $< | build/replace $@ && touch $@
+plain: $(PLAIN) ## the shipped policies for builds without FACTS: build/out/plain/
+.PHONY: plain
 
 # ---- the same code for the host, checked --------------------------------------------------------
 HOST_LIB := $(LIB_SRC:%.c=$(O)/host/%.o)
@@ -207,6 +216,7 @@ test: $(UNIT) $(REPLAY) $(BIN) ## unit tests, policy cases and fuzz corpora, und
 test-kernel: $(KERNEL_C) $(BIN) ## tests against the running kernel (Landlock, seccomp, namespaces)
 	$(Q)$(RUN) $(KERNEL)
 test-e2e: $(BIN) ## whole runs of the binary
+	@build/need $(TEST_TOOLS)
 	$(Q)$(RUN) $(E2E)
 test-build: presets ## cross build and emulation, reproducibility, static PIE
 	$(Q)LIMIT=1200 $(RUN) $(BUILD_TESTS)
@@ -215,6 +225,8 @@ test-aarch64 test-reproducible: test-%: presets ## one of them
 test-kill: $(BIN) ## kill server and supervisors at 200 random moments under load (KILLS=, SEED=)
 	$(Q)KILLS=$${KILLS:-200} LIMIT=1200 $(RUN) test/e2e/kill.sh
 check: ## all that CI runs: every preset, lint, sizes, every test
+	@build/need $(TOOLS) $(LINT_TOOLS) $(TEST_TOOLS)
+	@test/e2e/stage need
 	$(Q)$(MAKE) --no-print-directory presets
 	$(Q)$(MAKE) --no-print-directory $(UNIT) $(REPLAY) $(KERNEL_C)
 	$(Q)$(RUN) "build/lint/run $(O)" "build/size $(PRESETS)" $(UNIT_RUNS) $(KERNEL) $(E2E) \
@@ -248,7 +260,7 @@ format: ## put all C files into the project's form
 	@build/need clang-format:clang-format
 	$(Q)clang-format -i $(C_FILES)
 lint: $(BIN) ## layers, shape, symbols, format, cppcheck, shellcheck
-	@build/need clang-format:clang-format cppcheck:cppcheck shellcheck:shellcheck
+	@build/need $(LINT_TOOLS)
 	$(Q)test/run "build/lint/run $(O)"
 .PHONY: presets size readme lint format test-configs
 

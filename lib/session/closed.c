@@ -2,6 +2,7 @@
 
 #include "base/path.h"
 #include "config/config.h"
+#include "enforce/exec/plan.h"
 #include "sys/caps.h"
 
 #include <stddef.h>
@@ -52,9 +53,11 @@ int closed_make(const struct session *s, struct floor *f, struct err *e)
 	const struct config *c = s->core->config;
 	const char *open[] = { "/tmp", "/var/tmp", "/dev/shm", s->workspace, s->project_root, s->home };
 	struct floor_item items[FLOOR_CLOSED] = { 0 };
-	struct floor_options o = {
-		.items = items, .open = open, .n_open = sizeof open / sizeof *open, .uid = s->uid
-	};
+	struct floor_options o = { .items = items,
+		                   .open = open,
+		                   .n_open = sizeof open / sizeof *open,
+		                   .uid = s->uid,
+		                   .signals = plan_scopes_signals(s->core->found) };
 	char *dirs[sizeof named / sizeof *named];
 	int rc;
 

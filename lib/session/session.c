@@ -6,7 +6,9 @@
 #include "base/path.h"
 #include "config/config.h"
 #include "decide/decide.h"
+#include "enforce/rung.h"
 #include "session/impl.h"
+#include "session/reload.h"
 #include "sys/tag.h"
 
 #include <errno.h>
@@ -155,19 +157,31 @@ static int set_policy(struct session *s, const char *name, struct err *e)
 		{ "HOME", s->home ? s->home : "/nonexistent" },
 		{ NULL, NULL },
 	};
-	const struct policy_limits *limits;
 
-	s->policy = policies_get(s->core, name && *name ? name : c->policies.standard, vars, e);
+	if (!name || !*name)
+		name = c->policies.standard;
+	s->policy = policies_get(s->core, name, vars, e);
+	/* A file that became unusable does not take the policy out of force that was read from it before. */
+	if (!s->policy && CONFIG_SERVER_RELOAD && e->code != ENOENT &&
+	    (s->policy = policies_last(s->core, name, vars, NULL)))
+		reload_refused(s->core, e->text);
 	if (!s->policy)
 		return -1;
 	s->cache = decide_cache_new(s->policy->policy);
 	if (!s->cache)
 		return err_set(e, "out of memory");
-	limits = policy_limits(s->policy->policy);
+	session_take_limits(s);
+	return 0;
+}
+
+void session_take_limits(struct session *s)
+{
+	const struct config *c = s->core->config;
+	const struct policy_limits *limits = policy_limits(s->policy->policy);
+
 	s->command_timeout_ns = limits->command_timeout_ns;
 	s->session_timeout_ns = least(limits->session_timeout_ns, c->sessions.default_timeout_ns);
 	s->idle_timeout_ns = least(limits->idle_timeout_ns, c->sessions.default_idle_timeout_ns);
-	return 0;
 }
 
 /* For the server after us, should we be killed. */
@@ -227,6 +241,27 @@ static void set_tag(struct session *s)
 static bool can_change_policy(const struct session *s)
 {
 	return s->uid != 0 && (s->policy->owner == s->uid || s->policy->dir_owner == s->uid);
+}
+
+/* What holds its commands, named at its start. */
+static int log_rung(struct core *core, struct session *s)
+{
+	char lines[RUNG_LINES][RUNG_LINE];
+	const char *list[RUNG_LINES + 1] = { lines[0], lines[1], NULL };
+	const struct event_field fields[] = {
+		{ .name = "degraded", .list = list },
+		{ .name = "rung", .text = rung_name(core->found->rung) },
+		{ .name = "security_mode", .text = rung_mode(core->found) },
+	};
+	size_t n = rung_degraded(core->found, lines);
+
+	list[n] = NULL;
+	return core_event(core, s, NULL,
+	                  &(struct event){ .type = n ? "session_degraded" : "session_enforced",
+	                                   .depth = -1,
+	                                   .fields = fields,
+	                                   .n_fields = sizeof fields / sizeof *fields },
+	                  0);
 }
 
 static int log_created(struct core *core, struct session *s)
@@ -297,7 +332,8 @@ struct session *session_new(struct core *core, const struct session_spec *spec, 
 		release(s);
 		return NULL;
 	}
-	if (!map_set(&core->by_id, s->id, strlen(s->id), s) || log_created(core, s) < 0) {
+	if (!map_set(&core->by_id, s->id, strlen(s->id), s) || log_created(core, s) < 0 ||
+	    (core->found && log_rung(core, s) < 0)) {
 		map_del(&core->by_id, s->id, strlen(s->id));
 		core_can_log(core, e);
 		remove_dir(s);

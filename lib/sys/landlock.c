@@ -12,10 +12,12 @@ int landlock_abi(void)
 	return v > 0 ? (int)v : 0;
 }
 
-int landlock_new(uint64_t rights, struct err *e)
+int landlock_new(uint64_t rights, bool signals, struct err *e)
 {
-	struct landlock_ruleset_attr attr = { .handled_access_fs = rights };
-	int fd = (int)syscall(__NR_landlock_create_ruleset, &attr, sizeof attr.handled_access_fs, 0);
+	struct {
+		uint64_t fs, net, scoped;
+	} attr = { .fs = rights, .scoped = signals ? 2 /* LANDLOCK_SCOPE_SIGNAL */ : 0 };
+	int fd = (int)syscall(__NR_landlock_create_ruleset, &attr, signals ? sizeof attr : sizeof attr.fs, 0);
 
 	return fd < 0 ? err_sys(e, "landlock ruleset") : fd;
 }

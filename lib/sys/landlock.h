@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -23,8 +24,9 @@ int landlock_abi(void);
 
 /* A ruleset that refuses `rights` wherever they are not granted. Being in its domain is a point of its own:
  * from then on the kernel keeps processes from tracing, and from reading the memory, environment and
- * descriptors of, anything outside; and from changing the mount table. Descriptor (close-on-exec) or -1. */
-int landlock_new(uint64_t rights, struct err *e);
+ * descriptors of, anything outside; and from changing the mount table. `signals`: they reach only
+ * processes of the same domain, too (ABI 6). Descriptor (close-on-exec) or -1. */
+int landlock_new(uint64_t rights, bool signals, struct err *e);
 
 /* Grant `rights` on the file or tree `path`, links not followed. What cannot be granted stays refused: -1. */
 int landlock_grant(int ruleset, const char *path, uint64_t rights);

@@ -22,26 +22,54 @@ static int resolve(const struct plan_options *o, int *numbers, size_t *n, struct
 	return 0;
 }
 
+/* The layers in force and those that are not, in words. */
+static void name_layers(struct plan *p, const struct plan_options *o, bool signals)
+{
+	static const char *const armed[] = { "exec,signals,syscalls", "exec(ptrace),signals(ptrace),syscalls",
+		                             "entry,syscalls" };
+	const struct rung_found *found = o->found;
+	int n;
+
+	snprintf(p->armed, sizeof p->armed, "%s%s%s", armed[found->rung],
+	         found->rung == RUNG_ENTRY && signals ? ",signals(landlock)" : "",
+	         p->launch.ruleset >= 0 ? ",landlock" : "");
+	n = snprintf(p->missing, sizeof p->missing, "%.120s", o->missing ? o->missing : "");
+	if (CONFIG_RUNGS && p->launch.ruleset >= 0 && found->rung == RUNG_ENTRY)
+		snprintf(p->missing + n, sizeof p->missing - (size_t)n,
+		         "exec: nothing is judged below the command itself; %s: %.120s",
+		         signals ? "signals stay inside" : "signals are refused", found->why);
+}
+
+bool plan_scopes_signals(const struct rung_found *found)
+{
+	return CONFIG_RUNGS && found->rung == RUNG_ENTRY && found->landlock >= 6;
+}
+
 int plan_make(struct plan *p, const struct plan_options *o, struct err *e)
 {
+	static const enum filter_kind kinds[] = { FILTER_LISTENER, FILTER_TRACER, FILTER_ALONE };
 	int *numbers = calloc(o->n_blocked + 1, sizeof *numbers);
 	struct filter *f = calloc(1, sizeof *f);
-	size_t n;
+	struct filter_options fo = { .blocked = numbers, .kind = kinds[o->found->rung] };
 
 	*p = (struct plan){ .launch = { .ruleset = o->ruleset,
-		                        .tag = o->tag,
 		                        .keep_caps = o->keep_caps,
-		                        .killable = o->killable },
+		                        .rung = o->found->rung,
+		                        .tracer = o->tracer,
+		                        .tag = o->tag,
+		                        .killable = o->found->killable },
 		            .owned = f };
+	fo.signals = plan_scopes_signals(o->found);
 	if (!numbers || !f) {
 		err_set(e, "out of memory");
-	} else if (resolve(o, numbers, &n, e) == 0 && filter_build(f, numbers, n, e) == 0) {
+	} else if (p->launch.ruleset < 0 && o->found->rung == RUNG_ENTRY) {
+		err_set(e, "%s", o->missing); /* all that this rung stands on */
+	} else if (resolve(o, numbers, &fo.n_blocked, e) == 0 &&
+	           filter_make(f, &filter_native, &fo, e) == 0) {
 		free(numbers);
 		p->launch.filter = f->code;
 		p->launch.n_filter = f->n;
-		snprintf(p->armed, sizeof p->armed, "exec,signals,syscalls%s",
-		         p->launch.ruleset >= 0 ? ",landlock" : "");
-		snprintf(p->missing, sizeof p->missing, "%s", o->missing ? o->missing : "");
+		name_layers(p, o, fo.signals);
 		return 0;
 	}
 	free(numbers);

@@ -18,11 +18,15 @@ struct plan_options {
 	uint64_t tag;
 	const char *const *blocked; /* names of further system calls to refuse; unknown names are an error */
 	size_t n_blocked;
-	bool killable;       /* result of notify_probe_killable(), asked once per process */
-	int ruleset;         /* Landlock's, of enforce/landlock/floor.h; borrowed; -1 = none */
-	const char *missing; /* what it lacks, "" = nothing */
-	uint64_t keep_caps;  /* capabilities that root keeps beside the usual ones: sys/caps.h */
+	const struct rung_found *found; /* what this host can do, asked once per process */
+	pid_t tracer;                   /* of RUNG_PTRACE: the supervisor */
+	int ruleset;                    /* Landlock's, of enforce/landlock/floor.h; borrowed; -1 = none */
+	const char *missing;            /* what it lacks, "" = nothing */
+	uint64_t keep_caps;             /* capabilities that root keeps beside the usual ones: sys/caps.h */
 };
+
+/* Is it Landlock, on this rung, that keeps signals inside? Asked before the ruleset is made. */
+bool plan_scopes_signals(const struct rung_found *found);
 
 /* 0 or -1. */
 int plan_make(struct plan *p, const struct plan_options *o, struct err *e);

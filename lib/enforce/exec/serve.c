@@ -79,30 +79,22 @@ bool serve_report(const struct call *k, struct event *ev, uint32_t flags)
 	return g->o.sink(g->o.sink_arg, g->text.data, g->text.len, k->c->number, flags);
 }
 
-int serve_call(struct governor *g, struct governed *c)
-{
-	struct seccomp_notif n;
-	struct call k = { .g = g, .c = c, .n = &n };
-	int got = notify_receive(c->listener, &n);
+/* What a new image calls before anything else that is judged. */
+#ifdef __x86_64__
+#define FIRST_CALL __NR_arch_prctl
+#else
+#define FIRST_CALL __NR_set_tid_address
+#endif
 
-	if (got <= 0)
-		return got;
-	k.pid = proc_tgid((pid_t)n.pid);
-	if (!k.pid) {
-		notify_fail(c->listener, n.id, EPERM); /* gone, or not to be seen */
-		return 0;
-	}
-	switch (n.data.nr) {
+static void dispatch(const struct call *k)
+{
+	switch (k->n->data.nr) {
 	case __NR_execve:
 	case __NR_execveat:
-		judge_exec(&k);
+		judge_exec(k);
 		break;
-#ifdef __x86_64__
-	case __NR_arch_prctl:
-#else
-	case __NR_set_tid_address:
-#endif
-		judge_start(&k);
+	case FIRST_CALL:
+		judge_start(k);
 		break;
 	case __NR_kill:
 	case __NR_tkill:
@@ -110,13 +102,13 @@ int serve_call(struct governor *g, struct governed *c)
 	case __NR_rt_sigqueueinfo:
 	case __NR_rt_tgsigqueueinfo:
 	case __NR_pidfd_send_signal:
-		judge_signal(&k);
+		judge_signal(k);
 		break;
 	case __NR_fcntl:
-		judge_owner(&k);
+		judge_owner(k);
 		break;
 	case __NR_prctl:
-		judge_adoption(&k);
+		judge_adoption(k);
 		break;
 	case __NR_prlimit64:
 	case __NR_setpriority:
@@ -125,12 +117,53 @@ int serve_call(struct governor *g, struct governed *c)
 	case __NR_sched_setparam:
 	case __NR_sched_setscheduler:
 	case __NR_sched_setattr:
-		judge_limit(&k);
+		judge_limit(k);
 		break;
 	default:
-		notify_fail(c->listener, n.id, EPERM);
+		call_fail(k, EPERM);
 	}
+}
+
+int serve_call(struct governor *g, struct governed *c)
+{
+	struct seccomp_notif n;
+	struct call k = { .g = g, .c = c, .n = &n };
+	int got = notify_receive(c->listener, &n);
+
+	if (got <= 0)
+		return got;
+	k.pid = (pid_t)n.pid;
+	if (n.data.nr == FIRST_CALL && judge_expected(&k))
+		return 0;
+	k.pid = proc_tgid((pid_t)n.pid);
+	if (!k.pid) {
+		call_fail(&k, EPERM); /* gone, or not to be seen */
+		return 0;
+	}
+	dispatch(&k);
 	if (g->o.answered)
 		g->o.answered(g->o.sink_arg);
 	return 0;
+}
+
+static void serve_traced(struct call *k, void (*judge)(const struct call *k))
+{
+	k->pid = proc_tgid((pid_t)k->n->pid);
+	if (!k->pid)
+		return;
+	judge(k);
+	if (k->g->o.answered)
+		k->g->o.answered(k->g->o.sink_arg);
+}
+
+void serve_stopped(struct governor *g, struct governed *c, const struct seccomp_notif *n,
+                   struct call_answer *answer)
+{
+	serve_traced(&(struct call){ .g = g, .c = c, .n = n, .answer = answer }, dispatch);
+}
+
+void serve_started(struct governor *g, struct governed *c, const struct seccomp_notif *n,
+                   struct call_answer *answer)
+{
+	serve_traced(&(struct call){ .g = g, .c = c, .n = n, .answer = answer, .fresh = true }, judge_start);
 }

@@ -218,7 +218,7 @@ int floor_make(struct floor *f, const struct floor_options *o, struct err *e)
 		 * nodes. */
 		note(f, "every file");
 		rights = LANDLOCK_DEVICES | (abi > 1 ? LANDLOCK_MOVE : 0);
-		f->ruleset = landlock_new(rights, e);
+		f->ruleset = landlock_new(rights, o->signals, e);
 		landlock_grant(f->ruleset, "/", rights & LANDLOCK_MOVE);
 		return f->ruleset < 0 ? -1 : 0;
 	}
@@ -226,7 +226,7 @@ int floor_make(struct floor *f, const struct floor_options *o, struct err *e)
 	for (size_t i = 0; i < w.n; i++)
 		rights |= w.closed[i].rights;
 	f->mounts = open("/proc/self/mounts", O_RDONLY | O_CLOEXEC);
-	f->ruleset = landlock_new(rights, e);
+	f->ruleset = landlock_new(rights, o->signals, e);
 	if (f->ruleset >= 0) {
 		grant_all(&w, "/", rights);
 		grant_devices(&w, rights);

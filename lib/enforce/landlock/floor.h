@@ -34,7 +34,8 @@ struct floor_options {
 	const char *const *open; /* directories where sessions make files; what lies in one
 	                            of them cannot be closed and is named in `missing` */
 	size_t n_open;
-	uid_t uid; /* of the session */
+	uid_t uid;    /* of the session */
+	bool signals; /* keep signals inside, too */
 };
 
 /* A directory on the way to something closed, as it was. */
