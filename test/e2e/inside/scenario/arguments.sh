@@ -46,7 +46,7 @@ check_ok "files with -r in their names" '^done$' /bin/bash -c \
 # Package managers: stand-ins that tell when they run; python's module is one, too.
 for name in npm npx yarn pip3.11 uv cargo corepack; do
 	printf \
-		'#!/bin/dash\nmkdir -p /tmp/canary; : >/tmp/canary/%s; chmod -R 777 /tmp/canary 2>/dev/null; exit 0\n' $name >/usr/bin/$name.e2e
+		'#!/bin/dash\nmkdir -p /tmp/canary; : >/tmp/canary/%s; exit 0\n' $name >/usr/bin/$name.e2e
 	[ -e /usr/bin/$name ] && mv /usr/bin/$name /usr/bin/$name.kept
 	mv /usr/bin/$name.e2e /usr/bin/$name
 	chmod 755 /usr/bin/$name
