@@ -23,12 +23,12 @@ config APPLET_RUN
 #include "enforce/exec/desk.h"
 #include "enforce/exec/filter.h"
 #include "enforce/exec/plan.h"
+#include "enforce/rung.h"
 #include "loop/loop.h"
 #include "policy/embedded.h"
 #include "shell/plain.h"
 #include "shell/search.h"
 #include "sys/caps.h"
-#include "sys/notify.h"
 #include "sys/proc.h"
 #include "sys/hunt.h"
 #include "sys/tag.h"
@@ -59,6 +59,8 @@ struct runner {
 	struct desk *desk;
 	struct writer *log; /* NULL without --audit */
 	struct plan plan;
+	struct rung_found found;
+	bool allow_degraded;
 	pid_t child;
 	int status;
 	bool ended;
@@ -194,7 +196,7 @@ static void child_main(struct runner *r, int sock, char **argv, char *const *env
 	if (listener < 0)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	msg_start(&m, WIRE_ATTACH);
-	if (wire_send(sock, &m, &listener, 1, 0, &e) < 0)
+	if (wire_send(sock, &m, &listener, 1, 0, &e) < 0 || launch_wait(&r->plan.launch, listener, &e) < 0)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	close(listener);
 	close(sock);
@@ -202,6 +204,17 @@ static void child_main(struct runner *r, int sock, char **argv, char *const *env
 	if (errno == EACCES)
 		die(EXIT_DENIED, "agentsh-run: %s: Permission denied", argv[0]);
 	die(errno == ENOSYS ? EXIT_DENIED : EXIT_NOTFOUND, "agentsh-run: %s: %s", argv[0], strerror(errno));
+}
+
+static void on_end(void *arg, pid_t pid, int status)
+{
+	struct runner *r = arg;
+
+	if (pid != r->child)
+		return;
+	r->status = status;
+	r->ended = true;
+	loop_stop(r->loop);
 }
 
 static void on_signal(void *arg, int signo, pid_t sender)
@@ -215,12 +228,24 @@ static void on_signal(void *arg, int signo, pid_t sender)
 		kill(r->child, signo);
 	if (signo != SIGCHLD)
 		return; /* the terminal has sent the others to the command as well */
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (pid == r->child) {
-			r->status = status;
-			r->ended = true;
-			loop_stop(r->loop);
-		}
+	if (r->found.rung == RUNG_PTRACE)
+		desk_children(r->desk, on_end);
+	else
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+			on_end(r, pid, status);
+}
+
+/* As the server does by its configuration. */
+static void find_rung(struct runner *r)
+{
+	const struct rung_demand d = { .allow_degraded = r->allow_degraded };
+	struct err e;
+
+	rung_find(&r->found);
+	if (rung_gate(&r->found, &d, &e) < 0)
+		die(EXIT_DENIED, "agentsh-run: denied: %s", e.text);
+	if (r->found.rung == RUNG_PTRACE)
+		complain("agentsh-run: degraded: commands are held by ptrace: %s", r->found.why);
 }
 
 static void set_up(struct runner *r)
@@ -232,12 +257,13 @@ static void set_up(struct runner *r)
 		                      .sink = sink,
 		                      .sink_arg = r,
 		                      .teach = true };
-	struct plan_options p = { .tag = g.tag, .killable = notify_probe_killable() };
+	struct plan_options p = { .tag = g.tag, .found = &r->found, .tracer = getpid() };
 	struct err e;
 
 	/* Orphans become ours: they stay below us, where even a strict Yama lets us look at them. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	r->sigpipe = signal(SIGPIPE, SIG_IGN);
+	find_rung(r);
 	if (proc_check(&e) < 0 || plan_make(&r->plan, &p, &e) < 0 || !(r->governor = serve_new(&g, &e)) ||
 	    !(r->loop = loop_new(&e)) || !(r->desk = desk_new(r->loop, r->governor, on_gone, r, &e)) ||
 	    loop_signals(r->loop, signals, sizeof signals / sizeof *signals, on_signal, r, &e) < 0)
@@ -248,7 +274,9 @@ static void set_up(struct runner *r)
 
 static void launch(struct runner *r, char **argv, char *const *env)
 {
-	struct governed c = { .number = NUMBER, .id = "cmd-1", .entry_is_shell = shell_is(argv[0]) };
+	struct governed c = {
+		.rung = r->found.rung, .number = NUMBER, .id = "cmd-1", .entry_is_shell = shell_is(argv[0])
+	};
 	struct wire_in in = { 0 };
 	int sock[2];
 	struct err e = { 0 };
@@ -303,11 +331,12 @@ static void reap_all(void)
 
 static int run(int argc, char **argv)
 {
+	struct runner r = { .plan.launch.ruleset = -1 };
 	const char *policy = NULL, *audit = NULL;
 	struct opt table[] = { { .name = "policy", .type = OPT_TEXT, .to = &policy },
 		               { .name = "audit", .type = OPT_TEXT, .to = &audit },
+		               { .name = "allow-degraded", .type = OPT_FLAG, .to = &r.allow_degraded },
 		               { 0 } };
-	struct runner r = { .plan.launch.ruleset = -1 };
 	struct arena a = { 0 };
 	struct opt_args args;
 	struct verdict v;
@@ -345,6 +374,6 @@ static int run(int argc, char **argv)
 const struct applet applet_run = {
 	.name = "run",
 	.summary = "run one command under a policy, without a server",
-	.usage = "[--policy FILE] [--audit FILE] -- COMMAND [ARGS]",
+	.usage = "[--policy FILE] [--audit FILE] [--allow-degraded] -- COMMAND [ARGS]",
 	.run = run,
 };

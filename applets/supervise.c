@@ -1,13 +1,7 @@
 /* supervise - worker: answers the system calls of one session, with the session user's ids
  *
 config APPLET_SUPERVISE
-        bool "supervise"
-        default y
-        depends on APPLET_SERVER
-        select POLICY
-        help
-          One process per session. Judges every program that is started and
-          every signal that is sent, and reports to the server.
+        bool
  */
 #include "applets/applet.h"
 
@@ -56,6 +50,7 @@ struct supervisor {
 	struct wire_in in;
 	char session_id[160];
 	uint64_t tag;
+	enum rung rung;
 	bool wake; /* the server sleeps and there are records */
 	struct timer nap;
 	struct ended ends[ENDS];
@@ -134,6 +129,7 @@ static int load_policy(struct supervisor *s, struct msg_reader *r, int fd, struc
 	AUTO_BUF text = { .max = POLICY_MAX };
 	uint32_t n;
 
+	s->rung = (enum rung)msg_get_u32(r);
 	o.approvals = msg_get_u32(r) != 0;
 	o.expand = msg_get_u32(r) != 0;
 	n = msg_get_u32(r);
@@ -222,6 +218,7 @@ static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
 		return; /* the listener is closed with the next message: its processes are refused everything
 		         */
 	strcpy(c.id, id);
+	c.rung = s->rung;
 	c.entry = s->in.from.pid;
 	c.listener = s->in.fds[0];
 	s->in.fds[0] = -1;
@@ -249,6 +246,25 @@ static void after_batch(void *arg)
 	s->rested = false;
 }
 
+static void on_child(void *arg, int signo, pid_t sender)
+{
+	struct supervisor *s = arg;
+
+	(void)signo;
+	(void)sender;
+	desk_children(s->desk, NULL);
+}
+
+/* A tracer hears of its tasks as a parent of its children. */
+static int hear_children(struct supervisor *s, struct err *e)
+{
+	static const int signals[] = { SIGCHLD };
+
+	if (!CONFIG_RUNGS || s->rung != RUNG_PTRACE)
+		return 0;
+	return loop_signals(s->loop, signals, 1, on_child, s, e);
+}
+
 static int set_up(struct supervisor *s, struct err *e)
 {
 	int one = 1;
@@ -271,7 +287,7 @@ static int set_up(struct supervisor *s, struct err *e)
 	list_init(&s->nap.node);
 	if (setsockopt(s->inbox.fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one) < 0)
 		return err_sys(e, "inbox");
-	if (loop_watch(s->loop, &s->control, EPOLLIN, e) < 0 ||
+	if (hear_children(s, e) < 0 || loop_watch(s->loop, &s->control, EPOLLIN, e) < 0 ||
 	    loop_watch(s->loop, &s->inbox, EPOLLIN, e) < 0)
 		return -1;
 	return 0;

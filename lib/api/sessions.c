@@ -1,11 +1,29 @@
 #include "api/impl.h"
 
 #include "base/clock.h"
+#include "enforce/rung.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+static void write_rung(struct json *j, const struct rung_found *f)
+{
+	char lines[RUNG_LINES][RUNG_LINE];
+	size_t n;
+
+	if (!f)
+		return;
+	n = rung_degraded(f, lines);
+	json_key_text(j, "rung", rung_name(f->rung));
+	json_key_text(j, "security_mode", rung_mode(f));
+	json_key(j, "degraded");
+	json_array(j);
+	for (size_t i = 0; i < n; i++)
+		json_text(j, lines[i]);
+	json_end(j);
+}
 
 static void write_session(struct json *j, const struct session *s)
 {
@@ -22,6 +40,7 @@ static void write_session(struct json *j, const struct session *s)
 		json_key_text(j, "project_root", s->project_root);
 	if (s->git_root && *s->git_root)
 		json_key_text(j, "git_root", s->git_root);
+	write_rung(j, s->core->found);
 	json_end(j);
 }
 

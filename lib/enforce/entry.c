@@ -60,6 +60,8 @@ static int read_verdict(const struct entry_hello *h, struct entry *out, struct e
 	out->plain = msg_get_u32(&r) != 0;
 	out->plan.tag = msg_get_u64(&r);
 	out->plan.killable = msg_get_u32(&r) != 0;
+	out->plan.rung = (enum rung)msg_get_u32(&r);
+	out->plan.tracer = (pid_t)msg_get_u32(&r);
 	out->plan.filter = msg_get_bytes(&r, &len);
 	out->plan.n_filter = len / sizeof *out->plan.filter;
 	if (take_env(&r, h, out, e) < 0)
@@ -157,6 +159,8 @@ int entry_commit(struct entry *t, struct err *e)
 	if (listener < 0)
 		return -1;
 	rc = entry_attach(t->inbox, &(struct entry_name){ t->number, t->id, t->shell }, listener, e);
+	if (rc == 0)
+		rc = launch_wait(&t->plan, listener, e);
 	fd_close(&t->inbox);
 	fd_close(&t->plan.ruleset);
 	return rc < 0 ? err_in(e, "supervisor") : 0;

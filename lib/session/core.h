@@ -66,8 +66,9 @@ struct core {
 	const struct config *config;
 	struct loop *loop;
 	struct core_hooks hooks;
-	struct api *api;   /* of lib/api; NULL until it is there */
-	struct gate *gate; /* of lib/session/gate.c; likewise */
+	struct api *api;                /* of lib/api; NULL until it is there */
+	struct gate *gate;              /* of lib/session/gate.c; likewise */
+	const struct rung_found *found; /* what this host can do; of the gate, likewise */
 
 	struct map by_id;     /* session id -> struct session */
 	struct list sessions; /* oldest first */

@@ -11,10 +11,10 @@
 #include "enforce/denial.h"
 #include "enforce/entry.h"
 #include "enforce/env/build.h"
+#include "enforce/rung.h"
 #include "session/session.h"
 #include "session/worker.h"
 #include "shell/plain.h"
-#include "sys/notify.h"
 #include "sys/proc.h"
 #include "sys/tag.h"
 
@@ -35,7 +35,7 @@ enum { BATCH = 64, MAX_STRINGS = 1 << 17, SPENT = 16, SPARE_MAX = 16384 };
 struct gate {
 	struct core *core;
 	struct list answers;
-	bool killable;
+	struct rung_found found;
 	struct stat root; /* ours */
 	/* Sockets whose answer is on its way. To close a unix socket while another travels in a message wakes
 	 * the kernel's collector of lost sockets, before our caller has its answer. */
@@ -69,11 +69,6 @@ struct hello {
 	size_t argc, n_env;
 	struct arena *arena;
 };
-
-bool gate_killable(const struct core *core)
-{
-	return core->gate && core->gate->killable;
-}
 
 static void drop(struct caller *c)
 {
@@ -326,6 +321,8 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 	msg_u32(&caller->answer, plain);
 	msg_u64(&caller->answer, plan->tag);
 	msg_u32(&caller->answer, plan->killable);
+	msg_u32(&caller->answer, plan->rung);
+	msg_u32(&caller->answer, (uint32_t)plan->tracer);
 	msg_bytes(&caller->answer, plan->filter, plan->n_filter * sizeof *plan->filter);
 	put_env(&caller->answer, h, env);
 	/* A command of exec starts in the session's directory unless its caller stands in the workspace. */
@@ -480,6 +477,25 @@ void gate_command_done(struct core *core, struct command *c, int status, int64_t
 	core_event(core, c->session, c, &ev, CORE_MORE); /* nobody waits for it: written with the batch */
 }
 
+/* What this host can do, and whether that will do. */
+static int find_rung(const struct config *c, struct rung_found *f, struct err *e)
+{
+	const struct rung_demand d = { .mode = c->security.mode,
+		                       .minimum_mode = c->security.minimum_mode,
+		                       .strict = c->security.strict,
+		                       .allow_degraded = c->sandbox.allow_degraded };
+	char lines[RUNG_LINES][RUNG_LINE];
+	size_t n;
+
+	rung_find(f);
+	if (rung_gate(f, &d, e) < 0)
+		return -1;
+	n = rung_degraded(f, lines);
+	for (size_t i = 0; i < n && c->security.warn_degraded; i++)
+		log_line(LOG_WARN, "degraded: %s", lines[i]);
+	return 0;
+}
+
 int gate_open(struct core *core, struct err *e)
 {
 	struct gate *g;
@@ -489,13 +505,14 @@ int gate_open(struct core *core, struct err *e)
 	g = calloc(1, sizeof *g);
 	if (!g)
 		return err_set(e, "out of memory");
-	*g = (struct gate){ .core = core, .killable = notify_probe_killable() };
-	if (stat("/", &g->root) < 0) {
+	*g = (struct gate){ .core = core };
+	if (find_rung(core->config, &g->found, e) < 0 || (stat("/", &g->root) < 0 && err_sys(e, "/"))) {
 		free(g);
-		return err_sys(e, "/");
+		return -1;
 	}
 	list_init(&g->answers);
 	core->gate = g;
+	core->found = &g->found;
 	g->arena.max = 16 * 1024 * 1024;
 	core->hooks.gate_ready = gate_ready;
 	core->hooks.worker_start = worker_start;
@@ -515,6 +532,7 @@ void gate_close(struct core *core)
 		return;
 	list_each(answer, &g->answers) drop(list_item(answer, struct caller, node));
 	core->gate = NULL;
+	core->found = NULL;
 	close_spent(g);
 	arena_release(&g->arena);
 	buf_release(&g->spare);

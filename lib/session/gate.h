@@ -12,12 +12,10 @@
 
 struct command;
 
-/* Set core->gate and the hooks gate_ready, worker_start, worker_stop and kill. */
+/* Find out what this host can do, refuse when that is less than the configuration demands, set core->gate,
+ * core->found and the hooks gate_ready, worker_start, worker_stop and kill. */
 int gate_open(struct core *core, struct err *e);
 void gate_close(struct core *core);
-
-/* Does WAIT_KILLABLE_RECV work here? Probed once. */
-bool gate_killable(const struct core *core);
 
 /* The last process of a command is gone; `status` as waitpid(2), -1 = not known. Logs and finishes it. */
 void gate_command_done(struct core *core, struct command *c, int status, int64_t end_ns);

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "config/config.h"
 #include "decide/decide.h"
+#include "enforce/rung.h"
 #include "session/impl.h"
 #include "sys/tag.h"
 
@@ -229,6 +230,27 @@ static bool can_change_policy(const struct session *s)
 	return s->uid != 0 && (s->policy->owner == s->uid || s->policy->dir_owner == s->uid);
 }
 
+/* What holds its commands, named at its start. */
+static int log_rung(struct core *core, struct session *s)
+{
+	char lines[RUNG_LINES][RUNG_LINE];
+	const char *list[RUNG_LINES + 1] = { lines[0], lines[1], NULL };
+	const struct event_field fields[] = {
+		{ .name = "degraded", .list = list },
+		{ .name = "rung", .text = rung_name(core->found->rung) },
+		{ .name = "security_mode", .text = rung_mode(core->found) },
+	};
+	size_t n = rung_degraded(core->found, lines);
+
+	list[n] = NULL;
+	return core_event(core, s, NULL,
+	                  &(struct event){ .type = n ? "session_degraded" : "session_enforced",
+	                                   .depth = -1,
+	                                   .fields = fields,
+	                                   .n_fields = sizeof fields / sizeof *fields },
+	                  0);
+}
+
 static int log_created(struct core *core, struct session *s)
 {
 	const struct event_field fields[] = {
@@ -297,7 +319,8 @@ struct session *session_new(struct core *core, const struct session_spec *spec, 
 		release(s);
 		return NULL;
 	}
-	if (!map_set(&core->by_id, s->id, strlen(s->id), s) || log_created(core, s) < 0) {
+	if (!map_set(&core->by_id, s->id, strlen(s->id), s) || log_created(core, s) < 0 ||
+	    (core->found && log_rung(core, s) < 0)) {
 		map_del(&core->by_id, s->id, strlen(s->id));
 		core_can_log(core, e);
 		remove_dir(s);

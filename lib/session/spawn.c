@@ -105,7 +105,7 @@ static void child_main(const struct child *c)
 	if (listener < 0)
 		give_up(c, 126, e.text, errno);
 	name = (struct entry_name){ c->number, c->id, shell_is(c->program) };
-	if (entry_attach(c->inbox, &name, listener, &e) < 0)
+	if (entry_attach(c->inbox, &name, listener, &e) < 0 || launch_wait(c->plan, listener, &e) < 0)
 		give_up(c, 126, e.text, errno);
 	close(listener);
 	/* The supervisor, of the same user, has to read what is executed. Nobody governed can read this copy

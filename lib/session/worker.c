@@ -171,6 +171,7 @@ static int send_start(struct worker *w, int their_inbox, struct err *e)
 	msg_u32(&m, s->gid);
 	msg_str(&m, s->user);
 	msg_str(&m, base ? base + 1 : p->path);
+	msg_u32(&m, w->plan.launch.rung);
 	msg_u32(&m, p->approvals);
 	msg_u32(&m, p->expand);
 	msg_u32(&m, n);
@@ -189,7 +190,7 @@ static int make_plan(struct worker *w, struct err *e)
 	struct plan_options o = { .tag = w->session->tag,
 		                  .blocked = block->items,
 		                  .n_blocked = block->n,
-		                  .killable = gate_killable(w->core) };
+		                  .found = w->core->found };
 
 	return plan_make(&w->plan, &o, e);
 }
@@ -218,6 +219,7 @@ static int spawn(struct worker *w, struct err *e)
 		w->pid = fork();
 		if (w->pid == 0)
 			exec_worker(control[1]);
+		w->plan.launch.tracer = w->pid;
 		w->pidfd = w->pid > 0 ? proc_pidfd(w->pid) : -1;
 		w->fd = w->control.fd = control[0];
 		w->inbox = inbox[0];

@@ -12,15 +12,17 @@ int landlock_abi(void)
 	return v > 0 ? (int)v : 0;
 }
 
-int landlock_floor(struct err *e)
+static int make_floor(uint64_t scoped, struct err *e)
 {
 	/* REFER is refused by every ruleset that does not grant it: handle it, and grant it from the root
 	 * down. ABI 1 cannot: there, making device nodes is the handled right, which needs a capability
 	 * anyway. */
 	uint64_t right = landlock_abi() >= 2 ? LANDLOCK_ACCESS_FS_REFER : LANDLOCK_ACCESS_FS_MAKE_BLOCK;
-	struct landlock_ruleset_attr attr = { .handled_access_fs = right };
+	struct {
+		uint64_t fs, net, scoped;
+	} attr = { .fs = right, .scoped = scoped };
 	struct landlock_path_beneath_attr all = { .allowed_access = right };
-	int fd = (int)syscall(__NR_landlock_create_ruleset, &attr, sizeof attr.handled_access_fs, 0);
+	int fd = (int)syscall(__NR_landlock_create_ruleset, &attr, scoped ? sizeof attr : sizeof attr.fs, 0);
 
 	if (fd < 0)
 		return err_sys(e, "landlock ruleset");
@@ -34,6 +36,16 @@ int landlock_floor(struct err *e)
 	if (all.parent_fd >= 0)
 		close(all.parent_fd);
 	return fd;
+}
+
+int landlock_floor(struct err *e)
+{
+	return make_floor(0, e);
+}
+
+int landlock_floor_signals(struct err *e)
+{
+	return make_floor(2 /* LANDLOCK_SCOPE_SIGNAL */, e);
 }
 
 int landlock_enter(int ruleset, struct err *e)

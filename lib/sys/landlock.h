@@ -13,5 +13,8 @@ int landlock_abi(void);
  * from changing the mount table. Descriptor (close-on-exec) or -1. */
 int landlock_floor(struct err *e);
 
+/* Likewise; besides, signals reach only processes of the same domain (ABI 6). */
+int landlock_floor_signals(struct err *e);
+
 /* Enter the ruleset's domain. Needs no_new_privs. */
 int landlock_enter(int ruleset, struct err *e);

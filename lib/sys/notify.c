@@ -30,6 +30,14 @@ int notify_install(const struct sock_filter *filter, size_t n, bool killable, st
 	return fd;
 }
 
+int notify_filter(const struct sock_filter *filter, size_t n, struct err *e)
+{
+	struct sock_fprog prog = { .len = (unsigned short)n, .filter = (struct sock_filter *)filter };
+
+	return syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0 ? err_sys(e, "seccomp filter")
+	                                                                    : 0;
+}
+
 void notify_sync_wakeup(int listener)
 {
 	ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
@@ -84,8 +92,9 @@ static void on_signal(int signo)
 	(void)signo;
 }
 
-/* The child: install, hand the listener over by number (the parent takes it), call getppid once. */
-static int probe_child(int sock)
+/* The child: install, hand the listener over by number (the parent takes it) or why there is none, call
+ * getppid once. */
+static int probe_child(int sock, bool killable)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -94,18 +103,24 @@ static int probe_child(int sock)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sigaction sa = { .sa_handler = on_signal };
+	long parent = getppid();
 	int fd;
 
+	/* A server is not dumpable, and so are its children: their parent, without rights, could not take
+	 * anything from them. */
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	sigaction(SIGUSR1, &sa, NULL);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return 1;
-	fd = notify_install(filter, sizeof filter / sizeof *filter, true, NULL);
-	if (fd < 0 || write(sock, &fd, sizeof fd) != sizeof fd)
+	fd = notify_install(filter, sizeof filter / sizeof *filter, killable, NULL);
+	if (fd < 0)
+		fd = -errno;
+	if (write(sock, &fd, sizeof fd) != sizeof fd || fd < 0)
 		return 1;
-	return syscall(__NR_getppid) == 4242 ? 0 : 2;
+	return syscall(__NR_getppid) == (killable ? 4242 : parent) ? 0 : 2;
 }
 
-static bool probe_parent(pid_t child, int sock)
+static bool probe_parent(pid_t child, int sock, bool killable, int *error)
 {
 	struct pollfd p = { .fd = sock, .events = POLLIN };
 	struct seccomp_notif n;
@@ -114,13 +129,19 @@ static bool probe_parent(pid_t child, int sock)
 
 	if (poll(&p, 1, 1000) != 1 || read(sock, &fd, sizeof fd) != sizeof fd)
 		return false;
+	if (fd < 0) {
+		*error = -fd;
+		return false;
+	}
 	pidfd = (int)syscall(__NR_pidfd_open, child, 0);
 	if (pidfd >= 0)
 		listener = (int)syscall(__NR_pidfd_getfd, pidfd, fd, 0);
 	p = (struct pollfd){ .fd = listener, .events = POLLIN };
 	if (listener >= 0 && poll(&p, 1, 1000) == 1 && notify_receive(listener, &n) == 1) {
-		kill(child, SIGUSR1); /* must not disturb the waiting call */
-		ok = notify_valid(listener, n.id) && notify_return(listener, n.id, 4242);
+		if (killable)
+			kill(child, SIGUSR1); /* must not disturb the waiting call */
+		ok = notify_valid(listener, n.id) &&
+		     (killable ? notify_return(listener, n.id, 4242) : notify_continue(listener, n.id));
 	}
 	if (listener >= 0)
 		close(listener);
@@ -129,19 +150,20 @@ static bool probe_parent(pid_t child, int sock)
 	return ok;
 }
 
-bool notify_probe_killable(void)
+/* 0, or the errno of what is refused; EAGAIN: not known. */
+static int probe(bool killable)
 {
-	int sock[2], status = -1;
+	int sock[2], status = -1, error = EAGAIN;
 	bool ok;
 	pid_t child;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock) < 0)
-		return false;
+		return EAGAIN;
 	child = fork();
 	if (child == 0)
-		_exit(probe_child(sock[1]));
+		_exit(probe_child(sock[1], killable));
 	close(sock[1]);
-	ok = child > 0 && probe_parent(child, sock[0]);
+	ok = child > 0 && probe_parent(child, sock[0], killable, &error);
 	close(sock[0]);
 	if (child > 0) {
 		if (!ok)
@@ -149,5 +171,36 @@ bool notify_probe_killable(void)
 		while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 			;
 	}
-	return ok && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return ok && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : error;
+}
+
+bool notify_probe_killable(void)
+{
+	return probe(true) == 0;
+}
+
+int notify_probe(struct err *e)
+{
+	int error = probe(false);
+
+	errno = error;
+	if (error == EBUSY && e) {
+		err_set(e, "seccomp listener refused: another supervisor already listens");
+		e->code = EBUSY;
+		return -1;
+	}
+	return error ? err_sys(e, "seccomp listener refused") : 0;
+}
+
+bool notify_probe_filter(void)
+{
+	struct sock_filter all[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
+	int status = -1;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || notify_filter(all, 1, NULL) < 0);
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return child > 0 && status == 0;
 }

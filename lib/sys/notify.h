@@ -19,8 +19,18 @@
  */
 int notify_install(const struct sock_filter *filter, size_t n, bool killable, struct err *e);
 
+/* The same without a listener. 0 or -1. */
+int notify_filter(const struct sock_filter *filter, size_t n, struct err *e);
+
 /* Does WAIT_KILLABLE_RECV really behave on this kernel? Tries it in a child. */
 bool notify_probe_killable(void);
+
+/* Can a call be held and let go on? Tries it in a child. 0 or -1; then e->code EAGAIN: it could not be found
+ * out. */
+int notify_probe(struct err *e);
+
+/* Can a process be put under a filter at all? */
+bool notify_probe_filter(void);
 
 /* Ask for wake-ups on the answering CPU where the kernel can (6.6). Failure is harmless. */
 void notify_sync_wakeup(int listener);

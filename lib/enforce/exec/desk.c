@@ -2,9 +2,12 @@
 
 #include "base/fd.h"
 #include "base/list.h"
+#include "enforce/exec/trace.h"
+#include "enforce/launch.h"
 #include "sys/notify.h"
 #include "sys/proc.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -30,6 +33,7 @@ struct desk {
 	void *arg;
 	struct list places;
 	size_t n;
+	struct tracer *tracer; /* once it is needed */
 };
 
 struct desk *desk_new(struct loop *l, struct governor *g, desk_gone *gone, void *arg, struct err *e)
@@ -62,6 +66,8 @@ void desk_free(struct desk *d)
 	if (!d)
 		return;
 	list_each(node, &d->places) drop(list_item(node, struct place, node));
+	if (CONFIG_RUNGS)
+		tracer_free(d->tracer);
 	free(d);
 }
 
@@ -124,28 +130,79 @@ static void on_call(struct loop *l, struct watch *w, uint32_t events)
 		loop_timer(l, &p->late, REAP_NS);
 }
 
-int desk_add(struct desk *d, const struct governed *c, struct err *e)
+static struct place *new_place(struct desk *d, const struct governed *c)
 {
 	struct place *p = calloc(1, sizeof *p);
-	int listener = c->listener;
 
-	if (!p) {
-		fd_close(&listener);
-		return err_set(e, "out of memory");
-	}
+	if (!p)
+		return NULL;
 	*p = (struct place){ .desk = d, .c = *c, .status = -1, .late.due = on_late };
 	list_init(&p->late.node);
 	list_append(&d->places, &p->node);
 	d->n++;
+	p->pidfd = -1;
+	p->first.fd = p->calls.fd = -1;
+	return p;
+}
+
+static int trace(struct desk *d, const struct governed *c, struct err *e)
+{
+	if (!d->tracer)
+		d->tracer = tracer_new(d->governor, d->gone, d->arg, e);
+	return d->tracer ? tracer_add(d->tracer, c, e) : -1;
+}
+
+/* Nobody is asked: all there is to know is when the first process ends. */
+static int attend(struct desk *d, const struct governed *c, struct err *e)
+{
+	struct place *p = new_place(d, c);
+
+	if (!p)
+		return err_set(e, "out of memory");
+	p->c.listener = -1;
+	p->empty = true;
+	look_at_first(p);
+	if (p->pidfd < 0) {
+		drop(p);
+		return err_set(e, "process %d is gone", (int)c->entry);
+	}
+	return 0;
+}
+
+static int add_without_listener(struct desk *d, const struct governed *c, struct err *e)
+{
+	int door = c->listener, rc = c->rung == RUNG_PTRACE ? trace(d, c, e) : attend(d, c, e);
+
+	launch_answer(door, rc == 0 ? 0 : e && e->code ? e->code : EPERM);
+	fd_close(&door);
+	return rc;
+}
+
+int desk_add(struct desk *d, const struct governed *c, struct err *e)
+{
+	struct place *p;
+	int listener = c->listener;
+
+	if (CONFIG_RUNGS && c->rung != RUNG_NOTIFY)
+		return add_without_listener(d, c, e);
+	p = new_place(d, c);
+	if (!p) {
+		fd_close(&listener);
+		return err_set(e, "out of memory");
+	}
 	notify_sync_wakeup(p->c.listener);
 	p->calls = (struct watch){ .fd = p->c.listener, .ready = on_call };
-	p->pidfd = -1;
-	p->first.fd = -1;
 	if (loop_watch_direct(d->loop, &p->calls, EPOLLIN, e) < 0) {
 		drop(p);
 		return -1;
 	}
 	return 0;
+}
+
+void desk_children(struct desk *d, desk_ended *ended)
+{
+	if (CONFIG_RUNGS && d->tracer)
+		tracer_serve(d->tracer, ended);
 }
 
 size_t desk_count(const struct desk *d)

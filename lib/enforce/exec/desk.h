@@ -12,11 +12,18 @@ struct desk;
  * not known. */
 typedef void desk_gone(void *arg, uint32_t number, int status);
 
+/* A child of ours or a traced task ended. */
+typedef void desk_ended(void *arg, pid_t pid, int status);
+
 struct desk *desk_new(struct loop *l, struct governor *g, desk_gone *gone, void *arg, struct err *e);
 void desk_free(struct desk *d);
 
 /* Serve `c->listener`, which becomes the desk's, as do the other members (copied). 0 or -1 (listener closed).
- */
+ * On weaker rungs who waits at the door is told. */
 int desk_add(struct desk *d, const struct governed *c, struct err *e);
+
+/* At SIGCHLD, where commands are traced: serve those that have stopped. Takes the end of all children;
+ * `ended` (or NULL) is told of it, with desk_new's `arg`. */
+void desk_children(struct desk *d, desk_ended *ended);
 
 size_t desk_count(const struct desk *d);

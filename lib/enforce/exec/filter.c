@@ -23,10 +23,19 @@
 #define RET_ERR(e) (SECCOMP_RET_ERRNO | (e))
 
 /* The answers stand once, at the end of the program; everything jumps there. */
-static const uint32_t answers[ANSWERS] = {
-	[ALLOW] = SECCOMP_RET_ALLOW, [NOTIFY] = SECCOMP_RET_USER_NOTIF, [REFUSE] = RET_ERR(EPERM),
-	[MISSING] = RET_ERR(ENOSYS), [MARK] = RET_ERR(MARK_ANSWER),
-};
+static void choose_answers(const struct filter_options *o, uint32_t *to)
+{
+	static const uint32_t ask[] = { SECCOMP_RET_USER_NOTIF, SECCOMP_RET_TRACE, RET_ERR(EPERM) };
+	bool alone = o->kind == FILTER_ALONE;
+
+	to[ALLOW] = SECCOMP_RET_ALLOW;
+	to[EXEC] = alone ? SECCOMP_RET_ALLOW : ask[o->kind];
+	to[SIGNAL] = alone && o->signals ? SECCOMP_RET_ALLOW : ask[o->kind];
+	to[NOTIFY] = ask[o->kind];
+	to[REFUSE] = RET_ERR(EPERM);
+	to[MISSING] = RET_ERR(ENOSYS);
+	to[MARK] = RET_ERR(MARK_ANSWER);
+}
 
 /* A jump to an answer, to be filled in when its place is known. */
 struct fix {
@@ -36,6 +45,7 @@ struct fix {
 
 struct program {
 	struct filter *f;
+	uint32_t answers[ANSWERS];
 	struct fix fixes[2 * FILTER_MAX];
 	size_t n_fixes;
 	bool far; /* conditional jumps reach 255 instructions; beyond, they go over an unconditional one */
@@ -131,8 +141,8 @@ static void block_namespaces(struct program *p)
 static void block_prctl(struct program *p)
 {
 	load_arg(p, 0, 0);
-	if_eq(p, PR_SET_MM, REFUSE);              /* could move /proc/PID/exe and cmdline */
-	if_eq(p, PR_SET_CHILD_SUBREAPER, NOTIFY); /* changes whose child an orphan is */
+	if_eq(p, PR_SET_MM, REFUSE);            /* could move /proc/PID/exe and cmdline */
+	if_eq(p, PR_SET_CHILD_SUBREAPER, EXEC); /* changes whose child an orphan is */
 	jump(p, ALLOW);
 }
 
@@ -175,7 +185,7 @@ static void block_ioctl(struct program *p)
 static void block_fcntl(struct program *p)
 {
 	load_arg(p, 1, 0);
-	if_eq(p, 8 /* F_SETOWN */, NOTIFY);
+	if_eq(p, 8 /* F_SETOWN */, SIGNAL);
 	if_eq(p, 15 /* F_SETOWN_EX: who is meant stands in memory that may change */, REFUSE);
 	jump(p, ALLOW);
 }
@@ -209,14 +219,14 @@ static void block_kill(struct program *p) /* kill, tkill: (id, signal) */
 {
 	load_arg(p, 1, 0);
 	if_eq(p, 0, ALLOW);
-	jump(p, NOTIFY);
+	jump(p, SIGNAL);
 }
 
 static void block_tgkill(struct program *p)
 {
 	load_arg(p, 2, 0);
 	if_eq(p, 0, ALLOW);
-	jump(p, NOTIFY);
+	jump(p, SIGNAL);
 }
 
 static void block_other(struct program *p) /* sched_set…: (process, …) */
@@ -250,7 +260,7 @@ static void block_arch_prctl(struct program *p)
 	/* ARCH_SET_FS: the C library and Go set up their thread pointer once per program, before anything
 	 * else. */
 	load_arg(p, 0, 0);
-	if_eq(p, 0x1002, NOTIFY);
+	if_eq(p, 0x1002, EXEC);
 	jump(p, ALLOW);
 }
 
@@ -342,7 +352,7 @@ static bool finish(struct program *p)
 	size_t base = p->f->n;
 
 	for (int i = 0; i < ANSWERS; i++)
-		put(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, answers[i]));
+		put(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, p->answers[i]));
 	if (p->f->n > FILTER_MAX)
 		return false;
 	for (size_t i = 0; i < p->n_fixes; i++) {
@@ -395,19 +405,20 @@ static size_t add_blocked(struct filter_row *all, const struct filter_target *t,
 	return n;
 }
 
-int filter_build_for(struct filter *f, const struct filter_target *t, const int *blocked, size_t n_blocked,
-                     struct err *e)
+int filter_make(struct filter *f, const struct filter_target *t, const struct filter_options *o,
+                struct err *e)
 {
-	struct filter_row *all = calloc(t->n_rows + n_blocked, sizeof *all);
+	struct filter_row *all = calloc(t->n_rows + o->n_blocked, sizeof *all);
 	struct program *p = calloc(1, sizeof *p);
 	bool done = false;
 
 	if (all && p) {
-		size_t n = add_blocked(all, t, blocked, n_blocked);
+		size_t n = add_blocked(all, t, o->blocked, o->n_blocked);
 
 		qsort(all, n, sizeof *all, by_number);
 		n = merge(all, n);
 		p->f = f;
+		choose_answers(o, p->answers);
 		for (int far = 0; far < 2 && !done; far++) {
 			p->far = far;
 			done = assemble(p, t->arch, all, n);
@@ -415,7 +426,16 @@ int filter_build_for(struct filter *f, const struct filter_target *t, const int 
 	}
 	free(all);
 	free(p);
-	return done ? 0 : err_set(e, "seccomp program too large or no memory (%zu blocked calls)", n_blocked);
+	return done ? 0
+	            : err_set(e, "seccomp program too large or no memory (%zu blocked calls)", o->n_blocked);
+}
+
+int filter_build_for(struct filter *f, const struct filter_target *t, const int *blocked, size_t n_blocked,
+                     struct err *e)
+{
+	const struct filter_options o = { .blocked = blocked, .n_blocked = n_blocked };
+
+	return filter_make(f, t, &o, e);
 }
 
 int filter_build(struct filter *f, const int *blocked, size_t n_blocked, struct err *e)

@@ -31,7 +31,22 @@ struct filter_target {
 };
 extern const struct filter_target filter_native;
 
-/* `blocked`: further system call numbers to refuse with EPERM. Fails only when the program grows too large.
+/* For whom the calls are marked that are neither allowed nor refused: a listener, a tracer, or nobody. In the
+ * last case programs start unasked, signals pass if `signals` (Landlock then keeps them inside), and whatever
+ * else there would be to decide is refused. */
+enum filter_kind { FILTER_LISTENER, FILTER_TRACER, FILTER_ALONE };
+struct filter_options {
+	enum filter_kind kind;
+	bool signals;
+	const int *blocked; /* further system call numbers to refuse with EPERM */
+	size_t n_blocked;
+};
+
+int filter_make(struct filter *f, const struct filter_target *t, const struct filter_options *o,
+                struct err *e);
+
+/* The same for a listener. `blocked`: further system call numbers to refuse with EPERM. Fails only when the
+ * program grows too large.
  */
 int filter_build_for(struct filter *f, const struct filter_target *t, const int *blocked, size_t n_blocked,
                      struct err *e);

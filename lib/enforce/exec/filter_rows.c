@@ -26,14 +26,14 @@
 
 /* clang-format off */
 static const struct filter_row rows[] = {
-	CALL(execve, NOTIFY, NO_BLOCK),
-	CALL(execveat, NOTIFY, NO_BLOCK),
+	CALL(execve, EXEC, NO_BLOCK),
+	CALL(execveat, EXEC, NO_BLOCK),
 	CALL(kill, ALLOW, BLOCK_KILL),
 	CALL(tkill, ALLOW, BLOCK_KILL),
 	CALL(tgkill, ALLOW, BLOCK_TGKILL),
-	CALL(rt_sigqueueinfo, NOTIFY, NO_BLOCK),
-	CALL(rt_tgsigqueueinfo, NOTIFY, NO_BLOCK),
-	CALL(pidfd_send_signal, NOTIFY, NO_BLOCK),
+	CALL(rt_sigqueueinfo, SIGNAL, NO_BLOCK),
+	CALL(rt_tgsigqueueinfo, SIGNAL, NO_BLOCK),
+	CALL(pidfd_send_signal, SIGNAL, NO_BLOCK),
 	CALL(fcntl, ALLOW, BLOCK_FCNTL),
 	CALL(prlimit64, ALLOW, BLOCK_PRLIMIT),
 	CALL(setrlimit, ALLOW, BLOCK_SETRLIMIT),
@@ -59,7 +59,7 @@ static const struct filter_row rows[] = {
 	DENY(uselib),
 	DENY(_sysctl),
 #else
-	CALL(set_tid_address, NOTIFY, NO_BLOCK),
+	CALL(set_tid_address, EXEC, NO_BLOCK),
 #endif
 	DENY(setns),
 	DENY(ptrace),

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* NEXT is the following instruction. */
-enum answer { ALLOW, NOTIFY, REFUSE, MISSING, MARK, ANSWERS, NEXT = ANSWERS };
+enum answer { ALLOW, EXEC, SIGNAL, NOTIFY, REFUSE, MISSING, MARK, ANSWERS, NEXT = ANSWERS };
 
 /* Code that looks at the arguments. */
 enum block {

@@ -6,7 +6,6 @@
 #include "enforce/denial.h"
 #include "shell/plain.h"
 #include "sys/mem.h"
-#include "sys/notify.h"
 #include "sys/proc.h"
 #include "sys/uapi/compat.h"
 
@@ -163,7 +162,7 @@ static void refuse(const struct call *k, struct attempt *a)
 	explain(a);
 	report_exec(k, a, "execve", "denied");
 	teach(k, &(struct denial){ .subject = a->subject, .verdict = &a->verdict, .message = a->message });
-	notify_fail(k->c->listener, k->n->id, EACCES);
+	call_fail(k, EACCES);
 }
 
 static void join_args(const struct args *a, struct buf *out)
@@ -179,14 +178,14 @@ static void permit(const struct call *k, struct attempt *a)
 	AUTO_BUF joined = { 0 };
 
 	if (!report_exec(k, a, "execve", "allowed")) {
-		notify_fail(k->c->listener, k->n->id, EACCES);
+		call_fail(k, EACCES);
 		return;
 	}
 	/* Which script an interpreter runs is an argument as well. */
 	if (a->used_args || a->is_script)
 		join_args(&a->args, &joined);
 	if (joined.failed) {
-		notify_fail(k->c->listener, k->n->id, ENOMEM);
+		call_fail(k, ENOMEM);
 		return;
 	}
 	if (!a->is_loader) /* which is judged again when it has mapped what it was given */
@@ -196,7 +195,7 @@ static void permit(const struct call *k, struct attempt *a)
 		                                     .state = a->image.state,
 		                                     .argv = joined.data,
 		                                     .argv_len = (uint32_t)joined.len });
-	notify_continue(k->c->listener, k->n->id);
+	call_continue(k);
 }
 
 /* Read what the caller passed. False when it cannot be known. */
@@ -237,7 +236,7 @@ void judge_exec(const struct call *k)
 	if (!read_attempt(k, &a, d->args[at ? 1 : 0], d->args[at ? 2 : 1])) {
 		a.verdict = (struct verdict){ .rule = &unreadable };
 		refuse(k, &a);
-	} else if (!notify_valid(k->c->listener, k->n->id)) {
+	} else if (!call_valid(k)) {
 		; /* the caller is gone, and what was read may be another's */
 	} else {
 		if (k->g->needs.depth)
@@ -247,7 +246,7 @@ void judge_exec(const struct call *k)
 		if (rc && a.verdict.rule && a.verdict.effective != EFFECT_ALLOW)
 			rc = 0;
 		if (rc)
-			notify_fail(k->c->listener, k->n->id, rc);
+			call_fail(k, rc);
 		else if (a.verdict.effective == EFFECT_ALLOW)
 			permit(k, &a);
 		else
@@ -292,10 +291,10 @@ static void kill_caller(const struct call *k)
 {
 	int fd = proc_pidfd(k->pid);
 
-	if (fd >= 0 && notify_valid(k->c->listener, k->n->id))
+	if (fd >= 0 && call_valid(k))
 		proc_signal(fd, SIGKILL);
 	fd_close(&fd);
-	notify_fail(k->c->listener, k->n->id, EPERM);
+	call_fail(k, EPERM);
 }
 
 /* What the entry starts was typed only while its first image, a shell, runs. */
@@ -332,7 +331,11 @@ static void judge_running(const struct call *k, struct attempt *a)
 	if (a->verdict.effective == EFFECT_ALLOW)
 		ask_payload(k, a);
 	ask_scripts(k, a);
-	if (CONFIG_EXEC_IDENTITY && a->is_loader && a->verdict.effective == EFFECT_ALLOW)
+	if (!CONFIG_EXEC_IDENTITY || !a->is_loader || a->verdict.effective != EFFECT_ALLOW)
+		return;
+	if (k->fresh)
+		k->answer->again = true;
+	else
 		loader_check(k, a);
 }
 
@@ -345,7 +348,7 @@ void judge_start(const struct call *k)
 
 	if (!rc && as_expected(k, &a.image)) {
 		note_start(k, &a.image);
-		notify_continue(k->c->listener, k->n->id);
+		call_continue(k);
 		return;
 	}
 	if (rc || image_name(k->pid, &a.image) || image_identify(k->g->images, k->pid, &a.image) ||
@@ -355,7 +358,7 @@ void judge_start(const struct call *k)
 		judge_running(k, &a);
 	if (a.verdict.effective == EFFECT_ALLOW) {
 		note_start(k, &a.image);
-		notify_continue(k->c->listener, k->n->id);
+		call_continue(k);
 	} else {
 		explain(&a);
 		report_exec(k, &a, "exec_intercept", "killed");

@@ -1,7 +1,6 @@
 #include "enforce/exec/impl.h"
 
 #include "audit/ring.h"
-#include "sys/notify.h"
 #include "sys/proc.h"
 #include "sys/tag.h"
 
@@ -84,12 +83,12 @@ void judge_limit(const struct call *k)
 	else
 		error = check_process(k, (pid_t)k->n->data.args[0]);
 	if (!error) {
-		notify_continue(k->c->listener, k->n->id);
+		call_continue(k);
 		return;
 	}
 	if (error == EPERM)
 		serve_report(k, &ev, RING_DENIED);
-	notify_fail(k->c->listener, k->n->id, error);
+	call_fail(k, error);
 }
 
 /* prctl(PR_SET_CHILD_SUBREAPER): orphans of its depths would look as if it had started them. */
@@ -97,5 +96,5 @@ void judge_adoption(const struct call *k)
 {
 	if (k->n->data.args[1])
 		tree_adopts(k->g->tree, k->pid);
-	notify_continue(k->c->listener, k->n->id);
+	call_continue(k);
 }

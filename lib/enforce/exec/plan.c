@@ -24,25 +24,54 @@ static int resolve(const struct plan_options *o, int *numbers, size_t *n, struct
 	return 0;
 }
 
+/* The layers in force and those that are not, in words. */
+static void name_layers(struct plan *p, const struct rung_found *found, bool signals, const char *no_landlock)
+{
+	static const char *const armed[] = { "exec,signals,syscalls", "exec(ptrace),signals(ptrace),syscalls",
+		                             "entry,syscalls" };
+
+	snprintf(p->armed, sizeof p->armed, "%s%s%s", armed[found->rung],
+	         found->rung == RUNG_ENTRY && signals ? ",signals(landlock)" : "",
+	         p->launch.ruleset >= 0 ? ",landlock" : "");
+	if (p->launch.ruleset < 0)
+		snprintf(p->missing, sizeof p->missing, "landlock: %.90s", no_landlock);
+	else if (CONFIG_RUNGS && found->rung == RUNG_ENTRY)
+		snprintf(p->missing, sizeof p->missing,
+		         "exec: nothing is judged below the command itself; %s: %.120s",
+		         signals ? "signals stay inside" : "signals are refused", found->why);
+}
+
+/* Landlock from ABI 6 on keeps signals inside; without it nobody can, on the lowest rung. */
+static int floor_of(const struct rung_found *found, bool *signals, struct err *e)
+{
+	*signals = CONFIG_RUNGS && found->rung == RUNG_ENTRY && found->landlock >= 6;
+	return *signals ? landlock_floor_signals(e) : landlock_floor(e);
+}
+
 int plan_make(struct plan *p, const struct plan_options *o, struct err *e)
 {
+	static const enum filter_kind kinds[] = { FILTER_LISTENER, FILTER_TRACER, FILTER_ALONE };
 	int *numbers = calloc(o->n_blocked + 1, sizeof *numbers);
 	struct filter *f = calloc(1, sizeof *f);
-	struct err why;
-	size_t n;
+	struct filter_options fo = { .blocked = numbers, .kind = kinds[o->found->rung] };
+	struct err why = { 0 };
 
-	*p = (struct plan){ .launch = { .ruleset = -1, .tag = o->tag, .killable = o->killable }, .owned = f };
+	*p = (struct plan){ .launch = { .rung = o->found->rung,
+		                        .tracer = o->tracer,
+		                        .tag = o->tag,
+		                        .killable = o->found->killable },
+		            .owned = f };
+	p->launch.ruleset = floor_of(o->found, &fo.signals, &why);
 	if (!numbers || !f) {
 		err_set(e, "out of memory");
-	} else if (resolve(o, numbers, &n, e) == 0 && filter_build(f, numbers, n, e) == 0) {
+	} else if (p->launch.ruleset < 0 && o->found->rung == RUNG_ENTRY) {
+		err_set(e, "%s", why.text); /* all that this rung stands on */
+	} else if (resolve(o, numbers, &fo.n_blocked, e) == 0 &&
+	           filter_make(f, &filter_native, &fo, e) == 0) {
 		free(numbers);
 		p->launch.filter = f->code;
 		p->launch.n_filter = f->n;
-		p->launch.ruleset = landlock_floor(&why);
-		snprintf(p->armed, sizeof p->armed, "exec,signals,syscalls%s",
-		         p->launch.ruleset >= 0 ? ",landlock" : "");
-		if (p->launch.ruleset < 0)
-			snprintf(p->missing, sizeof p->missing, "landlock: %.200s", why.text);
+		name_layers(p, o->found, fo.signals, why.text);
 		return 0;
 	}
 	free(numbers);

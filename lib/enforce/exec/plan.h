@@ -18,7 +18,8 @@ struct plan_options {
 	uint64_t tag;
 	const char *const *blocked; /* names of further system calls to refuse; unknown names are an error */
 	size_t n_blocked;
-	bool killable; /* result of notify_probe_killable(), asked once per process */
+	const struct rung_found *found; /* what this host can do, asked once per process */
+	pid_t tracer;                   /* of RUNG_PTRACE: the supervisor */
 };
 
 /* 0 or -1. Landlock that the kernel lacks is named in `missing`. */

@@ -79,6 +79,48 @@ bool serve_report(const struct call *k, struct event *ev, uint32_t flags)
 	return g->o.sink(g->o.sink_arg, g->text.data, g->text.len, k->c->number, flags);
 }
 
+static void dispatch(const struct call *k)
+{
+	switch (k->n->data.nr) {
+	case __NR_execve:
+	case __NR_execveat:
+		judge_exec(k);
+		break;
+#ifdef __x86_64__
+	case __NR_arch_prctl:
+#else
+	case __NR_set_tid_address:
+#endif
+		judge_start(k);
+		break;
+	case __NR_kill:
+	case __NR_tkill:
+	case __NR_tgkill:
+	case __NR_rt_sigqueueinfo:
+	case __NR_rt_tgsigqueueinfo:
+	case __NR_pidfd_send_signal:
+		judge_signal(k);
+		break;
+	case __NR_fcntl:
+		judge_owner(k);
+		break;
+	case __NR_prctl:
+		judge_adoption(k);
+		break;
+	case __NR_prlimit64:
+	case __NR_setpriority:
+	case __NR_ioprio_set:
+	case __NR_sched_setaffinity:
+	case __NR_sched_setparam:
+	case __NR_sched_setscheduler:
+	case __NR_sched_setattr:
+		judge_limit(k);
+		break;
+	default:
+		call_fail(k, EPERM);
+	}
+}
+
 int serve_call(struct governor *g, struct governed *c)
 {
 	struct seccomp_notif n;
@@ -89,48 +131,33 @@ int serve_call(struct governor *g, struct governed *c)
 		return got;
 	k.pid = proc_tgid((pid_t)n.pid);
 	if (!k.pid) {
-		notify_fail(c->listener, n.id, EPERM); /* gone, or not to be seen */
+		call_fail(&k, EPERM); /* gone, or not to be seen */
 		return 0;
 	}
-	switch (n.data.nr) {
-	case __NR_execve:
-	case __NR_execveat:
-		judge_exec(&k);
-		break;
-#ifdef __x86_64__
-	case __NR_arch_prctl:
-#else
-	case __NR_set_tid_address:
-#endif
-		judge_start(&k);
-		break;
-	case __NR_kill:
-	case __NR_tkill:
-	case __NR_tgkill:
-	case __NR_rt_sigqueueinfo:
-	case __NR_rt_tgsigqueueinfo:
-	case __NR_pidfd_send_signal:
-		judge_signal(&k);
-		break;
-	case __NR_fcntl:
-		judge_owner(&k);
-		break;
-	case __NR_prctl:
-		judge_adoption(&k);
-		break;
-	case __NR_prlimit64:
-	case __NR_setpriority:
-	case __NR_ioprio_set:
-	case __NR_sched_setaffinity:
-	case __NR_sched_setparam:
-	case __NR_sched_setscheduler:
-	case __NR_sched_setattr:
-		judge_limit(&k);
-		break;
-	default:
-		notify_fail(c->listener, n.id, EPERM);
-	}
+	dispatch(&k);
 	if (g->o.answered)
 		g->o.answered(g->o.sink_arg);
 	return 0;
+}
+
+static void serve_traced(struct call *k, void (*judge)(const struct call *k))
+{
+	k->pid = proc_tgid((pid_t)k->n->pid);
+	if (!k->pid)
+		return;
+	judge(k);
+	if (k->g->o.answered)
+		k->g->o.answered(k->g->o.sink_arg);
+}
+
+void serve_stopped(struct governor *g, struct governed *c, const struct seccomp_notif *n,
+                   struct call_answer *answer)
+{
+	serve_traced(&(struct call){ .g = g, .c = c, .n = n, .answer = answer }, dispatch);
+}
+
+void serve_started(struct governor *g, struct governed *c, const struct seccomp_notif *n,
+                   struct call_answer *answer)
+{
+	serve_traced(&(struct call){ .g = g, .c = c, .n = n, .answer = answer, .fresh = true }, judge_start);
 }

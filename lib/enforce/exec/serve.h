@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "decide/decide.h"
+#include "enforce/rung.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,7 +41,8 @@ void serve_rest(struct governor *g);
 
 /* A command under supervision. */
 struct governed {
-	int listener;
+	enum rung rung;
+	int listener; /* on weaker rungs the door: launch.h */
 	uint32_t number;
 	char id[48];         /* "cmd-…" */
 	pid_t entry;         /* its first process */

@@ -2,7 +2,6 @@
 
 #include "audit/ring.h"
 #include "base/fd.h"
-#include "sys/notify.h"
 #include "sys/proc.h"
 #include "sys/tag.h"
 #include "sys/uapi/compat.h"
@@ -127,23 +126,20 @@ static void send_instead(const struct delivery *d, pid_t target, int signo)
 {
 	int fd = proc_pidfd(proc_tgid(target));
 
-	if (fd >= 0 && tag_match(target, d->k->g->o.tag) && notify_valid(d->k->c->listener, d->k->n->id) &&
-	    proc_signal(fd, signo) == 0)
-		notify_return(d->k->c->listener, d->k->n->id, 0);
+	if (fd >= 0 && tag_match(target, d->k->g->o.tag) && call_valid(d->k) && proc_signal(fd, signo) == 0)
+		call_return(d->k, 0);
 	else
-		notify_fail(d->k->c->listener, d->k->n->id, ESRCH);
+		call_fail(d->k, ESRCH);
 	fd_close(&fd);
 }
 
 static void finish(const struct delivery *d, const struct verdict *v, pid_t target)
 {
-	int listener = d->k->c->listener;
-	uint64_t id = d->k->n->id;
 	char subject[64];
 
 	if (absorbs(v)) {
 		report_signal(d, v, target, "absorbed");
-		notify_return(listener, id, 0);
+		call_return(d->k, 0);
 		return;
 	}
 	if (v->effective == EFFECT_DENY) {
@@ -151,16 +147,16 @@ static void finish(const struct delivery *d, const struct verdict *v, pid_t targ
 		snprintf(subject, sizeof subject, "signal %d to process %d", d->signo, (int)target);
 		teach(d->k,
 		      &(struct denial){ .subject = subject, .verdict = v, .message = v->rule->message });
-		notify_fail(listener, id, EPERM);
+		call_fail(d->k, EPERM);
 		return;
 	}
 	/* Signals inside the session are everyday life: only rules make them worth a line. */
 	if (d->k->g->needs.signals && !report_signal(d, v, target, "allowed"))
-		notify_fail(listener, id, EPERM);
+		call_fail(d->k, EPERM);
 	else if (replaced_by(v))
 		send_instead(d, target, replaced_by(v));
 	else
-		notify_continue(listener, id);
+		call_continue(d->k);
 }
 
 /* kill(0), kill(-group), kill(-1): those outside the session are skipped, as the kernel skips what it may not
@@ -226,13 +222,13 @@ static void judge_group(struct delivery *d, pid_t group)
 	}
 	if (d->outside)
 		report_signal(d, &d->verdict, d->refused, "skipped");
-	if (!notify_valid(d->k->c->listener, d->k->n->id))
+	if (!call_valid(d->k))
 		return;
 	proc_each(send_member, d);
 	if (d->sent)
-		notify_return(d->k->c->listener, d->k->n->id, 0);
+		call_return(d->k, 0);
 	else
-		notify_fail(d->k->c->listener, d->k->n->id, d->outside ? EPERM : ESRCH);
+		call_fail(d->k, d->outside ? EPERM : ESRCH);
 }
 
 /* The descriptor may be exchanged while we look: act on a copy of our own. */
@@ -247,17 +243,17 @@ static void judge_pidfd(struct delivery *d, int fd)
 	fd_close(&pidfd);
 	target = copy >= 0 ? proc_of_pidfd(copy) : -1;
 	if (target <= 0) {
-		notify_fail(d->k->c->listener, d->k->n->id, copy < 0 || !target ? EBADF : ESRCH);
+		call_fail(d->k, copy < 0 || !target ? EBADF : ESRCH);
 	} else {
 		v = judge_target(d, target);
 		if (v.effective == EFFECT_DENY || replaced_by(&v) || absorbs(&v))
 			finish(d, &v, target);
-		else if (!notify_valid(d->k->c->listener, d->k->n->id))
+		else if (!call_valid(d->k))
 			; /* the caller is gone */
 		else if (proc_signal(copy, d->signo) == 0)
-			notify_return(d->k->c->listener, d->k->n->id, 0);
+			call_return(d->k, 0);
 		else
-			notify_fail(d->k->c->listener, d->k->n->id, errno);
+			call_fail(d->k, errno);
 	}
 	fd_close(&copy);
 }
@@ -273,7 +269,7 @@ void judge_signal(const struct call *k)
 	d.sender = k->pid;
 	if (a->nr == __NR_tgkill && target == k->pid && ((int)a->args[2] == SIGURG || !k->g->needs.signals)) {
 		/* Go's scheduler interrupts its own threads with SIGURG, often: no rule is about that. */
-		notify_continue(k->c->listener, k->n->id);
+		call_continue(k);
 		return;
 	}
 	if (a->nr == __NR_tgkill || a->nr == __NR_rt_tgsigqueueinfo) {
@@ -282,17 +278,17 @@ void judge_signal(const struct call *k)
 	}
 	if (a->nr == __NR_pidfd_send_signal) {
 		if ((unsigned)a->args[3]) /* to a group, or to a thread: not on its behalf */
-			notify_fail(k->c->listener, k->n->id, EINVAL);
+			call_fail(k, EINVAL);
 		else
 			judge_pidfd(&d, (int)a->args[0]);
 	} else if (a->nr == __NR_kill && target <= 0) {
 		d.own = !target;
 		if (d.own && (!proc_stat(d.sender, &st) || st.pgrp <= 0))
-			notify_fail(k->c->listener, k->n->id, EPERM);
+			call_fail(k, EPERM);
 		else
 			judge_group(&d, d.own ? st.pgrp : target == -1 ? 0 : -target);
 	} else if (!proc_tgid(target)) {
-		notify_fail(k->c->listener, k->n->id, target > 0 ? ESRCH : EINVAL);
+		call_fail(k, target > 0 ? ESRCH : EINVAL);
 	} else {
 		v = judge_target(&d, target);
 		finish(&d, &v, target);
@@ -308,11 +304,11 @@ void judge_owner(const struct call *k)
 
 	if (owner < 0 || (owner > 0 && !proc_tgid(owner))) {
 		/* A group may hold outsiders, now or later; a number that is free may become one's. */
-		notify_fail(k->c->listener, k->n->id, owner < 0 ? EPERM : ESRCH);
+		call_fail(k, owner < 0 ? EPERM : ESRCH);
 		return;
 	}
 	if (!owner || owner == d.sender) {
-		notify_continue(k->c->listener, k->n->id);
+		call_continue(k);
 		return;
 	}
 	v = judge_target(&d, owner);

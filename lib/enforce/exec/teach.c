@@ -2,7 +2,6 @@
 
 #include "base/fd.h"
 #include "enforce/denial.h"
-#include "sys/notify.h"
 #include "sys/proc.h"
 
 #include <fcntl.h>
@@ -50,7 +49,7 @@ void teach(const struct call *k, const struct denial *d)
 	else if (S_ISREG(st.st_mode) || S_ISSOCK(st.st_mode))
 		fd = open_shared(pid);
 	/* While the caller waits its number is nobody else's, and so is the descriptor. */
-	if (fd < 0 || !notify_valid(k->c->listener, k->n->id))
+	if (fd < 0 || !call_valid(k))
 		return;
 	n = denial_text(d->subject, d->verdict, d->message, text, sizeof text);
 	if (S_ISSOCK(st.st_mode))
