@@ -14,8 +14,6 @@ config APPLET_SERVER
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,14 +36,19 @@ config APPLET_SERVER
 #include "loop/loop.h"
 #include "session/core.h"
 #include "session/gate.h"
+#include "session/handover.h"
 #include "session/place.h"
+#include "session/reload.h"
 #include "session/session.h"
+#include "session/upgrade.h"
 #include "sys/init.h"
 
 enum { GRACE_S = 10, NOFILE = 65536 };
 
 struct server {
-	struct config *config;
+	struct config *config; /* what it started with: sockets, log, keys */
+	struct config *later;  /* of a reload, in force for the rest; or NULL */
+	struct config_file file;
 	struct loop *loop;
 	struct core *core;
 	const char *asked; /* path of a socket to remove, or NULL */
@@ -54,13 +57,17 @@ struct server {
 	struct watch gate;
 	int http; /* owned until it is the API's */
 	struct timer deadline;
-	bool stopping;
+	bool stopping, upgrading;
+	char program[4096];      /* our file, or what will lie in its place */
+	struct buf state;        /* of the program before us, whose place we take */
+	struct msg_reader taken; /* reads it */
+	bool adopt;
 	int ready, errors; /* who started us waits there; our standard error meanwhile; -1 = nobody */
 };
 
 /* ---- before anything else: what nobody may get hold of, and what we do not want to inherit ---- */
 
-static void harden(int keep)
+static void harden(int keep, bool adopt)
 {
 	struct rlimit core = { 0, 0 }, files;
 	char score[8] = "";
@@ -79,11 +86,13 @@ static void harden(int keep)
 			die(EXIT_FAILED, "agentsh-server: /dev/null: %s", strerror(errno));
 	if (keep > 3) /* --ready-fd is the lowest, or nothing is kept */
 		keep = -1;
-	fd_close_from(keep == 3 ? 4 : 3);
+	if (!adopt) /* what the program before us left open is ours */
+		fd_close_from(keep == 3 ? 4 : 3);
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a log that may not grow is an error of write(2), told to who asks */
 	signal(SIGHUP, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
 	/* Without us nothing runs: let the kernel take others first. Root only; commands undo it (spawn.c).
 	 */
 	fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
@@ -94,27 +103,50 @@ static void harden(int keep)
 
 /* ---- configuration ---- */
 
-/* The configuration, or the end with every problem of it on standard error. */
-static struct config *configure(const char *named)
+/* The file that will be run for us next time: who upgrades puts another in its place. */
+static void find_program(struct server *s)
 {
-	struct config_problems problems = { 0 };
-	struct config_file file;
-	struct config *config;
-	char line[1024];
+	static const char gone[] = " (deleted)";
+	ssize_t n = readlink("/proc/self/exe", s->program, sizeof s->program - 1);
+
+	s->program[n > 0 ? n : 0] = 0;
+	if (n >= (ssize_t)sizeof gone && !strcmp(s->program + n - (sizeof gone - 1), gone))
+		s->program[n - (ssize_t)(sizeof gone - 1)] = 0;
+}
+
+/* Where the configuration is, or the end. */
+static void find_config(struct server *s, const char *named)
+{
 	struct err e;
 
-	if (config_locate(named, config_env, &file, &e) < 0)
+	if (config_locate(named, config_env, &s->file, &e) < 0)
 		die(EXIT_FAILED, "agentsh-server: %s", e.text);
-	if (file.place == CONFIG_NOWHERE)
+	if (s->file.place == CONFIG_NOWHERE)
 		die(EXIT_FAILED,
 		    "agentsh-server: no configuration: neither $AGENTSH_CONFIG nor agentsh/config.yaml "
 		    "below ~/.config or /etc is there");
-	config = config_load(file.path, file.place, config_env, &problems);
-	for (size_t i = 0; i < problems.n; i++)
-		complain("%s", config_problem_line(&problems.items[i], file.shown, line, sizeof line));
+}
+
+/* Read it; every problem is told, at the start on standard error, later in the log. NULL with a summary in
+ * `e`. */
+static struct config *read_config(const struct server *s, struct err *e)
+{
+	struct config_problems problems = { 0 };
+	struct config *config = config_load(s->file.path, s->file.place, config_env, &problems);
+	char line[1024], first[1024] = "";
+
+	for (size_t i = 0; i < problems.n; i++) {
+		config_problem_line(&problems.items[i], s->file.shown, line, sizeof line);
+		if (s->core)
+			log_line(LOG_WARN, "%s", line);
+		else
+			complain("%s", line);
+		if (problems.items[i].severity == CONFIG_ERROR && !*first)
+			strcpy(first, line);
+	}
 	if (!config)
-		die(EXIT_FAILED, "agentsh-server: %zu error%s in the configuration", problems.n_errors,
-		    problems.n_errors == 1 ? "" : "s");
+		err_set(e, "%zu error%s in the configuration%s%s", problems.n_errors,
+		        problems.n_errors == 1 ? "" : "s", s->core ? ": " : "", s->core ? first : "");
 	config_problems_release(&problems);
 	return config;
 }
@@ -137,36 +169,6 @@ static void start_log(const struct config *c)
 }
 
 /* ---- sockets ---- */
-
-static int listen_http(const char *addr, struct err *e)
-{
-	struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM },
-	                *list = NULL;
-	char host[256], service[8];
-	uint16_t port;
-	int fd = -1, one = 1, rc;
-
-	if (!config_addr(addr, host, sizeof host, &port))
-		return err_set(e, "server.http.addr %s: not host:port", addr);
-	snprintf(service, sizeof service, "%u", port);
-	/* "localhost" is not looked up: a resolver must not decide where we listen. */
-	rc = getaddrinfo(!*host                       ? NULL
-	                 : !strcmp(host, "localhost") ? "127.0.0.1"
-	                                              : host,
-	                 service, &hints, &list);
-	if (rc)
-		return err_set(e, "server.http.addr %s: %s", addr, gai_strerror(rc));
-	for (const struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
-		fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
-		                bind(fd, a->ai_addr, a->ai_addrlen) < 0 || listen(fd, 512) < 0)) {
-			err_sys(e, "listen on %s", addr);
-			fd_close(&fd);
-		}
-	}
-	freeaddrinfo(list);
-	return fd;
-}
 
 static void on_gate(struct loop *l, struct watch *w, uint32_t events)
 {
@@ -219,6 +221,10 @@ static int open_api(struct server *s, struct err *e)
 	if (!s->api)
 		return -1;
 	s->http = -1;
+	if (CONFIG_SERVER_RELOAD && s->adopt) {
+		s->asked = s->config->server.unix_socket.enabled ? s->config->server.unix_socket.path : NULL;
+		return api_take_over(s->api, &s->taken, e);
+	}
 	snprintf(path, sizeof path, "%s%s", s->place.socket, API_SOCKET_SUFFIX);
 	if (api_listen(s->api, http, e) < 0 || api_listen_unix(s->api, path, mode ? mode : 0600, e) < 0)
 		return -1;
@@ -240,13 +246,111 @@ static void give_up(struct loop *l, struct timer *t)
 	loop_stop(l);
 }
 
+/* ---- another version of the program takes our place ---- */
+
+static void end_upgrade(struct server *s, const char *why)
+{
+	const struct event_field field = { .name = "reason", .text = why };
+
+	s->upgrading = false;
+	loop_untimer(s->loop, &s->deadline);
+	if (CONFIG_API_HTTP)
+		api_resume(s->api);
+	log_line(LOG_ERROR, "no upgrade, this server goes on: %s", why);
+	core_event(s->core, NULL, NULL,
+	           &(struct event){ .type = "upgrade_refused", .depth = -1, .fields = &field, .n_fields = 1 },
+	           0);
+}
+
+/* Nothing is in work. Returns only when it came to nothing. */
+static void upgrade(struct server *s)
+{
+	struct handover h;
+	struct err e = { 0 };
+
+	handover_begin(&h);
+	if (handover_core(&h, s->core, &e) == 0) {
+		place_hand_over(&s->place, &h);
+		if (CONFIG_API_HTTP)
+			api_hand_over(s->api, &h);
+		upgrade_exec(&(struct upgrade){ .program = s->program,
+		                                .config = s->file.place == CONFIG_NAMED ? s->file.path : NULL,
+		                                .key = s->core->key_env },
+		             &h, &e);
+	}
+	handover_release(&h);
+	end_upgrade(s, e.text);
+}
+
+static bool is_at_rest(const struct server *s)
+{
+	return !CONFIG_API_HTTP || !(api_is_busy(s->api) || api_has_commands(s->api));
+}
+
+/* Who connects and says nothing, or does not read its answer, does not stop an upgrade. A command does. */
+static void too_late(struct loop *l, struct timer *t)
+{
+	struct server *s = list_item(t, struct server, deadline);
+
+	(void)l;
+	if (CONFIG_API_HTTP && api_has_commands(s->api))
+		end_upgrade(s, "commands of the API are still in work; try again");
+	else
+		upgrade(s);
+}
+
+static void begin_upgrade(struct server *s, pid_t sender)
+{
+	if (s->stopping || s->upgrading)
+		return;
+	log_line(LOG_INFO, "SIGUSR2 from pid %d: upgrading to %s", (int)sender, s->program);
+	s->upgrading = true;
+	if (CONFIG_API_HTTP)
+		api_pause(s->api);
+	s->deadline.due = too_late;
+	loop_timer(s->loop, &s->deadline, GRACE_S * 1000000000LL);
+}
+
+/* The state that the program before us left in descriptor `number`. */
+static int open_state(struct server *s, const char *number, struct err *e)
+{
+	AUTO_FD fd = (int)strtol(number, NULL, 10);
+
+	if (lseek(fd, 0, SEEK_SET) < 0 || fd_slurp(fd, &s->state, e) < 0)
+		return err_in(e, "the state of the running server");
+	s->adopt = true;
+	return handover_open(&s->taken, s->state.data, s->state.len, e);
+}
+
+static int adopt(struct server *s, struct err *e)
+{
+	s->core = handover_take(s->config, s->loop, &s->taken, e);
+	return s->core ? place_take_over(&s->place, &s->taken, e) : -1;
+}
+
+static void log_adopted(struct server *s)
+{
+	const struct event_field fields[] = {
+		{ .name = "sessions", .number = (int64_t)s->core->n_sessions },
+		{ .name = "version", .text = AGENTSH_VERSION },
+	};
+
+	core_event(s->core, NULL, NULL,
+	           &(struct event){ .type = "server_upgraded", .depth = -1, .fields = fields, .n_fields = 2 },
+	           0);
+	log_line(LOG_INFO, "took over %zu sessions", s->core->n_sessions);
+	buf_release(&s->state);
+}
+
 /* Shims are not waited for: they answer for themselves, and what runs in their background never ends. */
-static void stop_when_done(void *arg)
+static void between_batches(void *arg)
 {
 	struct server *s = arg;
 
 	if (s->stopping && (!CONFIG_API_HTTP || !api_is_busy(s->api)))
 		loop_stop(s->loop);
+	else if (CONFIG_SERVER_RELOAD && s->upgrading && is_at_rest(s))
+		upgrade(s);
 }
 
 static void stop(struct server *s, int signo, pid_t sender)
@@ -256,6 +360,8 @@ static void stop(struct server *s, int signo, pid_t sender)
 		return;
 	}
 	log_line(LOG_INFO, "signal %d from pid %d: stopping", signo, (int)sender);
+	if (CONFIG_SERVER_RELOAD && s->upgrading)
+		end_upgrade(s, "asked to stop");
 	s->stopping = s->core->stopping = true;
 	loop_unwatch(s->loop, &s->gate);
 	if (CONFIG_API_HTTP)
@@ -264,32 +370,41 @@ static void stop(struct server *s, int signo, pid_t sender)
 	loop_timer(s->loop, &s->deadline, GRACE_S * 1000000000LL);
 }
 
+/* ---- reloading ---- */
+
+static void reload(struct server *s, pid_t sender)
+{
+	struct config *fresh;
+	struct err e = { 0 };
+
+	log_line(LOG_INFO, "SIGHUP from pid %d: reloading", (int)sender);
+	fresh = read_config(s, &e);
+	if (!fresh) {
+		reload_refused(s->core, e.text);
+		return;
+	}
+	reload_keep_bound(s->config, fresh);
+	if (reload_all(s->core, fresh, &e) < 0) {
+		config_free(fresh);
+		return;
+	}
+	config_free(s->later);
+	s->later = fresh;
+}
+
 static void on_signal(void *arg, int signo, pid_t sender)
 {
-	if (signo == SIGHUP)
-		log_line(
-		        LOG_INFO,
-		        "SIGHUP: nothing to do; a new session reads its policy, a restart the configuration");
-	else
+	if (CONFIG_SERVER_RELOAD && signo == SIGUSR2)
+		begin_upgrade(arg, sender);
+	else if (signo != SIGHUP)
 		stop(arg, signo, sender);
+	else if (CONFIG_SERVER_RELOAD)
+		reload(arg, sender);
+	else
+		log_line(LOG_INFO, "SIGHUP: this build cannot reload; a new session reads its policy");
 }
 
 /* ---- the life of the server ---- */
-
-/* The address for who reads our output. Port 0 asked the kernel for a free one: say which. */
-static void bound_addr(const char *addr, int fd, char *out, size_t size)
-{
-	struct sockaddr_storage bound = { 0 };
-	socklen_t len = sizeof bound;
-	char host[256], port[8];
-	const char *colon = strrchr(addr, ':');
-
-	if (getsockname(fd, (struct sockaddr *)&bound, &len) < 0 ||
-	    getnameinfo((struct sockaddr *)&bound, len, host, sizeof host, port, sizeof port,
-	                NI_NUMERICHOST | NI_NUMERICSERV))
-		snprintf(port, sizeof port, "%s", colon + 1);
-	snprintf(out, size, "%.*s:%s", (int)(colon - addr), addr, port);
-}
 
 /* Who started us waits: what we complain about until we listen goes there, then '!'. */
 static void tell_starter(struct server *s)
@@ -302,27 +417,42 @@ static void tell_starter(struct server *s)
 	fd_close(&s->errors);
 }
 
-static int serve(struct server *s, struct err *e)
+/* Place, sockets and what the log leaves us: fresh, or from the program before us. */
+static int open_all(struct server *s, char *addr, size_t size, struct err *e)
 {
-	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
-	char addr[300] = "";
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR2 };
 
 	/* First what makes us single: of several that start at once, one says why it goes. */
-	if (place_take(&s->place, s->config->server.unix_socket.path, e) < 0)
+	if (!s->adopt && place_take(&s->place, s->config->server.unix_socket.path, e) < 0)
 		return -1;
-	if (CONFIG_API_HTTP && (s->http = listen_http(s->config->server.http.addr, e)) < 0)
-		return -1;
-	if (CONFIG_API_HTTP)
-		bound_addr(s->config->server.http.addr, s->http, addr, sizeof addr);
+	if (CONFIG_API_HTTP && !s->adopt) {
+		s->http = api_bind(s->config->server.http.addr, e);
+		if (s->http < 0)
+			return -1;
+		api_bound(s->config->server.http.addr, s->http, addr, size);
+	}
 	s->loop = loop_new(e);
-	if (!s->loop || loop_signals(s->loop, signals, 3, on_signal, s, e) < 0)
+	if (!s->loop || loop_signals(s->loop, signals, CONFIG_SERVER_RELOAD ? 4 : 3, on_signal, s, e) < 0)
 		return -1;
+	if (CONFIG_SERVER_RELOAD && s->adopt)
+		return adopt(s, e);
 	s->core = core_new(s->config, s->loop, e);
-	if (!s->core || open_gate(s, e) < 0 || open_api(s, e) < 0)
+	return s->core ? 0 : -1;
+}
+
+static int serve(struct server *s, struct err *e)
+{
+	char addr[300] = "";
+
+	if (open_all(s, addr, sizeof addr, e) < 0 || open_gate(s, e) < 0 || open_api(s, e) < 0)
 		return -1;
-	loop_after_batch(s->loop, stop_when_done, s);
-	printf("agentsh server listening on %s\n", CONFIG_API_HTTP ? addr : s->place.socket);
-	fflush(stdout);
+	loop_after_batch(s->loop, between_batches, s);
+	if (CONFIG_SERVER_RELOAD && s->adopt) {
+		log_adopted(s);
+	} else {
+		printf("agentsh server listening on %s\n", CONFIG_API_HTTP ? addr : s->place.socket);
+		fflush(stdout);
+	}
 	tell_starter(s);
 	log_line(LOG_INFO, "policy \"%s\" (%s), log %s, socket %s", s->core->standard->name,
 	         s->core->standard->path, s->config->audit.output, s->place.socket);
@@ -348,6 +478,7 @@ static void finish(struct server *s)
 		loop_untimer(s->loop, &s->deadline);
 		loop_free(s->loop);
 	}
+	config_free(s->later);
 	config_free(s->config);
 }
 
@@ -356,9 +487,12 @@ static int run(int argc, char **argv)
 	struct server s = {
 		.place = { .lock = -1, .gate = -1 }, .gate.fd = -1, .http = -1, .ready = -1, .errors = -1
 	};
-	const char *path = NULL, *ready = NULL;
+	const char *path = NULL, *ready = NULL, *state = NULL;
+	bool check = false;
 	const struct opt table[] = { { .name = "config", .type = OPT_TEXT, .to = &path },
 		                     { .name = "ready-fd", .type = OPT_TEXT, .to = &ready },
+		                     { .name = "adopt", .type = OPT_TEXT, .to = &state },
+		                     { .name = "check", .type = OPT_FLAG, .to = &check },
 		                     { .name = NULL } };
 	struct opt_args args;
 	struct err e = { 0 };
@@ -370,7 +504,7 @@ static int run(int argc, char **argv)
 		die(EXIT_FAILED, "agentsh-server: unexpected argument \"%s\"", args.items[0]);
 	if (ready && !strcmp(ready, "3") && fcntl(3, F_SETFD, FD_CLOEXEC) == 0)
 		s.ready = 3;
-	harden(s.ready);
+	harden(s.ready, CONFIG_SERVER_RELOAD && state);
 	rc = init_stay();
 	if (rc >= 0)
 		return rc;
@@ -378,7 +512,19 @@ static int run(int argc, char **argv)
 		s.errors = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 		dup2(s.ready, STDERR_FILENO);
 	}
-	s.config = configure(path);
+	if (CONFIG_SERVER_RELOAD)
+		find_program(&s);
+	find_config(&s, path);
+	s.config = read_config(&s, &e);
+	if (!s.config)
+		die(EXIT_FAILED, "agentsh-server: %s", e.text);
+	if (CONFIG_SERVER_RELOAD && state && open_state(&s, state, &e) < 0)
+		die(EXIT_FAILED, "agentsh-server: %s", e.text);
+	if (CONFIG_SERVER_RELOAD && check) {
+		if (!s.adopt || handover_check(s.config, &s.taken, &e) < 0)
+			die(EXIT_FAILED, "%s", e.text);
+		return EXIT_DONE;
+	}
 	start_log(s.config);
 	if (chdir("/") < 0)
 		die(EXIT_FAILED, "agentsh-server: /: %s", strerror(errno));
@@ -395,6 +541,9 @@ const struct applet applet_server = {
 	.usage = "[--config PATH]\n"
 	         "\n"
 	         "Runs in the foreground. Without --config: $AGENTSH_CONFIG, ~/.config/agentsh/config.yaml,\n"
-	         "/etc/agentsh/config.yaml.\n",
+	         "/etc/agentsh/config.yaml.\n"
+	         "\n"
+	         "SIGHUP: read configuration and policies again. SIGUSR2: hand over to the program\n"
+	         "that now lies where this one was started from.\n",
 	.run = run,
 };

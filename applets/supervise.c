@@ -24,6 +24,7 @@ config APPLET_SUPERVISE
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { IDLE_NS = 500000000 };
@@ -38,14 +39,20 @@ struct ended {
 	int64_t ns;
 };
 
+/* A policy and who decides by it: those before the newest serve the commands that entered under them. */
+struct rules {
+	struct rules *older;
+	struct policy *policy;
+	struct governor *governor;
+};
+
 struct supervisor {
 	struct timer idle;
 	bool rested; /* the batch that ends is the idle timer's own */
 	struct loop *loop;
 	struct watch control, inbox;
 	struct ring *ring;
-	struct policy *policy;
-	struct governor *governor;
+	struct rules *rules; /* newest first */
 	struct desk *desk;
 	struct wire_in in;
 	char session_id[160];
@@ -120,16 +127,29 @@ static void on_gone(void *arg, uint32_t number, int status)
 	wake_later(s);
 }
 
-static int load_policy(struct supervisor *s, struct msg_reader *r, int fd, struct err *e)
+/* By position: others read the same descriptor. */
+static int read_policy(int fd, struct buf *text, struct err *e)
+{
+	struct stat st;
+
+	text->max = POLICY_MAX;
+	if (fstat(fd, &st) < 0 || st.st_size > POLICY_MAX || !buf_room(text, (size_t)st.st_size) ||
+	    pread(fd, text->data, (size_t)st.st_size, 0) != st.st_size)
+		return err_set(e, "the policy cannot be read");
+	text->len = (size_t)st.st_size;
+	return 0;
+}
+
+static struct policy *load_policy(struct msg_reader *r, int fd, struct err *e)
 {
 	const char *file = msg_get_str(r);
 	struct policy_var vars[MAX_VARS + 1] = { 0 };
 	struct policy_options o = { .vars = vars };
 	struct policy_problems problems = { 0 };
-	AUTO_BUF text = { .max = POLICY_MAX };
+	AUTO_BUF text = { 0 };
+	struct policy *policy;
 	uint32_t n;
 
-	s->rung = (enum rung)msg_get_u32(r);
 	o.approvals = msg_get_u32(r) != 0;
 	o.expand = msg_get_u32(r) != 0;
 	n = msg_get_u32(r);
@@ -138,15 +158,64 @@ static int load_policy(struct supervisor *s, struct msg_reader *r, int fd, struc
 		vars[i].value = msg_get_str(r);
 	}
 	if (!msg_end(r) || n > MAX_VARS)
-		return err_set(e, "bad start message");
-	if (lseek(fd, 0, SEEK_SET) < 0 || fd_slurp(fd, &text, e) < 0)
-		return err_in(e, "policy");
-	s->policy = policy_load(text.data, text.len, file, &o, &problems);
-	if (!s->policy)
+		return err_set(e, "bad start message"), NULL;
+	if (read_policy(fd, &text, e) < 0)
+		return NULL;
+	policy = policy_load(text.data, text.len, file, &o, &problems);
+	if (!policy)
 		err_set(e, "policy %s:%d: %s", file, problems.n ? problems.items[0].line : 0,
 		        problems.n ? problems.items[0].text : "unusable");
 	policy_problems_release(&problems);
-	return s->policy ? 0 : -1;
+	return policy;
+}
+
+static void rules_free(struct rules *rules)
+{
+	serve_free(rules->governor);
+	policy_free(rules->policy);
+	free(rules);
+}
+
+/* From now on commands enter under this policy, which the message and its first descriptor hold. */
+static int add_rules(struct supervisor *s, struct msg_reader *r, struct err *e)
+{
+	struct rules *rules = calloc(1, sizeof *rules);
+
+	if (!rules)
+		return err_set(e, "out of memory");
+	rules->policy = load_policy(r, s->in.fds[0], e);
+	if (rules->policy)
+		rules->governor = serve_new(&(struct governor_options){ .policy = rules->policy,
+		                                                        .tag = s->tag,
+		                                                        .session_id = s->session_id,
+		                                                        .sink = sink,
+		                                                        .answered = wake_later,
+		                                                        .sink_arg = s,
+		                                                        .teach = true },
+		                            e);
+	if (!rules->governor) {
+		rules_free(rules);
+		return -1;
+	}
+	rules->older = s->rules;
+	s->rules = rules;
+	if (s->desk)
+		desk_govern(s->desk, rules->governor);
+	return 0;
+}
+
+static void drop_unused_rules(struct supervisor *s)
+{
+	for (struct rules **at = &s->rules->older; *at;) {
+		struct rules *old = *at;
+
+		if (desk_has(s->desk, old->governor)) {
+			at = &old->older;
+			continue;
+		}
+		*at = old->older;
+		rules_free(old);
+	}
 }
 
 /* The first message: whose session, which policy, where events go. */
@@ -166,6 +235,7 @@ static int start(struct supervisor *s, struct err *e)
 	uid = msg_get_u32(&r);
 	gid = msg_get_u32(&r);
 	user = msg_get_str(&r);
+	s->rung = (enum rung)msg_get_u32(&r);
 	if (!msg_ok(&r) || strlen(id) >= sizeof s->session_id)
 		return err_set(e, "bad start message");
 	strcpy(s->session_id, id);
@@ -182,18 +252,28 @@ static int start(struct supervisor *s, struct err *e)
 	 * server died before, the socket says so. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return err_sys(e, "die with the server");
-	return load_policy(s, &r, s->in.fds[0], e);
+	return add_rules(s, &r, e);
 }
 
+/* After the start the server only tells of another policy. When it is gone, or what it says cannot be done,
+ * so are we: what waits or comes later is then refused by the kernel. */
 static void on_control(struct loop *l, struct watch *w, uint32_t events)
 {
 	struct supervisor *s = list_item(w, struct supervisor, control);
+	struct msg_reader r;
 	struct err e = { 0 };
+	int rc;
 
 	(void)events;
-	/* The server has nothing to say after the start. When it is gone, so are we: what waits or comes
-	 * later is then refused by the kernel. */
-	if (wire_recv(w->fd, &s->in, MSG_DONTWAIT, &e) <= 0 && e.code != EAGAIN)
+	while ((rc = wire_recv(w->fd, &s->in, MSG_DONTWAIT, &e)) > 0) {
+		if (CONFIG_SERVER_RELOAD && s->in.n_fds == 1 &&
+		    msg_open(&r, s->in.data.data, s->in.data.len) == WIRE_POLICY && add_rules(s, &r, &e) == 0)
+			continue;
+		log_line(LOG_ERROR, "new policy: %s", e.text);
+		loop_stop(l);
+		return;
+	}
+	if (e.code != EAGAIN)
 		loop_stop(l);
 }
 
@@ -206,8 +286,10 @@ static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
 	struct err e = { 0 };
 	const char *id;
 
-	(void)l;
 	(void)events;
+	/* Who enters now was let in by what the server said before. */
+	if (CONFIG_SERVER_RELOAD)
+		on_control(l, &s->control, EPOLLIN);
 	if (wire_recv(w->fd, &s->in, MSG_DONTWAIT, &e) <= 0 || s->in.n_fds != 1 ||
 	    msg_open(&r, s->in.data.data, s->in.data.len) != WIRE_ATTACH)
 		return;
@@ -233,7 +315,8 @@ static void on_idle(struct loop *l, struct timer *t)
 
 	(void)l;
 	s->rested = true;
-	serve_rest(s->governor);
+	drop_unused_rules(s);
+	serve_rest(s->rules->governor);
 	trim_text();
 }
 
@@ -269,16 +352,8 @@ static int set_up(struct supervisor *s, struct err *e)
 {
 	int one = 1;
 
-	s->governor = serve_new(&(struct governor_options){ .policy = s->policy,
-	                                                    .tag = s->tag,
-	                                                    .session_id = s->session_id,
-	                                                    .sink = sink,
-	                                                    .answered = wake_later,
-	                                                    .sink_arg = s,
-	                                                    .teach = true },
-	                        e);
-	s->loop = s->governor ? loop_new(e) : NULL;
-	s->desk = s->loop ? desk_new(s->loop, s->governor, on_gone, s, e) : NULL;
+	s->loop = loop_new(e);
+	s->desk = s->loop ? desk_new(s->loop, s->rules->governor, on_gone, s, e) : NULL;
 	if (!s->desk)
 		return -1;
 	s->control = (struct watch){ .fd = CONTROL, .ready = on_control };

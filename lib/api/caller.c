@@ -14,15 +14,20 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+enum { HIDDEN_MAX = 16, LOOKS = 4 };
+
 struct search_for {
 	char link[40]; /* "socket:[inode]" */
 	bool tagged;   /* which processes to look at */
-	bool found, unreadable;
+	bool found;
+	pid_t hidden[HIDDEN_MAX]; /* could not be looked at */
+	int n_hidden;             /* may be more than there is room for */
 };
 
 /* The kernel prints an address as 32-bit words in host order. */
@@ -75,7 +80,9 @@ static void look_at(pid_t pid, struct search_for *s)
 	snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
 	dir = opendir(path);
 	if (!dir) {
-		s->unreadable = true;
+		if (s->n_hidden < HIDDEN_MAX)
+			s->hidden[s->n_hidden] = pid;
+		s->n_hidden++;
 		return;
 	}
 	while (!s->found && (entry = readdir(dir))) {
@@ -142,6 +149,24 @@ static long ask_socket(const struct http_peer *peer)
 	return found->idiag_state == TCP_LISTEN ? 0 : found->idiag_inode;
 }
 
+/* Who ends cannot be looked at for a moment, and holds nothing after. */
+static void look_again(struct search_for *s)
+{
+	for (int i = 0; i < LOOKS && !s->found && s->n_hidden && s->n_hidden <= HIDDEN_MAX; i++) {
+		int n = s->n_hidden;
+
+		if (i)
+			poll(NULL, 0, 1);
+		s->n_hidden = 0;
+		for (int k = 0; k < n; k++) {
+			struct proc_stat stat;
+
+			if (proc_stat(s->hidden[k], &stat) && stat.state != 'Z' && stat.state != 'X')
+				look_at(s->hidden[k], s);
+		}
+	}
+}
+
 /* A process that hides its descriptors (PR_SET_DUMPABLE) could be the one: then somebody else must be found
  * to hold the socket. A caller that has hung up already wants no answer, and gets none of its wishes either.
  */
@@ -158,7 +183,8 @@ static bool tcp_peer_is_governed(const struct http_peer *peer)
 		return true;
 	snprintf(s.link, sizeof s.link, "socket:[%ld]", inode);
 	proc_each(look_if, &s);
-	if (s.found || !s.unreadable)
+	look_again(&s);
+	if (s.found || !s.n_hidden)
 		return s.found;
 	s.tagged = false;
 	proc_each(look_if, &s);

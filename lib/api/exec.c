@@ -18,6 +18,7 @@ void api_exec_free(struct exec *x)
 		x->command->lost = NULL;
 		x->command->owner = NULL;
 	}
+	policies_put(x->api->core, x->policy);
 	list_remove(&x->node);
 	x->api->n_lingering -= x->lingers;
 	arena_release(&x->arena);
@@ -177,6 +178,7 @@ static struct exec *exec_new(struct call *c, struct session *s, bool is_stream)
 	x->api = c->api;
 	x->conn = c->conn;
 	x->session = s;
+	x->policy = policies_hold(s->policy);
 	x->is_stream = is_stream;
 	x->start.pidfd = x->start.in_fd = x->start.out_fd = x->start.err_fd = -1;
 	x->begin_ns = clock_mono_ns();

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
@@ -290,4 +291,22 @@ int api_exec_run(struct exec *x, struct err *e)
 	else if (watch_fd(x, &x->input, &s->in_fd, EPOLLOUT, input_ready, e) < 0)
 		return -1;
 	return watch_fd(x, &x->exit, &s->pidfd, EPOLLIN, process_ended, e);
+}
+
+int api_exec_linger(struct api *a, int fd, struct err *e)
+{
+	struct exec *x = calloc(1, sizeof *x);
+
+	if (!x) {
+		close(fd);
+		return err_set(e, "out of memory");
+	}
+	x->api = a;
+	x->exit.fd = x->input.fd = -1;
+	x->exited = x->answered = x->lingers = true;
+	x->pipes[0].exec = x->pipes[1].exec = x;
+	list_append(&a->execs, &x->node);
+	a->n_lingering++;
+	x->pipes[0].open = true;
+	return watch_fd(x, &x->pipes[0].watch, &fd, EPOLLIN, output_ready, e);
 }

@@ -35,8 +35,9 @@ struct api {
 	struct api_key *keys; /* owned */
 	size_t n_keys;
 	struct decide_cache *cache; /* for the standard policy, made when first asked */
-	struct list execs;          /* struct exec */
-	int n_lingering;            /* of them: answered, but something still holds their output */
+	unsigned cache_generation;
+	struct list execs; /* struct exec */
+	int n_lingering;   /* of them: answered, but something still holds their output */
 
 	/* Counters for /metrics. */
 	struct subscriber counts;
@@ -144,6 +145,7 @@ struct exec {
 	struct exec_request request;
 	bool is_stream;
 
+	struct shared_policy *policy; /* its rules are named in `start`, whatever the session has by now */
 	struct exec_start start;
 	struct exec_pipe pipes[STREAMS];
 	struct watch exit, input;
@@ -165,6 +167,9 @@ void api_exec_resume(struct exec *x); /* the reader of a stream has caught up */
 void api_exec_abort(struct exec *x, int signo);
 void api_exec_finish(struct exec *x);
 void api_exec_free(struct exec *x);
+/* Read `fd`, the output of a command that was answered before our time, so that who writes need not die of a
+ * closed pipe. */
+int api_exec_linger(struct api *a, int fd, struct err *e);
 
 /* exec_reply.c */
 struct exec_result {

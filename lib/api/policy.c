@@ -78,6 +78,11 @@ static bool choose_engine(struct call *c, const char *id, struct ask *q)
 		q->workspace = session->workspace;
 		return true;
 	}
+	if (c->api->cache_generation != core->generation) {
+		decide_cache_free(c->api->cache);
+		c->api->cache = NULL;
+		c->api->cache_generation = core->generation;
+	}
 	if (!c->api->cache)
 		c->api->cache = decide_cache_new(core->standard->policy);
 	q->policy = core->standard->policy;

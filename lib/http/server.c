@@ -71,18 +71,47 @@ static void close_listeners(struct http_server *s)
 	s->n_listeners = 0;
 }
 
-void http_server_drain(struct http_server *s)
+/* `all`: those, too, whose first request is still to come. */
+static void close_idle(struct http_server *s, bool all)
 {
-	close_listeners(s);
 	s->draining = true;
 	list_each(node, &s->reading)
 	{
 		struct http_conn *c = list_item(node, struct http_conn, node);
 
+		if (!all && (!c->keep_alive || !http_parser_idle(&c->parser)))
+			continue;
 		c->close_after = true;
 		if (!c->out.len)
 			http_conn_free(c);
 	}
+}
+
+void http_server_drain(struct http_server *s)
+{
+	close_listeners(s);
+	close_idle(s, true);
+}
+
+void http_server_pause(struct http_server *s)
+{
+	for (int i = 0; i < s->n_listeners; i++) {
+		loop_untimer(s->loop, &s->listeners[i].pause);
+		loop_rewatch(s->loop, &s->listeners[i].watch, 0);
+	}
+	close_idle(s, false);
+}
+
+void http_server_resume(struct http_server *s)
+{
+	s->draining = false;
+	for (int i = 0; i < s->n_listeners; i++)
+		loop_rewatch(s->loop, &s->listeners[i].watch, EPOLLIN);
+}
+
+int http_server_listener(const struct http_server *s, int i)
+{
+	return i < s->n_listeners ? s->listeners[i].watch.fd : -1;
 }
 
 int http_server_conns(const struct http_server *s)

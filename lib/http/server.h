@@ -68,6 +68,12 @@ void http_server_adopt(struct http_server *s, int fd);
 
 /* Close listeners; connections without a request in work go at once, the others after their answer. */
 void http_server_drain(struct http_server *s);
+/* The same, but who connects meanwhile waits: until http_server_resume(), or for who takes the listening
+ * sockets over. Who has connected may still ask. */
+void http_server_pause(struct http_server *s);
+void http_server_resume(struct http_server *s);
+int http_server_listener(const struct http_server *s,
+                         int i); /* the i-th listening socket, -1 after the last */
 int http_server_conns(const struct http_server *s);
 void http_server_free(struct http_server *s); /* closes everything; waiters are told */
 

@@ -5,6 +5,7 @@
 #include "session/gate.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,6 +81,33 @@ static struct command *make(struct session *s, enum command_origin origin, const
 	return c;
 }
 
+/* Into the session's books, as its newest. */
+static void enter(struct session *s, struct command *c, uint32_t number)
+{
+	c->number = number;
+	s->recent[number % RECENT] = c;
+	s->n_commands++;
+	list_append(&s->commands, &c->node);
+}
+
+struct command *command_take(struct session *s, uint32_t number, const char *id)
+{
+	struct command *c = calloc(1, sizeof *c);
+
+	if (!c)
+		return NULL;
+	snprintf(c->id, sizeof c->id, "%s", id);
+	c->session = s;
+	list_init(&c->events);
+	list_init(&c->finished_node);
+	if (!map_set(&s->commands_by_id, c->id, strlen(c->id), c)) {
+		free(c);
+		return NULL;
+	}
+	enter(s, c, number);
+	return c;
+}
+
 struct command *command_begin(struct core *core, struct session *s, enum command_origin origin,
                               const char *path, struct err *e)
 {
@@ -105,10 +133,7 @@ struct command *command_begin(struct core *core, struct session *s, enum command
 		free(c);
 		return NULL;
 	}
-	c->number = ++s->last_command;
-	s->recent[c->number % RECENT] = c;
-	s->n_commands++;
-	list_append(&s->commands, &c->node);
+	enter(s, c, ++s->last_command);
 	return c;
 }
 

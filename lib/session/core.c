@@ -241,8 +241,9 @@ static int make_parent(const char *path, struct err *e)
 	return make_dirs(dir, e);
 }
 
-static int chain_key(const struct config *config, struct chain_key *key, struct err *e)
+static int chain_key(struct core *core, struct chain_key *key, struct err *e)
 {
+	const struct config *config = core->config;
 	enum chain_kind kind = config->audit.integrity.algorithm ? CHAIN_HMAC_SHA512 : CHAIN_HMAC_SHA256;
 	const char *name = config->audit.integrity.key_env;
 	AUTO_BUF text = { 0 };
@@ -254,6 +255,8 @@ static int chain_key(const struct config *config, struct chain_key *key, struct 
 			return err_in(e, "audit.integrity.key_file");
 	} else {
 		buf_str(&text, getenv(name) ? getenv(name) : "");
+		if (CONFIG_SERVER_RELOAD && asprintf(&core->key_env, "%s=%s", name, buf_text(&text)) < 0)
+			return err_set(e, "out of memory");
 		unsetenv(name); /* no child shall inherit it */
 	}
 	return chain_key_set(key, kind, buf_text(&text), text.len, e) < 0 ? err_in(e, "audit.integrity") : 0;
@@ -270,7 +273,7 @@ static int open_log(struct core *core, struct err *e)
 		.sync = SYNC_INTERVAL,
 		.sync_ns = SECOND,
 	};
-	int rc = chain_key(c, &options.key, e);
+	int rc = chain_key(core, &options.key, e);
 
 	if (rc == 0 && make_parent(options.path, e) == 0)
 		core->writer = writer_open(&options, e);
@@ -280,7 +283,7 @@ static int open_log(struct core *core, struct err *e)
 	return 0;
 }
 
-struct core *core_new(const struct config *config, struct loop *l, struct err *e)
+struct core *core_make(const struct config *config, struct loop *l, struct err *e)
 {
 	struct core *core = calloc(1, sizeof *core);
 
@@ -304,9 +307,22 @@ struct core *core_new(const struct config *config, struct loop *l, struct err *e
 		core_free(core);
 		return NULL;
 	}
+	return core;
+}
+
+void core_start(struct core *core)
+{
 	recover_sessions(core);
-	loop_after_batch(l, after_batch, core);
+	loop_after_batch(core->loop, after_batch, core);
 	reaper_start(core);
+}
+
+struct core *core_new(const struct config *config, struct loop *l, struct err *e)
+{
+	struct core *core = core_make(config, l, e);
+
+	if (core)
+		core_start(core);
 	return core;
 }
 
@@ -331,5 +347,8 @@ void core_free(struct core *core)
 		writer_close(core->writer, NULL);
 	buf_release(&core->scratch);
 	map_release(&core->by_id);
+	if (core->key_env)
+		explicit_bzero(core->key_env, strlen(core->key_env));
+	free(core->key_env);
 	free(core);
 }

@@ -39,6 +39,8 @@ struct core_hooks {
 	int (*worker_start)(struct core *core, struct session *s, struct err *e);
 	/* Stop it and free s->worker (s->ring stays: it is drained once more). Harmless without one. */
 	void (*worker_stop)(struct core *core, struct session *s);
+	/* Tell it s->policy: for commands that enter from now on. May be missing. */
+	int (*worker_policy)(struct core *core, struct session *s, struct err *e);
 	/* Is it still there? Notices its end before the loop does. May be missing. */
 	void (*worker_look)(struct core *core, struct session *s);
 	/* Send `signal` to all processes of a session's command; command 0 = of the whole session. With
@@ -77,8 +79,15 @@ struct core {
 
 	struct list policies; /* struct shared_policy */
 	struct shared_policy
-	        *standard; /* policies.default without variables: what policy-test asks without a session */
+	        *standard;   /* policies.default without variables: what policy-test asks without a session */
+	unsigned generation; /* of `standard` */
+	struct {
+		int64_t at_ns; /* CLOCK_REALTIME, 0 = never */
+		bool refused;
+		char reason[400];
+	} reload; /* what came of the last one (reload.h), or of a policy file that a new session found bad */
 
+	char *key_env;         /* "NAME=value" of the log's key, for the program after us; or NULL */
 	struct writer *writer; /* the audit log, owned */
 	bool log_failed;       /* the last write failed: no new commands */
 	char log_reason[200];
@@ -136,4 +145,8 @@ void core_unsubscribe(struct subscriber *sub); /* harmless when repeated or zero
  */
 struct shared_policy *policies_get(struct core *core, const char *name, const struct policy_var *vars,
                                    struct err *e);
+/* The policy of that name as it was last loaded, compiled for `vars`; NULL when there is none in use. */
+struct shared_policy *policies_last(struct core *core, const char *name, const struct policy_var *vars,
+                                    struct err *e);
+struct shared_policy *policies_hold(struct shared_policy *p);
 void policies_put(struct core *core, struct shared_policy *p);

@@ -85,6 +85,21 @@ static void free_env(struct session_env *v)
 	free(v);
 }
 
+bool session_env_take(struct session *s, const char *name, const char *value)
+{
+	struct session_env *v = calloc(1, sizeof *v);
+
+	if (!v)
+		return false;
+	list_append(&s->env, &v->node);
+	v->name = strdup(name);
+	v->value = strdup(value);
+	if (v->name && v->value)
+		return true;
+	free_env(v);
+	return false;
+}
+
 int session_set_env(struct core *core, struct session *s, const char *name, const char *value, struct err *e)
 {
 	struct session_env *v;
@@ -101,16 +116,8 @@ int session_set_env(struct core *core, struct session *s, const char *name, cons
 	}
 	if (v)
 		free_env(v);
-	v = calloc(1, sizeof *v);
-	if (!v)
+	if (!session_env_take(s, name, value))
 		return err_set(e, "out of memory");
-	list_append(&s->env, &v->node);
-	v->name = strdup(name);
-	v->value = strdup(value);
-	if (!v->name || !v->value) {
-		free_env(v);
-		return err_set(e, "out of memory");
-	}
 	session_touch(s);
 	log_update(core, s, "env", name); /* the value may be a secret */
 	return 0;

@@ -518,6 +518,7 @@ int gate_open(struct core *core, struct err *e)
 	core->hooks.worker_start = worker_start;
 	core->hooks.worker_stop = worker_stop;
 	core->hooks.worker_look = worker_look;
+	core->hooks.worker_policy = CONFIG_SERVER_RELOAD ? worker_policy : NULL;
 	core->hooks.kill = worker_kill;
 	core->hooks.count = worker_count;
 	loop_after_batch(core->loop, send_answers, g);

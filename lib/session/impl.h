@@ -34,7 +34,9 @@ void command_keep_event(struct command *c, const char *json, size_t len, uint32_
 void commands_lost(struct session *s);
 void commands_orphaned(struct session *s); /* end those of shims: nobody will tell when their processes end */
 
-/* core.c */
+/* core.c: core_new() in two steps, for sessions that come in between. */
+struct core *core_make(const struct config *config, struct loop *l, struct err *e);
+void core_start(struct core *core);
 int core_record(struct core *core, struct session *s, struct command *c, const char *json, size_t len,
                 uint32_t flags);
 
@@ -46,6 +48,15 @@ bool reaper_evict(struct core *core);
 /* recover.c: end what is left of sessions whose server was killed; what their supervisors left in their rings
  * goes into the log, once. Sessions that are ours already are left alone. */
 void recover_sessions(struct core *core);
+
+/* session.c: timeouts, from policy and configuration. */
+void session_take_limits(struct session *s);
+
+/* For handover.c: a policy with the text, hash and variables of `like`, whose strings are copied and whose
+ * descriptor becomes ours; a command, empty but for number and id; a variable, unchecked. */
+struct shared_policy *policies_take(struct core *core, const struct shared_policy *like, struct err *e);
+struct command *command_take(struct session *s, uint32_t number, const char *id);
+bool session_env_take(struct session *s, const char *name, const char *value);
 
 /* env.c */
 void session_env_release(struct session *s);

@@ -27,6 +27,12 @@ int place_take(struct place *p, const char *configured, struct err *e);
 /* Remove the socket, give the lock back. */
 void place_leave(struct place *p);
 
+/* For an upgrade (handover.h): lock and socket go with it. */
+struct handover;
+struct msg_reader;
+void place_hand_over(const struct place *p, struct handover *h);
+int place_take_over(struct place *p, struct msg_reader *r, struct err *e);
+
 /* For clients: path of the socket in candidate `i` as seen by `uid`. False after the last. `usable` says
  * whether the directory can be trusted. */
 bool place_candidate(unsigned i, uid_t uid, char *socket, size_t size, bool *usable);

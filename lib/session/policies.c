@@ -1,5 +1,5 @@
 /* Policies as sessions hold them: read from policies.dir, compiled once per file and set of variables. */
-#include "session/core.h"
+#include "session/impl.h"
 
 #include "base/buf.h"
 #include "base/fd.h"
@@ -199,12 +199,13 @@ static struct shared_policy *make(struct core *core, const char *name, const cha
 	return NULL;
 }
 
+/* `fresh`: from its file, not from our memory. */
 static struct shared_policy *load(struct core *core, struct shared_policy *p, const struct buf *text,
-                                  struct err *e)
+                                  bool fresh, struct err *e)
 {
 	const char *file = strrchr(p->path, '/') + 1;
 
-	if (*core->config->policies.manifest_path &&
+	if (fresh && *core->config->policies.manifest_path &&
 	    check_manifest(core->config->policies.manifest_path, file, p->hash, e) < 0) {
 		fail(e, EIO);
 	} else if (compile(p, text, file, e) == 0) {
@@ -239,7 +240,7 @@ struct shared_policy *policies_get(struct core *core, const char *name, const st
 	{
 		p = list_item(n, struct shared_policy, node);
 		if (!strcmp(p->path, path) && !strcmp(p->hash, hash) && p->expand == (vars != NULL) &&
-		    same_vars(p, vars)) {
+		    p->approvals == core->config->approvals.enabled && same_vars(p, vars)) {
 			p->refs++;
 			return p;
 		}
@@ -252,7 +253,83 @@ struct shared_policy *policies_get(struct core *core, const char *name, const st
 	memcpy(p->hash, hash, sizeof hash);
 	p->owner = owner;
 	p->dir_owner = dir_owner;
-	return load(core, p, &text, e);
+	return load(core, p, &text, true, e);
+}
+
+static int read_text(const struct shared_policy *p, struct buf *text, struct err *e)
+{
+	struct stat st;
+	ssize_t n;
+
+	/* By position: the descriptor is shared with supervisors. */
+	if (fstat(p->text_fd, &st) < 0 || !buf_room(text, (size_t)st.st_size))
+		return err_set(e, "out of memory");
+	n = pread(p->text_fd, text->data, (size_t)st.st_size, 0);
+	if (n != st.st_size)
+		return err_set(e, "policy %s cannot be read again", p->name);
+	text->len = (size_t)n;
+	return 0;
+}
+
+struct shared_policy *policies_last(struct core *core, const char *name, const struct policy_var *vars,
+                                    struct err *e)
+{
+	struct shared_policy *last = NULL, *p;
+	AUTO_BUF text = { 0 };
+
+	list_each(n, &core->policies)
+	{
+		p = list_item(n, struct shared_policy, node);
+		if (!strcmp(p->name, name))
+			last = p;
+	}
+	if (!last || read_text(last, &text, e) < 0)
+		return NULL;
+	p = make(core, name, last->path, vars);
+	if (!p)
+		return NULL;
+	memcpy(p->hash, last->hash, sizeof p->hash);
+	p->owner = last->owner;
+	p->dir_owner = last->dir_owner;
+	return load(core, p, &text, false, e);
+}
+
+struct shared_policy *policies_take(struct core *core, const struct shared_policy *like, struct err *e)
+{
+	struct shared_policy *p;
+	AUTO_BUF text = { 0 };
+
+	list_each(n, &core->policies)
+	{
+		p = list_item(n, struct shared_policy, node);
+		if (!strcmp(p->path, like->path) && !strcmp(p->hash, like->hash) &&
+		    p->expand == like->expand && p->approvals == like->approvals &&
+		    same_vars(p, like->vars)) {
+			if (p->text_fd != like->text_fd)
+				close(like->text_fd);
+			return policies_hold(p);
+		}
+	}
+	p = make(core, like->name, like->path, like->expand ? like->vars : NULL);
+	if (!p || !*like->path || !strchr(like->path, '/')) {
+		err_set(e, "policy \"%s\" cannot be taken over", like->name);
+		return NULL;
+	}
+	memcpy(p->hash, like->hash, sizeof p->hash);
+	p->owner = like->owner;
+	p->dir_owner = like->dir_owner;
+	p->approvals = like->approvals;
+	if (read_text(like, &text, e) < 0 || !load(core, p, &text, false, e))
+		return NULL;
+	close(p->text_fd);
+	p->text_fd = like->text_fd; /* the same number stands for it in other sessions */
+	return p;
+}
+
+struct shared_policy *policies_hold(struct shared_policy *p)
+{
+	p->refs++;
+	return p;
 }
 
 void policies_put(struct core *core, struct shared_policy *p)

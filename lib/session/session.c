@@ -8,6 +8,7 @@
 #include "decide/decide.h"
 #include "enforce/rung.h"
 #include "session/impl.h"
+#include "session/reload.h"
 #include "sys/tag.h"
 
 #include <errno.h>
@@ -156,19 +157,31 @@ static int set_policy(struct session *s, const char *name, struct err *e)
 		{ "HOME", s->home ? s->home : "/nonexistent" },
 		{ NULL, NULL },
 	};
-	const struct policy_limits *limits;
 
-	s->policy = policies_get(s->core, name && *name ? name : c->policies.standard, vars, e);
+	if (!name || !*name)
+		name = c->policies.standard;
+	s->policy = policies_get(s->core, name, vars, e);
+	/* A file that became unusable does not take the policy out of force that was read from it before. */
+	if (!s->policy && CONFIG_SERVER_RELOAD && e->code != ENOENT &&
+	    (s->policy = policies_last(s->core, name, vars, NULL)))
+		reload_refused(s->core, e->text);
 	if (!s->policy)
 		return -1;
 	s->cache = decide_cache_new(s->policy->policy);
 	if (!s->cache)
 		return err_set(e, "out of memory");
-	limits = policy_limits(s->policy->policy);
+	session_take_limits(s);
+	return 0;
+}
+
+void session_take_limits(struct session *s)
+{
+	const struct config *c = s->core->config;
+	const struct policy_limits *limits = policy_limits(s->policy->policy);
+
 	s->command_timeout_ns = limits->command_timeout_ns;
 	s->session_timeout_ns = least(limits->session_timeout_ns, c->sessions.default_timeout_ns);
 	s->idle_timeout_ns = least(limits->idle_timeout_ns, c->sessions.default_idle_timeout_ns);
-	return 0;
 }
 
 /* For the server after us, should we be killed. */

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "enforce/exec/plan.h"
 #include "session/gate.h"
+#include "session/handover.h"
 #include "sys/proc.h"
 #include "sys/hunt.h"
 #include "sys/tag.h"
@@ -152,33 +153,53 @@ static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 	}
 }
 
-static int send_start(struct worker *w, int their_inbox, struct err *e)
+/* What a supervisor needs to compile the policy whose text goes with the message. */
+static void put_policy(struct msg *m, const struct shared_policy *p)
 {
-	struct session *s = w->session;
-	const struct shared_policy *p = s->policy;
-	int fds[3] = { p->text_fd, ring_fd(s->ring), their_inbox };
-	struct msg m = { 0 };
-	uint32_t n = 0;
 	const char *base = strrchr(p->path, '/');
-	int rc;
+	uint32_t n = 0;
 
 	while (n < sizeof p->vars / sizeof *p->vars && p->vars[n].name)
 		n++;
+	msg_str(m, base ? base + 1 : p->path);
+	msg_u32(m, p->approvals);
+	msg_u32(m, p->expand);
+	msg_u32(m, n);
+	for (uint32_t i = 0; i < n; i++) {
+		msg_str(m, p->vars[i].name);
+		msg_str(m, p->vars[i].value);
+	}
+}
+
+int worker_policy(struct core *core, struct session *s, struct err *e)
+{
+	struct msg m = { 0 };
+	int rc;
+
+	(void)core;
+	msg_start(&m, WIRE_POLICY);
+	put_policy(&m, s->policy);
+	/* A supervisor that does not take it is stopped or flooded: not waited for. */
+	rc = wire_send(s->worker->fd, &m, &s->policy->text_fd, 1, MSG_DONTWAIT, e);
+	msg_release(&m);
+	return rc;
+}
+
+static int send_start(struct worker *w, int their_inbox, struct err *e)
+{
+	struct session *s = w->session;
+	int fds[3] = { s->policy->text_fd, ring_fd(s->ring), their_inbox };
+	struct msg m = { 0 };
+	int rc;
+
 	msg_start(&m, WIRE_START);
 	msg_str(&m, s->id);
 	msg_u64(&m, s->tag);
 	msg_u32(&m, s->uid);
 	msg_u32(&m, s->gid);
 	msg_str(&m, s->user);
-	msg_str(&m, base ? base + 1 : p->path);
 	msg_u32(&m, w->plan.launch.rung);
-	msg_u32(&m, p->approvals);
-	msg_u32(&m, p->expand);
-	msg_u32(&m, n);
-	for (uint32_t i = 0; i < n; i++) {
-		msg_str(&m, p->vars[i].name);
-		msg_str(&m, p->vars[i].value);
-	}
+	put_policy(&m, s->policy);
 	rc = wire_send(w->fd, &m, fds, 3, 0, e);
 	msg_release(&m);
 	return rc;
@@ -233,19 +254,28 @@ static int spawn(struct worker *w, struct err *e)
 	return rc;
 }
 
-int worker_start(struct core *core, struct session *s, struct err *e)
+static struct worker *make(struct core *core, struct session *s)
 {
 	struct worker *w = calloc(1, sizeof *w);
 
+	if (w)
+		*w = (struct worker){ .core = core,
+			              .session = s,
+			              .fd = -1,
+			              .control = { .fd = -1, .ready = on_control },
+			              .inbox = -1,
+			              .pidfd = -1,
+			              .plan.launch.ruleset = -1 };
+	s->worker = w;
+	return w;
+}
+
+int worker_start(struct core *core, struct session *s, struct err *e)
+{
+	struct worker *w = make(core, s);
+
 	if (!w)
 		return err_set(e, "out of memory");
-	*w = (struct worker){ .core = core,
-		              .session = s,
-		              .control = { .fd = -1, .ready = on_control },
-		              .inbox = -1,
-		              .pidfd = -1,
-		              .plan.launch.ruleset = -1 };
-	s->worker = w;
 	if (open_ring(s, e) == 0 && make_plan(w, e) == 0 && spawn(w, e) == 0 &&
 	    loop_watch(core->loop, &w->control, EPOLLIN, e) == 0)
 		return 0;
@@ -281,4 +311,71 @@ int worker_count(struct core *core, uint64_t tag, uint32_t command)
 {
 	(void)core;
 	return tag_kill(tag, command, 0, 0);
+}
+
+void worker_hand_over(const struct session *s, struct handover *h)
+{
+	const struct worker *w = s->worker;
+
+	msg_u32(&h->m, s->worker_state == WORKER_UP && w ? 1 : 0);
+	if (s->worker_state != WORKER_UP || !w)
+		return;
+	msg_u32(&h->m, (uint32_t)w->pid);
+	handover_fd(h, w->fd);
+	handover_fd(h, w->inbox);
+	handover_fd(h, w->plan.launch.ruleset);
+	msg_u32(&h->m, w->plan.launch.rung);
+	msg_u32(&h->m, w->plan.launch.killable);
+	msg_str(&h->m, w->plan.armed);
+	msg_str(&h->m, w->plan.missing);
+	msg_bytes(&h->m, w->plan.launch.filter, w->plan.launch.n_filter * sizeof *w->plan.launch.filter);
+}
+
+/* Its plan stays what it was: the supervisor, of the version before, knows what that asks it. */
+static int take_plan(struct worker *w, struct msg_reader *r, struct err *e)
+{
+	struct plan *p = &w->plan;
+	const void *filter;
+	size_t len;
+
+	p->launch.tag = w->session->tag;
+	p->launch.ruleset = handover_get_fd(r);
+	p->launch.rung = (enum rung)msg_get_u32(r);
+	p->launch.tracer = w->pid;
+	p->launch.killable = msg_get_u32(r) != 0;
+	snprintf(p->armed, sizeof p->armed, "%s", msg_get_str(r));
+	snprintf(p->missing, sizeof p->missing, "%s", msg_get_str(r));
+	filter = msg_get_bytes(r, &len);
+	if (!msg_ok(r) || !len || len % sizeof *p->launch.filter)
+		return err_set(e, "a supervisor is missing");
+	p->owned = malloc(len);
+	if (!p->owned)
+		return err_set(e, "out of memory");
+	p->launch.filter = memcpy(p->owned, filter, len);
+	p->launch.n_filter = len / sizeof *p->launch.filter;
+	return 0;
+}
+
+int worker_take_over(struct core *core, struct session *s, struct msg_reader *r, bool dry, struct err *e)
+{
+	char path[4096];
+	struct worker *w;
+
+	if (!msg_get_u32(r))
+		return 0; /* the next command starts one */
+	w = make(core, s);
+	if (!w)
+		return err_set(e, "out of memory");
+	w->pid = (pid_t)msg_get_u32(r);
+	w->fd = w->control.fd = handover_get_fd(r);
+	w->inbox = handover_get_fd(r);
+	if (take_plan(w, r, e) < 0 || w->fd < 0 || w->inbox < 0)
+		return err_in(e, "session %s", s->id);
+	if (dry)
+		return 0;
+	w->pidfd = proc_pidfd(w->pid);
+	snprintf(path, sizeof path, "%s/" SESSION_RING, s->dir);
+	s->ring = ring_open(path, e);
+	s->worker_state = WORKER_UP;
+	return s->ring ? loop_watch(core->loop, &w->control, EPOLLIN, e) : -1;
 }

@@ -8,11 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct handover;
 struct launch_plan;
+struct msg_reader;
 
 /* Hooks of struct core_hooks. */
 int worker_start(struct core *core, struct session *s, struct err *e);
 void worker_stop(struct core *core, struct session *s);
+int worker_policy(struct core *core, struct session *s, struct err *e);
 void worker_look(struct core *core, struct session *s);
 int worker_kill(struct core *core, uint64_t tag, uint32_t command, int signal);
 int worker_count(struct core *core, uint64_t tag, uint32_t command);
@@ -21,6 +24,10 @@ int worker_count(struct core *core, uint64_t tag, uint32_t command);
  * (borrowed). */
 const struct launch_plan *worker_plan(const struct session *s);
 int worker_inbox(const struct session *s);
+
+/* For handover.c. `dry`: only look whether it could be done. */
+void worker_hand_over(const struct session *s, struct handover *h);
+int worker_take_over(struct core *core, struct session *s, struct msg_reader *r, bool dry, struct err *e);
 
 /* The layers in force ("exec,signals,syscalls,landlock") and those that could not be armed, with reasons. */
 const char *worker_armed(const struct session *s);

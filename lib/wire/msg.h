@@ -15,11 +15,13 @@
 /* Who may send what; anything else closes the connection. */
 enum wire_op {
 	WIRE_HELLO = 0x41475302, /* shim, exec -> server: argv, environment, directory */
-	WIRE_VERDICT, /* server -> shim: words for standard error and an exit code, or how to enter */
-	WIRE_ATTACH,  /* shim -> supervisor: command number; with the listener */
-	WIRE_START,   /* server -> supervisor: session, policy; with policy, ring, inbox */
-	WIRE_NEWS,    /* supervisor -> server: the ring has records; these commands have ended */
-	WIRE_READY,   /* supervisor -> server: policy loaded, serving */
+	WIRE_VERDICT,  /* server -> shim: words for standard error and an exit code, or how to enter */
+	WIRE_ATTACH,   /* shim -> supervisor: command number; with the listener */
+	WIRE_START,    /* server -> supervisor: session, policy; with policy, ring, inbox */
+	WIRE_NEWS,     /* supervisor -> server: the ring has records; these commands have ended */
+	WIRE_READY,    /* supervisor -> server: policy loaded, serving */
+	WIRE_HANDOVER, /* server -> the program that takes its place (session/handover.h) */
+	WIRE_POLICY,   /* server -> supervisor: another policy, for commands that enter from now on */
 };
 
 struct msg {

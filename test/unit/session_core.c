@@ -166,6 +166,7 @@ T_CASE(supervisor_death_restarts_at_the_next_command)
 	is_int(w.kills, 1, "what it supervised is killed");
 	ok(!c->live, "its commands end");
 	is_str(session_state_name(s), "ready");
+	loop_once(w.loop, 0, NULL);
 	is_int(logged("\"type\":\"command_finished\""), 1);
 	is_int(session_supervise(w.core, s, &e), 0, "the next command need not wait");
 	is_int(w.starts, 2);

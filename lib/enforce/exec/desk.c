@@ -17,6 +17,7 @@
 struct place {
 	struct list node;
 	struct desk *desk;
+	struct governor *governor;
 	struct governed c;
 	struct watch calls; /* the listener */
 	struct watch first;
@@ -115,7 +116,7 @@ static void on_call(struct loop *l, struct watch *w, uint32_t events)
 {
 	struct place *p = list_item(w, struct place, calls);
 
-	if (events & EPOLLIN && serve_call(p->desk->governor, &p->c) == 0) {
+	if (events & EPOLLIN && serve_call(p->governor, &p->c) == 0) {
 		if (!p->looked)
 			look_at_first(p);
 		return;
@@ -136,7 +137,7 @@ static struct place *new_place(struct desk *d, const struct governed *c)
 
 	if (!p)
 		return NULL;
-	*p = (struct place){ .desk = d, .c = *c, .status = -1, .late.due = on_late };
+	*p = (struct place){ .desk = d, .governor = d->governor, .c = *c, .status = -1, .late.due = on_late };
 	list_init(&p->late.node);
 	list_append(&d->places, &p->node);
 	d->n++;
@@ -208,4 +209,19 @@ void desk_children(struct desk *d, desk_ended *ended)
 size_t desk_count(const struct desk *d)
 {
 	return d->n;
+}
+
+void desk_govern(struct desk *d, struct governor *g)
+{
+	d->governor = g;
+}
+
+bool desk_has(const struct desk *d, const struct governor *g)
+{
+	list_each(node, &d->places)
+	{
+		if (list_item(node, struct place, node)->governor == g)
+			return true;
+	}
+	return false;
 }

@@ -18,6 +18,11 @@ typedef void desk_ended(void *arg, pid_t pid, int status);
 struct desk *desk_new(struct loop *l, struct governor *g, desk_gone *gone, void *arg, struct err *e);
 void desk_free(struct desk *d);
 
+/* Commands added from now on are `g`'s; those that are there stay with theirs. */
+void desk_govern(struct desk *d, struct governor *g);
+/* Is one of them this governor's? */
+bool desk_has(const struct desk *d, const struct governor *g);
+
 /* Serve `c->listener`, which becomes the desk's, as do the other members (copied). 0 or -1 (listener closed).
  * On weaker rungs who waits at the door is told. */
 int desk_add(struct desk *d, const struct governed *c, struct err *e);
