@@ -55,8 +55,8 @@ MUSL_FLAGS := $(COMMON) $(OPT) -g $(call includes,$(FLAVOUR)) \
 	$(if $(CONFIG_STATIC_PIE),-fPIE,-fno-pie) -ffunction-sections -fdata-sections \
 	-fno-unwind-tables -fno-asynchronous-unwind-tables \
 	-fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero
-# No RELRO: nothing applies it in a static program of this C library, and it pads the file by up to a page. So does
-# an ordinary common page size, which trades that for a page of memory less.
+# No RELRO: nothing applies it in a static program of this C library, and it pads the file by up to a page. So
+# does an ordinary common page size, which trades that for a page of memory less.
 MUSL_LINK := $(if $(CONFIG_STATIC_PIE),-static-pie,-static -no-pie) \
 	-Wl,--gc-sections,-z,noseparate-code,-z,noexecstack,-z,norelro,-z,common-page-size=64 \
 	-Wl,--build-id=none,--fatal-warnings
@@ -139,7 +139,14 @@ $(BIN): $(BIN).full
 	$(Q)$(TOOL)strip -s -o $@ $<
 
 # Taken in by the assembler, which tells no dependencies.
-$(foreach k,obj host fuzz,$(O)/$(k)/lib/policy/embedded.o): policies/default.yaml
+PLAIN := $(patsubst policies/%,build/out/plain/%,$(wildcard policies/*default.yaml policies/*/default.yaml))
+EMBEDDED := $(if $(CONFIG_FACTS),policies,build/out/plain)/default.yaml
+$(foreach k,obj host fuzz,$(O)/$(k)/lib/policy/embedded.o): $(EMBEDDED)
+$(PLAIN): build/out/plain/%: policies/% policies/patterns.yaml build/plain
+	@mkdir -p $(@D)
+	$(Q)build/plain $< | build/replace $@ && touch $@
+plain: $(PLAIN) ## the shipped policies for builds without FACTS: build/out/plain/
+.PHONY: plain
 
 # ---- the same code for the host, checked --------------------------------------------------------
 HOST_LIB := $(LIB_SRC:%.c=$(O)/host/%.o)
