@@ -138,7 +138,14 @@ $(BIN): $(BIN).full
 	$(Q)$(TOOL)strip -s -o $@ $<
 
 # Taken in by the assembler, which tells no dependencies.
-$(foreach k,obj host fuzz,$(O)/$(k)/lib/policy/embedded.o): policies/default.yaml
+PLAIN := $(patsubst policies/%,build/out/plain/%,$(wildcard policies/*default.yaml policies/*/default.yaml))
+EMBEDDED := $(if $(CONFIG_FACTS),policies,build/out/plain)/default.yaml
+$(foreach k,obj host fuzz,$(O)/$(k)/lib/policy/embedded.o): $(EMBEDDED)
+$(PLAIN): build/out/plain/%: policies/% policies/patterns.yaml build/plain
+	@mkdir -p $(@D)
+	$(Q)build/plain $< | build/replace $@ && touch $@
+plain: $(PLAIN) ## the shipped policies for builds without FACTS: build/out/plain/
+.PHONY: plain
 
 # ---- the same code for the host, checked --------------------------------------------------------
 HOST_LIB := $(LIB_SRC:%.c=$(O)/host/%.o)
