@@ -12,13 +12,16 @@ config APPLET_POLICY
 
 #include "base/die.h"
 #include "base/opt.h"
+#include "base/path.h"
 #include "config/config.h"
+#include "facts/facts.h"
 #include "json/write.h"
 #include "policy/explain.h"
 #include "policy/lint.h"
 #include "policy/policy.h"
 #include "policy/source.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -315,6 +318,41 @@ static int list(struct policy_tool *t)
 	return flushed();
 }
 
+/* ---- facts ---- */
+
+static void print_value(void *to, enum fact fact, const char *text, size_t len)
+{
+	(void)to;
+	printf("%s=%.*s\n", facts_name(fact), (int)len, text);
+}
+
+/* What the arguments of a command come to; without one, all facts there are. */
+static int facts(int argc, char **argv)
+{
+	struct facts f = { .value = print_value };
+	char name[256];
+	size_t n = 0;
+
+	if (!CONFIG_FACTS)
+		die(EXIT_FAILED, "agentsh-policy: this build has no facts (option FACTS)");
+	for (int i = 1; i < FACT_COUNT && !argc; i++)
+		printf("%-26s %s\n", facts_name((enum fact)i), facts_about((enum fact)i));
+	for (const char *p = argc ? path_base(argv[0]) : ""; *p && n + 1 < sizeof name; p++)
+		name[n++] = (char)tolower((unsigned char)*p);
+	if (argc && !facts_read(name, n, (const char *const *)argv, (size_t)argc, &f))
+		die(EXIT_FAILED, "agentsh-policy: the arguments of '%s' are not known", argv[0]);
+	for (int i = 1; i < FACT_COUNT && argc; i++) {
+		enum fact fact = (enum fact)i;
+		bool flag = facts_kind(fact) == FACT_KIND_FLAG;
+
+		if (facts_doubts(&f, fact))
+			printf("%s?\n", facts_name(fact));
+		else if (flag && facts_has(&f, fact))
+			printf("%s\n", facts_name(fact));
+	}
+	return fflush(stdout) || ferror(stdout) ? EXIT_FAILED : EXIT_DONE;
+}
+
 /* ---- */
 
 static const struct {
@@ -343,9 +381,12 @@ static int run(int argc, char **argv)
 	if (opt_parse(argc, argv, table, false, &args, &e) < 0)
 		die(EXIT_MISUSE, "agentsh-policy: %s", e.text);
 	if (args.n == 0)
-		die(EXIT_MISUSE, "agentsh-policy: say what to do: validate, lint, explain, show or list");
+		die(EXIT_MISUSE,
+		    "agentsh-policy: say what to do: validate, lint, explain, facts, show or list");
 	if (strcmp(args.items[0], "list") == 0 && args.n == 1)
 		return list(&t);
+	if (strcmp(args.items[0], "facts") == 0)
+		return facts(args.n - 1, args.items + 1);
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
 		int n = args.n - 1, bad = 0;
 		char **names = args.items + 1;
@@ -361,7 +402,7 @@ static int run(int argc, char **argv)
 		return bad ? EXIT_FAILED : flushed();
 	}
 	die(EXIT_MISUSE,
-	    "agentsh-policy: '%s' is no command; there are validate, lint, explain, show and list",
+	    "agentsh-policy: '%s' is no command; there are validate, lint, explain, facts, show and list",
 	    args.items[0]);
 }
 
@@ -372,6 +413,7 @@ const struct applet applet_policy = {
 	         "  validate [--strict] NAME_OR_FILE...   say ok, or every problem with line and column\n"
 	         "  lint [--json] [NAME_OR_FILE...]       rules that never decide or are too weak\n"
 	         "  explain [--json] [NAME_OR_FILE...]    which mechanism enforces each rule\n"
+	         "  facts [-- COMMAND...]                 what rules can ask about arguments, or what holds\n"
 	         "  show NAME_OR_FILE                     print the text\n"
 	         "  list                                  names in the policy directory\n"
 	         "'-' is standard input. Without a policy directory, 'default' is the built-in policy.",

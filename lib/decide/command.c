@@ -12,6 +12,10 @@ struct asked {
 	const struct policy *policy;
 	const char *const *args; /* without argv[0] */
 	size_t n_args;
+	const char *const *argv;
+	size_t argc;
+	const char *base; /* of the name that is asked about, lower case */
+	size_t base_len;
 	int depth;
 	struct query query;
 	const char *subject;
@@ -27,9 +31,11 @@ static bool check_rule(void *to, uint32_t rule)
 
 	if (a->depth < r->min_depth || a->depth > r->max_depth)
 		return false;
-	if (!r->args.n)
+	if (!r->args.n && !r->n_tests)
 		return true;
 	a->used_args = true;
+	if (CONFIG_FACTS && r->n_tests && !facts_hold(r, a->base, a->base_len, a->argv, a->argc))
+		return false;
 	for (size_t i = 0; i < r->args.n; i++) {
 		enum regex_result result = regex_match(&r->regexes[i], a->args, a->n_args);
 
@@ -37,7 +43,7 @@ static bool check_rule(void *to, uint32_t rule)
 		    (result == REGEX_UNKNOWN && policy_mask(r->head.rule.decision) == MASK_RESTRICTS))
 			return true;
 	}
-	return false;
+	return !r->args.n;
 }
 
 static size_t lower_copy(const char *text, char *out, size_t size)
@@ -79,6 +85,8 @@ static void ask_spelling(struct asked *a, const char *name, const char *lower, s
 	const struct policy *p = a->policy;
 	size_t base = base_of(lower, len);
 
+	a->base = lower + base;
+	a->base_len = len - base;
 	globset_find(p->names, NULL, lower + base, len - base, &a->query);
 	if (base)
 		globset_find(p->names, NULL, lower, len, &a->query);
@@ -127,6 +135,8 @@ static struct asked ask(const struct policy *p, const struct command_request *r)
 		.policy = p,
 		.args = r->argc ? r->argv + 1 : NULL,
 		.n_args = r->argc ? r->argc - 1 : 0,
+		.argv = r->argv,
+		.argc = r->argc,
 		.depth = r->depth,
 		.query = { .best = QUERY_NONE, .check = check_rule },
 		.subject = r->path,
@@ -238,11 +248,24 @@ static struct verdict judge_split(const struct policy *p, const struct command_r
 	return v;
 }
 
+/* The shell of a multicall program runs its other applets without an execve that would show them. Rules can
+ * name it. */
+static const char *applet_shell(const struct wrapped *w, const char *applet)
+{
+	static const char *const shells[] = { "sh", "ash", "hush", "lash", "msh" };
+
+	for (size_t i = 0; w->multicall && i < sizeof shells / sizeof *shells; i++)
+		if (!strcmp(applet, shells[i]))
+			return "applet-shell";
+	return NULL;
+}
+
 static struct verdict judge_inner(const struct policy *p, const struct command_request *r,
                                   const struct wrapped *w, int level)
 {
 	const struct command_request inner = {
 		.path = w->applet ? w->applet : r->argv[w->first],
+		.given = applet_shell(w, w->applet ? w->applet : r->argv[w->first]),
 		.argv = r->argv + (w->applet ? w->first - 1 : w->first),
 		.argc = r->argc - (w->applet ? w->first - 1 : w->first),
 		.depth = r->depth + w->forks,

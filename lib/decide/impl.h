@@ -20,11 +20,17 @@ struct wrapped {
 	const char *applet; /* multicall: the name is this, the arguments start at `first` */
 	bool unknown; /* an option that is not understood: any word from `first` on may be the command */
 	bool opaque;  /* started without another execve: nobody asks again */
+	bool multicall;
 	bool forks;
 };
 
 /* Is the program with this base name (lower case) a wrapper, and of what? */
 bool wrapper_see(const char *base, const char *const *argv, size_t argc, struct wrapped *out);
+
+/* Do the rule's `facts` hold for these arguments of the program with this base name (lower case)? What cannot
+ * be told holds for a rule that restricts, and does not for one that permits. */
+bool facts_hold(const struct command_rule *r, const char *name, size_t len, const char *const *argv,
+                size_t argc);
 
 /* NAMED_OPAQUE and NAMED_MULTICALL of the program with this base name. */
 unsigned wrapper_kind(const char *base);

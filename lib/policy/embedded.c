@@ -4,11 +4,17 @@
 
 /* Taken in by the assembler, from the root of the tree where every compiler runs: no generated copy that
  * could be out of date. The Makefile lets the object depend on the file. */
+#if CONFIG_FACTS
+#define POLICY "policies/default.yaml"
+#else
+#define POLICY "build/out/plain/default.yaml" /* made by build/plain */
+#endif
+
 __asm__(".pushsection .rodata.policy_embedded, \"a\"\n"
         ".hidden policy_embedded_text\n"
         ".globl policy_embedded_text\n"
         "policy_embedded_text:\n"
-        ".incbin \"policies/default.yaml\"\n"
+        ".incbin \"" POLICY "\"\n"
         ".byte 0\n"
         ".popsection\n");
 

@@ -80,9 +80,11 @@ static const char *command_by(const struct lint_rule *r)
 {
 	bool depth = r->min_depth > 0 || r->max_depth != UINT64_MAX;
 
-	if (r->args.n && depth)
+	bool args = r->args.n || r->facts.n;
+
+	if (args && depth)
 		return "each execve, by file, name, arguments and depth; judged again after it";
-	if (r->args.n)
+	if (args)
 		return "each execve, by file, name and arguments; judged again after it";
 	return depth ? "each execve, by file, name and depth" : scopes[SCOPE_COMMAND].by;
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "facts/facts.h"
 #include "match/cidr.h"
 #include "match/glob.h"
 #include "match/globset.h"
@@ -78,11 +79,24 @@ struct env_rules {
 	bool has_max_bytes, has_max_keys, block_iteration, has_block_iteration;
 };
 
+/* One condition of `facts`. */
+struct fact_test {
+	enum fact fact;
+	bool negated;            /* "!rm.force" */
+	bool more;               /* the next one is an alternative to it: "rm.recursive|rm.dir" */
+	const struct glob *glob; /* "net.url.host=*.example.com"; NULL: the fact itself */
+};
+
+enum { FACT_TESTS = 32 };
+
 struct command_rule {
 	struct head head;
 	struct text_list commands; /* empty: every command */
 	struct text_list args;
 	struct regex *regexes; /* one per args pattern */
+	struct text_list facts;
+	struct fact_test *tests; /* all must hold, less those with an alternative */
+	size_t n_tests;          /* at most FACT_TESTS */
 	int min_depth, max_depth;
 	const struct redirect *redirect; /* NULL if none */
 	struct env_rules env;

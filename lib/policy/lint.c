@@ -68,8 +68,8 @@ const struct lint_rule *lint_command(struct lint *l, const char *name)
 	const struct lint_rules *rules = &l->rules[SCOPE_COMMAND];
 
 	for (size_t i = 0; i < rules->n; i++)
-		if (rules->items[i].args.n == 0 && rules->items[i].min_depth == 0 &&
-		    lint_names(&rules->items[i], name))
+		if (rules->items[i].args.n == 0 && rules->items[i].facts.n == 0 &&
+		    rules->items[i].min_depth == 0 && lint_names(&rules->items[i], name))
 			return &rules->items[i];
 	return NULL;
 }

@@ -13,6 +13,7 @@ static bool lets(const struct lint_rule *r)
 
 struct intent {
 	const char *tool;
+	const char *facts;        /* what says it in every spelling */
 	const char *sample[3];    /* the rule is about this if one of them matches */
 	const char *same[14];     /* other spellings of it */
 	const char *different[4]; /* what merely looks like it */
@@ -20,47 +21,57 @@ struct intent {
 
 static const struct intent intents[] = {
 	{ "rm",
+	  "rm.recursive",
 	  { "-r x", "-rf x" },
 	  { "-r x", "-fr x", "-Rf x", "-R x", "-vrf x", "-f -r x", "x -r", "--recursive x", "--recurs x",
 	    "--r x", "-f -- x -r" },
 	  { "my-report.txt", "notes-readme.txt", "a-r" } },
 	{ "rm",
+	  "rm.recursive, \"rm.target=/\"",
 	  { "-rf /" },
 	  { "-r /", "-fr /", "-Rf /", "-f -r /", "/ -rf", "--recursive /", "--r --f /", "-rf /*", "-rf //",
 	    "-rf /." },
 	  { "-rf build", "-rf ./x", "my-report.txt" } },
 	{ "git",
+	  "git.push.force",
 	  { "push --force origin x", "push -f origin x" },
 	  { "push -f", "push origin x -f", "push --force", "push --force-with-lease origin x",
 	    "push -qf origin x", "push origin +x", "push --mirror", "-C dir push -f", "-c a=b push --force" },
 	  { "push origin my-feature", "commit -m push -f", "status" } },
 	{ "git",
+	  "\"git.push.ref={main,master}|git.push.all\"",
 	  { "push origin main", "push origin master" },
 	  { "push origin main", "push origin HEAD:main", "push origin refs/heads/main", "push origin x main",
 	    "-C dir push origin main", "push --all" },
 	  { "push origin feature/maintenance", "push origin main-page", "commit -m push origin main" } },
 	{ "git",
+	  "git.reset.hard",
 	  { "reset --hard" },
 	  { "reset --hard", "reset HEAD~1 --hard", "reset --hard x", "-C dir reset --hard", "reset --har" },
 	  { "commit -m reset --hard", "reset --soft" } },
 	{ "git",
+	  "git.clean.force",
 	  { "clean -f" },
 	  { "clean -f", "clean -fd", "clean -df", "clean -xdf", "clean -d -f", "clean --force",
 	    "-C dir clean -f" },
 	  { "clean -n my-file", "commit -m clean -f" } },
 	{ "npm",
+	  "pkg.install",
 	  { "install x" },
 	  { "install x", "i x", "add x", "ci", "--silent install x", "--prefix dir install" },
 	  { "run install-check", "list" } },
 	{ "pip",
+	  "pkg.install",
 	  { "install x" },
 	  { "install x", "--quiet install x", "install -r x" },
 	  { "list", "show installer" } },
 	{ "cargo",
+	  "pkg.install",
 	  { "install x" },
 	  { "install x", "add x", "+nightly install x" },
 	  { "build", "run --bin add-x" } },
 	{ "dd",
+	  "\"dd.of=/dev/**\"",
 	  { "of=/dev/sda" },
 	  { "if=x of=/dev/sda", "of=/dev/nvme0n1", "of=//dev/sda", "of=/dev/vda" },
 	  { "of=sda.img" } },
@@ -78,6 +89,15 @@ static const char *tried(struct lint *l, const struct lint_rule *r, const char *
 	return out ? out : "";
 }
 
+static const char *use_facts(struct lint *l, const struct intent *intent)
+{
+	const char *hint = NULL;
+
+	if (CONFIG_FACTS)
+		hint = arena_fmt(&l->work, "facts: [%s] takes every spelling", intent->facts);
+	return hint ? hint : "match whole words, and each spelling the tool takes";
+}
+
 static void check_intent(struct lint *l, const struct lint_rule *r, const struct intent *intent)
 {
 	struct lint_where where = { .rule = r, .at = r->args.items[0].line };
@@ -90,8 +110,7 @@ static void check_intent(struct lint *l, const struct lint_rule *r, const struct
 		return;
 	list = tried(l, r, intent->same, 14, false);
 	if (*list)
-		lint_add(l, LINT_WEAK, LINT_WARNING, where,
-		         "match whole words, and each spelling the tool takes", "%s: its patterns miss %s",
+		lint_add(l, LINT_WEAK, LINT_WARNING, where, use_facts(l, intent), "%s: its patterns miss %s",
 		         intent->tool, list);
 	list = tried(l, r, intent->different, 4, true);
 	if (*list)
@@ -104,7 +123,7 @@ static void check_args(struct lint *l, const struct lint_rule *r)
 {
 	size_t n = sizeof intents / sizeof *intents;
 
-	if (!r->args.n || !lint_restricts(r) || !r->what.n)
+	if (!r->args.n || r->facts.n || !lint_restricts(r) || !r->what.n)
 		return;
 	for (size_t i = 0; i < n; i++) {
 		bool wider = false;
@@ -168,7 +187,7 @@ static void check_catch_all(struct lint *l, const struct lint_rule *r)
 {
 	const char *list = "";
 
-	if (!lets(r) || r->args.n || !lint_names(r, "x\1"))
+	if (!lets(r) || r->args.n || r->facts.n || !lint_names(r, "x\1"))
 		return;
 	for (int i = 0; dangerous[i] && list; i++)
 		if (lint_command(l, dangerous[i]) == r)

@@ -38,7 +38,7 @@ struct lint_rule {
 	int line;
 	enum effect decision;
 	struct lint_list what; /* paths, domains, commands, signals */
-	struct lint_list cidrs, args;
+	struct lint_list cidrs, args, facts;
 	uint32_t ops;    /* file and unix: bit per operation name */
 	uint64_t *ports; /* n_ports 0 = all */
 	size_t n_ports;

@@ -96,6 +96,8 @@ static void compile_entry(struct lint *l, struct lint_entry *entry, const char *
 		compile_command(l, entry);
 	else if (strcmp(list, "domains") == 0)
 		lint_glob(l, lower(l, entry->text), '.', SETTING_PLAIN, &entry->glob[0]);
+	else if (strcmp(list, "facts") == 0)
+		return;
 	else if (strcmp(list, "paths") == 0)
 		for (int setting = 0; setting < SETTINGS; setting++)
 			lint_glob(l, entry->text, '/', (enum lint_setting)setting, &entry->glob[setting]);
@@ -196,6 +198,7 @@ static void read_rule(struct lint *l, enum scope scope, const struct yaml_node *
 	r->what = read_list(l, map, lists[scope]);
 	r->cidrs = read_list(l, map, "cidrs");
 	r->args = read_list(l, map, "args_patterns");
+	r->facts = read_list(l, map, "facts");
 	r->ops = read_ops(map, scope == SCOPE_UNIX ? policy_unix_ops : policy_file_ops);
 	read_ports(l, r, map);
 	read_context(r, yaml_get(map, "context"));

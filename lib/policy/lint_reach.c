@@ -16,6 +16,23 @@ struct reach {
 
 /* ---- conditions beside the pattern ---- */
 
+static bool has_text(const struct lint_list *list, const char *text)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->items[i].text, text) == 0)
+			return true;
+	return false;
+}
+
+/* Every condition of `before` is one of `r`, which restricts as much: doubt counts the same for both. */
+static bool same_facts(const struct lint_rule *before, const struct lint_rule *r)
+{
+	for (size_t i = 0; i < before->facts.n; i++)
+		if (!has_text(&r->facts, before->facts.items[i].text))
+			return false;
+	return !before->facts.n || lint_restricts(before) || lint_restricts(before) == lint_restricts(r);
+}
+
 static bool same_patterns(const struct lint_rule *before, const struct lint_rule *r)
 {
 	for (size_t i = 0; i < r->args.n; i++) {
@@ -69,7 +86,7 @@ static bool asks_less(const struct lint_rule *before, const struct lint_rule *r)
 {
 	switch (r->scope) {
 	case SCOPE_COMMAND:
-		return (before->args.n == 0 || same_patterns(before, r)) &&
+		return (before->args.n == 0 || same_patterns(before, r)) && same_facts(before, r) &&
 		       before->min_depth <= r->min_depth && before->max_depth >= r->max_depth;
 	case SCOPE_NETWORK:
 		return holds_ports(before, r);
@@ -153,8 +170,9 @@ static bool is_same(struct lint *l, const struct lint_rule *before, const struct
 {
 	const struct glob *one = &entry->glob[setting];
 
-	if (before->args.n != r->args.n || before->min_depth != r->min_depth ||
-	    before->max_depth != r->max_depth || before->n_ports != r->n_ports)
+	if (before->args.n != r->args.n || before->facts.n != r->facts.n ||
+	    before->min_depth != r->min_depth || before->max_depth != r->max_depth ||
+	    before->n_ports != r->n_ports)
 		return false;
 	for (size_t i = 0; i < before->what.n; i++) {
 		const struct glob *other = &before->what.items[i].glob[setting];
@@ -252,6 +270,8 @@ static void report_entry(struct reach *x, const struct lint_rule *r, const struc
 {
 	struct lint_where where = { .rule = r, .other = t->by, .at = entry->line };
 
+	if (!t->by)
+		return;
 	if (whole && t->differs && t->is_exception)
 		lint_add(x->l, LINT_CONTRADICTORY, LINT_WARNING, where, "keep one of the two decisions",
 		         "'%s': '%s' in line %d decides %s about the same, and comes first", entry->text,

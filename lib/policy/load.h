@@ -79,6 +79,9 @@ void load_limits(void *to, const struct yaml_node *value, const struct yaml_key 
 void load_env(void *to, const struct yaml_node *value, const struct yaml_key *key);
 void load_audit(void *to, const struct yaml_node *value, const struct yaml_key *key);
 
+/* The conditions of a command rule's `facts`, once the rule is filled (load_facts.c). */
+void load_fact_tests(struct load *l, struct command_rule *r, const struct yaml_node *node);
+
 /* env_policy keys and the env_* keys of a command rule, for offsets within struct env_rules. */
 void load_env_list(void *to, const struct yaml_node *value,
                    const struct yaml_key *key); /* key->more: "allow "… */

@@ -109,6 +109,7 @@ static void load_ports(void *to, const struct yaml_node *value, const struct yam
 		r->ports[r->n_ports++] = (uint16_t)port;
 	}
 	if (r->n_ports)
+		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): has entries only if it is there */
 		qsort(r->ports, r->n_ports, sizeof *r->ports, by_number);
 }
 
@@ -261,6 +262,7 @@ static const struct yaml_key command_keys[] = {
 	LOAD_HEAD(command_decisions),
 	{ "commands", load_texts, offsetof(struct command_rule, commands), NULL },
 	{ "args_patterns", load_texts, offsetof(struct command_rule, args), NULL },
+	{ "facts", load_texts, offsetof(struct command_rule, facts), NULL },
 	{ "context", load_context, 0, NULL },
 	{ "redirect_to", load_redirect, 0, NULL },
 	{ "env_allow", load_env_list, ENV_OFFSET(allow), "allow " },
@@ -306,6 +308,8 @@ static void finish_command(struct load *l, void *at, const struct yaml_node *nod
 	for (size_t i = 0; i < r->args.n && r->regexes; i++, item = item->next)
 		if (regex_compile(l->arena, r->args.items[i], &r->regexes[i], &e) < 0)
 			yaml_problem(&l->sink, item, "pattern '%s': %s", r->args.items[i], e.text);
+	if (r->facts.n)
+		load_fact_tests(l, r, node);
 	if (r->head.rule.decision == EFFECT_REDIRECT && !yaml_get(node, "redirect_to"))
 		yaml_problem(&l->sink, node, "decision redirect needs redirect_to:");
 	if (r->head.rule.decision != EFFECT_REDIRECT && r->redirect)

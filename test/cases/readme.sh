@@ -29,6 +29,8 @@ if [ -f lib/api/route.c ]; then
 fi
 grep -ohE '^	+\{ "[a-z_]+", load_' lib/policy/load*.c | cut -d'"' -f2 | sort -u >"$TMP/names"
 all_in docs/policy.md 'every key of a policy is in docs/policy.md'
+sed -n 's/.*F([A-Z_]*, "\([a-z_.]*\)",.*/\1/p' lib/facts/list.h >"$TMP/names"
+all_in docs/policy.md 'every fact, too'
 grep -rohE '\.type = "[a-z_]+"' lib applets | sed 's/.*"\(.*\)"/\1/' | sort -u >"$TMP/names"
 all_in docs/audit.md 'every type of event is in docs/audit.md'
 
