@@ -248,11 +248,24 @@ static struct verdict judge_split(const struct policy *p, const struct command_r
 	return v;
 }
 
+/* The shell of a multicall program runs its other applets without an execve that would show them. Rules can
+ * name it. */
+static const char *applet_shell(const struct wrapped *w, const char *applet)
+{
+	static const char *const shells[] = { "sh", "ash", "hush", "lash", "msh" };
+
+	for (size_t i = 0; w->multicall && i < sizeof shells / sizeof *shells; i++)
+		if (!strcmp(applet, shells[i]))
+			return "applet-shell";
+	return NULL;
+}
+
 static struct verdict judge_inner(const struct policy *p, const struct command_request *r,
                                   const struct wrapped *w, int level)
 {
 	const struct command_request inner = {
 		.path = w->applet ? w->applet : r->argv[w->first],
+		.given = applet_shell(w, w->applet ? w->applet : r->argv[w->first]),
 		.argv = r->argv + (w->applet ? w->first - 1 : w->first),
 		.argc = r->argc - (w->applet ? w->first - 1 : w->first),
 		.depth = r->depth + w->forks,

@@ -20,6 +20,7 @@ struct wrapped {
 	const char *applet; /* multicall: the name is this, the arguments start at `first` */
 	bool unknown; /* an option that is not understood: any word from `first` on may be the command */
 	bool opaque;  /* started without another execve: nobody asks again */
+	bool multicall;
 	bool forks;
 };
 

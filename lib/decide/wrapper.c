@@ -253,7 +253,7 @@ bool wrapper_see(const char *base, const char *const *argv, size_t argc, struct 
 	if (!strchr("bcdeilnstx", *base)) /* most programs */
 		return false;
 	if (is_multicall(base)) {
-		out->opaque = true;
+		out->opaque = out->multicall = true;
 		see_multicall(argv, argc, out);
 		return true;
 	}

@@ -49,6 +49,8 @@ static void trim(struct core *core, struct session *s)
 			if (!oldest->live)
 				break;
 		}
+		if (!oldest)
+			break;
 		command_free(oldest);
 	}
 	while (core->kept + OUTPUT_MAX > KEPT_MAX && !list_empty(&core->finished))
@@ -191,6 +193,8 @@ void command_keep_event(struct command *c, const char *json, size_t len, uint32_
 		bytes = bytes / 5 * 4;
 	if (is_denied)
 		c->n_denied++;
+	if (c->origin == COMMAND_SHIM)
+		return; /* nobody is answered with them: they are in the log */
 	ev = c->n_events < max && c->event_bytes + len <= bytes && core->kept < KEPT_MAX
 	             ? malloc(sizeof *ev + len + 1)
 	             : NULL;

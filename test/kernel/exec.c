@@ -249,8 +249,8 @@ static int a_page_edge(void)
 	return exec_canary(page + 4096 - len);
 }
 
-/* EX-08, EX-11: without a name there is none that a rule could allow. Identity by content is not claimed
- * here: the events must name what ran. */
+/* EX-08, EX-11: without a name there is none that a rule could allow. What it is when its content is denied,
+ * identity.c shows; here the events must name what ran. */
 static int memfd_copy(void)
 {
 	int in = open_canary(O_RDONLY), out = memfd_create("harmless", MFD_CLOEXEC);

@@ -138,9 +138,8 @@ if command -v script >/dev/null; then
 	denied "SH-21 script" script -qec 'canary; exit $?' /dev/null
 fi
 if command -v tmux >/dev/null; then
-	# Without set -e: the server ends when the canary did not start.
-	denied "SH-21 tmux" sh -c "tmux -S t -f /dev/null new-session -d 'canary 2>&1 | tee err; tmux -S t wait-for -S end' \
-		';' wait-for end; cat err"
+	inner='canary 2>&1 | tee err; tmux -S t wait-for -S end'
+	denied "SH-21 tmux" sh -c "tmux -S t -f /dev/null new-session -d '$inner' ';' wait-for end; cat err"
 fi
 
 # --- EX-05: tools that start what they are told ----------------------------------------------------
@@ -205,7 +204,8 @@ if [ -n "$loader" ]; then
 	denied "EX-07 loader" "$loader" "$TMP/dynamic/canary" "$KT_CANARY"
 	denied "EX-07 loader with options" "$loader" --library-path /lib --argv0 ls "$TMP/dynamic/canary" \
 		"$KT_CANARY"
-	denied "EX-12 loader on the first line" sh -c 'printf "#!%s %s\n" "$1" "$2" >s; chmod 755 s; ./s "$3"' x \
+	denied "EX-12 loader on the first line" \
+		sh -c 'printf "#!%s %s\n" "$1" "$2" >s; chmod 755 s; ./s "$3"' x \
 		"$loader" "$TMP/dynamic/canary" "$KT_CANARY"
 	# The name of another loader, the content of this one.
 	denied "EX-07 loader by another name" sh -c 'cp "$1" ld-musl-x.so.1; ./ld-musl-x.so.1 "$2" "$3"' x \
@@ -231,6 +231,18 @@ if prepare && unshare -Urm sh -c "$registered" /bin/true ./handled; then
 	done
 fi
 prepare() { :; }
+
+# --- EX-26: code of the agent's own inside an allowed program is under the same rules
+if command -v cc >/dev/null; then
+	prepare() {
+		cp "$TMP/x.so" . && chmod 755 x.so
+	}
+	printf '#include <stdlib.h>\n__attribute__((constructor)) static void f(void) { %s }\n' \
+		'unsetenv("LD_PRELOAD"); if (system("canary")) exit(1);' >"$TMP/x.c"
+	cc -shared -fPIC -o "$TMP/x.so" "$TMP/x.c" && chmod 644 "$TMP/x.so"
+	denied "EX-26 LD_PRELOAD" env LD_PRELOAD=./x.so ls
+	prepare() { :; }
+fi
 
 # --- EX-34: variables that make tools start something ------------------------------------------------
 hook() { # TOOL COMMAND…

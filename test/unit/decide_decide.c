@@ -13,6 +13,7 @@ static const char commands[] =
         "- {name: ask, decision: approve, commands: [npm]}\n"
         "- {name: moved, decision: redirect, commands: [wget],\n"
         "   redirect_to: {command: /bin/true, args: [a]}}\n"
+        "- {name: inner, decision: deny, commands: [applet-shell]}\n"
         "- {name: direct, decision: allow, commands: [make], context: [direct]}\n"
         "- {name: rest, decision: allow, commands: ['*']}\n";
 
@@ -58,6 +59,11 @@ static const struct {
 	{ "/sbin/mkfs.ext4|--|x", "danger", "/sbin/mkfs.ext4" },
 	{ "/bin/true|given=/tmp/dd|--|x", "danger", "/tmp/dd" },
 	{ "/bin/busybox|alias=/bin/dd|--|dd", "danger", "dd" },
+	{ "/bin/busybox|--|busybox|sh|-c|x", "inner", "applet-shell" },
+	{ "/bin/busybox|alias=/bin/sh|--|-ash", "inner", "applet-shell" },
+	{ "/tmp/x|given=/bin/busybox|--|hush", "inner", "applet-shell" },
+	{ "/bin/busybox|--|busybox|cat|sh", "tools", "/bin/busybox" },
+	{ "/bin/dash|--|sh|-c|x", "rest", "/bin/dash" },
 	{ "/usr/bin/rm|--|rm|-rf|x", "rm-r", "/usr/bin/rm" },
 	{ "/usr/bin/rm|--|rm|x", "rest", "/usr/bin/rm" },
 	{ "/usr/bin/rm", "rest", "/usr/bin/rm" },

@@ -1,8 +1,10 @@
 #include "enforce/exec/image.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/map.h"
 #include "base/path.h"
+#include "enforce/exec/fixed.h"
 #include "sys/proc.h"
 
 #include <errno.h>
@@ -16,6 +18,7 @@
 #include <unistd.h>
 
 enum { SLOTS = 64, KNOWN = 64, MAX_LINKS = 40 };
+#define BELIEVED_NS 1000000000LL
 enum { KNOWN_GIVEN = 128, KNOWN_PATH = 256, KNOWN_ALIASES = 2, KNOWN_ALIAS = 64 };
 
 struct slot {
@@ -43,6 +46,9 @@ struct known {
 	char alias[KNOWN_ALIASES][KNOWN_ALIAS];
 	bool trusted[KNOWN_ALIASES];
 	size_t n_alias;
+	uint32_t state;
+	bool fixed;       /* only root, who is not the caller, can lead the path elsewhere */
+	int64_t until_ns; /* CLOCK_MONOTONIC: of a fixed one this is believed without a look */
 };
 
 struct image_cache {
@@ -407,16 +413,28 @@ static struct known *known_slot(struct image_cache *c, const char *given)
 	return &c->known[map_hash(given, strlen(given)) % KNOWN];
 }
 
-static bool recall(const struct known *k, const char *given, struct image *out)
+/* Is what we know still so? */
+static bool holds(struct known *k)
 {
+	int64_t now = clock_mono_ns();
 	struct stat st;
 
-	if (strcmp(k->given, given) != 0 || stat(given, &st) < 0 || st.st_ino != k->ino ||
-	    st.st_dev != k->dev || st.st_ctim.tv_sec != k->ctime.tv_sec ||
-	    st.st_ctim.tv_nsec != k->ctime.tv_nsec)
+	if (k->fixed && now < k->until_ns)
+		return true;
+	k->until_ns = now + BELIEVED_NS;
+	return stat(k->given, &st) == 0 && st.st_ino == k->ino && st.st_dev == k->dev &&
+	       st.st_ctim.tv_sec == k->ctime.tv_sec && st.st_ctim.tv_nsec == k->ctime.tv_nsec;
+}
+
+static bool recall(struct known *k, const char *given, struct image *out)
+{
+	if (strcmp(k->given, given) != 0 || !holds(k))
 		return false;
 	strcpy(out->path, k->path);
-	take_stat(&st, out);
+	out->dev = k->dev;
+	out->ino = k->ino;
+	out->mode = k->mode;
+	out->state = k->state;
 	out->same = k->same;
 	out->kind = k->kind;
 	out->n_alias = k->n_alias;
@@ -442,7 +460,9 @@ static void remember(struct known *k, const char *given, const struct image *fro
 		             .mode = from->mode,
 		             .same = from->same,
 		             .kind = from->kind,
-		             .n_alias = from->n_alias };
+		             .n_alias = from->n_alias,
+		             .state = from->state,
+		             .fixed = geteuid() != 0 && fixed_path(given, from->path) };
 	strcpy(k->given, given);
 	strcpy(k->path, from->path);
 	for (size_t i = 0; i < from->n_alias; i++) {
@@ -488,10 +508,10 @@ int image_find(struct image_cache *c, pid_t pid, int dirfd, const char *given, i
 	struct timespec ctime = { 0 };
 	int rc;
 
-	if (k && recall(k, given, out))
+	if (cacheable && recall(k, given, out))
 		return 0;
 	rc = find(c, pid, dirfd, given, flags, out, &ctime);
-	if (!rc && k)
+	if (!rc && cacheable)
 		remember(k, given, out, ctime);
 	return rc;
 }

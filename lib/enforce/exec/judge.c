@@ -339,20 +339,27 @@ static void judge_running(const struct call *k, struct attempt *a)
 		loader_check(k, a);
 }
 
+bool judge_expected(const struct call *k)
+{
+	struct image now;
+
+	if (image_running(k->pid, &now) || !as_expected(k, &now))
+		return false;
+	note_start(k, &now);
+	call_continue(k);
+	return true;
+}
+
 /* Something else started than what was judged (a race, a handler of binfmt_misc, an entry that fell out of
  * the table): judge what is there. The program has not run an instruction of its own that matters yet. */
 void judge_start(const struct call *k)
 {
 	struct attempt a = { .given = "" };
-	int rc = image_running(k->pid, &a.image);
 
-	if (!rc && as_expected(k, &a.image)) {
-		note_start(k, &a.image);
-		call_continue(k);
+	if (judge_expected(k))
 		return;
-	}
-	if (rc || image_name(k->pid, &a.image) || image_identify(k->g->images, k->pid, &a.image) ||
-	    !read_cmdline(k->pid, &k->g->args))
+	if (image_running(k->pid, &a.image) || image_name(k->pid, &a.image) ||
+	    image_identify(k->g->images, k->pid, &a.image) || !read_cmdline(k->pid, &k->g->args))
 		a.verdict = (struct verdict){ .rule = &unreadable };
 	else
 		judge_running(k, &a);

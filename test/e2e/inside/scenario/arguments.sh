@@ -27,8 +27,7 @@ denied_rm AR-01 /bin/bash 'env -S "rm -v --r" /tmp/victim'
 denied_rm AR-01 /bin/bash 'find /tmp/victim -maxdepth 0 -exec rm -fR {} +'
 denied_rm AR-01 /bin/bash 'busybox rm -Rf /tmp/victim'
 denied_rm AR-02 /bin/bash \
-	\
-	'mkdir -p /tmp/glob; cd /tmp/glob; touch ./-rf; mv /tmp/victim .; rm *; rc=$?; mv victim /tmp/; exit $rc'
+	'mkdir -p /tmp/glob; cd /tmp/glob; touch ./-rf; mv /tmp/victim .; rm *; rc=$?; mv victim /tmp; exit $rc'
 rm -rf /tmp/glob
 denied_rm AR-06 /bin/bash "rm -r \$'/tmp/vic\\xff\\xc2\\xa0\\xe2\\x80\\xae' /tmp/victim"
 victim
@@ -45,8 +44,7 @@ check_ok "files with -r in their names" '^done$' /bin/bash -c \
 
 # Package managers: stand-ins that tell when they run; python's module is one, too.
 for name in npm npx yarn pip3.11 uv cargo corepack; do
-	printf \
-		'#!/bin/dash\nmkdir -p /tmp/canary; : >/tmp/canary/%s; exit 0\n' $name >/usr/bin/$name.e2e
+	printf '#!/bin/dash\nmkdir -p /tmp/canary; : >/tmp/canary/%s; exit 0\n' $name >/usr/bin/$name.e2e
 	[ -e /usr/bin/$name ] && mv /usr/bin/$name /usr/bin/$name.kept
 	mv /usr/bin/$name.e2e /usr/bin/$name
 	chmod 755 /usr/bin/$name
