@@ -335,7 +335,7 @@ static void tell_denial(const struct json_value *answer)
 		snprintf(at, sizeof at, " (%s:%lld)", plain(file, path, sizeof path), (long long)line);
 	own = !strncmp(message, prefix, sizeof prefix - 1) ? message + sizeof prefix - 1 : "";
 	complain("agentsh: %s: denied by rule '%s'%s%s%s", command, plain(rule, name, sizeof name), at,
-	         *own ? ": " : "", own);
+	         *own ? ": " : "", own); /* NOLINT(clang-analyzer-core.uninitialized.Branch): in its text */
 	plain(json_get_string(error, "fix"), message, sizeof message);
 	if (*message)
 		complain("agentsh: %s", message);

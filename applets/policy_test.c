@@ -277,12 +277,12 @@ static int run_cases(const struct test *t)
 	struct count count = { .file = t->cases };
 	char shown[PATH_MAX];
 	const char *file = t->cases;
+	char *path = NULL;
 	struct err e;
 
 	/* A bare file name is a file here, never a policy's name. */
 	if (strcmp(file, "-") != 0 && !strchr(file, '/')) {
-		char *path = malloc(strlen(file) + 3);
-
+		path = malloc(strlen(file) + 3);
 		if (!path)
 			die(EXIT_FAILED, "agentsh-policy-test: out of memory");
 		sprintf(path, "./%s", file);
@@ -296,6 +296,7 @@ static int run_cases(const struct test *t)
 	if (bad < 0)
 		die(EXIT_FAILED, "agentsh-policy-test: %s: %s", t->cases, e.text);
 	printf("%zu passed, %d failed\n", count.n - (size_t)bad, bad);
+	free(path);
 	buf_release(&cases);
 	buf_release(&s.text);
 	return bad ? EXIT_FAILED : flushed();

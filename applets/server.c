@@ -5,6 +5,7 @@ config APPLET_SERVER
         default y
         select POLICY
         select LIB_BEARSSL
+        select APPLET_SUPERVISE
         help
           The daemon: sessions, policies, approvals and the only writer of the
           audit log. Single-threaded; supervisors do the judging.

@@ -197,6 +197,7 @@ static void exec_plain(const struct shim *s, char **argv, char **env)
 	    !find_program(plain.words[0], search_env(env, "PATH"), program, sizeof program))
 		return;
 	execve(program, plain.words, shell_env(s, env, program));
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what is left dies with the process, soon */
 	if (errno != EACCES)
 		return;
 	complain("%s: line 1: %s: Permission denied", argv[0], program);

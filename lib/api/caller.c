@@ -61,6 +61,7 @@ static unsigned long find_socket(const char *table, const struct http_peer *peer
 	uint8_t bytes[16];
 
 	while (file && !inode && fgets(line, sizeof line, file))
+		/* NOLINTNEXTLINE(cert-err34-c): written by the kernel, of fixed width */
 		if (sscanf(line, " %*d: %39[0-9A-Fa-f]:%x %*s %*x %*s %*s %*s %*u %*d %lu", address, &port,
 		           &at) == 3 &&
 		    port == peer->port && parse_address(address, bytes) &&

@@ -42,6 +42,7 @@ static void write_value(struct buf *out, struct arena *a, const struct json_valu
 static void write_object(struct buf *out, struct arena *a, const struct json_value *v,
                          const struct json_value *skip)
 {
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers is what is meant */
 	const struct json_value **sorted = arena_array(a, v->n, sizeof *sorted);
 	size_t n = 0;
 
@@ -52,7 +53,7 @@ static void write_object(struct buf *out, struct arena *a, const struct json_val
 	for (const struct json_value *m = v->first; m; m = m->next)
 		if (m != skip)
 			sorted[n++] = m;
-	qsort(sorted, n, sizeof *sorted, by_key);
+	qsort(sorted, n, sizeof *sorted, by_key); /* NOLINT(bugprone-sizeof-expression): likewise */
 	buf_chr(out, '{');
 	for (size_t i = 0; i < n; i++) {
 		if (i)

@@ -85,7 +85,7 @@ bool head_path(const char *log_path, char *out, size_t size)
 
 	if (n + sizeof ".head" > size)
 		return false;
-	memcpy(out, log_path, n);
+	memcpy(out, log_path, n); /* NOLINT(bugprone-not-null-terminated-result): the next one ends it */
 	memcpy(out + n, ".head", sizeof ".head");
 	return true;
 }

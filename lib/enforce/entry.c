@@ -132,6 +132,8 @@ int entry_ask(int server, const struct entry_hello *h, struct entry_room *room, 
 	write_hello(&m, h);
 	rc = exchange(server, &m, &t->in, e);
 	msg_release(&m);
+	if (rc < 0 && e->code == EAGAIN)
+		return err_set(e, "the server does not answer");
 	return rc < 0 ? err_in(e, "server") : read_verdict(h, t, e);
 }
 

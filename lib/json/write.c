@@ -50,7 +50,7 @@ static size_t escape_one(const unsigned char *p, size_t left, char *out, size_t 
 	len = utf8_len(p, left);
 	if (!len) {
 		*invalid = true;
-		memcpy(out, "\xef\xbf\xbd", 3);
+		memcpy(out, "\xef\xbf\xbd", 3); /* NOLINT(bugprone-not-null-terminated-result): bytes */
 		*n_out = 3;
 		return 1;
 	}

@@ -237,6 +237,7 @@ static bool lay_out(struct walk *w, const struct glob *const *b, size_t n)
 	for (size_t k = 0; k < n; k++)
 		total += b[k]->n;
 	w->words = (total + 63) / 64;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers is what is meant */
 	w->steps = arena_array(&w->arena, total, sizeof *w->steps);
 	w->separators = arena_array(&w->arena, total, 1);
 	w->ends = arena_array(&w->arena, w->words, sizeof *w->ends);

@@ -270,6 +270,8 @@ static void report_entry(struct reach *x, const struct lint_rule *r, const struc
 {
 	struct lint_where where = { .rule = r, .other = t->by, .at = entry->line };
 
+	if (!t->by)
+		return;
 	if (whole && t->differs && t->is_exception)
 		lint_add(x->l, LINT_CONTRADICTORY, LINT_WARNING, where, "keep one of the two decisions",
 		         "'%s': '%s' in line %d decides %s about the same, and comes first", entry->text,

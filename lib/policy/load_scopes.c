@@ -109,6 +109,7 @@ static void load_ports(void *to, const struct yaml_node *value, const struct yam
 		r->ports[r->n_ports++] = (uint16_t)port;
 	}
 	if (r->n_ports)
+		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): has entries only if it is there */
 		qsort(r->ports, r->n_ports, sizeof *r->ports, by_number);
 }
 

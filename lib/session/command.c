@@ -49,6 +49,8 @@ static void trim(struct core *core, struct session *s)
 			if (!oldest->live)
 				break;
 		}
+		if (!oldest)
+			break;
 		command_free(oldest);
 	}
 	while (core->kept + OUTPUT_MAX > KEPT_MAX && !list_empty(&core->finished))

@@ -250,7 +250,7 @@ struct shared_policy *policies_get(struct core *core, const char *name, const st
 		err_set(e, "out of memory");
 		return NULL;
 	}
-	memcpy(p->hash, hash, sizeof hash);
+	memcpy(p->hash, hash, sizeof hash); /* NOLINT(clang-analyzer-core.uninitialized.Assign) all 65 */
 	p->owner = owner;
 	p->dir_owner = dir_owner;
 	return load(core, p, &text, true, e);

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker chose them */
 extern const char __executable_start[], __init_array_start[]; /* from the linker: read-only between them */
 
 void trim_text(void)

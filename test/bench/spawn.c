@@ -156,6 +156,8 @@ static void read_commands(void)
 		char *rest = strdup(line), *field[MAX_ARGS + 5];
 		int n = 0;
 
+		if (!rest)
+			exit(1);
 		rest[strcspn(rest, "\n")] = '\0';
 		for (char *f; n < MAX_ARGS + 4 && (f = strsep(&rest, "\t"));)
 			field[n++] = f;

@@ -385,7 +385,7 @@ T_CASE(full_disk_loses_nothing)
 T_CASE(rotation_keeps_the_chain)
 {
 	struct writer_options o = { .max_bytes = 1000, .backups = 3, .sync = SYNC_BATCH };
-	struct verify_result r;
+	struct verify_result r = { 0 };
 	struct writer *w;
 	char name[100];
 	struct err e;

@@ -50,6 +50,8 @@ static void add_peer(struct loop *l, int i, watch_fn *ready)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return;
 	peers[i] = calloc(1, sizeof *peers[i]);
+	if (!peers[i])
+		return;
 	peers[i]->watch = (struct watch){ .fd = pair[0], .ready = ready };
 	peers[i]->other = pair[1];
 	is_int(watch(l, &peers[i]->watch, EPOLLIN, NULL), 0);

@@ -205,9 +205,12 @@ T_CASE(everything_at_once)
 T_CASE(sizes)
 {
 	char *big = malloc(8 << 20);
-	size_t n = (size_t)sprintf(big, HEAD "command_rules:\n");
 	struct policy *p;
+	size_t n;
 
+	if (!ok(big != NULL))
+		return;
+	n = (size_t)sprintf(big, HEAD "command_rules:\n");
 	for (int i = 0; i < 10001; i++)
 		n += (size_t)sprintf(big + n, "- {name: r%d, decision: deny}\n", i);
 	ok(!load(big) && strstr(found, "10001 rules; at most 10000 in one list"));

@@ -261,12 +261,14 @@ T_CASE(environment)
 
 static bool startup(const char *text)
 {
-	char *copy = malloc(strlen(text) + 1); /* without its zero: a byte too far is seen */
+	size_t len = strlen(text);
+	char *copy = malloc(len ? len : 1); /* without its zero: a byte too far is seen */
 	bool yes;
 
-	memcpy(copy, text, strlen(text));
-	copy = realloc(copy, strlen(text) ? strlen(text) : 1);
-	yes = plain_startup(copy, strlen(text));
+	if (!copy)
+		return false;
+	memcpy(copy, text, len);
+	yes = plain_startup(copy, len);
 	free(copy);
 	return yes;
 }

@@ -31,9 +31,10 @@ static int count_fds(void)
 	DIR *dir = opendir("/proc/self/fd");
 	int n = 0;
 
-	while (readdir(dir))
+	while (dir && readdir(dir))
 		n++;
-	closedir(dir);
+	if (dir)
+		closedir(dir);
 	return n;
 }
 

@@ -54,6 +54,8 @@ T_CASE(every_truncation)
 	for (size_t len = 0; len < m.b.len; len++) {
 		char *copy = malloc(len ? len : 1); /* of exact size: a byte too many is seen */
 
+		if (!copy)
+			break;
 		memcpy(copy, m.b.data, len);
 		bad += read_sample(copy, len);
 		free(copy);

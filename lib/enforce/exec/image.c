@@ -508,10 +508,10 @@ int image_find(struct image_cache *c, pid_t pid, int dirfd, const char *given, i
 	struct timespec ctime = { 0 };
 	int rc;
 
-	if (k && recall(k, given, out))
+	if (cacheable && recall(k, given, out))
 		return 0;
 	rc = find(c, pid, dirfd, given, flags, out, &ctime);
-	if (!rc && k)
+	if (!rc && cacheable)
 		remember(k, given, out, ctime);
 	return rc;
 }

@@ -34,6 +34,7 @@ static bool read_line(char *line, struct mapping *m)
 	int at = 0;
 
 	m->ino = 0;
+	/* NOLINTNEXTLINE(cert-err34-c): written by the kernel; an inode number fits */
 	if (sscanf(line, "%*x-%*x %7s %*x %*x:%*x %llu %n", perms, &m->ino, &at) != 2)
 		return false;
 	m->executable = perms[2] == 'x';
