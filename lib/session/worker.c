@@ -224,6 +224,8 @@ static int make_plan(struct worker *w, struct err *e)
 	o.missing = closed_make(w->session, &w->floor, &why) < 0 ? why.text : w->floor.missing;
 	o.ruleset = w->floor.ruleset;
 	w->floor_ns = clock_mono_ns();
+	if (*o.missing)
+		log_line(LOG_WARN, "session %s: %s", w->session->id, o.missing);
 	return plan_make(&w->plan, &o, e);
 }
 
