@@ -236,7 +236,7 @@ static void refresh(struct session *s)
 	int64_t now = clock_mono_ns();
 	struct floor fresh;
 
-	if (!w || w->floor.ruleset < 0 || now - w->floor_ns < REFRESH_NS)
+	if (!CONFIG_CLOSED_FILES || !w || w->floor.ruleset < 0 || now - w->floor_ns < REFRESH_NS)
 		return;
 	w->floor_ns = now;
 	/* Each command of root's leaves a rule of its own there. */

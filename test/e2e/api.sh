@@ -246,7 +246,8 @@ done
 # AP-07: tenancy. As root of the machine the same answers 200.
 "$AGENTSH" session create --id stranger --workspace "$D/ws" >/dev/null
 seen() { "$AGENTSH" exec "$S" -- curl -s -m 10 -o /dev/null -w '%{http_code}' "$@"; }
-for path in sessions/stranger sessions/stranger/history sessions/stranger/events 'events/search?session_id=stranger'; do
+for path in sessions/stranger sessions/stranger/history sessions/stranger/events \
+	"events/search?session_id=stranger"; do
 	[ "${path##*/}" = events ] || is "tenancy: $path is there" "$(code "/api/v1/$path")" 200
 	is "tenancy: $path is closed to another session" "$(seen "$A/api/v1/$path")" 403
 done
