@@ -124,7 +124,7 @@ T_CASE(rings_are_drained_before_replies_and_attributed)
 	is_int(session_supervise(w.core, s, NULL), 0);
 	is_int(session_supervise(w.core, s, NULL), 0);
 	is_int(w.starts, 1, "one supervisor");
-	c = command_begin(w.core, s, COMMAND_SHIM, "x", NULL);
+	c = command_begin(w.core, s, COMMAND_EXEC, "x", NULL);
 	r = producer(s);
 	if (!ok(r != NULL))
 		return;
