@@ -80,7 +80,11 @@ enum proof {
 	PROOF_NO_NEW_PRIVS = 1,
 	PROOF_SECCOMP = 2,
 	PROOF_FLOOR = 4, /* it could not look at a process outside */
-	PROOF_EXEC = 8,  /* a denied command did not run, an allowed one did */
+	/* An allowed command did run, a denied one did not … */
+	PROOF_EXEC = 8,   /* … below another, which was not traced */
+	PROOF_TRACE = 16, /* … below another, which was traced */
+	PROOF_ENTRY = 32, /* … by itself; below another it did */
+	PROOF_ANY = PROOF_EXEC | PROOF_TRACE | PROOF_ENTRY,
 };
 
 struct backend {
@@ -107,7 +111,10 @@ static const struct domain domains[] = {
 	{ "Command Control",
 	  25,
 	  { { "seccomp-notify", PROBE_NOTIFY, PROOF_EXEC, "each execve is judged", "governed command" },
-	    { "ptrace", PROBE_PTRACE, NOT_BUILT, "each execve is judged, slower", "probe" } } },
+	    { "ptrace", PROBE_PTRACE, CONFIG_RUNGS ? PROOF_TRACE : NOT_BUILT, "each execve is judged, slower",
+	      "governed command" },
+	    { "entry", PROBE_LANDLOCK, CONFIG_RUNGS ? PROOF_ENTRY : NOT_BUILT,
+	      "what is started first is judged, nothing below it", "governed command" } } },
 	{ "Network",
 	  20,
 	  { { "proxy", PROBE_NO_NEW_PRIVS, NOT_BUILT, "domains, addresses, ports", "none" },
@@ -187,6 +194,8 @@ static const char *state(const struct found *f, const struct backend *b, char *o
 		return "armed";
 	if (b->proof == NOT_BUILT)
 		return "not armed (not built in this version)";
+	if (b->proof & PROOF_ANY && f->proofs & PROOF_ANY & (b->proof - 1))
+		return "not needed: a better one is armed";
 	if (!offers(f, b))
 		why = *f->p[b->needs].detail ? f->p[b->needs].detail : "the kernel cannot";
 	snprintf(out, size, "not armed: %s", why);
@@ -201,6 +210,14 @@ static const struct backend *active(const struct found *f, const struct domain *
 	return NULL;
 }
 
+/* What can be walked round by starting another program counts for nothing. */
+static int score(const struct found *f, const struct domain *d)
+{
+	const struct backend *a = active(f, d);
+
+	return a && a->proof != PROOF_ENTRY ? d->weight : 0;
+}
+
 /* ---- governing one command, really ---- */
 
 extern const struct applet *const applets[];
@@ -213,10 +230,10 @@ static bool is_built(const char *name)
 	return false;
 }
 
-/* Start "agentsh run -- SCRIPT" with nothing attached; -1 when it cannot be. */
+/* Start "agentsh run --allow-degraded -- SCRIPT" with nothing attached; -1 when it cannot be. */
 static pid_t start_governed(char *script)
 {
-	char *const argv[] = { "agentsh", "run", "--", script, NULL };
+	char *const argv[] = { "agentsh", "run", "--allow-degraded", "--", script, NULL };
 	pid_t pid = fork();
 
 	if (pid)
@@ -229,73 +246,72 @@ static pid_t start_governed(char *script)
 	_exit(1);
 }
 
-/* Its exit code; -1 when it had to be killed. The pipe's other end is held by all of its processes. */
-static int wait_governed(pid_t pid)
+/* Run a script, governed. Its exit code, or -1 with a detail when it had to be killed. */
+static int try_script(char *path, struct probe *out)
 {
 	int64_t until = clock_mono_ns() + EXEC_DEADLINE_MS * 1000000ll;
-	int status = 0;
+	int status = 0, pid = start_governed(path);
 
 	while (waitpid(pid, &status, WNOHANG) == 0) {
 		if (clock_mono_ns() > until) {
 			kill(-pid, SIGKILL);
 			waitpid(pid, &status, 0);
+			snprintf(out->detail, sizeof out->detail,
+			         "a governed command did not end within %d ms", EXEC_DEADLINE_MS);
 			return -1;
 		}
 		poll(NULL, 0, 2);
 	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
 }
 
-/* Run a script of this name, governed. Its exit code, or -1 with a detail. */
-static int try_named(const char *dir, const char *name, const char *text, struct probe *out)
-{
-	char path[300];
-	struct err e;
-	int code;
-
-	snprintf(path, sizeof path, "%s/%s", dir, name);
-	if (fd_replace_file(path, text, strlen(text), 0700, &e) < 0) {
-		snprintf(out->detail, sizeof out->detail, "no place to try it: %.60s", e.text);
-		return -1;
-	}
-	code = wait_governed(start_governed(path));
-	unlink(path);
-	if (code < 0)
-		snprintf(out->detail, sizeof out->detail, "a governed command did not end within %d ms",
-		         EXEC_DEADLINE_MS);
-	return code;
-}
-
-/* Looks at itself, and tries to look at us, who are outside; tells by its exit code. */
+/* Looks at itself, tries to look at us outside, and to start what is denied; tells by its exit code. */
 static const char script[] = "#!/bin/sh\n"
                              "n=64\n"
                              "while read -r key value; do\n"
                              "	case $key$value in\n"
                              "	NoNewPrivs:1) n=$((n + 1)) ;;\n"
                              "	Seccomp:2) n=$((n + 2)) ;;\n"
+                             "	TracerPid:[1-9]*) n=$((n + 8)) ;;\n"
                              "	esac\n"
                              "done </proc/self/status\n"
                              "(: </proc/%d/environ) 2>/dev/null || n=$((n + 4))\n"
+                             "\"${0%%/*}/sudo\" 2>/dev/null\n"
+                             "[ $? != 126 ] || n=$((n + 16))\n"
                              "exit $n\n";
+
+static unsigned conclude(int allowed, int denied, struct probe *out)
+{
+	if ((allowed & ~31) != 64 || denied != EXIT_DENIED) {
+		snprintf(out->detail, sizeof out->detail,
+		         "an allowed command ended with %d (expected 64 to 95), a denied one with %d (126)",
+		         allowed, denied);
+		return 0;
+	}
+	return ((unsigned)allowed & 7) | (!(allowed & 16) ? PROOF_ENTRY
+	                                  : allowed & 8   ? PROOF_TRACE
+	                                                  : PROOF_EXEC);
+}
 
 /* The built-in policy denies what is called sudo, and allows what it does not know. */
 static unsigned govern(const char *dir, struct probe *out)
 {
-	char text[400];
-	int denied, allowed;
+	char text[600], allowed[80], denied[80];
+	unsigned proofs = 0;
+	int code;
+	struct err e;
 
 	snprintf(text, sizeof text, script, (int)getpid());
-	allowed = try_named(dir, "agentsh-detect-allowed", text, out);
-	denied = allowed < 0 ? -1 : try_named(dir, "sudo", text, out);
-	if (denied < 0)
-		return 0;
-	if ((allowed & ~7) != 64 || denied != EXIT_DENIED) {
-		snprintf(out->detail, sizeof out->detail,
-		         "an allowed command ended with %d (expected 64 to 71), a denied one with %d (126)",
-		         allowed, denied);
-		return 0;
-	}
-	return (unsigned)(allowed & 7) | PROOF_EXEC;
+	snprintf(allowed, sizeof allowed, "%s/agentsh-detect-allowed", dir);
+	snprintf(denied, sizeof denied, "%s/sudo", dir);
+	if (fd_replace_file(allowed, text, strlen(text), 0700, &e) < 0 ||
+	    fd_replace_file(denied, "#!/bin/sh\n", 10, 0700, &e) < 0)
+		snprintf(out->detail, sizeof out->detail, "no place to try it: %.60s", e.text);
+	else if ((code = try_script(allowed, out)) >= 0)
+		proofs = conclude(code, try_script(denied, out), out);
+	unlink(allowed);
+	unlink(denied);
+	return proofs;
 }
 
 static void try_governed(struct found *f)
@@ -323,10 +339,11 @@ static void find_out(struct found *f)
 	try_governed(f);
 	f->score = 0;
 	for (size_t i = 0; i < N_DOMAINS; i++)
-		if (active(f, &domains[i]))
-			f->score += domains[i].weight;
+		f->score += score(f, &domains[i]);
 	/* The words that existing clients know; "full" and "landlock" take layers that are not built yet. */
-	f->mode = f->proofs & PROOF_EXEC && f->proofs & PROOF_FLOOR ? "landlock-only" : "minimal";
+	f->mode = f->proofs & PROOF_ANY && f->proofs & PROOF_FLOOR && f->p[PROBE_LANDLOCK].works
+	                  ? "landlock-only"
+	                  : "minimal";
 }
 
 /* ---- table ---- */
@@ -339,7 +356,7 @@ static void print_domain(struct buf *out, const struct found *f, const struct do
 	snprintf(title, sizeof title, "%s", d->name);
 	for (char *c = title; *c; c++)
 		*c = (char)toupper((unsigned char)*c);
-	buf_fmt(out, "\n%-40s %d/%d\n", title, a ? d->weight : 0, d->weight);
+	buf_fmt(out, "\n%-40s %d/%d\n", title, score(f, d), d->weight);
 	for (const struct backend *b = d->backends; b < d->backends + 5 && b->name; b++)
 		buf_fmt(out, "  %-20s %s  %-37s  %s\n", b->name, is_armed(f, b) ? "\xe2\x9c\x93" : "-",
 		        state(f, b, why, sizeof why), b->description);
@@ -390,7 +407,7 @@ static void write_domain(struct json *j, const struct found *f, const struct dom
 	json_object(j);
 	json_key_text(j, "name", d->name);
 	json_key_int(j, "weight", d->weight);
-	json_key_int(j, "score", a ? d->weight : 0);
+	json_key_int(j, "score", score(f, d));
 	json_key(j, "backends");
 	json_array(j);
 	for (const struct backend *b = d->backends; b < d->backends + 5 && b->name; b++) {

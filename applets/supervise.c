@@ -1,13 +1,7 @@
 /* supervise - worker: answers the system calls of one session, with the session user's ids
  *
 config APPLET_SUPERVISE
-        bool "supervise"
-        default y
-        depends on APPLET_SERVER
-        select POLICY
-        help
-          One process per session. Judges every program that is started and
-          every signal that is sent, and reports to the server.
+        bool
  */
 #include "applets/applet.h"
 

@@ -22,10 +22,10 @@ enum key_type {
 struct key {
 	const char *path; /* "server.http.addr" */
 	enum key_type type;
-	size_t offset;
+	uint32_t offset;
 	const char *standard; /* default as one would write it; NULL = zero, "", empty */
 	const char *more;
-	int64_t min, max;
+	int32_t min, max;
 	/* What is wrong with the text, or NULL. */
 	const char *(*check)(const char *text);
 };

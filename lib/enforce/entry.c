@@ -59,6 +59,7 @@ static int read_verdict(const struct entry_hello *h, struct entry *out, struct e
 	out->shell = msg_get_u32(&r) != 0;
 	out->plain = msg_get_u32(&r) != 0;
 	out->plan.tag = msg_get_u64(&r);
+	out->plan.keep_caps = msg_get_u64(&r);
 	out->plan.killable = msg_get_u32(&r) != 0;
 	out->plan.rung = (enum rung)msg_get_u32(&r);
 	out->plan.tracer = (pid_t)msg_get_u32(&r);
@@ -132,6 +133,8 @@ int entry_ask(int server, const struct entry_hello *h, struct entry_room *room, 
 	write_hello(&m, h);
 	rc = exchange(server, &m, &t->in, e);
 	msg_release(&m);
+	if (rc < 0 && e->code == EAGAIN)
+		return err_set(e, "the server does not answer");
 	return rc < 0 ? err_in(e, "server") : read_verdict(h, t, e);
 }
 

@@ -35,7 +35,8 @@ wrong=
 
 # rm: words of a small language, alone and in pairs; it may ask, and is told yes.
 yes 2>/dev/null | head -100 >"$TMP/yes"
-for a in -R -d -v -fr -Ivr --recursive --recurs --re --force --f --interactive=never --inter=no --verbose --dir --frob -Z -rZ \
+for a in -R -d -v -fr -Ivr --recursive --recurs --re --force --f --interactive=never --inter=no \
+	--verbose --dir --frob -Z -rZ \
 	--one-file-system --preserve-root --preserve ---presume-input-tty -r -i -rf --r -- x; do
 	for b in -r -i -rf --r -- x; do
 		[ "$b" = -r ] || case $a in -r | -i | -rf | --r | -- | x | -R) ;; *) continue ;; esac
@@ -46,8 +47,10 @@ for a in -R -d -v -fr -Ivr --recursive --recurs --re --force --f --interactive=n
 done
 verdict 'rm.recursive is what rm does'
 
-for line in '-R u-w x' '--recursive u-w x' '--recurs u-w x' 'u-w -R x' 'u-w x -R' '-vR u-w x' '-fR u-w x' '-r x' '-rw x' \
-	'u-w x' '-- u-w x' '--rec u-w x' '-w x' '-w -R x' '--reference=. x' 'u-w -- x -R' '--re u-w x' '--r u-w x'; do
+for line in '-R u-w x' '--recursive u-w x' '--recurs u-w x' 'u-w -R x' 'u-w x -R' '-vR u-w x' \
+	'-fR u-w x' '-r x' '-rw x' \
+	'u-w x' '-- u-w x' '--rec u-w x' '-w x' '-w -R x' '--reference=. x' 'u-w -- x -R' '--re u-w x' \
+	'--r u-w x'; do
 	mkdir -p "$TMP/w/x"
 	: >"$TMP/w/x/file"
 	chmod 777 "$TMP/w/x" "$TMP/w/x/file"
@@ -57,7 +60,8 @@ for line in '-R u-w x' '--recursive u-w x' '--recurs u-w x' 'u-w -R x' 'u-w x -R
 	rm -rf "$TMP/w"
 done
 verdict 'chmod.recursive is what chmod does'
-for mode in 777 0666 o+w a+w ugo+rw u+w g+w o-w 775 u=rw,o=w o=rwx 1777 go-x+w u+s 4755 2755 +s ug+xs +4000 =6755 u=s,o=w 644; do
+for mode in 777 0666 o+w a+w ugo+rw u+w g+w o-w 775 u=rw,o=w o=rwx 1777 go-x+w u+s 4755 2755 +s ug+xs \
+	+4000 =6755 u=s,o=w 644; do
 	mkdir -p "$TMP/w"
 	: >"$TMP/w/x"
 	same chmod.world_writable '[ $((0$(stat -c %a x) & 2)) != 0 ]' chmod "$mode" x
@@ -66,9 +70,12 @@ for mode in 777 0666 o+w a+w ugo+rw u+w g+w o-w 775 u=rw,o=w o=rwx 1777 go-x+w u
 done
 verdict 'what chmod makes of a mode'
 
-for line in '. -delete' '-delete' '. -name x -delete' '. -name -delete' '. -exec true -delete ;' '. -exec true {} + -delete' \
-	'. --delete' '-- . -delete' '-L . -delete' '-D tree . -delete' '-O2 . -delete' '. -path -delete' '. -newermt 1 -delete' \
-	'. -delet' '. ( -name x ) -delete' '. ! -name y -delete' '. -printf -delete' '. -exec true {} ; -delete' '. -name y -o -delete'; do
+for line in '. -delete' '-delete' '. -name x -delete' '. -name -delete' '. -exec true -delete ;' \
+	'. -exec true {} + -delete' \
+	'. --delete' '-- . -delete' '-L . -delete' '-D tree . -delete' '-O2 . -delete' '. -path -delete' \
+	'. -newermt 1 -delete' \
+	'. -delet' '. ( -name x ) -delete' '. ! -name y -delete' '. -printf -delete' \
+	'. -exec true {} ; -delete' '. -name y -o -delete'; do
 	mkdir -p "$TMP/w"
 	: >"$TMP/w/x"
 	# shellcheck disable=SC2086
@@ -77,9 +84,11 @@ for line in '. -delete' '-delete' '. -name x -delete' '. -name -delete' '. -exec
 done
 verdict 'find.delete is what find does'
 
-for line in 'xf a.tar --to-command=./run' '-xf a.tar --to-comm ./run' '-I ./run -cf b.tar x' 'cIf ./run b.tar x' 'cfI b.tar ./run x' \
+for line in 'xf a.tar --to-command=./run' '-xf a.tar --to-comm ./run' '-I ./run -cf b.tar x' \
+	'cIf ./run b.tar x' 'cfI b.tar ./run x' \
 	'-cf b.tar --use=./run x' '-cf b.tar --checkpoint=1 --checkpoint-action=exec=./run big' \
-	'-cf b.tar --checkpoint=1 --checkpoint-action=dot big' '-cf b.tar --exclude -I x' '-cf b.tar -- x' 'xf a.tar' 'tf a.tar' \
+	'-cf b.tar --checkpoint=1 --checkpoint-action=dot big' '-cf b.tar --exclude -I x' \
+	'-cf b.tar -- x' 'xf a.tar' 'tf a.tar' \
 	'-cf b.tar x -I./run' '-cf b.tar --use-compress-program ./run x' '--to-command=./run -xf a.tar'; do
 	mkdir -p "$TMP/w"
 	printf '#!/bin/sh\ntouch "%s/w/ran"\ncat >/dev/null\n' "$TMP" >"$TMP/w/run"
@@ -95,7 +104,8 @@ verdict 'tar.exec is what tar does'
 
 # git: a push that only force makes; a reset; a clean; an alias that git starts as a command of its own.
 if command -v git >/dev/null; then
-	export HOME="$TMP" GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t
+	export HOME="$TMP" GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t \
+		GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t
 	git init -q -b main "$TMP/first"
 	git -C "$TMP/first" commit -q --allow-empty -m one
 	git clone -q --bare "$TMP/first" "$TMP/first.git"
@@ -115,12 +125,16 @@ if command -v git >/dev/null; then
 		rm -rf "$TMP/w"
 	}
 	forced="[ \"\$(git --git-dir=$TMP/r.git rev-parse main)\" = $new ]"
-	for line in 'push -f o main' 'push --force o main' 'push o main -f' 'push o +main' 'push o main' 'push -qf o main' \
+	for line in 'push -f o main' 'push --force o main' 'push o main -f' 'push o +main' 'push o main' \
+		'push -qf o main' \
 		'push --for o main' 'push --forc o main' 'push -f --no-force o main' \
 		'push --mirror o' 'push -C . push' 'push -n o main' '-C . push -f o main' \
-		'-c a.b=c push -f o main' '-p push -f o main' '--git-dir=.git push -f o main' '--git-dir .git push -f o main' \
-		'push -o x -v o main' 'push --no-force-with-lease o main' 'push -uf o main' 'push -fu o main' 'push --all -f o' \
-		'push -4f o main' 'push o +refs/heads/main:refs/heads/main' 'push o +HEAD:main' 'push o -- +main' \
+		'-c a.b=c push -f o main' '-p push -f o main' '--git-dir=.git push -f o main' \
+		'--git-dir .git push -f o main' \
+		'push -o x -v o main' 'push --no-force-with-lease o main' 'push -uf o main' \
+		'push -fu o main' 'push --all -f o' \
+		'push -4f o main' 'push o +refs/heads/main:refs/heads/main' 'push o +HEAD:main' \
+		'push o -- +main' \
 		'push --forcex o main' 'push o +main --no-force' '-c alias.y=push\ -f y o main'; do
 		# shellcheck disable=SC2086
 		eval "set -- $line"
@@ -128,8 +142,10 @@ if command -v git >/dev/null; then
 		try git.push.force "$forced" "$@"
 	done
 	verdict 'git.push.force is what git does'
-	for line in 'clean -f' 'clean -fd' 'clean -n' 'clean --force' 'clean --fo' 'clean -e f' 'clean -ef' 'clean -qf' \
-		'clean -xdf' 'clean -f .' 'clean . -f' '-C . clean -f' 'clean -e z -f' 'clean --no-force' 'clean -f -x'; do
+	for line in 'clean -f' 'clean -fd' 'clean -n' 'clean --force' 'clean --fo' 'clean -e f' \
+		'clean -ef' 'clean -qf' \
+		'clean -xdf' 'clean -f .' 'clean . -f' '-C . clean -f' 'clean -e z -f' \
+		'clean --no-force' 'clean -f -x'; do
 		# shellcheck disable=SC2086
 		try git.clean.force '[ ! -e untracked ]' $line
 	done
@@ -139,8 +155,10 @@ if command -v git >/dev/null; then
 	git -C "$TMP/first" add file
 	git -C "$TMP/first" commit -q -m file
 	echo two >"$TMP/first/file"
-	for line in 'reset --hard' 'reset --har' 'reset --h' 'reset' 'reset --soft' 'reset -q --hard' 'reset HEAD --hard' \
-		'reset --hard HEAD' '-C . reset --hard' 'reset -- --hard' 'reset --mixed' 'reset --hard --'; do
+	for line in 'reset --hard' 'reset --har' 'reset --h' 'reset' 'reset --soft' 'reset -q --hard' \
+		'reset HEAD --hard' \
+		'reset --hard HEAD' '-C . reset --hard' 'reset -- --hard' 'reset --mixed' \
+		'reset --hard --'; do
 		# shellcheck disable=SC2086
 		try git.reset.hard '[ "$(cat file)" = one ]' $line
 	done

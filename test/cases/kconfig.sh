@@ -4,7 +4,8 @@
 /usr/bin/python3 -c 'import kconfiglib' 2>/dev/null || skip_all 'no kconfiglib here'
 
 ours() { awk -f build/config.awk Kconfig build/out/applets.kconfig "$1"; }
-chosen() { grep '^CONFIG_' "$1" | sort; } # what is off is told differently: kconfiglib leaves out what cannot be on
+# What is off is told differently: kconfiglib leaves out what cannot be on.
+chosen() { grep '^CONFIG_' "$1" | sort; }
 olddefconfig() {
 	cp "$1" "$TMP/theirs"
 	KCONFIG_CONFIG=$TMP/theirs srctree=. /usr/bin/python3 -m olddefconfig >/dev/null

@@ -1,3 +1,3 @@
 #!/bin/sh
-# What fails, is changed or is replaced while commands run.
-exec "$(dirname "$0")/run" --pair own-e2b ${AS:+--as "$AS"} reload upgrade
+# What fails while commands run: processes that stop, descriptors, memory, disk, processes that end.
+exec "$(dirname "$0")/run" --pair own-e2b --as "${AS:-user}" failure

@@ -71,6 +71,8 @@ static void answer(int listener)
 {
 	struct pollfd p = { .fd = listener, .events = POLLIN };
 
+	for (int fd = 0; fd < 3; fd++)
+		close(fd);
 	while (poll(&p, 1, -1) > 0 && p.revents & POLLIN) {
 		struct seccomp_notif call = { 0 };
 		struct seccomp_notif_resp r = { .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
