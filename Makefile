@@ -59,6 +59,7 @@ MUSL_FLAGS := $(COMMON) $(OPT) -g $(call includes,$(FLAVOUR)) \
 # does an ordinary common page size, which trades that for a page of memory less.
 MUSL_LINK := $(if $(CONFIG_STATIC_PIE),-static-pie,-static -no-pie) \
 	-Wl,--gc-sections,-z,noseparate-code,-z,noexecstack,-z,norelro,-z,common-page-size=64 \
+	-Wl,--sort-section=alignment \
 	-Wl,--build-id=none,--fatal-warnings
 CHECKED := $(COMMON) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 GCC_FLAGS := $(CHECKED) -fsanitize=address,undefined $(call includes,gcc)
@@ -135,8 +136,8 @@ $(O)/lib.a: $(LIB_OBJ) $(O)/sources
 $(BIN).full: $(BIN_OBJ) $(O)/lib.a $(O)/sources
 	$(call say,LD,$@)
 	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $(BIN_OBJ) $(O)/lib.a $(call archives,$(FLAVOUR),$(THIRD_PARTY))
-$(BIN): $(BIN).full
-	$(Q)$(TOOL)strip -s -o $@ $<
+$(BIN): $(BIN).full build/trim
+	$(Q)$(TOOL)strip -s -R .comment -o $@ $< && build/trim $@
 
 # Taken in by the assembler, which tells no dependencies.
 PLAIN := $(patsubst policies/%,build/out/plain/%,$(wildcard policies/*default.yaml policies/*/default.yaml))

@@ -23,6 +23,7 @@ config APPLET_RUN
 #include "enforce/exec/desk.h"
 #include "enforce/exec/filter.h"
 #include "enforce/exec/plan.h"
+#include "enforce/landlock/floor.h"
 #include "enforce/rung.h"
 #include "loop/loop.h"
 #include "policy/embedded.h"
@@ -59,6 +60,7 @@ struct runner {
 	struct desk *desk;
 	struct writer *log; /* NULL without --audit */
 	struct plan plan;
+	struct floor floor;
 	struct rung_found found;
 	bool allow_degraded;
 	pid_t child;
@@ -248,6 +250,27 @@ static void find_rung(struct runner *r)
 		complain("agentsh-run: degraded: commands are held by ptrace: %s", r->found.why);
 }
 
+/* A server's files, where there is one: this command is not its business, but as much a stranger. */
+static void close_files(struct runner *r, struct plan_options *p)
+{
+	static const struct floor_item items[] = { { "/etc/agentsh", false },
+		                                   { "/run/agentsh", false },
+		                                   { "/var/lib/agentsh", true },
+		                                   { "/usr/bin/agentsh", false } };
+	const struct passwd *pw = getpwuid(getuid());
+	const char *open[] = { "/tmp", pw ? pw->pw_dir : NULL };
+	struct floor_options o = { .items = items,
+		                   .n = sizeof items / sizeof *items,
+		                   .open = open,
+		                   .n_open = 2,
+		                   .uid = geteuid(),
+		                   .signals = plan_scopes_signals(&r->found) };
+	static struct err why;
+
+	p->missing = floor_make(&r->floor, &o, &why) < 0 ? why.text : r->floor.missing;
+	p->ruleset = r->floor.ruleset;
+}
+
 static void set_up(struct runner *r)
 {
 	static const int signals[] = { SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT };
@@ -257,13 +280,14 @@ static void set_up(struct runner *r)
 		                      .sink = sink,
 		                      .sink_arg = r,
 		                      .teach = true };
-	struct plan_options p = { .tag = g.tag, .found = &r->found, .tracer = getpid() };
+	struct plan_options p = { .tag = g.tag, .found = &r->found, .tracer = getpid(), .ruleset = -1 };
 	struct err e;
 
 	/* Orphans become ours: they stay below us, where even a strict Yama lets us look at them. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	r->sigpipe = signal(SIGPIPE, SIG_IGN);
 	find_rung(r);
+	close_files(r, &p);
 	if (proc_check(&e) < 0 || plan_make(&r->plan, &p, &e) < 0 || !(r->governor = serve_new(&g, &e)) ||
 	    !(r->loop = loop_new(&e)) || !(r->desk = desk_new(r->loop, r->governor, on_gone, r, &e)) ||
 	    loop_signals(r->loop, signals, sizeof signals / sizeof *signals, on_signal, r, &e) < 0)

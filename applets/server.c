@@ -437,7 +437,10 @@ static int open_all(struct server *s, char *addr, size_t size, struct err *e)
 	if (CONFIG_SERVER_RELOAD && s->adopt)
 		return adopt(s, e);
 	s->core = core_new(s->config, s->loop, e);
-	return s->core ? 0 : -1;
+	if (!s->core)
+		return -1;
+	s->core->place = s->place.dir;
+	return 0;
 }
 
 static int serve(struct server *s, struct err *e)

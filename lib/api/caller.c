@@ -1,6 +1,6 @@
-/* Is the caller a process of a session? Then it may not act on sessions: not end them, not make one with
- * other rules. A unix peer is named by the kernel. A TCP peer on loopback is looked up: its socket in
- * /proc/net, and who holds that socket among the tagged processes. */
+/* Is the caller a process of a session? Then it sees and uses its own only: it does not end sessions, nor
+ * make one with other rules. A unix peer is named by the kernel. A TCP peer of this machine is looked up: its
+ * socket in /proc/net, and who holds that socket among the tagged processes. */
 #include "api/impl.h"
 
 #include "base/fd.h"
@@ -26,6 +26,7 @@ struct search_for {
 	char link[40]; /* "socket:[inode]" */
 	bool tagged;   /* which processes to look at */
 	bool found;
+	uint64_t tag;             /* of the one that was found */
 	pid_t hidden[HIDDEN_MAX]; /* could not be looked at */
 	int n_hidden;             /* may be more than there is room for */
 };
@@ -105,11 +106,13 @@ static bool look_if(pid_t pid, void *arg)
 
 	if (tag_of(pid, &tag, &command) == s->tagged)
 		look_at(pid, s);
+	if (s->found && s->tagged)
+		s->tag = tag;
 	return !s->found;
 }
 
 /* Ask the kernel for the one socket. -1 = it does not answer such questions; 0 = no such socket. */
-static long ask_socket(const struct http_peer *peer)
+static long ask_socket(const struct http_peer *peer, uid_t *uid)
 {
 	bool v4 = !memcmp(peer->addr, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
 	struct {
@@ -147,7 +150,30 @@ static long ask_socket(const struct http_peer *peer)
 		return -1;
 	/* A listener of that port is not the peer. */
 	found = NLMSG_DATA(head);
+	*uid = found->idiag_uid;
 	return found->idiag_state == TCP_LISTEN ? 0 : found->idiag_inode;
+}
+
+/* May an address of this machine have been the peer's? A listener on all addresses is reached over each. */
+static bool is_ours(const struct http_peer *peer)
+{
+	struct sockaddr_in6 a = { .sin6_family = AF_INET6 };
+	AUTO_FD fd = -1;
+
+	if (peer->is_local || !memcmp(peer->addr, peer->our_addr, sizeof peer->addr))
+		return true;
+	memcpy(&a.sin6_addr, peer->addr, sizeof peer->addr);
+	if (IN6_IS_ADDR_LINKLOCAL(&a.sin6_addr))
+		return true;
+	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 && IN6_IS_ADDR_V4MAPPED(&a.sin6_addr)) {
+		struct sockaddr_in v4 = { .sin_family = AF_INET };
+
+		memcpy(&v4.sin_addr, peer->addr + 12, 4);
+		fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		return fd < 0 || bind(fd, (struct sockaddr *)&v4, sizeof v4) == 0 || errno != EADDRNOTAVAIL;
+	}
+	return fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) == 0 || errno != EADDRNOTAVAIL;
 }
 
 /* Who ends cannot be looked at for a moment, and holds nothing after. */
@@ -171,10 +197,10 @@ static void look_again(struct search_for *s)
 /* A process that hides its descriptors (PR_SET_DUMPABLE) could be the one: then somebody else must be found
  * to hold the socket. A caller that has hung up already wants no answer, and gets none of its wishes either.
  */
-static bool tcp_peer_is_governed(const struct http_peer *peer)
+static bool tcp_peer_is_governed(struct call *c, const struct http_peer *peer)
 {
 	struct search_for s = { .tagged = true };
-	long inode = ask_socket(peer);
+	long inode = ask_socket(peer, &c->uid);
 
 	if (inode < 0)
 		inode = (long)find_socket("/proc/net/tcp", peer);
@@ -185,6 +211,7 @@ static bool tcp_peer_is_governed(const struct http_peer *peer)
 	snprintf(s.link, sizeof s.link, "socket:[%ld]", inode);
 	proc_each(look_if, &s);
 	look_again(&s);
+	c->tag = s.tag;
 	if (s.found || !s.n_hidden)
 		return s.found;
 	s.tagged = false;
@@ -192,15 +219,14 @@ static bool tcp_peer_is_governed(const struct http_peer *peer)
 	return !s.found;
 }
 
-bool api_caller_is_governed(const struct call *c)
+void api_recognise(struct call *c)
 {
 	const struct http_peer *peer = c->request->peer;
-	uint64_t tag;
-	uint32_t command;
 
+	c->uid = peer->uid;
+	c->tag = peer->tag;
 	if (peer->is_unix)
-		return tag_of(peer->pid, &tag, &command);
-	if (!peer->is_local)
-		return false;
-	return tcp_peer_is_governed(peer);
+		c->governed = !peer->is_free;
+	else
+		c->governed = is_ours(peer) && tcp_peer_is_governed(c, peer);
 }

@@ -231,9 +231,14 @@ static void follow(struct call *c, struct exec *x)
 static void run(struct call *c, bool is_stream)
 {
 	struct session *s = api_session(c);
-	struct exec *x = s ? exec_new(c, s, is_stream) : NULL;
+	struct exec *x = NULL;
 	struct err e = { .code = 0 };
 
+	/* A process that has given up its user does not get him back. */
+	if (s && c->governed && c->uid != s->uid)
+		api_error(c, 403, "the caller runs as another user than its session");
+	else if (s)
+		x = exec_new(c, s, is_stream);
 	if (!x)
 		return;
 	if (session_exec(c->api->core, s, &x->request.spec, &x->start, &e) < 0) {

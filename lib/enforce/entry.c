@@ -59,6 +59,7 @@ static int read_verdict(const struct entry_hello *h, struct entry *out, struct e
 	out->shell = msg_get_u32(&r) != 0;
 	out->plain = msg_get_u32(&r) != 0;
 	out->plan.tag = msg_get_u64(&r);
+	out->plan.keep_caps = msg_get_u64(&r);
 	out->plan.killable = msg_get_u32(&r) != 0;
 	out->plan.rung = (enum rung)msg_get_u32(&r);
 	out->plan.tracer = (pid_t)msg_get_u32(&r);

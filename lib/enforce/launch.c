@@ -40,9 +40,12 @@ int launch_enter(const struct launch_plan *plan, uint32_t command, struct err *e
 		return err_sys(e, "no_new_privs");
 	if (tag_set(plan->tag, command, e) < 0)
 		return -1;
+	/* Root may not write /proc, but itself: platforms set oom_score_adj in the first shell. */
+	if (plan->ruleset >= 0 && geteuid() == 0)
+		landlock_grant_self(plan->ruleset);
 	if (plan->ruleset >= 0 && landlock_enter(plan->ruleset, e) < 0)
 		return -1;
-	if (caps_shed(e) < 0)
+	if (caps_shed(plan->keep_caps, e) < 0)
 		return -1;
 	if (CONFIG_RUNGS && plan->rung != RUNG_NOTIFY)
 		return enter_without_listener(plan, e);

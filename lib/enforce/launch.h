@@ -22,10 +22,11 @@ struct launch_plan {
 	size_t n_filter;
 	int ruleset; /* Landlock ruleset descriptor, -1 = none */
 	enum rung rung;
-	pid_t tracer;  /* of RUNG_PTRACE: who will attach */
-	uint64_t tag;  /* session tag, hard RLIMIT_LOCKS */
-	bool killable; /* only fatal signals interrupt a call that waits for an answer:
-	                  notify_probe_killable() */
+	pid_t tracer;       /* of RUNG_PTRACE: who will attach */
+	uint64_t tag;       /* session tag, hard RLIMIT_LOCKS */
+	uint64_t keep_caps; /* bits of capabilities that root keeps beside the usual ones */
+	bool killable;      /* only fatal signals interrupt a call that waits for an answer:
+	                       notify_probe_killable() */
 };
 
 /* Enter. `command` is the command's number in the session (soft limit of the tag). A descriptor

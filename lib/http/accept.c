@@ -1,6 +1,7 @@
 #include "http/impl.h"
 
 #include "base/fd.h"
+#include "sys/tag.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -74,6 +75,7 @@ static void identify(int fd, struct http_peer *peer)
 		peer->pid = cred.pid;
 		peer->uid = cred.uid;
 		peer->gid = cred.gid;
+		peer->is_free = tag_peer_is_free(fd, cred.pid, &peer->tag);
 	}
 }
 

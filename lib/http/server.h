@@ -26,7 +26,9 @@ struct http_conn;
 /* Who is at the other end. */
 struct http_peer {
 	bool is_unix;
-	pid_t pid; /* unix sockets: of the process that connected, else 0 */
+	pid_t pid;    /* unix sockets: of the process that connected, else 0 */
+	bool is_free; /* likewise: it is alive and in no session */
+	uint64_t tag; /* likewise: of its session, 0 = not known */
 	uid_t uid;
 	gid_t gid;
 	uint8_t addr[16];     /* IPv6 form of the address of a TCP peer */

@@ -68,6 +68,7 @@ struct core {
 	const struct config *config;
 	struct loop *loop;
 	struct core_hooks hooks;
+	const char *place;              /* directory of the server's socket; NULL = none */
 	struct api *api;                /* of lib/api; NULL until it is there */
 	struct gate *gate;              /* of lib/session/gate.c; likewise */
 	const struct rung_found *found; /* what this host can do; of the gate, likewise */

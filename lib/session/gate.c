@@ -143,10 +143,8 @@ static bool read_hello(const struct wire_in *in, struct hello *h)
 static bool may_enter(const struct caller *c, const struct hello *h, struct err *e)
 {
 	const struct stat *root = &c->gate->root;
-	uint32_t command;
-	uint64_t tag;
 
-	if (tag_of(c->peer.pid, &tag, &command))
+	if (!tag_is_free(c->peer.pid))
 		return err_set(e, "the caller is governed already and hides it") == 0;
 	if (geteuid() != 0 && geteuid() != c->peer.uid)
 		return err_set(e, "the server runs as uid %u and cannot govern uid %u", (unsigned)geteuid(),
@@ -320,6 +318,7 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 	msg_u32(&caller->answer, !plain && shell_is(h->program));
 	msg_u32(&caller->answer, plain);
 	msg_u64(&caller->answer, plan->tag);
+	msg_u64(&caller->answer, plan->keep_caps);
 	msg_u32(&caller->answer, plan->killable);
 	msg_u32(&caller->answer, plan->rung);
 	msg_u32(&caller->answer, (uint32_t)plan->tracer);

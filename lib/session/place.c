@@ -179,15 +179,9 @@ void place_leave(struct place *p)
 
 bool place_is_server(const struct ucred *sender, uid_t uid)
 {
-	uint32_t command;
-	uint64_t tag;
-
-	if (sender->pid <= 0)
-		return false;
-	if (sender->uid == 0 && uid != 0)
-		return true;
-	/* Where the user owns the place, so may the agent: then it must not be one of its processes. */
-	return sender->uid == uid && !tag_of(sender->pid, &tag, &command);
+	/* Where the user owns the place, so may the agent: then it must not be one of its processes, nor left
+	 * behind by one that is gone. */
+	return (sender->uid == 0 || sender->uid == uid) && tag_is_free(sender->pid);
 }
 
 int place_connect(uid_t uid)

@@ -1,10 +1,12 @@
 #include "session/worker.h"
 
 #include "audit/ring.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "enforce/exec/plan.h"
+#include "session/closed.h"
 #include "session/gate.h"
 #include "session/handover.h"
 #include "sys/proc.h"
@@ -23,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CONTROL = 3, RING_BYTES = 1 << 20 };
+enum { CONTROL = 3, RING_BYTES = 1 << 20, REFRESH_NS = 1000000000, REFRESH_COMMANDS = 128 };
 
 struct worker {
 	struct core *core;
@@ -34,6 +36,9 @@ struct worker {
 	pid_t pid;
 	int pidfd;
 	struct plan plan;
+	struct floor floor;
+	int64_t floor_ns; /* when it was looked at */
+	uint32_t floor_command;
 	struct wire_in in; /* kept: its buffer is large */
 };
 
@@ -78,6 +83,7 @@ static void forget(struct worker *w)
 	fd_close(&w->inbox);
 	fd_close(&w->pidfd);
 	plan_release(&w->plan);
+	floor_release(&w->floor);
 	wire_in_release(&w->in);
 	w->session->worker = NULL;
 	free(w);
@@ -211,9 +217,44 @@ static int make_plan(struct worker *w, struct err *e)
 	struct plan_options o = { .tag = w->session->tag,
 		                  .blocked = block->items,
 		                  .n_blocked = block->n,
+		                  .keep_caps = closed_caps(w->core->config),
 		                  .found = w->core->found };
+	struct err why;
 
+	o.missing = closed_make(w->session, &w->floor, &why) < 0 ? why.text : w->floor.missing;
+	o.ruleset = w->floor.ruleset;
+	w->floor_ns = clock_mono_ns();
 	return plan_make(&w->plan, &o, e);
+}
+
+/* Take in what has appeared since the session's files were closed. */
+static void refresh(struct session *s)
+{
+	struct worker *w = s->worker;
+	int64_t now = clock_mono_ns();
+	struct floor fresh;
+
+	if (!w || w->floor.ruleset < 0 || now - w->floor_ns < REFRESH_NS)
+		return;
+	w->floor_ns = now;
+	/* Each command of root's leaves a rule of its own there. */
+	if (!floor_is_stale(&w->floor) && (s->uid || s->last_command - w->floor_command < REFRESH_COMMANDS))
+		return;
+	if (closed_make(s, &fresh, NULL) < 0)
+		return;
+	/* Under the old number: answers that wait to be sent name it. */
+	if (fresh.ruleset >= 0 && dup3(fresh.ruleset, w->floor.ruleset, O_CLOEXEC) >= 0) {
+		int kept = w->floor.ruleset;
+
+		w->floor.ruleset = -1;
+		floor_release(&w->floor);
+		fd_close(&fresh.ruleset);
+		fresh.ruleset = kept;
+		w->floor = fresh;
+		w->floor_command = s->last_command;
+		return;
+	}
+	floor_release(&fresh);
 }
 
 static int open_ring(struct session *s, struct err *e)
@@ -265,7 +306,8 @@ static struct worker *make(struct core *core, struct session *s)
 			              .control = { .fd = -1, .ready = on_control },
 			              .inbox = -1,
 			              .pidfd = -1,
-			              .plan.launch.ruleset = -1 };
+			              .plan.launch.ruleset = -1,
+			              .floor = { .ruleset = -1, .mounts = -1 } };
 	s->worker = w;
 	return w;
 }
@@ -290,6 +332,7 @@ void worker_look(struct core *core, struct session *s)
 
 	if (poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR))
 		on_control(core->loop, &s->worker->control, EPOLLIN);
+	refresh(s);
 }
 
 void worker_stop(struct core *core, struct session *s)

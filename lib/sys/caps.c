@@ -3,6 +3,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -53,31 +54,54 @@ void caps_hide(void)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-int caps_shed(struct err *e)
+int caps_limit(uint64_t keep, struct err *e)
 {
-	static const unsigned char shed[] = { 16 /* SYS_MODULE */, 17 /* SYS_RAWIO */,
-		                              19 /* SYS_PTRACE */, 21 /* SYS_ADMIN */,
-		                              22 /* SYS_BOOT */,   32 /* MAC_OVERRIDE */,
-		                              33 /* MAC_ADMIN */,  38 /* PERFMON */,
-		                              39 /* BPF */,        40 /* CHECKPOINT_RESTORE */ };
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2] = { 0 };
-	uint32_t lost[2] = { 0 };
 
 	if (syscall(SYS_capget, &head, data) < 0)
 		return err_sys(e, "capget");
-	for (size_t i = 0; i < sizeof shed; i++)
-		lost[shed[i] / 32] |= 1u << shed[i] % 32;
-	if (!(data[0].permitted & lost[0]) && !(data[1].permitted & lost[1]))
+	if (!((data[0].permitted & ~(uint32_t)keep) | (data[1].permitted & ~(uint32_t)(keep >> 32))))
 		return 0;
-	for (size_t i = 0; i < sizeof shed; i++)
-		prctl(PR_CAPBSET_DROP, shed[i], 0, 0, 0); /* with no_new_privs the sets below are enough */
+	/* The bounding set needs a capability to change; with no_new_privs the sets below are enough. */
+	for (int i = 0; i < 64; i++)
+		if (!(keep >> i & 1))
+			prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
 	for (int i = 0; i < 2; i++) {
-		data[i].effective &= ~lost[i];
-		data[i].permitted &= ~lost[i];
-		data[i].inheritable &= ~lost[i];
+		uint32_t bits = (uint32_t)(keep >> 32 * i);
+
+		data[i].effective &= bits;
+		data[i].permitted &= bits;
+		data[i].inheritable &= bits;
 	}
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	if (syscall(SYS_capset, &head, data) < 0)
 		return err_sys(e, "capset");
+	return 0;
+}
+
+int caps_shed(uint64_t keep, struct err *e)
+{
+	return caps_limit(CAPS_SESSION | keep, e);
+}
+
+uint64_t caps_bit(const char *name)
+{
+	static const char names[] = "chown dac_override dac_read_search fowner fsetid kill setgid setuid "
+	                            "setpcap linux_immutable net_bind_service net_broadcast net_admin "
+	                            "net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace "
+	                            "sys_pacct sys_admin sys_boot sys_nice sys_resource sys_time "
+	                            "sys_tty_config mknod lease audit_write audit_control setfcap "
+	                            "mac_override mac_admin syslog wake_alarm block_suspend audit_read "
+	                            "perfmon bpf checkpoint_restore ";
+	size_t len;
+	int bit = 0;
+
+	if (!strncasecmp(name, "cap_", 4))
+		name += 4;
+	len = strlen(name);
+	for (const char *at = names; *at; at = strchr(at, ' ') + 1, bit++)
+		if (len && !strncasecmp(at, name, len) && at[len] == ' ')
+			return 1ULL << bit;
 	return 0;
 }

@@ -16,7 +16,19 @@ int caps_become(uid_t uid, gid_t gid, const char *user, int keep, struct err *e)
 /* What no process of ours needs: core dumps, being traced or read by others of the same user. */
 void caps_hide(void);
 
-/* Give up for good what lets root look into processes behind Landlock's back (CAP_SYS_ADMIN and CAP_PERFMON
- * make the kernel skip the check for reading, fs/proc), or into the kernel. Nothing to do without
- * capabilities. */
-int caps_shed(struct err *e);
+/* What root keeps in a session: to work with files, ids and ports as root does. Not among them is what looks
+ * into processes behind Landlock's back (CAP_SYS_ADMIN, CAP_PERFMON, CAP_SYS_PTRACE), what reaches into the
+ * kernel, devices or the network's configuration, and what lifts limits. */
+#define CAPS_SESSION                                                                                       \
+	(1ULL << 0 /* CHOWN */ | 1ULL << 1 /* DAC_OVERRIDE */ | 1ULL << 3 /* FOWNER */ |                   \
+	 1ULL << 4 /* FSETID */ | 1ULL << 5 /* KILL */ | 1ULL << 6 /* SETGID */ | 1ULL << 7 /* SETUID */ | \
+	 1ULL << 10 /* NET_BIND_SERVICE */ | 1ULL << 29 /* AUDIT_WRITE */)
+
+/* Give up for good all capabilities but CAPS_SESSION and `keep`. Nothing to do without capabilities. */
+int caps_shed(uint64_t keep, struct err *e);
+
+/* Keep only `keep`, as root: for processes of ours. */
+int caps_limit(uint64_t keep, struct err *e);
+
+/* The bit of a capability's name ("CAP_NET_RAW" or "net_raw", any case), 0 = there is none. */
+uint64_t caps_bit(const char *name);

@@ -12,40 +12,37 @@ int landlock_abi(void)
 	return v > 0 ? (int)v : 0;
 }
 
-static int make_floor(uint64_t scoped, struct err *e)
+int landlock_new(uint64_t rights, bool signals, struct err *e)
 {
-	/* REFER is refused by every ruleset that does not grant it: handle it, and grant it from the root
-	 * down. ABI 1 cannot: there, making device nodes is the handled right, which needs a capability
-	 * anyway. */
-	uint64_t right = landlock_abi() >= 2 ? LANDLOCK_ACCESS_FS_REFER : LANDLOCK_ACCESS_FS_MAKE_BLOCK;
 	struct {
 		uint64_t fs, net, scoped;
-	} attr = { .fs = right, .scoped = scoped };
-	struct landlock_path_beneath_attr all = { .allowed_access = right };
-	int fd = (int)syscall(__NR_landlock_create_ruleset, &attr, scoped ? sizeof attr : sizeof attr.fs, 0);
+	} attr = { .fs = rights, .scoped = signals ? 2 /* LANDLOCK_SCOPE_SIGNAL */ : 0 };
+	int fd = (int)syscall(__NR_landlock_create_ruleset, &attr, signals ? sizeof attr : sizeof attr.fs, 0);
 
-	if (fd < 0)
-		return err_sys(e, "landlock ruleset");
-	all.parent_fd = open("/", O_PATH | O_CLOEXEC);
-	if (all.parent_fd < 0 ||
-	    syscall(__NR_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &all, 0) < 0) {
-		err_sys(e, "landlock rule for /");
-		close(fd);
-		fd = -1;
-	}
-	if (all.parent_fd >= 0)
-		close(all.parent_fd);
-	return fd;
+	return fd < 0 ? err_sys(e, "landlock ruleset") : fd;
 }
 
-int landlock_floor(struct err *e)
+static int grant(int ruleset, const char *path, int flags, uint64_t rights)
 {
-	return make_floor(0, e);
+	struct landlock_path_beneath_attr rule = { .allowed_access = rights };
+	long rc;
+
+	rule.parent_fd = open(path, O_PATH | O_CLOEXEC | flags);
+	if (rule.parent_fd < 0)
+		return -1;
+	rc = syscall(__NR_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+	close(rule.parent_fd);
+	return rc < 0 ? -1 : 0;
 }
 
-int landlock_floor_signals(struct err *e)
+int landlock_grant(int ruleset, const char *path, uint64_t rights)
 {
-	return make_floor(2 /* LANDLOCK_SCOPE_SIGNAL */, e);
+	return grant(ruleset, path, O_NOFOLLOW, rights);
+}
+
+void landlock_grant_self(int ruleset)
+{
+	grant(ruleset, "/proc/self", 0, LANDLOCK_WRITE);
 }
 
 int landlock_enter(int ruleset, struct err *e)

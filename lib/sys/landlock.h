@@ -3,18 +3,36 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+
+enum {
+	LANDLOCK_ENOUGH = 3, /* ABI from which truncating is a right of its own */
+};
+
+/* What changes a tree, and what reads files. */
+#define LANDLOCK_CHANGE 0x7ff2ULL
+#define LANDLOCK_READ   0x4ULL
+/* Renames between directories: refused by every ruleset that does not grant them, from ABI 2 on. */
+#define LANDLOCK_MOVE  0x2000ULL
+#define LANDLOCK_WRITE 0x4002ULL /* of files that are there */
+/* Of LANDLOCK_CHANGE, what no session gets anywhere: making device nodes. */
+#define LANDLOCK_DEVICES 0x840ULL
 
 /* ABI version of the running kernel, 0 when there is none. */
 int landlock_abi(void);
 
-/* A ruleset that forbids nothing by itself. Being in a domain is the point: from then on the kernel keeps its
- * processes from tracing, and from reading the memory, environment and descriptors of, anything outside; and
- * from changing the mount table. Descriptor (close-on-exec) or -1. */
-int landlock_floor(struct err *e);
+/* A ruleset that refuses `rights` wherever they are not granted. Being in its domain is a point of its own:
+ * from then on the kernel keeps processes from tracing, and from reading the memory, environment and
+ * descriptors of, anything outside; and from changing the mount table. `signals`: they reach only
+ * processes of the same domain, too (ABI 6). Descriptor (close-on-exec) or -1. */
+int landlock_new(uint64_t rights, bool signals, struct err *e);
 
-/* Likewise; besides, signals reach only processes of the same domain (ABI 6). */
-int landlock_floor_signals(struct err *e);
+/* Grant `rights` on the file or tree `path`, links not followed. What cannot be granted stays refused: -1. */
+int landlock_grant(int ruleset, const char *path, uint64_t rights);
+
+/* Grant writing files of the calling process's /proc/PID. */
+void landlock_grant_self(int ruleset);
 
 /* Enter the ruleset's domain. Needs no_new_privs. */
 int landlock_enter(int ruleset, struct err *e);

@@ -6,10 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Hard limit: 0x41 ("A"), 24 bits of session, all ones; soft limit: the same with the command number below.
@@ -74,6 +76,32 @@ bool tag_of(pid_t pid, uint64_t *tag, uint32_t *command)
 	*tag = hard;
 	*command = (uint32_t)soft;
 	return true;
+}
+
+bool tag_is_free(pid_t pid)
+{
+	uint32_t command;
+	uint64_t tag;
+
+	return pid > 0 && !tag_of(pid, &tag, &command) && (kill(pid, 0) == 0 || errno == EPERM);
+}
+
+bool tag_peer_is_free(int fd, pid_t pid, uint64_t *tag)
+{
+	socklen_t len = sizeof(int);
+	uint32_t command;
+	int pidfd = -1;
+	bool alive;
+
+	*tag = 0;
+	if (pid <= 0 || tag_of(pid, tag, &command))
+		return false;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) < 0)
+		return errno == ENOPROTOOPT && (kill(pid, 0) == 0 || errno == EPERM);
+	/* Of the process itself, not of its number; it was alive while its tag was read. */
+	alive = syscall(__NR_pidfd_send_signal, pidfd, 0, NULL, 0) == 0 || errno == EPERM;
+	close(pidfd);
+	return alive;
 }
 
 bool tag_match(pid_t pid, uint64_t tag)

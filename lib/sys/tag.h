@@ -30,5 +30,12 @@ int tag_set(uint64_t tag, uint32_t command, struct err *e);
 /* The tag of a task; false when it has none (or is gone: errno ESRCH). */
 bool tag_of(pid_t pid, uint64_t *tag, uint32_t *command);
 
+/* Is this a process that lives and is in no session? */
+bool tag_is_free(pid_t pid);
+
+/* The process `pid` at the other end of a unix socket: true when it has no tag. One that is gone may have had
+ * one, handed its socket on, and left its number to somebody else: then false, with *tag 0. */
+bool tag_peer_is_free(int fd, pid_t pid, uint64_t *tag);
+
 /* Is this task in the session? */
 bool tag_match(pid_t pid, uint64_t tag);

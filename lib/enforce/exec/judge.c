@@ -173,6 +173,22 @@ static void join_args(const struct args *a, struct buf *out)
 		buf_add(out, "", 1); /* the kernel makes up an empty argv[0] */
 }
 
+/* A loader is judged again when it has mapped what it was given, and so is what may have changed since
+ * without showing it. Nothing must be left then of what an exec that failed was expected to start. */
+static void expect(const struct call *k, const struct attempt *a, const struct buf *args)
+{
+	struct tree_expected want = { .dev = a->image.dev,
+		                      .ino = a->image.ino,
+		                      .state = a->image.state,
+		                      .argv = args->data,
+		                      .argv_len = (uint32_t)args->len };
+
+	if (!a->is_loader && !a->image.same.unsettled)
+		tree_expect(k->g->tree, k->pid, &want);
+	else if (tree_expected(k->g->tree, k->pid, &want))
+		free(want.argv);
+}
+
 static void permit(const struct call *k, struct attempt *a)
 {
 	AUTO_BUF joined = { 0 };
@@ -188,13 +204,7 @@ static void permit(const struct call *k, struct attempt *a)
 		call_fail(k, ENOMEM);
 		return;
 	}
-	if (!a->is_loader) /* which is judged again when it has mapped what it was given */
-		tree_expect(k->g->tree, k->pid,
-		            &(struct tree_expected){ .dev = a->image.dev,
-		                                     .ino = a->image.ino,
-		                                     .state = a->image.state,
-		                                     .argv = joined.data,
-		                                     .argv_len = (uint32_t)joined.len });
+	expect(k, a, &joined);
 	call_continue(k);
 }
 

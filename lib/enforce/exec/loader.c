@@ -78,7 +78,7 @@ static bool is_library(const struct image *image)
 static bool ask_mapping(const struct call *k, struct attempt *a, const struct mapping *m,
                         const struct image *loader)
 {
-	if (!m->executable || !m->ino || m->ino == loader->ino)
+	if (!m->executable || !m->ino || (m->ino == loader->ino && !strcmp(m->path, loader->path)))
 		return false;
 	if (image_find(k->g->images, k->pid, AT_FDCWD, m->path, 0, &a->image) || a->image.ino != m->ino) {
 		a->verdict = (struct verdict){ .rule = &loader_program };

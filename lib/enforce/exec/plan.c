@@ -1,9 +1,7 @@
 #include "enforce/exec/plan.h"
 
-#include "base/fd.h"
 #include "enforce/exec/filter.h"
 #include "sys/calls.h"
-#include "sys/landlock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,27 +23,26 @@ static int resolve(const struct plan_options *o, int *numbers, size_t *n, struct
 }
 
 /* The layers in force and those that are not, in words. */
-static void name_layers(struct plan *p, const struct rung_found *found, bool signals, const char *no_landlock)
+static void name_layers(struct plan *p, const struct plan_options *o, bool signals)
 {
 	static const char *const armed[] = { "exec,signals,syscalls", "exec(ptrace),signals(ptrace),syscalls",
 		                             "entry,syscalls" };
+	const struct rung_found *found = o->found;
+	int n;
 
 	snprintf(p->armed, sizeof p->armed, "%s%s%s", armed[found->rung],
 	         found->rung == RUNG_ENTRY && signals ? ",signals(landlock)" : "",
 	         p->launch.ruleset >= 0 ? ",landlock" : "");
-	if (p->launch.ruleset < 0)
-		snprintf(p->missing, sizeof p->missing, "landlock: %.90s", no_landlock);
-	else if (CONFIG_RUNGS && found->rung == RUNG_ENTRY)
-		snprintf(p->missing, sizeof p->missing,
+	n = snprintf(p->missing, sizeof p->missing, "%.120s", o->missing ? o->missing : "");
+	if (CONFIG_RUNGS && p->launch.ruleset >= 0 && found->rung == RUNG_ENTRY)
+		snprintf(p->missing + n, sizeof p->missing - (size_t)n,
 		         "exec: nothing is judged below the command itself; %s: %.120s",
 		         signals ? "signals stay inside" : "signals are refused", found->why);
 }
 
-/* Landlock from ABI 6 on keeps signals inside; without it nobody can, on the lowest rung. */
-static int floor_of(const struct rung_found *found, bool *signals, struct err *e)
+bool plan_scopes_signals(const struct rung_found *found)
 {
-	*signals = CONFIG_RUNGS && found->rung == RUNG_ENTRY && found->landlock >= 6;
-	return *signals ? landlock_floor_signals(e) : landlock_floor(e);
+	return CONFIG_RUNGS && found->rung == RUNG_ENTRY && found->landlock >= 6;
 }
 
 int plan_make(struct plan *p, const struct plan_options *o, struct err *e)
@@ -54,24 +51,25 @@ int plan_make(struct plan *p, const struct plan_options *o, struct err *e)
 	int *numbers = calloc(o->n_blocked + 1, sizeof *numbers);
 	struct filter *f = calloc(1, sizeof *f);
 	struct filter_options fo = { .blocked = numbers, .kind = kinds[o->found->rung] };
-	struct err why = { 0 };
 
-	*p = (struct plan){ .launch = { .rung = o->found->rung,
+	*p = (struct plan){ .launch = { .ruleset = o->ruleset,
+		                        .keep_caps = o->keep_caps,
+		                        .rung = o->found->rung,
 		                        .tracer = o->tracer,
 		                        .tag = o->tag,
 		                        .killable = o->found->killable },
 		            .owned = f };
-	p->launch.ruleset = floor_of(o->found, &fo.signals, &why);
+	fo.signals = plan_scopes_signals(o->found);
 	if (!numbers || !f) {
 		err_set(e, "out of memory");
 	} else if (p->launch.ruleset < 0 && o->found->rung == RUNG_ENTRY) {
-		err_set(e, "%s", why.text); /* all that this rung stands on */
+		err_set(e, "%s", o->missing); /* all that this rung stands on */
 	} else if (resolve(o, numbers, &fo.n_blocked, e) == 0 &&
 	           filter_make(f, &filter_native, &fo, e) == 0) {
 		free(numbers);
 		p->launch.filter = f->code;
 		p->launch.n_filter = f->n;
-		name_layers(p, o->found, fo.signals, why.text);
+		name_layers(p, o, fo.signals);
 		return 0;
 	}
 	free(numbers);
@@ -81,7 +79,6 @@ int plan_make(struct plan *p, const struct plan_options *o, struct err *e)
 
 void plan_release(struct plan *p)
 {
-	fd_close(&p->launch.ruleset);
 	free(p->owned);
 	p->owned = NULL;
 }

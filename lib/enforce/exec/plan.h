@@ -20,8 +20,14 @@ struct plan_options {
 	size_t n_blocked;
 	const struct rung_found *found; /* what this host can do, asked once per process */
 	pid_t tracer;                   /* of RUNG_PTRACE: the supervisor */
+	int ruleset;                    /* Landlock's, of enforce/landlock/floor.h; borrowed; -1 = none */
+	const char *missing;            /* what it lacks, "" = nothing */
+	uint64_t keep_caps;             /* capabilities that root keeps beside the usual ones: sys/caps.h */
 };
 
-/* 0 or -1. Landlock that the kernel lacks is named in `missing`. */
+/* Is it Landlock, on this rung, that keeps signals inside? Asked before the ruleset is made. */
+bool plan_scopes_signals(const struct rung_found *found);
+
+/* 0 or -1. */
 int plan_make(struct plan *p, const struct plan_options *o, struct err *e);
 void plan_release(struct plan *p);

@@ -1,0 +1,260 @@
+#include "enforce/landlock/floor.h"
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "sys/landlock.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* For files that are no directories. */
+#define OF_FILES (LANDLOCK_READ | LANDLOCK_WRITE)
+
+struct closed {
+	char *path; /* owned, links resolved */
+	uint64_t rights;
+};
+
+struct work {
+	struct floor *floor;
+	const struct floor_options *options;
+	struct closed closed[FLOOR_CLOSED];
+	size_t n;
+};
+
+/* The programs and libraries that run outside of sessions, too. */
+static const char *const programs[] = { "/bin",       "/boot",      "/lib",         "/lib32",
+	                                "/lib64",     "/sbin",      "/usr/bin",     "/usr/lib",
+	                                "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/sbin" };
+
+static void note(struct floor *f, const char *path)
+{
+	size_t len = strlen(f->missing);
+
+	snprintf(f->missing + len, sizeof f->missing - len, "landlock: %.99s can be written; ", path);
+}
+
+/* Is it the file system's permissions that keep this user from changing it, from the root down? Others' can
+ * be changed by others only; a file of his own he can give himself any right to. */
+static bool is_safe(const char *path, uid_t uid)
+{
+	char at[PATH_MAX];
+	struct stat st;
+
+	snprintf(at, sizeof at, "%s", path);
+	for (char *slash = at + strlen(at);; slash = strrchr(at, '/')) {
+		*slash = 0;
+		if (lstat(*at ? at : "/", &st) < 0 || st.st_uid == uid || (st.st_mode & 022))
+			return false;
+		if (!*at)
+			return true;
+	}
+}
+
+static bool is_readable(const char *path, uid_t uid)
+{
+	struct stat st;
+
+	return uid == 0 || lstat(path, &st) < 0 || st.st_uid == uid || (st.st_mode & 044);
+}
+
+/* Does it lie in a directory in which sessions make files? */
+static bool is_open(const struct floor_options *o, const char *path)
+{
+	for (size_t i = 0; i < o->n_open; i++)
+		if (o->open[i] && path_within(path, o->open[i]))
+			return true;
+	return false;
+}
+
+static void close_tree(struct work *w, const char *path, uint64_t rights)
+{
+	char *real = rights && path && *path == '/' ? realpath(path, NULL) : NULL;
+	bool open = real && is_open(w->options, real);
+
+	if (open)
+		note(w->floor, path);
+	if (real && !open && w->n < FLOOR_CLOSED && strcmp(real, "/") != 0)
+		w->closed[w->n++] = (struct closed){ real, rights };
+	else
+		free(real);
+}
+
+/* Which of `rights` are closed for this whole tree; which for something in it. */
+static uint64_t closed_at(const struct work *w, const char *path, uint64_t rights)
+{
+	uint64_t found = 0;
+
+	for (size_t i = 0; i < w->n; i++)
+		if (path_within(path, w->closed[i].path))
+			found |= w->closed[i].rights;
+	return rights & found;
+}
+
+static uint64_t closed_below(const struct work *w, const char *path, uint64_t rights)
+{
+	uint64_t found = 0;
+
+	for (size_t i = 0; i < w->n; i++)
+		if (path_within(w->closed[i].path, path))
+			found |= w->closed[i].rights;
+	return rights & found;
+}
+
+static void grant_all(struct work *w, const char *path, uint64_t rights);
+
+/* Grant one entry, or go on into it. */
+static void grant(struct work *w, const char *path, uint64_t rights)
+{
+	uint64_t below;
+	struct stat st;
+
+	rights &= ~closed_at(w, path, rights);
+	if (!rights || lstat(path, &st) < 0)
+		return;
+	if (S_ISDIR(st.st_mode)) {
+		below = closed_below(w, path, rights);
+		if (rights & ~below)
+			landlock_grant(w->floor->ruleset, path, rights & ~below & ~LANDLOCK_DEVICES);
+		if (below)
+			grant_all(w, path, below);
+	} else if (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode)) {
+		/* No rule where permissions refuse anyway: every rule costs each command. */
+		if (w->options->uid && st.st_uid != w->options->uid && !(st.st_mode & 022))
+			rights &= LANDLOCK_READ;
+		if (rights & OF_FILES)
+			landlock_grant(w->floor->ruleset, path, rights & OF_FILES);
+	}
+}
+
+static bool remember(struct floor *f, const char *path)
+{
+	struct floor_way *way = f->ways + f->n_ways;
+	struct stat st;
+
+	if (f->n_ways == FLOOR_WAYS || lstat(path, &st) < 0)
+		return false;
+	*way = (struct floor_way){ st.st_dev, st.st_ino, st.st_ctim, strdup(path) };
+	f->n_ways += way->path != NULL;
+	return way->path != NULL;
+}
+
+static void grant_all(struct work *w, const char *path, uint64_t rights)
+{
+	bool kept = remember(w->floor, path); /* before it is read: a change meanwhile shows later */
+	DIR *dir = kept ? opendir(path) : NULL;
+	const struct dirent *entry;
+	char name[PATH_MAX];
+
+	if (!dir) {
+		note(w->floor, path);
+		landlock_grant(w->floor->ruleset, path, rights & ~LANDLOCK_DEVICES);
+		return;
+	}
+	while ((entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    entry->d_type != DT_LNK && entry->d_type != DT_SOCK &&
+		    (size_t)snprintf(name, sizeof name, "%s/%s", path[1] ? path : "", entry->d_name) <
+		            sizeof name)
+			grant(w, name, rights);
+	closedir(dir);
+}
+
+static void grant_devices(struct work *w, uint64_t rights)
+{
+	static const char harmless[] =
+	        " console dri full kfd mqueue null ptmx pts random shm tty urandom zero ";
+	char path[280], name[280];
+	DIR *dir = opendir("/dev");
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof path, "/dev/%s", entry->d_name);
+		snprintf(name, sizeof name, " %s ", entry->d_name);
+		if (entry->d_type != DT_LNK && (strstr(harmless, name) || !strncmp(name, " nvidia", 7)))
+			landlock_grant(w->floor->ruleset, path,
+			               rights & (entry->d_type == DT_DIR ? ~LANDLOCK_DEVICES : OF_FILES));
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static void collect(struct work *w)
+{
+	const struct floor_options *o = w->options;
+	bool root = o->uid == 0;
+
+	close_tree(w, "/sys", LANDLOCK_CHANGE);
+	close_tree(w, "/dev", LANDLOCK_CHANGE | (root ? LANDLOCK_READ : 0));
+	close_tree(w, "/proc", root ? LANDLOCK_CHANGE : 0);
+	for (size_t i = 0; root && i < sizeof programs / sizeof *programs; i++)
+		close_tree(w, programs[i], LANDLOCK_CHANGE);
+	for (size_t i = 0; i < o->n; i++) {
+		const struct floor_item *item = o->items + i;
+		bool secret = item->path && item->secret && is_readable(item->path, o->uid);
+
+		close_tree(
+		        w, item->path,
+		        (secret ? LANDLOCK_READ : 0) |
+		                (root || !item->path || !is_safe(item->path, o->uid) ? LANDLOCK_CHANGE : 0));
+	}
+}
+
+int floor_make(struct floor *f, const struct floor_options *o, struct err *e)
+{
+	struct work w = { .floor = f, .options = o };
+	uint64_t rights = LANDLOCK_CHANGE;
+	int abi = landlock_abi();
+
+	*f = (struct floor){ .ruleset = -1, .mounts = -1 };
+	if (abi < LANDLOCK_ENOUGH) {
+		/* Nothing that moves or truncates could be told apart: nothing is closed, but for device
+		 * nodes. */
+		note(f, "every file");
+		rights = LANDLOCK_DEVICES | (abi > 1 ? LANDLOCK_MOVE : 0);
+		f->ruleset = landlock_new(rights, o->signals, e);
+		landlock_grant(f->ruleset, "/", rights & LANDLOCK_MOVE);
+		return f->ruleset < 0 ? -1 : 0;
+	}
+	collect(&w);
+	for (size_t i = 0; i < w.n; i++)
+		rights |= w.closed[i].rights;
+	f->mounts = open("/proc/self/mounts", O_RDONLY | O_CLOEXEC);
+	f->ruleset = landlock_new(rights, o->signals, e);
+	if (f->ruleset >= 0) {
+		grant_all(&w, "/", rights);
+		grant_devices(&w, rights);
+	}
+	for (size_t i = 0; i < w.n; i++)
+		free(w.closed[i].path);
+	return f->ruleset < 0 ? -1 : 0;
+}
+
+bool floor_is_stale(const struct floor *f)
+{
+	struct pollfd mounts = { .fd = f->mounts, .events = POLLPRI };
+	struct stat st;
+
+	if (poll(&mounts, 1, 0) > 0)
+		return true;
+	for (const struct floor_way *way = f->ways; way < f->ways + f->n_ways; way++)
+		if (lstat(way->path, &st) < 0 || st.st_dev != way->dev || st.st_ino != way->ino ||
+		    st.st_ctim.tv_sec != way->changed.tv_sec || st.st_ctim.tv_nsec != way->changed.tv_nsec)
+			return true;
+	return false;
+}
+
+void floor_release(struct floor *f)
+{
+	fd_close(&f->ruleset);
+	fd_close(&f->mounts);
+	for (size_t i = 0; i < f->n_ways; i++)
+		free(f->ways[i].path);
+	f->n_ways = 0;
+}

@@ -1,0 +1,93 @@
+#include "session/closed.h"
+
+#include "base/path.h"
+#include "config/config.h"
+#include "enforce/exec/plan.h"
+#include "sys/caps.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the configuration names: a path by its place in the struct. `ours`: when it lies in a directory called
+ * "agentsh", all of that is closed. */
+static const struct {
+	unsigned short at;
+	bool secret, ours;
+} named[] = {
+	{ offsetof(struct config, path), false, true },
+	{ offsetof(struct config, policies.dir), false, false },
+	{ offsetof(struct config, policies.manifest_path), false, false },
+	{ offsetof(struct config, auth.api_key.keys_file), true, false },
+	{ offsetof(struct config, audit.integrity.key_file), true, false },
+	{ offsetof(struct config, server.tls.key_file), true, false },
+	{ offsetof(struct config, audit.output), true, true },
+	{ offsetof(struct config, sessions.base_dir), true, false },
+	{ offsetof(struct config, logging.output), false, true },
+};
+
+static const char *const fixed[] = { "/bin/bash",      "/bin/bash.real", "/bin/sh",         "/bin/sh.real",
+	                             "/proc/self/exe", "/run/agentsh",   "/var/lib/agentsh" };
+
+/* Of others' directories (/etc, the home directory, one that holds the workspace) only the file can be
+ * closed.
+ */
+static char *own_dir(const struct session *s, const char *path)
+{
+	static const char name[] = "/agentsh/";
+	const char *slash = strrchr(path, '/');
+	char *dir;
+
+	if (!slash || slash - path < (ptrdiff_t)sizeof name - 2 ||
+	    strncmp(slash + 2 - sizeof name, name, sizeof name - 1) != 0)
+		return NULL;
+	dir = strndup(path, (size_t)(slash - path));
+	if (dir && !path_within(s->workspace, dir) && !(s->home && path_within(s->home, dir)))
+		return dir;
+	free(dir);
+	return NULL;
+}
+
+int closed_make(const struct session *s, struct floor *f, struct err *e)
+{
+	const struct config *c = s->core->config;
+	const char *open[] = { "/tmp", "/var/tmp", "/dev/shm", s->workspace, s->project_root, s->home };
+	struct floor_item items[FLOOR_CLOSED] = { 0 };
+	struct floor_options o = { .items = items,
+		                   .open = open,
+		                   .n_open = sizeof open / sizeof *open,
+		                   .uid = s->uid,
+		                   .signals = plan_scopes_signals(s->core->found) };
+	char *dirs[sizeof named / sizeof *named];
+	int rc;
+
+	for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+		const char *path = *(const char *const *)((const char *)c + named[i].at);
+
+		dirs[i] = named[i].ours ? own_dir(s, path) : NULL;
+		items[o.n++] = (struct floor_item){ dirs[i] ? dirs[i] : path, named[i].secret };
+	}
+	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+		items[o.n++].path = fixed[i];
+	items[o.n++].path = s->core->place;
+	/* What a shell reads before its first command. */
+	for (size_t i = 0; i < c->sandbox.env_inject.n && o.n < FLOOR_CLOSED; i++)
+		if (!strcmp(c->sandbox.env_inject.items[i].name, "BASH_ENV"))
+			items[o.n++].path = c->sandbox.env_inject.items[i].value;
+	rc = floor_make(f, &o, e);
+	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
+		free(dirs[i]);
+	return rc;
+}
+
+uint64_t closed_caps(const struct config *c)
+{
+	static const unsigned char never[] = { 2, 16, 17, 19, 21, 22, 32, 33, 38, 39, 40 };
+	uint64_t keep = 0;
+
+	for (size_t i = 0; CONFIG_ROOT_CAPABILITIES && i < c->capabilities.allow.n; i++)
+		keep |= caps_bit(c->capabilities.allow.items[i]);
+	for (size_t i = 0; i < sizeof never; i++)
+		keep &= ~(1ULL << never[i]);
+	return keep;
+}

@@ -1,0 +1,12 @@
+/* closed - what is ours, and so is closed to the processes of sessions: the floor below every policy. */
+#pragma once
+
+#include "enforce/landlock/floor.h"
+#include "session/session.h"
+
+/* Make the session's ruleset. 0 or -1. */
+int closed_make(const struct session *s, struct floor *f, struct err *e);
+
+/* Capabilities that the configuration leaves to root beside the usual ones; never those with which a process
+ * could look or reach behind its session's back. */
+uint64_t closed_caps(const struct config *c);
