@@ -73,11 +73,11 @@ ssize_t fd_read_at(int fd, void *data, size_t len, uint64_t at)
 int fd_slurp(int fd, struct buf *out, struct err *e)
 {
 	for (;;) {
-		size_t room = out->max && out->max - out->len < 16384 ? out->max - out->len + 1 : 16384;
+		size_t left = out->max - out->len, room = out->max && left < 16384 ? left : 16384;
 		char *p;
 		ssize_t n;
 
-		if (out->max && room > out->max - out->len) {
+		if (!room) {
 			char extra;
 
 			n = read(fd, &extra, 1);

@@ -259,18 +259,24 @@ T_CASE(an_earlier_servers_ring_is_recovered)
 
 	if (!world_begin(""))
 		return;
+	core_event(w.core, NULL, NULL, &(struct event){ .id = "evt-1-1", .type = "twice", .depth = -1 }, 0);
 	core_free(w.core);
 	snprintf(path, sizeof path, "%s/state/sessions/session-old", w.dir);
 	mkdir(path, 0700);
 	snprintf(path, sizeof path, "%s/state/sessions/session-old/" SESSION_RING, w.dir);
 	r = ring_create(path, RING_MIN, NULL);
+	/* The first was in the log already when the server died, the others were not. */
+	ok(put(r, "{\"id\":\"evt-1-1\",\"type\":\"twice\"}", 1, 0));
+	ok(put(r, "{\"id\":\"evt-1-2\",\"type\":\"orphan\"}", 1, 0));
 	ok(put(r, "{\"type\":\"orphan\"}", 1, 0));
 	ring_close(r);
 	loop_free(w.loop);
 	w.loop = loop_new(NULL);
 	log_setup("test", LOG_ERROR, false);
 	w.core = core_new(w.config, w.loop, NULL);
-	is_int(logged("\"type\":\"orphan\""), 1);
+	is_int(logged("\"type\":\"orphan\""), 2);
+	is_int(logged("\"type\":\"twice\""), 1, "once is enough");
+	is_int(logged("\"type\":\"session_destroyed\""), 1, "the session has its end");
 	ok(access(path, F_OK) < 0, "and removed");
 	world_end();
 }

@@ -40,21 +40,26 @@ supervisor=$(supervisors)
 kill -STOP "$supervisor"
 as_user /bin/bash -c "$(mark waits); sudo id" >/tmp/waits.out 2>&1 &
 waits=$!
-until_true 5 eval 'pgrep -f "mark.waits" >/dev/null'
+until_true 5 grep -q 'command_started.*mark.waits\|mark.waits.*command_started' "$LOG"
 sleep 0.5
 check_that "a stopped supervisor: its command waits, it does not run" '! marked waits && [ ! -e /tmp/canary ]'
 kill -CONT "$supervisor"
 wait $waits
 check_that "and goes on with it" 'marked waits && [ ! -e /tmp/canary ] && grep -q block-shell-escape /tmp/waits.out'
 
+as_user /bin/bash -c 'sleep 300 >/dev/null 2>&1 & echo $!' >/tmp/left
+left=$(cat /tmp/left)
+check_that "something is left in the background" 'alive "$left"'
+
 # Stopped, and then the server dies: the next one has read its ring. Nobody may add to that.
 kill -STOP "$supervisor"
 as_user /bin/bash -c "$(mark late)" >/tmp/late.out 2>&1 &
 late=$!
-until_true 5 eval 'pgrep -f "mark.late" >/dev/null'
+until_true 5 grep -q 'command_started.*mark.late\|mark.late.*command_started' "$LOG"
 kill -KILL "$server_pid"
 until_true 5 eval '! alive $server_pid'
 works "the next server serves"
+check_that "what the dead server's session left in the background is gone" '! alive "$left"'
 check_that "a stopped supervisor ends with its server" '! grep -qs "^State:	T" "/proc/$supervisor/status"'
 kill -CONT "$supervisor" 2>/dev/null
 wait $late
@@ -108,6 +113,7 @@ check_that "a supervisor with 12 descriptors, ten commands: nothing denied runs"
 ran_many=$(ls "$E2E_HOME"/mark.many.* 2>/dev/null | wc -l)
 many_logged() { [ "$(grep '"type":"execve"' "$LOG" | grep -c '^{"argv":."cp",.*mark.many')" -ge "$ran_many" ]; }
 check "each of the $ran_many that ran is in the log" until_true 2 many_logged
+until_true 5 as_user /bin/bash -c true
 works "when they have ended"
 
 # --- memory ---
