@@ -54,6 +54,8 @@ base() {
 
 # What Alpine has: one program under many names; no glibc, no bash.
 busybox_links() {
+	# As the policy says: its shell is the image's /bin/sh.
+	sed -i 's/applet-shell, //' "$R/etc/agentsh/policies/default.yaml"
 	cp "$(command -v busybox)" "$R/bin/busybox"
 	for link in sh ash cat echo ls id true false sleep env grep head kill ps wc mkdir rm; do
 		ln -s /bin/busybox "$R/bin/$link"

@@ -1,6 +1,8 @@
 /* The scanner: getopt, getopt_long and their relatives by table. */
 #include "facts/scan.h"
 
+enum { UNKNOWN_MAX = 64 };
+
 void facts_set(struct facts *f, enum fact fact)
 {
 	f->yes[fact / 64] |= (uint64_t)1 << (fact % 64);
@@ -113,6 +115,8 @@ static bool find_long(const struct grammar *g, const char *name, size_t len, str
 			offer(&s, r->name, strlen(r->name),
 			      (struct known){ .row = r, .takes = (enum takes)r->takes });
 	for (const char *p = g->longs; p && *p && p[1]; p = strchr(p + 1, ' ')) {
+		if (p[1] != *name)
+			continue;
 		size_t n = strcspn(p + 1, " =?");
 		char mark = p[1 + n];
 
@@ -147,6 +151,9 @@ static enum item not_known(struct scan *s)
 	s->row = NULL;
 	if (s->g->flags & GRAMMAR_LAX)
 		return ITEM_OPTION;
+	/* The tool has refused long ago; everything is in doubt already. */
+	if (++s->unknown == UNKNOWN_MAX)
+		s->at = s->argc;
 	if (s->g->unknown)
 		facts_set(s->f, (enum fact)s->g->unknown);
 	for (const struct option_row *r = first_row(s->g); is_row(r); r++) {

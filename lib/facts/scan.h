@@ -44,6 +44,7 @@ struct scan {
 	const char *cluster; /* what is left of a word of short options */
 	uint64_t on;         /* rows that hold, by index: --no-x takes back x and nothing else */
 	bool ended;          /* "--" was read */
+	unsigned unknown;    /* options so far that were in no table */
 	bool old_style;      /* the cluster takes its values from the following words, as in `tar xzf FILE` */
 	/* What was read: */
 	const struct option_row *row; /* NULL if the option gives no facts */

@@ -61,6 +61,8 @@ int closed_make(const struct session *s, struct floor *f, struct err *e)
 	char *dirs[sizeof named / sizeof *named];
 	int rc;
 
+	if (!CONFIG_CLOSED_FILES)
+		return floor_make(f, &o, e);
 	for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
 		const char *path = *(const char *const *)((const char *)c + named[i].at);
 

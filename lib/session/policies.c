@@ -250,7 +250,8 @@ struct shared_policy *policies_get(struct core *core, const char *name, const st
 		err_set(e, "out of memory");
 		return NULL;
 	}
-	memcpy(p->hash, hash, sizeof hash); /* NOLINT(clang-analyzer-core.uninitialized.Assign) all 65 */
+	memcpy(p->hash, hash, sizeof hash);
+	/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): read_policy has said it */
 	p->owner = owner;
 	p->dir_owner = dir_owner;
 	return load(core, p, &text, true, e);
@@ -312,6 +313,8 @@ struct shared_policy *policies_take(struct core *core, const struct shared_polic
 	}
 	p = make(core, like->name, like->path, like->expand ? like->vars : NULL);
 	if (!p || !*like->path || !strchr(like->path, '/')) {
+		if (p)
+			release(p);
 		err_set(e, "policy \"%s\" cannot be taken over", like->name);
 		return NULL;
 	}
@@ -319,7 +322,11 @@ struct shared_policy *policies_take(struct core *core, const struct shared_polic
 	p->owner = like->owner;
 	p->dir_owner = like->dir_owner;
 	p->approvals = like->approvals;
-	if (read_text(like, &text, e) < 0 || !load(core, p, &text, false, e))
+	if (read_text(like, &text, e) < 0) {
+		release(p);
+		return NULL;
+	}
+	if (!load(core, p, &text, false, e))
 		return NULL;
 	close(p->text_fd);
 	p->text_fd = like->text_fd; /* the same number stands for it in other sessions */

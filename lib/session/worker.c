@@ -224,6 +224,8 @@ static int make_plan(struct worker *w, struct err *e)
 	o.missing = closed_make(w->session, &w->floor, &why) < 0 ? why.text : w->floor.missing;
 	o.ruleset = w->floor.ruleset;
 	w->floor_ns = clock_mono_ns();
+	if (*o.missing)
+		log_line(LOG_WARN, "session %s: %s", w->session->id, o.missing);
 	return plan_make(&w->plan, &o, e);
 }
 
@@ -234,7 +236,7 @@ static void refresh(struct session *s)
 	int64_t now = clock_mono_ns();
 	struct floor fresh;
 
-	if (!w || w->floor.ruleset < 0 || now - w->floor_ns < REFRESH_NS)
+	if (!CONFIG_CLOSED_FILES || !w || w->floor.ruleset < 0 || now - w->floor_ns < REFRESH_NS)
 		return;
 	w->floor_ns = now;
 	/* Each command of root's leaves a rule of its own there. */

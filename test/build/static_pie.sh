@@ -8,7 +8,7 @@ unset MAKEFLAGS MAKELEVEL MFLAGS AGENTSH_CONFIG XDG_CONFIG_HOME
 
 build/need file:file readelf:binutils >/dev/null 2>&1
 mkdir -p "$out"
-{ cat build/presets/sandbox-minimal.config && echo CONFIG_STATIC_PIE=y; } >"$out/pie.config"
+{ cat build/presets/full.config && echo CONFIG_STATIC_PIE=y; } >"$out/pie.config"
 ok 'it is built' make -s O=build/out/pie CONFIG=build/out/pie/pie.config
 has 'file says what it is' "$(file "$out/agentsh")" 'static-pie linked, stripped'
 not_ok 'no interpreter' grep -q INTERP <<END

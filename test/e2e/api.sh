@@ -243,6 +243,22 @@ for server in "$A" "unix://$D/run/gate.sock"; do
 		"$("$AGENTSH" exec "$S" -- "$AGENTSH" --server "$server" session create 2>&1 >/dev/null |
 			tail -n 1)" 'agentsh: command failed'
 done
+# AP-07: tenancy. As root of the machine the same answers 200.
+"$AGENTSH" session create --id stranger --workspace "$D/ws" >/dev/null
+seen() { "$AGENTSH" exec "$S" -- curl -s -m 10 -o /dev/null -w '%{http_code}' "$@"; }
+for path in sessions/stranger sessions/stranger/history sessions/stranger/events \
+	"events/search?session_id=stranger"; do
+	[ "${path##*/}" = events ] || is "tenancy: $path is there" "$(code "/api/v1/$path")" 200
+	is "tenancy: $path is closed to another session" "$(seen "$A/api/v1/$path")" 403
+done
+is 'tenancy: its own is open' "$(seen "$A/api/v1/sessions/$S")" 200
+is 'tenancy: the list shows its own' \
+	"$("$AGENTSH" exec "$S" -- curl -s -m 10 "$A/api/v1/sessions" | jq -c 'map(.id)')" "[\"$S\"]"
+is 'tenancy: no exec in another session' \
+	"$(seen -X POST --data '{"command":"true"}' "$A/api/v1/sessions/stranger/exec")" 403
+is 'tenancy: exec in its own' "$(seen -X POST --data '{"command":"true"}' "$A/api/v1/sessions/$S/exec")" 200
+is 'tenancy: no end of any session' "$(seen -X DELETE "$A/api/v1/sessions/$S")" 403
+"$AGENTSH" session destroy stranger >/dev/null
 is 'unknown session is made' "$(cd "$D/ws" && AGENTSH_NO_AUTO='' "$AGENTSH" exec made-here -- pwd)" "$D/ws"
 is 'session info' "$("$AGENTSH" session info made-here | jq -r .workspace)" "$D/ws"
 is 'session update' \

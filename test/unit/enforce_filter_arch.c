@@ -20,6 +20,7 @@
 #define FILTER_X86_64   1
 #define rows            rows_x86_64
 extern const struct filter_target target_x86_64, target_aarch64;
+/* NOLINTNEXTLINE(bugprone-suspicious-include): to make the table of another architecture */
 #include "enforce/exec/filter_rows.c"
 #undef FILTER_TARGET
 #undef FILTER_ARCH
@@ -36,6 +37,7 @@ extern const struct filter_target target_x86_64, target_aarch64;
 #define FILTER_NR(name) NR_aarch64_##name
 #define FILTER_X86_64   0
 #define rows            rows_aarch64
+/* NOLINTNEXTLINE(bugprone-suspicious-include): to make the table of another architecture */
 #include "enforce/exec/filter_rows.c"
 #undef rows
 

@@ -213,7 +213,7 @@ int floor_make(struct floor *f, const struct floor_options *o, struct err *e)
 	int abi = landlock_abi();
 
 	*f = (struct floor){ .ruleset = -1, .mounts = -1 };
-	if (abi < LANDLOCK_ENOUGH) {
+	if (!CONFIG_CLOSED_FILES || abi < LANDLOCK_ENOUGH) {
 		/* Nothing that moves or truncates could be told apart: nothing is closed, but for device
 		 * nodes. */
 		note(f, "every file");

@@ -27,7 +27,7 @@ denied_rm AR-01 /bin/bash 'env -S "rm -v --r" /tmp/victim'
 denied_rm AR-01 /bin/bash 'find /tmp/victim -maxdepth 0 -exec rm -fR {} +'
 denied_rm AR-01 /bin/bash 'busybox rm -Rf /tmp/victim'
 denied_rm AR-02 /bin/bash \
-	'mkdir -p /tmp/glob; cd /tmp/glob; touch ./-rf; mv /tmp/victim .; rm *; rc=$?; mv victim /tmp; exit $rc'
+	'mkdir -p /tmp/glob; cd /tmp/glob; touch ./-rf; mv /tmp/victim .; rm *; mv victim /tmp'
 rm -rf /tmp/glob
 denied_rm AR-06 /bin/bash "rm -r \$'/tmp/vic\\xff\\xc2\\xa0\\xe2\\x80\\xae' /tmp/victim"
 victim
