@@ -31,6 +31,9 @@ reg_errcode_t tre_tnfa_run_backtrack(const tre_tnfa_t *tnfa, const void *string,
 	return REG_ESUBREG;
 }
 END
-compile "-O2 -DHAVE_CONFIG_H -DUSE_LOCAL_TRE_H -I. -Isrc/lib" src/lib/*.c no-backtrack.c
+tre='-DHAVE_CONFIG_H -DUSE_LOCAL_TRE_H -I. -Isrc/lib'
+mv src/lib/tre-match-parallel.c . # matching is to be fast, the rest small
+compile "-Os $tre" src/lib/*.c no-backtrack.c
+compile "-O2 $tre" tre-match-parallel.c
 mkdir -p "$dest/include/tre"
 cp src/local_includes/tre.h src/local_includes/tre-config.h "$dest/include/tre/"
