@@ -73,6 +73,7 @@ bool place_candidate(unsigned i, uid_t uid, char *socket, size_t size, bool *usa
 
 static int lock(int dirfd, const char *dir, struct err *e)
 {
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char pid[32] = "";
 	int fd = openat(dirfd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	int n;
@@ -92,6 +93,7 @@ static int lock(int dirfd, const char *dir, struct err *e)
 		fd_close(&fd);
 		return -1;
 	}
+	fcntl(fd, F_SETLK, &whole); /* tells clients who holds it, see holder_is_server() */
 	n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)n, 0) != n) {
 		err_sys(e, "%s/" LOCK_NAME, dir);
@@ -184,6 +186,23 @@ bool place_is_server(const struct ucred *sender, uid_t uid)
 	return (sender->uid == 0 || sender->uid == uid) && tag_is_free(sender->pid);
 }
 
+/* In the directory below /tmp anything of the user may have made a socket, also what is governed, to be sent
+ * the next shell's environment. The kernel says who holds the lock beside it. */
+static bool holder_is_server(const char *socket, uid_t uid)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct ucred holder = { .uid = uid };
+	char name[128];
+	AUTO_FD fd = -1;
+
+	snprintf(name, sizeof name, "%.*s/" LOCK_NAME, (int)(strrchr(socket, '/') - socket), socket);
+	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 || fcntl(fd, F_GETLK, &whole) < 0 || whole.l_type == F_UNLCK)
+		return false;
+	holder.pid = whole.l_pid;
+	return place_is_server(&holder, uid);
+}
+
 int place_connect(uid_t uid)
 {
 	char path[108];
@@ -192,8 +211,9 @@ int place_connect(uid_t uid)
 	for (unsigned i = 0; place_candidate(i, uid, path, sizeof path, &usable); i++) {
 		int fd = usable ? wire_connect(path) : -1;
 
-		if (fd >= 0)
+		if (fd >= 0 && (strncmp(path, "/tmp/", 5) != 0 || holder_is_server(path, uid)))
 			return fd;
+		fd_close(&fd);
 	}
 	errno = ECONNREFUSED;
 	return -1;

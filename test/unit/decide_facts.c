@@ -66,7 +66,8 @@ T_CASE(conditions)
 	      { "busybox rm -r x", "a" });
 	CHECK("- {name: a, decision: deny, commands: [rm], facts: ['rm.recursive | rm.dir', rm.force]}\n",
 	      { "rm -rf x", "a" }, { "rm -df x", "a" }, { "rm -f x", "rest" }, { "rm -r x", "rest" });
-	CHECK("- {name: a, decision: deny, commands: [git], facts: ['!git.push|!git.push.force', '!git.push']}\n",
+	CHECK("- {name: a, decision: deny, commands: [git], "
+	      "facts: ['!git.push|!git.push.force', '!git.push']}\n",
 	      { "git status", "a" }, { "git push -f", "rest" });
 	/* beside patterns: both must hold */
 	CHECK("- {name: a, decision: deny, commands: [rm], facts: [rm.recursive], args_patterns: [secret]}\n",
@@ -103,7 +104,8 @@ T_CASE(texts)
 	      { "rm x/..", "rest" });
 	CHECK(inside, { "rm /home/dev/app/x", "a" }, { "rm /home/dev/app/x /home/dev/app/../y", "b" },
 	      { "rm y", "b" });
-	CHECK("- {name: a, decision: deny, commands: [dd], facts: ['dd.of=/dev/**', '!dd.of=/dev/{null,zero}']}\n",
+	CHECK("- {name: a, decision: deny, commands: [dd], "
+	      "facts: ['dd.of=/dev/**', '!dd.of=/dev/{null,zero}']}\n",
 	      { "dd of=/dev/sda", "a" }, { "dd of=/dev/null", "rest" }, { "dd of=x", "rest" },
 	      { "dd of=/dev/x of=y", "rest" });
 	/* addresses in any spelling */

@@ -82,6 +82,37 @@ check_that "AU-04 the log is whole" '"$AGENTSH" audit verify "$LOG"'
 check_ok "beside it, work goes on" '^fine$' /bin/bash -c \
 	'cd && mkdir d && echo a >d/f && mv d/f g && ln g h && rm g h && rmdir d && : >/dev/null && t=$(mktemp) && rm "$t" && echo fine'
 
+section "a false server below /tmp"
+cat >/tmp/false.py <<'P'
+import os, socket, sys
+d = "/tmp/agentsh-%d" % os.getuid()
+os.makedirs(d, 0o700, exist_ok=True)
+open(d + "/server.lock", "w").write("1\n")
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(d + "/gate.sock")
+open("/tmp/false-ready", "w")
+s.settimeout(30)
+open("/tmp/false-heard", "wb").write(s.recv(65536))
+P
+# Natively it hears what is sent to its socket.
+/opt/e2e/as_user /usr/bin/python3 /tmp/false.py &
+until_true 10 test -e /tmp/false-ready
+/opt/e2e/as_user /usr/bin/python3 -c 'import os, socket
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"x", "/tmp/agentsh-%d/gate.sock" % os.getuid())'
+check_that "natively it hears" 'until_true 10 test -s /tmp/false-heard'
+rm -rf /tmp/false-heard /tmp/false-ready /tmp/agentsh-*
+try /bin/bash -c 'setsid -f python3 /tmp/false.py </dev/null >/dev/null 2>&1'
+check_that "a governed one listens" 'until_true 10 test -e /tmp/false-ready'
+for p in $(server_pids); do kill -KILL "$p"; done
+until_true 10 no_server
+try env CANARY=secret /bin/bash -c 'echo works'
+check_that "with the server gone a new one is started" '[ "$rc" = 0 ] && grep -q "^works$" "$TRY/out"'
+check_that "the false one has heard nothing" '[ ! -s /tmp/false-heard ]'
+for p in /proc/[0-9]*; do
+	case $(tr '\0' ' ' 2>/dev/null <"$p/cmdline") in *false.py*) kill -KILL "${p#/proc/}" ;; esac
+done
+rm -rf /tmp/false* /tmp/agentsh-*
+
 if [ "$E2E_USER" = root ]; then
 	section "root's ways into the kernel"
 	# way WHAT COMMAND: natively it works
