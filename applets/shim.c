@@ -191,7 +191,7 @@ static void exec_plain(const struct shim *s, char **argv, char **env)
 	const char *text =
 	        argv[0] && argv[1] ? plain_text((const char *const *)argv + 1, argv[2] ? 2 : 1) : NULL;
 	char program[PATH_MAX];
-	struct plain plain;
+	struct plain plain = { .n = 0 };
 
 	if (!text || !plain_parse(text, &plain) ||
 	    !find_program(plain.words[0], search_env(env, "PATH"), program, sizeof program))

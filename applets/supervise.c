@@ -6,7 +6,6 @@ config APPLET_SUPERVISE
 #include "applets/applet.h"
 
 #include "audit/ring.h"
-#include "base/clock.h"
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -116,15 +115,14 @@ static void wake_server(struct loop *l, struct timer *t)
 	wake_later(s);
 }
 
-static void on_gone(void *arg, uint32_t number, int status)
+static void on_gone(void *arg, uint32_t number, int status, int64_t end_ns)
 {
 	struct supervisor *s = arg;
 
-	s->ends[s->n_ends++] = (struct ended){ number, status, clock_mono_ns() };
-	s->wake = true;
+	s->ends[s->n_ends++] = (struct ended){ number, status, end_ns };
 	if (s->n_ends == ENDS)
 		tell(s, WIRE_NEWS);
-	wake_later(s);
+	loop_timer(s->loop, &s->nap, 0); /* the desk has waited, for several of them perhaps */
 }
 
 /* By position: others read the same descriptor. */

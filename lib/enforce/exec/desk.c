@@ -1,5 +1,6 @@
 #include "enforce/exec/desk.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/list.h"
 #include "enforce/exec/trace.h"
@@ -11,8 +12,10 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-/* How long the exit status of a first process may come after the end of the last one. */
-#define REAP_NS (200 * 1000000LL)
+/* When the last process of a command ends, its parent is about to go on, on our processor: what is left to do
+ * waits a moment, and for the exit status at most ten times as long. */
+#define LINGER_NS (20 * 1000000LL)
+enum { LOOKS = 10 };
 
 struct place {
 	struct list node;
@@ -21,10 +24,10 @@ struct place {
 	struct governed c;
 	struct watch calls; /* the listener */
 	struct watch first;
-	int pidfd; /* of the first process, -1 = gone */
-	struct timer late;
-	int status;
-	bool looked, empty;
+	int pidfd;      /* of the first process, -1 = gone */
+	int64_t end_ns; /* CLOCK_MONOTONIC; 0 = it runs */
+	int status, looks;
+	bool looked;
 };
 
 struct desk {
@@ -34,8 +37,11 @@ struct desk {
 	void *arg;
 	struct list places;
 	size_t n;
+	struct timer late;     /* one for all that have ended: they are told together */
 	struct tracer *tracer; /* once it is needed */
 };
+
+static timer_fn on_late;
 
 struct desk *desk_new(struct loop *l, struct governor *g, desk_gone *gone, void *arg, struct err *e)
 {
@@ -45,8 +51,9 @@ struct desk *desk_new(struct loop *l, struct governor *g, desk_gone *gone, void 
 		err_set(e, "out of memory");
 		return NULL;
 	}
-	*d = (struct desk){ .loop = l, .governor = g, .gone = gone, .arg = arg };
+	*d = (struct desk){ .loop = l, .governor = g, .gone = gone, .arg = arg, .late.due = on_late };
 	list_init(&d->places);
+	list_init(&d->late.node);
 	return d;
 }
 
@@ -54,7 +61,6 @@ static void drop(struct place *p)
 {
 	loop_unwatch(p->desk->loop, &p->calls);
 	loop_unwatch(p->desk->loop, &p->first);
-	loop_untimer(p->desk->loop, &p->late);
 	fd_close(&p->c.listener);
 	fd_close(&p->pidfd);
 	list_remove(&p->node);
@@ -67,6 +73,7 @@ void desk_free(struct desk *d)
 	if (!d)
 		return;
 	list_each(node, &d->places) drop(list_item(node, struct place, node));
+	loop_untimer(d->loop, &d->late);
 	if (CONFIG_RUNGS)
 		tracer_free(d->tracer);
 	free(d);
@@ -76,16 +83,38 @@ static void finish(struct place *p)
 {
 	struct desk *d = p->desk;
 	uint32_t number = p->c.number;
+	int64_t end_ns = p->end_ns;
 	int status = p->status;
 
 	drop(p);
-	d->gone(d->arg, number, status);
+	d->gone(d->arg, number, status, end_ns);
+}
+
+/* The exit status is there when the first process has been reaped. */
+static bool is_settled(struct place *p)
+{
+	if (p->pidfd < 0 || proc_exit_status(p->pidfd, &p->status))
+		return true;
+	p->status = -1;
+	return proc_signal(p->pidfd, 0) < 0 || ++p->looks == LOOKS;
 }
 
 static void on_late(struct loop *l, struct timer *t)
 {
-	(void)l;
-	finish(list_item(t, struct place, late));
+	struct desk *d = list_item(t, struct desk, late);
+	bool more = false;
+
+	list_each(node, &d->places)
+	{
+		struct place *p = list_item(node, struct place, node);
+
+		if (p->end_ns && is_settled(p))
+			finish(p);
+		else
+			more |= p->end_ns != 0;
+	}
+	if (more)
+		loop_timer(l, t, LINGER_NS);
 }
 
 /* The pidfd hangs up when the first process has been reaped. */
@@ -93,13 +122,12 @@ static void on_first(struct loop *l, struct watch *w, uint32_t events)
 {
 	struct place *p = list_item(w, struct place, first);
 
+	(void)l;
 	(void)events;
 	if (!proc_exit_status(p->pidfd, &p->status))
 		p->status = -1;
-	loop_unwatch(l, w);
-	fd_close(&p->pidfd);
-	if (p->empty)
-		finish(p);
+	p->end_ns = clock_mono_ns();
+	finish(p);
 }
 
 /* After the first answer, so that the command need not wait for it. */
@@ -107,9 +135,6 @@ static void look_at_first(struct place *p)
 {
 	p->looked = true;
 	p->pidfd = proc_pidfd(p->c.entry);
-	p->first = (struct watch){ .fd = p->pidfd, .ready = on_first };
-	if (p->pidfd >= 0 && loop_watch(p->desk->loop, &p->first, 0, NULL) < 0)
-		fd_close(&p->pidfd);
 }
 
 static void on_call(struct loop *l, struct watch *w, uint32_t events)
@@ -124,11 +149,9 @@ static void on_call(struct loop *l, struct watch *w, uint32_t events)
 	if (!(events & (EPOLLHUP | EPOLLERR)) && events & EPOLLIN)
 		return; /* one call failed; the listener says itself when it is done */
 	loop_unwatch(l, w);
-	p->empty = true;
-	if (p->pidfd < 0)
-		finish(p);
-	else
-		loop_timer(l, &p->late, REAP_NS);
+	p->end_ns = clock_mono_ns();
+	if (!p->desk->late.at_ns)
+		loop_timer(l, &p->desk->late, LINGER_NS);
 }
 
 static struct place *new_place(struct desk *d, const struct governed *c)
@@ -137,8 +160,7 @@ static struct place *new_place(struct desk *d, const struct governed *c)
 
 	if (!p)
 		return NULL;
-	*p = (struct place){ .desk = d, .governor = d->governor, .c = *c, .status = -1, .late.due = on_late };
-	list_init(&p->late.node);
+	*p = (struct place){ .desk = d, .governor = d->governor, .c = *c, .status = -1 };
 	list_append(&d->places, &p->node);
 	d->n++;
 	p->pidfd = -1;
@@ -161,13 +183,14 @@ static int attend(struct desk *d, const struct governed *c, struct err *e)
 	if (!p)
 		return err_set(e, "out of memory");
 	p->c.listener = -1;
-	p->empty = true;
 	look_at_first(p);
-	if (p->pidfd < 0) {
-		drop(p);
-		return err_set(e, "process %d is gone", (int)c->entry);
-	}
-	return 0;
+	p->first = (struct watch){ .fd = p->pidfd, .ready = on_first };
+	if (p->pidfd >= 0 && loop_watch(d->loop, &p->first, 0, e) == 0)
+		return 0;
+	if (p->pidfd < 0)
+		err_set(e, "process %d is gone", (int)c->entry);
+	drop(p);
+	return -1;
 }
 
 static int add_without_listener(struct desk *d, const struct governed *c, struct err *e)

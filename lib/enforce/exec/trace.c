@@ -1,5 +1,6 @@
 #include "enforce/exec/trace.h"
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "enforce/exec/impl.h"
@@ -125,7 +126,7 @@ static void on_end(struct tracer *t, const struct trace_event *ev)
 	if (!strike(t, ev->tid))
 		return;
 	list_remove(&s->node);
-	t->gone(t->arg, s->c.number, s->status);
+	t->gone(t->arg, s->c.number, s->status, clock_mono_ns());
 	free(s);
 }
 

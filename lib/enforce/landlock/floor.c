@@ -137,13 +137,12 @@ static bool remember(struct floor *f, const char *path)
 {
 	struct floor_way *way = f->ways + f->n_ways;
 	struct stat st;
-	char *copy;
 
-	if (f->n_ways == FLOOR_WAYS || lstat(path, &st) < 0 || !(copy = strdup(path)))
+	if (f->n_ways == FLOOR_WAYS || lstat(path, &st) < 0)
 		return false;
-	*way = (struct floor_way){ st.st_dev, st.st_ino, st.st_ctim, copy };
-	f->n_ways++;
-	return true;
+	*way = (struct floor_way){ st.st_dev, st.st_ino, st.st_ctim, strdup(path) };
+	f->n_ways += way->path != NULL;
+	return way->path != NULL;
 }
 
 static void grant_all(struct work *w, const char *path, uint64_t rights)
