@@ -15,7 +15,7 @@ fi
 ok "all presets, unit tests and corpus programs are built" make -s TARGET=aarch64 presets unit-static
 for preset in '' sandbox-minimal/ shim-only/; do
 	has "full/$preset is a static program for aarch64" "$(file "$out/${preset}agentsh")" \
-		'ARM aarch64, .*statically linked, stripped'
+		'ARM aarch64, .*statically linked, no section header'
 done
 
 # ---- the binary: the same answers as here --------------------------------------------------------
