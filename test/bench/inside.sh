@@ -36,6 +36,7 @@ P
 # rss WHEN: resident memory of server and supervisor, "fresh" or "used".
 rss() {
 	as_user /bin/bash -c 'sleep 1000 & echo' >/dev/null
+	sleep 1 # idle is what comes after half a second without work
 	for p in /proc/[0-9]*; do
 		case $(tr '\0' ' ' 2>/dev/null <"$p/cmdline") in
 		*"agentsh server "*) what=server ;;
