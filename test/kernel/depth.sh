@@ -140,8 +140,8 @@ if [ -x /usr/bin/python3 ]; then
 import ctypes, os, subprocess, sys, time
 inner = '''
 import os, time
+parent = os.getpid()
 if os.fork() == 0:
-    parent = os.getppid()
     while os.getppid() == parent:
         time.sleep(0.01)
     os.execvp("shallow", ["shallow", "x"])
