@@ -119,9 +119,11 @@ static void on_gone(void *arg, uint32_t number, int status, int64_t end_ns)
 {
 	struct supervisor *s = arg;
 
-	s->ends[s->n_ends++] = (struct ended){ number, status, end_ns };
 	if (s->n_ends == ENDS)
 		tell(s, WIRE_NEWS);
+	if (s->n_ends == ENDS)
+		return; /* the server is gone, and so are we at the next event */
+	s->ends[s->n_ends++] = (struct ended){ number, status, end_ns };
 	loop_timer(s->loop, &s->nap, 0); /* the desk has waited, for several of them perhaps */
 }
 
