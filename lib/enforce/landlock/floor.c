@@ -76,14 +76,15 @@ static bool is_open(const struct floor_options *o, const char *path)
 static void close_tree(struct work *w, const char *path, uint64_t rights)
 {
 	char *real = rights && path && *path == '/' ? realpath(path, NULL) : NULL;
-	bool open = real && is_open(w->options, real);
+	bool can = real && !is_open(w->options, real) && w->n < FLOOR_CLOSED && strcmp(real, "/") != 0;
 
-	if (open)
-		note(w->floor, path);
-	if (real && !open && w->n < FLOOR_CLOSED && strcmp(real, "/") != 0)
+	if (can) {
 		w->closed[w->n++] = (struct closed){ real, rights };
-	else
-		free(real);
+		return;
+	}
+	if (real)
+		note(w->floor, path);
+	free(real);
 }
 
 /* Which of `rights` are closed for this whole tree; which for something in it. */
