@@ -22,6 +22,7 @@ config APPLET_AUDIT
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/opt.h"
+#include "enforce/exec/role.h"
 
 static const char usage[] =
         "verify LOG [--key-file FILE | --key-env VARIABLE] [--algorithm hmac-sha256|hmac-sha512]\n"
@@ -69,6 +70,8 @@ static int verify(const struct options *o, const char *path)
 	struct verify_result r;
 	struct err e;
 
+	if (role_enter(ROLE_READ, 0, &e) < 0)
+		die(EXIT_FAILED, "agentsh-audit: %s", e.text);
 	if (verify_log(path, &key, &r, &e) < 0)
 		die(EXIT_FAILED, "agentsh-audit: %s", e.text);
 	if (r.is_keyed && key.kind == CHAIN_SHA256)
@@ -101,7 +104,9 @@ static int show(const struct options *o)
 
 	query_log_path(o->log, path, sizeof path);
 	if (access(path, R_OK) == 0) {
-		result = query_write(path, &q, STDOUT_FILENO, &e);
+		result = role_enter(ROLE_READ, 0, &e);
+		if (result == 0)
+			result = query_write(path, &q, STDOUT_FILENO, &e);
 	} else if (o->log || !CONFIG_API_HTTP) {
 		result = err_sys(&e, "%s", path);
 	} else {
