@@ -70,8 +70,6 @@ static int verify(const struct options *o, const char *path)
 	struct verify_result r;
 	struct err e;
 
-	if (role_enter(ROLE_READ, 0, &e) < 0)
-		die(EXIT_FAILED, "agentsh-audit: %s", e.text);
 	if (verify_log(path, &key, &r, &e) < 0)
 		die(EXIT_FAILED, "agentsh-audit: %s", e.text);
 	if (r.is_keyed && key.kind == CHAIN_SHA256)
@@ -104,9 +102,7 @@ static int show(const struct options *o)
 
 	query_log_path(o->log, path, sizeof path);
 	if (access(path, R_OK) == 0) {
-		result = role_enter(ROLE_READ, 0, &e);
-		if (result == 0)
-			result = query_write(path, &q, STDOUT_FILENO, &e);
+		result = query_write(path, &q, STDOUT_FILENO, &e);
 	} else if (o->log || !CONFIG_API_HTTP) {
 		result = err_sys(&e, "%s", path);
 	} else {
@@ -150,4 +146,5 @@ const struct applet applet_audit = {
 	.summary = "verify the chain of an audit log, show a session's events",
 	.usage = usage,
 	.run = run,
+	.roles = ROLE_READ | ROLE_ASK,
 };

@@ -385,7 +385,8 @@ static int run(int argc, char **argv)
 	v = precheck(&r, args.items, (size_t)args.n);
 	set_up(&r);
 	launch(&r, args.items, make_env(&r, &a, v.rule));
-	if (role_enter(ROLE_SUPERVISE | ROLE_LOG | (r.found.rung == RUNG_PTRACE ? ROLE_TRACE : 0), 0, &e) < 0)
+	if (CONFIG_CONFINE &&
+	    role_enter(ROLE_SUPERVISE | ROLE_LOG | (r.found.rung == RUNG_PTRACE ? ROLE_TRACE : 0), 0, &e) < 0)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	while (!r.ended)
 		if (loop_run(r.loop, &e) < 0)

@@ -450,7 +450,7 @@ static int serve(struct server *s, struct err *e)
 	char addr[300] = "";
 
 	if (open_all(s, addr, sizeof addr, e) < 0 || open_gate(s, e) < 0 || open_api(s, e) < 0 ||
-	    role_enter(ROLE_SERVER, closed_caps(s->config), e) < 0)
+	    (CONFIG_CONFINE && role_enter(ROLE_SERVER, closed_caps(s->config), e) < 0))
 		return -1;
 	loop_after_batch(s->loop, between_batches, s);
 	if (CONFIG_SERVER_RELOAD && s->adopt) {

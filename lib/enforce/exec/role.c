@@ -39,7 +39,7 @@ static const struct {
 	{                          \
 		__NR_##name, roles \
 	}
-enum { S = ROLE_SUPERVISE, T = ROLE_TRACE, L = ROLE_LOG, R = ROLE_READ };
+enum { S = ROLE_SUPERVISE, T = ROLE_TRACE, L = ROLE_LOG, R = ROLE_READ, A = ROLE_ASK };
 
 /* Who may make which call. All others are refused with EPERM. */
 static const struct may {
@@ -88,10 +88,19 @@ static const struct may {
 	MAY(epoll_ctl, S | R),
 	MAY(epoll_pwait, S | R),
 	MAY(ppoll, S | R),
-	MAY(sendto, S),
-	MAY(sendmsg, S),
-	MAY(recvfrom, S),
-	MAY(recvmsg, S),
+	MAY(sendto, S | A),
+	MAY(sendmsg, S | A),
+	MAY(recvfrom, S | A),
+	MAY(recvmsg, S | A),
+	/* connections, and the resolver's */
+	MAY(socket, A),
+	MAY(connect, A),
+	MAY(bind, A),
+	MAY(getsockname, A),
+	MAY(getpeername, A),
+	MAY(getsockopt, A),
+	MAY(setsockopt, A),
+	MAY(shutdown, A),
 	/* files, to look at; Landlock keeps readers from changing any */
 	MAY(openat, S | R),
 	MAY(openat2, S),
