@@ -165,7 +165,7 @@ static int by_number(const void *a, const void *b)
 /* Rows for all that is between what the roles may. How many. */
 static size_t refuse_rest(unsigned roles, struct filter_row *rows)
 {
-	unsigned short left[N_MAY];
+	unsigned short left[N_MAY] = { 0 };
 	uint32_t next = 0;
 	size_t n = 0, n_rows = 0;
 
