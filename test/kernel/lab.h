@@ -33,7 +33,7 @@ struct lab_attack {
 extern const struct lab_attack lab_attacks[];
 
 struct lab {
-	uid_t user;    /* of this test alone, also when others run beside it: kill(-1) is tried with it */
+	uid_t user;   /* of this test alone, also when others run beside it: kill(-1) is tried with it */
 	char dir[96]; /* everybody may look, only root may write */
 	char agentsh[128], tool[128], canary[128], policy[128], log[128];
 	char drop[128], reached[160], err[160], out[160]; /* everybody may write */
