@@ -32,6 +32,7 @@ static void choose_answers(const struct filter_options *o, uint32_t *to)
 	to[EXEC] = alone ? SECCOMP_RET_ALLOW : ask[o->kind];
 	to[SIGNAL] = alone && o->signals ? SECCOMP_RET_ALLOW : ask[o->kind];
 	to[NOTIFY] = ask[o->kind];
+	to[TRACED] = o->kind == FILTER_TRACER ? SECCOMP_RET_TRACE : SECCOMP_RET_ALLOW;
 	to[REFUSE] = RET_ERR(EPERM);
 	to[MISSING] = RET_ERR(ENOSYS);
 	to[MARK] = RET_ERR(MARK_ANSWER);
@@ -135,6 +136,8 @@ static void block_namespaces(struct program *p)
 	load_arg(p, 0, 0);
 	/* A child of one's parent would count as started by it. */
 	if_bits(p, NAMESPACES | CLONE_PARENT, REFUSE);
+	if (CONFIG_RUNGS)
+		if_bits(p, CLONE_UNTRACED, TRACED); /* a child without its tracer could start nothing */
 	jump(p, ALLOW);
 }
 

@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
-/* NEXT is the following instruction. */
-enum answer { ALLOW, EXEC, SIGNAL, NOTIFY, REFUSE, MISSING, MARK, ANSWERS, NEXT = ANSWERS };
+/* NEXT is the following instruction; TRACED is for a tracer, and allowed where there is none. */
+enum answer { ALLOW, EXEC, SIGNAL, NOTIFY, TRACED, REFUSE, MISSING, MARK, ANSWERS, NEXT = ANSWERS };
 
 /* Code that looks at the arguments. */
 enum block {
