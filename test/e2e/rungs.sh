@@ -108,7 +108,8 @@ kill $victim
 # --- a tracer has one policy for all it holds
 hup() { # TYPE: the server has read its policies again, and says so
 	size=$(stat -c %s "$LOG")
-	kill -HUP "$(head -n 1 "$(ls "$R/run/agentsh/server.lock" "$R/var/lib/agentsh/server.lock" 2>/dev/null)")"
+	lock=$(ls "$R/run/agentsh/server.lock" "$R/var/lib/agentsh/server.lock" 2>/dev/null)
+	kill -HUP "$(head -n 1 "$lock")"
 	for _ in $(seq 100); do
 		tail -c "+$((size + 1))" "$LOG" | grep -qE '"type":"reload(ed|_refused)"' && break
 		sleep 0.05
@@ -116,7 +117,7 @@ hup() { # TYPE: the server has read its policies again, and says so
 	tail -c "+$((size + 1))" "$LOG" | grep -F "\"type\":\"$1\"" >"$TMP/hup"
 }
 policy=$R/etc/agentsh/policies/default.yaml
-in_root /bin/sh -c '(while [ ! -e /tmp/go ]; do sleep 0.02; done; wc -c /etc/agentsh/config.yaml >/tmp/late) & exit 0'
+in_root /bin/sh -c '(until [ -e /tmp/go ]; do sleep 0.02; done; wc -c /proc/self/stat >/tmp/late) & exit 0'
 sed -i '/^command_rules:/a\  - {name: no-wc, commands: [wc], decision: deny}' "$policy"
 hup reload_refused
 judge "while a command runs, another policy is refused, and why is said" \
