@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* NEXT is the following instruction. */
-enum answer { ALLOW, EXEC, SIGNAL, NOTIFY, REFUSE, MISSING, MARK, ANSWERS, NEXT = ANSWERS };
+enum answer { ALLOW, EXEC, SIGNAL, NOTIFY, TASK, REFUSE, MISSING, MARK, ANSWERS, NEXT = ANSWERS };
 
 /* Code that looks at the arguments. */
 enum block {
@@ -29,6 +29,7 @@ enum block {
 	BLOCK_SOCKET,
 	BLOCK_IOCTL,
 	BLOCK_NAMESPACES,
+	BLOCK_CLONE,
 	BLOCK_ARCH_PRCTL,
 	FILTER_BLOCKS
 };
