@@ -291,10 +291,9 @@ static bool is_running(void *arg)
 /* Control groups where we may make them; else what a supervisor can do by itself. */
 static void limit(struct runner *r, struct plan_options *p)
 {
-	const struct limits_options o = { .limits = policy_limits(r->policy),
-		                          .session = "run",
-		                          .tag = p->tag,
-		                          .proc = "/proc/self" };
+	const struct limits_options o = {
+		.limits = policy_limits(r->policy), .session = "run", .tag = p->tag, .proc = "/proc/self"
+	};
 
 	r->limits.wanted = limits_wanted(o.limits);
 	if (geteuid() == 0)

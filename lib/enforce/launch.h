@@ -29,8 +29,8 @@ struct launch_plan {
 	uint64_t keep_caps; /* bits of capabilities that root keeps beside the usual ones */
 	const int *join; /* descriptors of control groups that the process joins (enforce/limits); borrowed */
 	size_t n_join;
-	bool killable;      /* only fatal signals interrupt a call that waits for an answer:
-	                       notify_probe_killable() */
+	bool killable; /* only fatal signals interrupt a call that waits for an answer:
+	                  notify_probe_killable() */
 };
 
 /* Enter. `command` is the command's number in the session (soft limit of the tag). A descriptor

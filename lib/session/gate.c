@@ -55,8 +55,8 @@ struct caller {
 	struct ucred peer;
 	struct msg answer;
 	int fds[WIRE_FDS], n_fds; /* borrowed from the session's worker */
-	uint64_t tag;      /* of that session */
-	uint32_t number;   /* of its command there */
+	uint64_t tag;             /* of that session */
+	uint32_t number;          /* of its command there */
 };
 
 static void drop(struct caller *c)

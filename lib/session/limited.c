@@ -42,8 +42,10 @@ static void log_applied(struct core *core, struct session *s, const struct limit
 	const char *dirs[LAUNCH_JOINS + 1] = { NULL };
 	const struct event_field fields[] = {
 		{ .name = "base_path_used", .number = base && *base, .is_bool = true },
-		{ .name = "cpu_quota_pct", .number = l->held & LIMITS_CPU ? (int64_t)v->cpu_quota_percent : 0 },
-		{ .name = "max_memory_mb", .number = l->held & LIMITS_MEMORY ? (int64_t)v->max_memory_mb : 0 },
+		{ .name = "cpu_quota_pct",
+		  .number = l->held & LIMITS_CPU ? (int64_t)v->cpu_quota_percent : 0 },
+		{ .name = "max_memory_mb",
+		  .number = l->held & LIMITS_MEMORY ? (int64_t)v->max_memory_mb : 0 },
 		{ .name = "path", .text = l->dir[0] },
 		{ .name = "paths", .list = dirs },
 		{ .name = "pids_max", .number = l->held & LIMITS_PIDS ? (int64_t)v->pids_max : 0 },
@@ -126,8 +128,9 @@ const char *limited_layer(const struct core *core, const struct limits *l)
 		return "";
 	if (l->held == l->wanted)
 		return ",limits";
-	return l->held & LIMITS_PIDS || limited_counts(core, l) || l->wanted & LIMITS_MEMORY ? ",limits(counted)"
-	                                                                                    : "";
+	return l->held & LIMITS_PIDS || limited_counts(core, l) || l->wanted & LIMITS_MEMORY
+	               ? ",limits(counted)"
+	               : "";
 }
 
 void limited_change(struct core *core, struct session *s, const struct limits *l)
@@ -139,7 +142,8 @@ void limited_change(struct core *core, struct session *s, const struct limits *l
 	if (limits_set(l, values, &e) < 0)
 		log_line(LOG_ERROR, "session %s: control groups: %s", s->id, e.text);
 	if (fresh)
-		log_degraded(core, s, fresh, "new in this policy: holds from the session's next supervisor on");
+		log_degraded(core, s, fresh,
+		             "new in this policy: holds from the session's next supervisor on");
 }
 
 void limited_end(struct core *core, struct session *s, struct limits *l)

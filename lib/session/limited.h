@@ -13,14 +13,16 @@ struct msg_reader;
 /* Make what the session's policy and the configuration ask for, as far as this host lets us; log it. */
 void limited_make(struct core *core, struct session *s, struct limits *l);
 
-/* Must the supervisor count tasks? And what stands in the list of armed layers: "" when nothing is limited. */
+/* Must the supervisor count tasks? And what stands in the list of armed layers: "" when nothing is limited.
+ */
 bool limited_counts(const struct core *core, const struct limits *l);
 const char *limited_layer(const struct core *core, const struct limits *l);
 
 /* The session has another policy. */
 void limited_change(struct core *core, struct session *s, const struct limits *l);
 
-/* Its processes are gone: remove the groups. `l` may be NULL: then they are those of a supervisor that died. */
+/* Its processes are gone: remove the groups. `l` may be NULL: then they are those of a supervisor that died.
+ */
 void limited_end(struct core *core, struct session *s, struct limits *l);
 
 /* Remove what an earlier server left. */

@@ -25,8 +25,8 @@
 #define LATEST_NS  (500 * MS)
 #define KILLED_NS  (20 * MS)
 enum {
-	DUTY = 4,      /* counting takes a fifth of our time at most */
-	PER_NS = 2,    /* bytes that processes can come to hold in a nanosecond, and more than that */
+	DUTY = 4,   /* counting takes a fifth of our time at most */
+	PER_NS = 2, /* bytes that processes can come to hold in a nanosecond, and more than that */
 	MEGA = 1 << 20
 };
 
@@ -43,13 +43,13 @@ struct counter {
 	bool log_denied;
 	struct timer again;
 
-	uint64_t known;        /* tasks of the session, more rather than less */
-	uint64_t live;         /* those counted at the last look … */
-	uint64_t total;        /* … when the machine had as many */
+	uint64_t known; /* tasks of the session, more rather than less */
+	uint64_t live;  /* those counted at the last look … */
+	uint64_t total; /* … when the machine had as many */
 	int64_t looked_ns, took_ns;
 	int loadavg;
 
-	uint64_t refused;      /* since it was last said */
+	uint64_t refused; /* since it was last said */
 	int64_t said_ns;
 	struct hits pids, memory;
 	uint64_t series, n_events;
@@ -145,16 +145,16 @@ void counter_look(struct counter *c)
 
 	if (pids)
 		say(c, &(struct hit){ .limit = "pids_max",
-			              .action = "refused",
-			              .message = "the session has as many processes and threads as it may",
-			              .value = c->limits.pids_max,
-			              .times = pids });
+		                      .action = "refused",
+		                      .message = "the session has as many processes and threads as it may",
+		                      .value = c->limits.pids_max,
+		                      .times = pids });
 	if (killed)
 		say(c, &(struct hit){ .limit = "max_memory_mb",
-			              .action = "killed",
-			              .message = "the session held more memory than it may",
-			              .value = c->limits.max_memory_mb,
-			              .times = killed });
+		                      .action = "killed",
+		                      .message = "the session held more memory than it may",
+		                      .value = c->limits.max_memory_mb,
+		                      .times = killed });
 }
 
 /* ---- tasks, counted ---- */
@@ -184,8 +184,8 @@ static void count(struct counter *c, uint64_t max_bytes, struct memory_use *use)
 	c->took_ns = c->looked_ns - start;
 }
 
-/* There may be fewer than we know of. All other tasks of the machine seldom change in a moment, so what it has
- * more or less of is the session's; when that leaves no room, or is old, they are counted. */
+/* There may be fewer than we know of. All other tasks of the machine seldom change in a moment, so what it
+ * has more or less of is the session's; when that leaves no room, or is old, they are counted. */
 static void look_again(struct counter *c)
 {
 	int64_t age = clock_mono_ns() - c->looked_ns;
@@ -247,13 +247,13 @@ static int64_t watch_memory(struct counter *c)
 	if (use.bytes > max) {
 		if (use.largest && memory_kill(c->o.tag, use.largest) == 0)
 			say(c, &(struct hit){ .limit = "max_memory_mb",
-				              .action = "killed",
-				              .message = "the session held more memory than it may",
-				              .value = c->limits.max_memory_mb,
-				              .times = 1,
-				              .pid = use.largest,
-				              .command = use.largest_command,
-				              .bytes = use.bytes });
+			                      .action = "killed",
+			                      .message = "the session held more memory than it may",
+			                      .value = c->limits.max_memory_mb,
+			                      .times = 1,
+			                      .pid = use.largest,
+			                      .command = use.largest_command,
+			                      .bytes = use.bytes });
 		return KILLED_NS;
 	}
 	return use.tasks ? until(max - use.bytes) : 0;
@@ -328,5 +328,6 @@ void counter_entered(struct counter *c, pid_t pid)
 	}
 	c->known++;
 	if (!c->again.at_ns && (watches(c) || c->pids.fd >= 0 || c->memory.fd >= 0))
-		loop_timer(c->o.loop, &c->again, watches(c) ? until(c->limits.max_memory_mb * MEGA) : LATEST_NS);
+		loop_timer(c->o.loop, &c->again,
+		           watches(c) ? until(c->limits.max_memory_mb * MEGA) : LATEST_NS);
 }

@@ -23,9 +23,9 @@ struct counter;
 
 struct counter_options {
 	struct loop *loop;
-	uint64_t tag;           /* of the session's processes */
-	const char *session_id; /* borrowed */
-	unsigned held;          /* LIMITS_…, limits.h: what groups hold */
+	uint64_t tag;                      /* of the session's processes */
+	const char *session_id;            /* borrowed */
+	unsigned held;                     /* LIMITS_…, limits.h: what groups hold */
 	const char *pids_dir, *memory_dir; /* those groups, "" = none; copied */
 	/* Takes an event, as the governor's does (exec/serve.h). */
 	bool (*sink)(void *arg, const char *json, size_t len, uint32_t number, uint32_t flags);
@@ -39,8 +39,8 @@ void counter_free(struct counter *c);
 /* The session's limits from now on. */
 void counter_policy(struct counter *c, const struct policy *p);
 
-/* A command's first process is about to start: it may take no realtime priority, and there is something to look
- * at from now on. */
+/* A command's first process is about to start: it may take no realtime priority, and there is something to
+ * look at from now on. */
 void counter_entered(struct counter *c, pid_t pid);
 
 /* A process is about to make another task: 0, or EAGAIN. `counter` is a struct counter. */

@@ -76,8 +76,8 @@ static int set_memory(const char *dir, bool v2, const struct policy_limits *v, s
 	}
 	if (v->memory_swap_max_mb < 0)
 		return 0;
-	if (write_number(dir, v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes", v2 ? swap : memory + swap,
-	                 e) < 0 &&
+	if (write_number(dir, v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes",
+	                 v2 ? swap : memory + swap, e) < 0 &&
 	    e->code != ENOENT) /* this kernel does not count swap */
 		return -1;
 	return 0;

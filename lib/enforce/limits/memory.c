@@ -46,7 +46,8 @@ static bool exact_bytes(pid_t pid, const char *prefix, uint64_t *bytes)
 	snprintf(name, sizeof name, "%ssmaps_rollup", prefix);
 	if (proc_text(pid, name, text, sizeof text) <= 0)
 		return false;
-	*bytes = 1024 * (number(text, "\nPss_Anon:") + number(text, "\nPss_Shmem:") + number(text, "\nSwapPss:"));
+	*bytes = 1024 *
+	         (number(text, "\nPss_Anon:") + number(text, "\nPss_Shmem:") + number(text, "\nSwapPss:"));
 	return true;
 }
 

@@ -73,16 +73,16 @@ static bool own_group(const char *proc, const char *controller, char *out, size_
 	while ((line = strsep(&all, "\n")) != NULL) {
 		const char *id = strsep(&line, ":"), *controllers = strsep(&line, ":");
 
-		if (line && (controller ? has_word(controllers, controller, ',')
-		                        : !strcmp(id, "0") && !*controllers))
+		if (line &&
+		    (controller ? has_word(controllers, controller, ',') : !strcmp(id, "0") && !*controllers))
 			return (size_t)snprintf(out, size, "%s", line) < size;
 	}
 	return false;
 }
 
 /* Where our group is below the mount point. False when it is not there. */
-static bool own_dir(const struct limits_options *o, const struct mounted *m, const char *controller, char *out,
-                    size_t size)
+static bool own_dir(const struct limits_options *o, const struct mounted *m, const char *controller,
+                    char *out, size_t size)
 {
 	char group[PATH_MAX], *at = group, *leaf;
 	size_t root = strcmp(m->root, "/") ? strlen(m->root) : 0;
@@ -201,8 +201,9 @@ static bool try_mount(const struct limits_options *o, const struct mounted *m, c
 	else if (hand_down(out, controller))
 		return true;
 	else
-		*why = errno == EBUSY ? "others are in the server's control group (set sandbox.cgroups.base_path)"
-		                      : strerror(errno);
+		*why = errno == EBUSY
+		               ? "others are in the server's control group (set sandbox.cgroups.base_path)"
+		               : strerror(errno);
 	return false;
 }
 
