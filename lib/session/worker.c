@@ -86,7 +86,8 @@ static void forget(struct worker *w)
 	fd_close(&w->pidfd);
 	plan_release(&w->plan);
 	floor_release(&w->floor);
-	limits_release(&w->limits);
+	if (CONFIG_LIMITS)
+		limits_release(&w->limits);
 	wire_in_release(&w->in);
 	w->session->worker = NULL;
 	free(w);
@@ -210,8 +211,8 @@ static int send_start(struct worker *w, int their_inbox, struct err *e)
 	msg_str(&m, s->user);
 	msg_u32(&m, w->plan.launch.rung);
 	msg_u32(&m, w->limits.held);
-	msg_str(&m, limits_dir(&w->limits, LIMITS_PIDS));
-	msg_str(&m, limits_dir(&w->limits, LIMITS_MEMORY));
+	msg_str(&m, CONFIG_LIMITS ? limits_dir(&w->limits, LIMITS_PIDS) : "");
+	msg_str(&m, CONFIG_LIMITS ? limits_dir(&w->limits, LIMITS_MEMORY) : "");
 	put_policy(&m, s->policy);
 	rc = wire_send(w->fd, &m, fds, 3, 0, e);
 	msg_release(&m);

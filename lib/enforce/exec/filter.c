@@ -37,6 +37,7 @@ static void choose_answers(const struct filter_options *o, uint32_t *to)
 	to[SIGNAL] = alone && o->signals ? SECCOMP_RET_ALLOW : ask[o->kind];
 	to[NOTIFY] = ask[o->kind];
 	to[TASK] = o->tasks && !alone ? ask[o->kind] : SECCOMP_RET_ALLOW;
+	to[TRACED] = o->kind == FILTER_TRACER ? SECCOMP_RET_TRACE : SECCOMP_RET_ALLOW;
 	to[REFUSE] = RET_ERR(EPERM);
 	to[MISSING] = RET_ERR(ENOSYS);
 	to[MARK] = RET_ERR(MARK_ANSWER);
@@ -141,19 +142,24 @@ static void block_mark(struct program *p)
 	branch(p, BPF_JEQ, MARK_OPERATION, MARK, REFUSE);
 }
 
-static void block_namespaces(struct program *p)
+static void block_flags(struct program *p, enum answer rest)
 {
 	load_arg(p, 0, 0);
 	/* A child of one's parent would count as started by it. */
 	if_bits(p, NAMESPACES | CLONE_PARENT, REFUSE);
-	jump(p, ALLOW);
+	if (CONFIG_RUNGS && p->answers[rest] == SECCOMP_RET_ALLOW)
+		if_bits(p, CLONE_UNTRACED, TRACED); /* a child without its tracer could start nothing */
+	jump(p, rest);
+}
+
+static void block_namespaces(struct program *p)
+{
+	block_flags(p, ALLOW);
 }
 
 static void block_clone(struct program *p)
 {
-	load_arg(p, 0, 0);
-	if_bits(p, NAMESPACES | CLONE_PARENT, REFUSE);
-	jump(p, TASK);
+	block_flags(p, TASK);
 }
 
 static void block_prctl(struct program *p)
