@@ -1,5 +1,5 @@
 #!/bin/sh
-# influence - the end-to-end test of hostile variables knows every name that the sources and their documentation know.
+# influence - the end-to-end test of hostile variables knows every name that sources and documents know.
 . "$(dirname "$0")/../t.sh"
 
 here=$(cd "$(dirname "$0")/../.." && pwd -P)
@@ -17,4 +17,5 @@ ok 'there are such names' [ "$(names | sort -u | wc -l)" -gt 15 ]
 # Whoever adds another getenv() says here what a hostile value could do.
 is 'getenv() is called in these files only' \
 	"$(cd "$here" && grep -rlE '\b(secure_)?getenv\(' applets lib --include='*.c' | sort | tr '\n' ' ')" \
-	'applets/audit.c applets/exec.c lib/audit/log_path.c lib/base/opt.c lib/config/find.c lib/session/core.c '
+	"applets/audit.c applets/exec.c lib/audit/log_path.c lib/base/opt.c lib/config/find.c \
+lib/session/core.c "

@@ -408,7 +408,7 @@ T_CASE(search_order)
 	snprintf(sub, sizeof sub, "%s/agentsh/config.yml", dir);
 	fd_replace_file(sub, "", 0, 0600, NULL);
 	fake = xdg;
-	if (access("/etc/agentsh", F_OK) == 0) { /* what the machine has comes first */
+	if (access("/etc/agentsh/config.yaml", F_OK) == 0) { /* what the machine has comes first */
 		is_int(config_find(env, path, sizeof path), CONFIG_SYSTEM);
 	} else {
 		is_int(config_find(env, path, sizeof path), CONFIG_USER);

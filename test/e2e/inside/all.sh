@@ -5,7 +5,7 @@ E2E_PASS=none
 if [ $# -eq 0 ]; then
 	case $E2E_PAIR in
 	default) set -- run ;;
-	*) set -- shim commands arguments contexts platforms attacks environment policy diagnostics server http self benign terminal influence \
+	*) set -- shim commands arguments contexts platforms attacks environment policy diagnostics server http self benign terminal influence builtins \
 		badinput ;;
 	esac
 fi
