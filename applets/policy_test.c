@@ -14,6 +14,7 @@ config APPLET_POLICY_TEST
 #include "base/die.h"
 #include "base/opt.h"
 #include "base/path.h"
+#include "base/visible.h"
 #include "config/config.h"
 #include "decide/ask.h"
 #include "decide/cases.h"
@@ -49,7 +50,10 @@ struct source {
 
 static void print_answer(const struct test *t, const struct answer *a)
 {
-	printf("Operation: %s\nPath:      %s\nDecision:  ", t->op, t->path);
+	char path[PATH_MAX];
+
+	visible_text(t->path, NULL, path, sizeof path);
+	printf("Operation: %s\nPath:      %s\nDecision:  ", t->op, path);
 	for (const char *p = a->decision; *p; p++)
 		putchar(toupper((unsigned char)*p));
 	printf("\n");

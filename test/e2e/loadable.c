@@ -1,5 +1,6 @@
-/* loadable - a builtin for bash: `enable -f FILE act`, then `act kill PID` or `act exec FILE ARG`. It acts inside the
- * shell, as code of an attacker would, by system calls.
+/* loadable - a builtin for bash: `enable -f FILE act`, then `act kill PID` or `act exec FILE ARG`.
+ *
+ * It acts inside the shell, as code of an attacker would, by system calls.
  */
 #include <signal.h>
 #include <stdlib.h>

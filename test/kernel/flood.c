@@ -187,7 +187,7 @@ static pid_t start(const char *name, pid_t *ready_ones, int n)
 	unlink(path);
 	unlink(lab.out);
 	setenv("KT_ATTACK", name, 1);
-	pid = lab_spawn(argv, true, LAB_NOBODY);
+	pid = lab_spawn(argv, true, lab.user);
 	unsetenv("KT_ATTACK");
 	is_int(read_ready(ready_ones, n, 20000), n, "%s: all are ready", name);
 	return pid;
@@ -243,7 +243,7 @@ T_CASE(more_than_a_queue)
 T_CASE(storm_of_signals)
 {
 	lab_start();
-	lab_attack("storm", true, LAB_NOBODY, &got);
+	lab_attack("storm", true, lab.user, &got);
 	if (!is_int(lab_exit(&got), 0, "signals do not change an answer") ||
 	    !ok(!got.reached, "nothing happened"))
 		lab_show(&got);
@@ -264,7 +264,7 @@ static pid_t take_number(pid_t want)
 			if (getpid() != want)
 				_exit(0);
 			setenv("KT_ATTACK", "bystander", 1);
-			lab_child(argv, LAB_NOBODY);
+			lab_child(argv, lab.user);
 		}
 		if (pid == want)
 			return pid;

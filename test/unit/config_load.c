@@ -382,7 +382,7 @@ T_CASE(files_others_can_write_are_refused)
 	ok(c != NULL);
 	config_free(c);
 	chmod(path, 0666);
-	ok(config_load(path, CONFIG_NAMED, env, &p) == NULL && mentions(&p, "others may write it"));
+	ok(config_load(path, CONFIG_NAMED, env, &p) == NULL && mentions(&p, "can be written by others"));
 	config_problems_release(&p);
 	unlink(path);
 	mkdir(path, 0700);
