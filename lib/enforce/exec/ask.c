@@ -56,11 +56,11 @@ static struct verdict put_originals(const struct call *k, struct attempt *a, con
 	return v;
 }
 
-/* Links that only root can change lend their names to the file, but root's own sessions can make such links. Then
- * the name holds only where nothing is said about the file itself: its own names do not find another rule than names
- * nobody speaks of. */
-static struct verdict unless_refused(const struct call *k, struct attempt *a, const struct command_request *as,
-                                     struct verdict v)
+/* Links that only root can change lend their names to the file, but root's own sessions can make such links.
+ * Then the name holds only where nothing is said about the file itself: its own names do not find another
+ * rule than names nobody speaks of. */
+static struct verdict unless_refused(const struct call *k, struct attempt *a,
+                                     const struct command_request *as, struct verdict v)
 {
 	struct command_request r = { .path = "/", .depth = as->depth };
 	const struct rule *nobody = decide_command(k->g->o.policy, &r).rule;
@@ -68,6 +68,7 @@ static struct verdict unless_refused(const struct call *k, struct attempt *a, co
 
 	r = *as;
 	r.n_alias = 0;
+	r.given = NULL;
 	own = put(k, a, &r);
 	return own.effective == EFFECT_ALLOW || own.rule == nobody ? v : own;
 }
