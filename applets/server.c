@@ -33,7 +33,9 @@ config APPLET_SERVER
 #include "base/opt.h"
 #include "base/path.h"
 #include "config/config.h"
+#include "enforce/exec/role.h"
 #include "loop/loop.h"
+#include "session/closed.h"
 #include "session/core.h"
 #include "session/gate.h"
 #include "session/handover.h"
@@ -460,7 +462,8 @@ static int serve(struct server *s, struct err *e)
 {
 	char addr[300] = "";
 
-	if (open_all(s, addr, sizeof addr, e) < 0 || open_gate(s, e) < 0 || open_api(s, e) < 0)
+	if (open_all(s, addr, sizeof addr, e) < 0 || open_gate(s, e) < 0 || open_api(s, e) < 0 ||
+	    (CONFIG_CONFINE && role_enter(ROLE_SERVER, closed_caps(s->config), e) < 0))
 		return -1;
 	loop_after_batch(s->loop, between_batches, s);
 	if (CONFIG_SERVER_RELOAD && s->adopt) {
