@@ -23,6 +23,7 @@ config APPLET_RUN
 #include "enforce/exec/desk.h"
 #include "enforce/exec/filter.h"
 #include "enforce/exec/plan.h"
+#include "enforce/exec/role.h"
 #include "enforce/landlock/floor.h"
 #include "enforce/rung.h"
 #include "loop/loop.h"
@@ -384,6 +385,9 @@ static int run(int argc, char **argv)
 	v = precheck(&r, args.items, (size_t)args.n);
 	set_up(&r);
 	launch(&r, args.items, make_env(&r, &a, v.rule));
+	if (CONFIG_CONFINE &&
+	    role_enter(ROLE_SUPERVISE | ROLE_LOG | (r.found.rung == RUNG_PTRACE ? ROLE_TRACE : 0), 0, &e) < 0)
+		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	while (!r.ended)
 		if (loop_run(r.loop, &e) < 0)
 			die(EXIT_DENIED, "agentsh-run: %s", e.text);

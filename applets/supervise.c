@@ -10,6 +10,7 @@ config APPLET_SUPERVISE
 #include "base/fd.h"
 #include "base/log.h"
 #include "enforce/exec/desk.h"
+#include "enforce/exec/role.h"
 #include "enforce/exec/serve.h"
 #include "loop/loop.h"
 #include "policy/policy.h"
@@ -244,7 +245,9 @@ static int start(struct supervisor *s, struct err *e)
 		return -1;
 	s->inbox.fd = s->in.fds[2];
 	s->in.fds[2] = -1;
-	if (caps_become(uid, gid, *user ? user : NULL, CAPS_SYS_PTRACE, e) < 0)
+	/* While we may: nothing is ever started from here. */
+	if ((CONFIG_CONFINE && caps_confine(~0ULL, 0, e) < 0) ||
+	    caps_become(uid, gid, *user ? user : NULL, CAPS_SYS_PTRACE, e) < 0)
 		return -1;
 	caps_hide();
 	/* The next server takes over what is in the ring: by then nobody may add to it. A stopped process
@@ -368,6 +371,13 @@ static int set_up(struct supervisor *s, struct err *e)
 	return 0;
 }
 
+static int confine(const struct supervisor *s, struct err *e)
+{
+	if (!CONFIG_CONFINE)
+		return 0;
+	return role_enter(ROLE_SUPERVISE | (s->rung == RUNG_PTRACE ? ROLE_TRACE : 0), 0, e);
+}
+
 static int run(int argc, char **argv)
 {
 	static struct supervisor s;
@@ -379,7 +389,7 @@ static int run(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	s.inbox.fd = -1;
-	if (start(&s, &e) < 0 || set_up(&s, &e) < 0) {
+	if (start(&s, &e) < 0 || set_up(&s, &e) < 0 || confine(&s, &e) < 0) {
 		log_line(LOG_ERROR, "%s", e.text);
 		return EXIT_FAILED;
 	}

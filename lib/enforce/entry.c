@@ -42,7 +42,7 @@ static int take_env(struct msg_reader *r, const struct entry_hello *h, struct en
 	return 0;
 }
 
-static int read_verdict(const struct entry_hello *h, struct entry *out, struct err *e)
+int entry_read(const struct entry_hello *h, struct entry *out, struct err *e)
 {
 	struct msg_reader r;
 	size_t len;
@@ -135,7 +135,7 @@ int entry_ask(int server, const struct entry_hello *h, struct entry_room *room, 
 	msg_release(&m);
 	if (rc < 0 && e->code == EAGAIN)
 		return err_set(e, "the server does not answer");
-	return rc < 0 ? err_in(e, "server") : read_verdict(h, t, e);
+	return rc < 0 ? err_in(e, "server") : entry_read(h, t, e);
 }
 
 int entry_attach(int inbox, const struct entry_name *name, int listener, struct err *e)

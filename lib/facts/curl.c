@@ -126,7 +126,7 @@ static bool look_at(struct scan *s)
 		sent_file(s);
 	if (r->set == FACT_CURL_CONFIG)
 		doubt_all(s->f);
-	if (r->value == FACT_NET_URL)
+	if (r->value == FACT_NET_URL && s->value)
 		url_facts(s->f, s->value, "http");
 	return r->set == FACT_CURL_OUTPUT && (!s->value || strcmp(s->value, "-") != 0);
 }

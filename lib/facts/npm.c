@@ -180,7 +180,7 @@ static void run_one(struct facts *f, const char *const *argv, size_t argc, size_
 	for (enum item i; (i = scan_next(&s)) != ITEM_END && i != ITEM_OPERAND;) {
 		if (i == ITEM_OPTION && s.value)
 			facts_set(f, FACT_PKG_EXEC);
-		if (i == ITEM_OPTION && s.row && s.row->value)
+		if (i == ITEM_OPTION && s.row && s.row->value && s.value)
 			pkg_source(&runner, f, s.value);
 	}
 	if (!s.ended || s.at > argc || !s.value)

@@ -51,7 +51,7 @@ struct scan {
 	char letter;                  /* short options; 0 for long ones */
 	const char *name;             /* long options, as written behind the dashes */
 	size_t name_len;
-	const char *value; /* of an option, NULL if it has none; an operand */
+	const char *value; /* of an option, NULL if it has none, as after --no-…; an operand */
 	bool negated;
 };
 

@@ -81,7 +81,7 @@ static bool look_at(struct scan *s)
 		facts_set(s->f, FACT_WGET_INSECURE);
 	if (r->set == FACT_WGET_CONFIG) {
 		doubt_all(s->f);
-		if (r->letter == 'i')
+		if (r->letter == 'i' && s->value)
 			url_facts(s->f, s->value, NULL);
 	}
 	if (r->set != FACT_WGET_OUTPUT || !s->value || !strcmp(s->value, "-"))

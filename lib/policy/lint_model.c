@@ -253,13 +253,17 @@ int lint_model(struct lint *l, struct err *e)
 	return l->work.failed ? err_set(e, "out of memory") : 0;
 }
 
+static void release_patterns(struct lint_list *patterns)
+{
+	for (size_t i = 0; i < patterns->n; i++)
+		regex_release(&patterns->items[i].regex);
+}
+
 void lint_model_release(struct lint *l)
 {
-	for (size_t i = 0; i < l->rules[SCOPE_COMMAND].n; i++) {
-		struct lint_list *args = &l->rules[SCOPE_COMMAND].items[i].args;
-
-		for (size_t k = 0; k < args->n; k++)
-			regex_release(&args->items[k].regex);
-	}
+	/* Of every scope: where they mean nothing they are read all the same. */
+	for (int scope = 0; scope < SCOPES; scope++)
+		for (size_t i = 0; i < l->rules[scope].n; i++)
+			release_patterns(&l->rules[scope].items[i].args);
 	arena_release(&l->work);
 }

@@ -226,6 +226,8 @@ static void check_head(struct load *l, struct head *head, const struct load_list
 		             "%s without a name; every decision is reported by its rule's name", list->what);
 	else if (r->name && !*r->name)
 		yaml_problem(&l->sink, yaml_get(node, "name"), "name is empty");
+	else if (r->name && strpbrk(r->name, "\n\t"))
+		yaml_problem(&l->sink, yaml_get(node, "name"), "a name is one line, without tabs");
 	if (!yaml_get(node, "decision"))
 		yaml_problem(&l->sink, node, "%s without a decision; write decision: allow or decision: deny",
 		             list->what);

@@ -12,6 +12,7 @@
 #include "enforce/entry.h"
 #include "enforce/env/build.h"
 #include "enforce/rung.h"
+#include "session/hello.h"
 #include "session/session.h"
 #include "session/worker.h"
 #include "shell/plain.h"
@@ -30,7 +31,7 @@
 #include <unistd.h>
 
 /* A turn takes this many callers; the others wait in the kernel's queue. */
-enum { BATCH = 64, MAX_STRINGS = 1 << 17, SPENT = 16, SPARE_MAX = 16384 };
+enum { BATCH = 64, SPENT = 16, SPARE_MAX = 16384 };
 
 struct gate {
 	struct core *core;
@@ -56,18 +57,6 @@ struct caller {
 	int fds[2], n_fds; /* borrowed from the session's worker */
 	uint64_t tag;      /* of that session */
 	uint32_t number;   /* of its command there */
-};
-
-/* What a caller said. Everything lies in the message or the arena. */
-struct hello {
-	uint32_t kind;
-	pid_t pid; /* as the caller knows itself */
-	dev_t root_dev;
-	ino_t root_ino;
-	const char *program, *cwd, *session;
-	const char **argv, **env;
-	size_t argc, n_env;
-	struct arena *arena;
 };
 
 static void drop(struct caller *c)
@@ -105,37 +94,6 @@ static void refuse_why(struct caller *c, int code, const char *what, const struc
 
 	snprintf(text, sizeof text, "agentsh: denied: %s%s%s\n", what, e ? ": " : "", e ? e->text : "");
 	refuse(c, code, text);
-}
-
-static const char **read_strings(struct msg_reader *r, struct arena *a, size_t *n)
-{
-	const char **v;
-
-	*n = msg_get_u32(r);
-	if (!msg_ok(r) || *n > MAX_STRINGS)
-		return NULL;
-	v = arena_array(a, *n + 1, sizeof *v);
-	for (size_t i = 0; v && i < *n; i++)
-		v[i] = msg_get_str(r);
-	return v;
-}
-
-static bool read_hello(const struct wire_in *in, struct hello *h)
-{
-	struct msg_reader r;
-
-	if (msg_open(&r, in->data.data, in->data.len) != WIRE_HELLO)
-		return false;
-	h->kind = msg_get_u32(&r);
-	h->pid = (pid_t)msg_get_u32(&r);
-	h->root_dev = msg_get_u64(&r);
-	h->root_ino = msg_get_u64(&r);
-	h->program = msg_get_str(&r);
-	h->cwd = msg_get_str(&r);
-	h->session = msg_get_str(&r);
-	h->argv = read_strings(&r, h->arena, &h->argc);
-	h->env = h->argv ? read_strings(&r, h->arena, &h->n_env) : NULL;
-	return h->env && msg_end(&r) && h->program[0] && (h->kind == ENTRY_SHELL || h->kind == ENTRY_EXEC);
 }
 
 /* Is the caller one that we can govern: in our root and process numbers, of a user we may act for, not
@@ -261,6 +219,7 @@ static bool harmless_startup(const char *const *env)
 	AUTO_BUF text = { 0 };
 	struct stat st;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): env_build() has filled it in */
 	for (; *env; env++)
 		if (!strncmp(*env, "BASH_ENV=", 9))
 			return stat(*env + 9, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 022) &&
@@ -395,7 +354,7 @@ static void hear(struct gate *g)
 	*c = (struct caller){ .gate = g, .fd = g->in.fds[0], .peer = g->in.from, .answer.b = g->spare };
 	g->spare = (struct buf){ 0 };
 	g->in.fds[0] = -1;
-	if (read_hello(&g->in, &h))
+	if (hello_read(g->in.data.data, g->in.data.len, &h))
 		answer_hello(c, &h);
 	else
 		refuse_why(c, 126, "bad request", NULL);

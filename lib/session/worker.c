@@ -333,8 +333,9 @@ void worker_look(struct core *core, struct session *s)
 	struct pollfd p = { .fd = s->worker ? s->worker->fd : -1 };
 
 	if (poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR))
-		on_control(core->loop, &s->worker->control, EPOLLIN);
-	refresh(s);
+		on_control(core->loop, &s->worker->control, EPOLLIN); /* to its end: it is gone */
+	else
+		refresh(s);
 }
 
 void worker_stop(struct core *core, struct session *s)

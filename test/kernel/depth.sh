@@ -40,9 +40,10 @@ command_rules:
 EOF
 chmod 644 "$TMP/lab.yaml"
 
+user=$((30000 + $$ % 30000)) # of this test alone
 run() {
 	rm -f log log.* x
-	timeout 20 setpriv --reuid 61234 --regid 61234 --clear-groups \
+	timeout 20 setpriv --reuid "$user" --regid "$user" --clear-groups \
 		"$TMP/agentsh" run --policy "$TMP/lab.yaml" \
 		--audit "$TMP/drop/log" -- "$@" </dev/null >.out 2>&1
 }

@@ -469,7 +469,7 @@ T_CASE(names_as_nobody)
 {
 	begin();
 	for (size_t i = 0; i < sizeof by_name / sizeof *by_name; i++)
-		must_be_denied(by_name[i], "deny-canary", LAB_NOBODY);
+		must_be_denied(by_name[i], "deny-canary", lab.user);
 }
 
 T_CASE(arguments)
@@ -478,8 +478,8 @@ T_CASE(arguments)
 	static const char *const names[] = { "one-flag", "many-args", "most-args" };
 
 	for (size_t i = 0; i < 3; i++)
-		must_be_denied(names[i], "deny-flag", i ? LAB_NOBODY : 0);
-	lab_attack("fine-many-args", true, LAB_NOBODY, &got);
+		must_be_denied(names[i], "deny-flag", i ? lab.user : 0);
+	lab_attack("fine-many-args", true, lab.user, &got);
 	is_int(lab_exit(&got), 0, "1.9 MB of harmless arguments pass");
 	ok(lab_logged(&got, "\"argc\":6002", "argv_sha256"), "the event has their number and hash");
 }
@@ -497,9 +497,9 @@ static void must_fail(const char *name, uid_t uid, int error)
 T_CASE(unreadable)
 {
 	begin();
-	lab_attack("undumpable", false, LAB_NOBODY, &got);
+	lab_attack("undumpable", false, lab.user, &got);
 	ok(got.reached, "an unreadable caller can exec ungoverned");
-	must_fail("undumpable", LAB_NOBODY, EACCES);
+	must_fail("undumpable", lab.user, EACCES);
 	ok(lab_logged(&got, "unreadable-arguments", "deny"), "and it is in the log");
 	must_fail("undumpable", 0, EACCES);
 	must_fail("bad-pointer", 0, EACCES);
@@ -526,7 +526,7 @@ T_CASE(refused_by_the_filter)
 			ok(got.reached && lab_exit(&got) == 0, "%s works ungoverned", table[i].name);
 		}
 		must_fail(table[i].name, 0, table[i].error);
-		must_fail(table[i].name, LAB_NOBODY, table[i].error);
+		must_fail(table[i].name, lab.user, table[i].error);
 	}
 }
 
@@ -535,8 +535,8 @@ T_CASE(refused_by_the_filter)
 T_CASE(nameless_files_are_named)
 {
 	begin();
-	lab_attack("memfd", true, LAB_NOBODY, &got);
+	lab_attack("memfd", true, lab.user, &got);
 	ok(lab_logged(&got, "memfd:harmless", "allow"), "a memory file is named in the log");
-	lab_attack("unlinked", true, LAB_NOBODY, &got);
+	lab_attack("unlinked", true, lab.user, &got);
 	ok(lab_logged(&got, "gone (deleted)", "allow"), "a file that is gone is named in the log");
 }

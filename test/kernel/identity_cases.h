@@ -102,11 +102,11 @@ T_CASE(copies)
 		                             "unlinked", "tmpfile",    "shebang" };
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		must_be_denied(names[i], "deny-canary", "content", LAB_NOBODY);
+		must_be_denied(names[i], "deny-canary", "content", lab.user);
 		must_be_denied(names[i], "deny-canary", "content", 0);
 	}
 	ok(lab_logged(&got, "deny-canary", "\"sha256\":\""), "the event has the content's hash");
-	must_be_denied("unreadable", "deny-canary", "unreadable", LAB_NOBODY);
+	must_be_denied("unreadable", "deny-canary", "unreadable", lab.user);
 	must_be_denied("unreadable", "deny-canary", "content", 0);
 }
 
@@ -119,13 +119,13 @@ T_CASE(links)
 
 T_CASE(usual_folders)
 {
-	must_be_denied("copied-tool", "deny-tools", "content", LAB_NOBODY);
+	must_be_denied("copied-tool", "deny-tools", "content", lab.user);
 	must_be_denied("copied-tool", "deny-tools", "content", 0);
 }
 
 T_CASE(neighbours)
 {
-	for (uid_t uid = 0; uid <= LAB_NOBODY; uid += LAB_NOBODY) {
+	for (uid_t uid = 0; uid <= lab.user; uid += lab.user) {
 		must_work("fine-own", uid, 0);
 		must_work("fine-changed", uid, 0);
 		ok(got.reached, "a program of the same size and other content runs");
@@ -136,11 +136,11 @@ T_CASE(neighbours)
 T_CASE(memory_files)
 {
 	begin();
-	lab_attack("memfd-own", true, LAB_NOBODY, &got);
+	lab_attack("memfd-own", true, lab.user, &got);
 	ok(got.reached && lab_logged(&got, "/memfd:harmless", "allow-rest"),
 	   "a memory file runs, and is named");
 	more = "  - name: deny-memory-files\n    commands: ['/memfd:*']\n    decision: deny\n";
-	must_be_denied("memfd-own", "deny-memory-files", "", LAB_NOBODY);
+	must_be_denied("memfd-own", "deny-memory-files", "", lab.user);
 	must_be_denied("memfd-own", "deny-memory-files", "", 0);
 	more = "";
 }
@@ -161,22 +161,22 @@ static void race(const char *name, const char *rule, uid_t uid)
 
 T_CASE(content_race)
 {
-	race("swap", "deny-canary", LAB_NOBODY);
+	race("swap", "deny-canary", lab.user);
 }
 
 T_CASE(loaders)
 {
 	if (!loader())
 		return;
-	must_be_denied("loader", "deny-tools", "", LAB_NOBODY);
-	must_be_denied("loader-copy", "deny-tools", "content", LAB_NOBODY);
+	must_be_denied("loader", "deny-tools", "", lab.user);
+	must_be_denied("loader-copy", "deny-tools", "content", lab.user);
 	must_be_denied("copied-loader", "deny-tools", "content", 0);
-	must_work("fine-loader", LAB_NOBODY, 0);
+	must_work("fine-loader", lab.user, 0);
 	must_work("fine-loader", 0, 0);
-	race("loader-swap", "deny-tools", LAB_NOBODY);
+	race("loader-swap", "deny-tools", lab.user);
 	race("loader-swap", "deny-tools", 0);
 	begin();
-	lab_attack("loader-preload", true, LAB_NOBODY, &got);
+	lab_attack("loader-preload", true, lab.user, &got);
 	ok(!got.reached, "what is judged is mapped as well: not once in %d execs", atoi(got.out));
 }
 
@@ -184,11 +184,11 @@ T_CASE(loaders)
 T_CASE(late_loaders)
 {
 	begin();
-	lab_attack("late-loader", false, LAB_NOBODY, &got);
+	lab_attack("late-loader", false, lab.user, &got);
 	ok(got.reached, "a loader that maps late works ungoverned");
 	for (int i = 0; i < 3; i++) {
 		begin();
-		lab_attack(i ? "late-loader-fixed" : "late-loader", true, i < 2 ? 0 : LAB_NOBODY, &got);
+		lab_attack(i ? "late-loader-fixed" : "late-loader", true, i < 2 ? 0 : lab.user, &got);
 		if (i == 2) {
 			ok(got.reached && !lab_exit(&got), "a program in the hands of root, run by a user");
 		} else {
@@ -197,26 +197,26 @@ T_CASE(late_loaders)
 		}
 	}
 	begin();
-	lab_attack("late-loader", true, LAB_NOBODY, &got);
+	lab_attack("late-loader", true, lab.user, &got);
 	ok(!got.reached && lab_logged(&got, "loader-program", "killed"), "a user's own program");
-	must_work("fine-late-list", LAB_NOBODY, 0);
+	must_work("fine-late-list", lab.user, 0);
 }
 
 T_CASE(multicall)
 {
 	if (access("/bin/busybox", X_OK) < 0)
 		return;
-	must_be_denied("busybox", "deny-tools", "", LAB_NOBODY);
-	must_be_denied("busybox-argv", "deny-tools", "", LAB_NOBODY);
-	must_be_denied("busybox-copy", "deny-tools", "content", LAB_NOBODY);
+	must_be_denied("busybox", "deny-tools", "", lab.user);
+	must_be_denied("busybox-argv", "deny-tools", "", lab.user);
+	must_be_denied("busybox-copy", "deny-tools", "content", lab.user);
 	must_be_denied("busybox-copy-argv", "deny-tools", "content", 0);
-	must_be_denied("busybox-link", "deny-tools", "", LAB_NOBODY);
-	must_work("fine-busybox", LAB_NOBODY, 0);
+	must_be_denied("busybox-link", "deny-tools", "", lab.user);
+	must_work("fine-busybox", lab.user, 0);
 	more = "  - name: deny-applet-shell\n    commands: [applet-shell]\n    decision: deny\n";
-	must_be_denied("applet-shell", "deny-applet-shell", "", LAB_NOBODY);
-	must_be_denied("applet-shell-argv", "deny-applet-shell", "", LAB_NOBODY);
+	must_be_denied("applet-shell", "deny-applet-shell", "", lab.user);
+	must_be_denied("applet-shell-argv", "deny-applet-shell", "", lab.user);
 	must_be_denied("applet-shell-copy", "deny-applet-shell", "content", 0);
-	must_work("fine-busybox", LAB_NOBODY, 0);
+	must_work("fine-busybox", lab.user, 0);
 	more = "";
 }
 
@@ -227,7 +227,7 @@ T_CASE(roles)
 
 	if (n != 5 || memcmp(to, "pgrep", 5) != 0)
 		return;
-	must_work("role", LAB_NOBODY, EACCES);
+	must_work("role", lab.user, EACCES);
 	ok(lab_logged(&got, "deny-tools", "\"identity\":\"name\""), "by the name it was called with");
-	must_work("fine-role", LAB_NOBODY, 1);
+	must_work("fine-role", lab.user, 1);
 }

@@ -33,6 +33,7 @@ struct lab_attack {
 extern const struct lab_attack lab_attacks[];
 
 struct lab {
+	uid_t user;   /* of this test alone, also when others run beside it: kill(-1) is tried with it */
 	char dir[96]; /* everybody may look, only root may write */
 	char agentsh[128], tool[128], canary[128], policy[128], log[128];
 	char drop[128], reached[160], err[160], out[160]; /* everybody may write */
@@ -45,7 +46,7 @@ struct outcome {
 	char err[16384], out[4096], log[16 << 20];
 };
 
-enum { LAB_NOBODY = 61234 /* nobody else has it: kill(-1) is tried with it */, LAB_SECONDS = 30 };
+enum { LAB_SECONDS = 30 };
 
 /* What every test uses unless it writes another one. */
 #define LAB_HEAD                                         \
@@ -236,6 +237,7 @@ LAB_UNUSED static void lab_start(void)
 	snprintf(lab.dir, sizeof lab.dir, "%s/agentsh-lab.XXXXXX", tmp && strlen(tmp) < 64 ? tmp : "/tmp");
 	lab_need(mkdtemp(lab.dir) && chmod(lab.dir, 0755) == 0, "laboratory");
 	atexit(lab_end);
+	lab.user = 30000 + (uid_t)getpid() % 30000;
 	LAB_PATH(agentsh, "agentsh");
 	LAB_PATH(tool, "tool");
 	LAB_PATH(canary, "canary");

@@ -279,7 +279,7 @@ static pid_t start_later(pid_t *inner)
 
 	begin();
 	setenv("KT_ATTACK", "later", 1);
-	pid = lab_spawn(argv, true, LAB_NOBODY);
+	pid = lab_spawn(argv, true, lab.user);
 	unsetenv("KT_ATTACK");
 	*inner = noted("ready", 10000);
 	ok(*inner > 0, "the attacker waits");
@@ -381,9 +381,9 @@ T_CASE(nothing_is_left)
 {
 	begin();
 	for (int i = 0; i < 3; i++) {
-		lab_attack("leftovers", true, LAB_NOBODY, &got);
+		lab_attack("leftovers", true, lab.user, &got);
 		is_int(lab_exit(&got), 7, "the command ends");
-		is_int(count_processes(LAB_NOBODY), 0, "and with it all it left behind, forking or not");
+		is_int(count_processes(lab.user), 0, "and with it all it left behind, forking or not");
 		until_reaped();
 	}
 }
@@ -391,7 +391,7 @@ T_CASE(nothing_is_left)
 static void works(const char *name)
 {
 	begin();
-	for (uid_t uid = 0; uid <= LAB_NOBODY; uid += LAB_NOBODY) {
+	for (uid_t uid = 0; uid <= lab.user; uid += lab.user) {
 		lab_attack(name, true, uid, &got);
 		if (!is_int(lab_exit(&got), 0, "%s works (uid %u)", name, (unsigned)uid))
 			lab_show(&got);
@@ -414,7 +414,7 @@ T_CASE(exit_statuses)
 
 		begin();
 		snprintf(text, sizeof text, "exit %d", i);
-		lab_run(argv, true, LAB_NOBODY, &got);
+		lab_run(argv, true, lab.user, &got);
 		is_int(lab_exit(&got), i, "exit %d", i);
 	}
 	lab_run((char *[]){ (char *)"/bin/sh", (char *)"-c", (char *)"kill -TERM $$", NULL }, true, 0, &got);

@@ -177,7 +177,7 @@ T_CASE(victims_of_root)
 
 T_CASE(victims_of_a_user)
 {
-	each_row(LAB_NOBODY);
+	each_row(lab.user);
 }
 
 T_CASE(within_the_session)
@@ -189,7 +189,7 @@ T_CASE(within_the_session)
 	for (size_t i = 0; i < 2 * sizeof names / sizeof *names; i++) {
 		const char *name = names[i / 2];
 
-		lab_attack(name, true, i % 2 ? LAB_NOBODY : 0, &got);
+		lab_attack(name, true, i % 2 ? lab.user : 0, &got);
 		if (!is_int(lab_exit(&got), 0, "%s works", name))
 			lab_show(&got);
 	}

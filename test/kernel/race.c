@@ -235,7 +235,7 @@ static void race(const char *name, uid_t uid)
 
 T_CASE(path)
 {
-	race("path", LAB_NOBODY);
+	race("path", lab.user);
 }
 
 T_CASE(argument)
@@ -245,7 +245,7 @@ T_CASE(argument)
 
 T_CASE(script)
 {
-	race("script", LAB_NOBODY);
+	race("script", lab.user);
 }
 
 T_CASE(link)

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../t.sh"
 needs root setpriv bash
 
-USER_ID=61234
+USER_ID=$((30000 + $$ % 30000)) # of this test alone
 chmod 755 "$TMP"
 mkdir -m 777 "$TMP/drop"
 mkdir "$TMP/bin" "$TMP/dynamic"

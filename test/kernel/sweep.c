@@ -177,7 +177,7 @@ T_CASE(every_call)
 	int different = 0;
 
 	lab_start();
-	if (!sweep(false, LAB_NOBODY, native) || !sweep(true, LAB_NOBODY, governed)) {
+	if (!sweep(false, lab.user, native) || !sweep(true, lab.user, governed)) {
 		lab_show(&got);
 		return;
 	}

@@ -154,3 +154,44 @@ T_CASE(programs)
 	is_int(facts_find("rm.recursiv", 11), FACT_NONE);
 	is_int(facts_find("rm.recursive", 4), FACT_NONE);
 }
+
+/* An option that takes a value has none where it is taken back, or where the line ends. */
+T_CASE(without_value)
+{
+	static const char *const programs[] = { "rm",   "chmod",  "chown",   "dd",  "find", "tar",  "rsync",
+		                                "curl", "wget",   "git",     "npm", "npx",  "pip",  "uvx",
+		                                "go",   "docker", "kubectl", "apt", "yarn", "bunx", "cargo" };
+	static const char *const options[] = {
+		"url",          "input-file",
+		"package",      "output",
+		"config",       "data",
+		"form",         "requirement",
+		"editable",     "with",
+		"from",         "find-links",
+		"index-url",    "registry",
+		"file",         "directory",
+		"rsh",          "rsync-path",
+		"files-from",   "repo",
+		"receive-pack", "upload-file",
+		"execute",      "call",
+		"spec",         "mount",
+		"volume",       "grace-period",
+		"exec-path",    "reference",
+		"filename",     "git-dir",
+		"namespace",    "checkpoint-action",
+	};
+
+	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+		for (size_t k = 0; k < sizeof options / sizeof *options; k++) {
+			char line[128];
+			struct seen s;
+
+			for (int no = 0; no < 2; no++) {
+				snprintf(line, sizeof line, "%s --%s%s", programs[i], no ? "no-" : "",
+				         options[k]);
+				ok(read_line(line, &s), "%s", line);
+			}
+			snprintf(line, sizeof line, "%s push --no-%s x", programs[i], options[k]);
+			ok(read_line(line, &s), "%s", line);
+		}
+}

@@ -199,6 +199,16 @@ T_CASE(accepted)
 	lint_release(&r);
 }
 
+/* What a scope has no use for is read and given back all the same. */
+T_CASE(patterns_elsewhere)
+{
+	struct lint_report r = lint_text(
+	        FILES "- {name: a, paths: [\"/a\"], args_patterns: [\"^(x|y)+$\"], decision: allow}\n");
+
+	ok(!find(&r, LINT_UNREACHABLE, "a"), "read");
+	lint_release(&r);
+}
+
 T_CASE(bad_input)
 {
 	struct lint_report r = { .n = 0 };

@@ -8,8 +8,9 @@
 
 #include <stdint.h>
 
-/* NEXT is the following instruction. */
-enum answer { ALLOW, EXEC, SIGNAL, NOTIFY, REFUSE, MISSING, MARK, ANSWERS, NEXT = ANSWERS };
+/* NEXT is the following instruction. TRACED: for a tracer, allowed where there is none. LOOK, only in rows:
+ * refused to sessions, needed to supervise them. */
+enum answer { ALLOW, EXEC, SIGNAL, NOTIFY, TRACED, REFUSE, MISSING, MARK, ANSWERS, NEXT = ANSWERS, LOOK };
 
 /* Code that looks at the arguments. */
 enum block {
@@ -24,6 +25,7 @@ enum block {
 	BLOCK_IOPRIO,
 	BLOCK_SECCOMP,
 	BLOCK_MARK,
+	BLOCK_OWN,
 	BLOCK_PRCTL,
 	BLOCK_PERSONALITY,
 	BLOCK_SOCKET,

@@ -9,6 +9,7 @@
 #include "sys/trace.h"
 
 #include <errno.h>
+#include <linux/sched.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 
@@ -160,6 +161,15 @@ static bool is_start(const struct seccomp_notif *n)
 #endif
 }
 
+/* It makes a task that we shall see, whatever it asked for. */
+static bool is_birth(pid_t tid, const struct seccomp_notif *n, struct call_answer *answer)
+{
+	if (n->data.nr != __NR_clone && n->data.nr != __NR_unshare)
+		return false;
+	answer->proceed = trace_first(tid, n->data.args[0] & ~(uint64_t)CLONE_UNTRACED);
+	return true;
+}
+
 static void on_call(struct tracer *t, struct task *task)
 {
 	struct call_answer answer = { .value = -EPERM };
@@ -169,7 +179,7 @@ static void on_call(struct tracer *t, struct task *task)
 
 	if (good && is_start(&n) && !task->again)
 		answer.proceed = true; /* was judged after its exec */
-	else if (good)
+	else if (good && !is_birth(tid, &n, &answer))
 		serve_stopped(t->g, &task->suite->c, &n, &answer);
 	if (good && is_start(&n))
 		task->again = false;

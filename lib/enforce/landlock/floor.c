@@ -2,6 +2,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "enforce/landlock/mounts.h"
 #include "sys/landlock.h"
 
 #include <dirent.h>
@@ -16,9 +17,19 @@
 /* For files that are no directories. */
 #define OF_FILES (LANDLOCK_READ | LANDLOCK_WRITE)
 
+enum { FLOOR_NODES = 256 };
+
 struct closed {
 	char *path; /* owned, links resolved */
 	uint64_t rights;
+};
+
+/* A file or directory, whatever it is called: a rule is about the inode, and would hold under all its names.
+ */
+struct node {
+	dev_t dev;
+	ino_t ino;
+	uint64_t closed, below; /* rights closed for it; for something in it */
 };
 
 struct work {
@@ -26,6 +37,9 @@ struct work {
 	const struct floor_options *options;
 	struct closed closed[FLOOR_CLOSED];
 	size_t n;
+	uint64_t rights; /* of what the names are looked up for */
+	struct node nodes[FLOOR_NODES];
+	size_t n_nodes;
 };
 
 /* The programs and libraries that run outside of sessions, too. */
@@ -73,21 +87,7 @@ static bool is_open(const struct floor_options *o, const char *path)
 	return false;
 }
 
-static void close_tree(struct work *w, const char *path, uint64_t rights)
-{
-	char *real = rights && path && *path == '/' ? realpath(path, NULL) : NULL;
-	bool can = real && !is_open(w->options, real) && w->n < FLOOR_CLOSED && strcmp(real, "/") != 0;
-
-	if (can) {
-		w->closed[w->n++] = (struct closed){ real, rights };
-		return;
-	}
-	if (real)
-		note(w->floor, path);
-	free(real);
-}
-
-/* Which of `rights` are closed for this whole tree; which for something in it. */
+/* Which of `rights` are closed for this whole tree. */
 static uint64_t closed_at(const struct work *w, const char *path, uint64_t rights)
 {
 	uint64_t found = 0;
@@ -98,14 +98,84 @@ static uint64_t closed_at(const struct work *w, const char *path, uint64_t right
 	return rights & found;
 }
 
-static uint64_t closed_below(const struct work *w, const char *path, uint64_t rights)
+static void close_tree(struct work *w, const char *path, uint64_t rights)
 {
-	uint64_t found = 0;
+	char *real = rights && path && *path == '/' ? realpath(path, NULL) : NULL;
+	bool can = real && !is_open(w->options, real) && w->n < FLOOR_CLOSED && strcmp(real, "/") != 0;
 
-	for (size_t i = 0; i < w->n; i++)
-		if (path_within(w->closed[i].path, path))
-			found |= w->closed[i].rights;
-	return rights & found;
+	if (real && (rights & ~closed_at(w, real, rights))) {
+		if (can) {
+			w->closed[w->n++] = (struct closed){ real, rights };
+			return;
+		}
+		note(w->floor, path);
+	}
+	free(real);
+}
+
+/* One more name of what is closed. When there are very many, all of the mount is closed. */
+static void close_name(void *arg, const char *name, const struct mount *of)
+{
+	struct work *w = arg;
+
+	close_tree(w, w->n < FLOOR_CLOSED * 3 / 4 ? name : of->where, w->rights);
+}
+
+/* What was closed so far, under its other names; and the kernel's file systems in unusual places. */
+static void close_names(struct work *w, const struct mounts *m)
+{
+	size_t n = w->n;
+
+	for (size_t i = 0; i < n; i++) {
+		w->rights = w->closed[i].rights;
+		mounts_names(m, w->closed[i].path, close_name, w);
+	}
+	for (size_t i = 0; i < m->n; i++)
+		if (mounts_is_kernels(m->all + i) &&
+		    (w->options->uid == 0 || strcmp(m->all[i].type, "proc") != 0))
+			close_tree(w, m->all[i].where, LANDLOCK_CHANGE);
+}
+
+static struct node *find_node(struct work *w, const struct stat *st)
+{
+	for (struct node *n = w->nodes; n < w->nodes + w->n_nodes; n++)
+		if (n->ino == st->st_ino && n->dev == st->st_dev)
+			return n;
+	return NULL;
+}
+
+static struct node *node_of(struct work *w, const char *path)
+{
+	struct stat st;
+	struct node *n;
+
+	if (lstat(path, &st) < 0)
+		return NULL;
+	n = find_node(w, &st);
+	if (n || w->n_nodes == FLOOR_NODES)
+		return n;
+	n = w->nodes + w->n_nodes++;
+	*n = (struct node){ st.st_dev, st.st_ino, 0, 0 };
+	return n;
+}
+
+/* What is closed, and the directories on the way to it. */
+static void index_closed(struct work *w, const struct closed *c)
+{
+	char at[PATH_MAX];
+	struct node *n = node_of(w, c->path);
+
+	if (n)
+		n->closed |= c->rights;
+	snprintf(at, sizeof at, "%s", c->path);
+	for (char *slash; n && (slash = strrchr(at, '/')) && at[1];) {
+		slash[slash == at] = 0;
+		n = node_of(w, at);
+		if (n)
+			n->below |= c->rights;
+	}
+	if (!n)
+		note(w->floor, c->path);
 }
 
 static void grant_all(struct work *w, const char *path, uint64_t rights);
@@ -113,14 +183,18 @@ static void grant_all(struct work *w, const char *path, uint64_t rights);
 /* Grant one entry, or go on into it. */
 static void grant(struct work *w, const char *path, uint64_t rights)
 {
+	const struct node *n;
 	uint64_t below;
 	struct stat st;
 
-	rights &= ~closed_at(w, path, rights);
-	if (!rights || lstat(path, &st) < 0)
+	if (lstat(path, &st) < 0)
+		return;
+	n = find_node(w, &st);
+	rights &= n ? ~n->closed : ~0ULL;
+	if (!rights)
 		return;
 	if (S_ISDIR(st.st_mode)) {
-		below = closed_below(w, path, rights);
+		below = n ? rights & n->below : 0;
 		if (rights & ~below)
 			landlock_grant(w->floor->ruleset, path, rights & ~below & ~LANDLOCK_DEVICES);
 		if (below)
@@ -210,6 +284,7 @@ static void collect(struct work *w)
 int floor_make(struct floor *f, const struct floor_options *o, struct err *e)
 {
 	struct work w = { .floor = f, .options = o };
+	struct mounts m;
 	uint64_t rights = LANDLOCK_CHANGE;
 	int abi = landlock_abi();
 
@@ -223,10 +298,17 @@ int floor_make(struct floor *f, const struct floor_options *o, struct err *e)
 		landlock_grant(f->ruleset, "/", rights & LANDLOCK_MOVE);
 		return f->ruleset < 0 ? -1 : 0;
 	}
+	f->mounts = open("/proc/self/mounts", O_RDONLY | O_CLOEXEC); /* before it is read */
 	collect(&w);
-	for (size_t i = 0; i < w.n; i++)
+	if (mounts_read(&m))
+		close_names(&w, &m);
+	else
+		note(f, "what other mounts show");
+	mounts_release(&m);
+	for (size_t i = 0; i < w.n; i++) {
 		rights |= w.closed[i].rights;
-	f->mounts = open("/proc/self/mounts", O_RDONLY | O_CLOEXEC);
+		index_closed(&w, w.closed + i);
+	}
 	f->ruleset = landlock_new(rights, o->signals, e);
 	if (f->ruleset >= 0) {
 		grant_all(&w, "/", rights);

@@ -7,6 +7,8 @@
  * directories themselves (/, /etc, /var/lib ...) sessions can therefore not
  * make, remove or rename names, and what others make there later is closed
  * to processes that run already: the next command sees it (floor_is_stale()).
+ * What a mount shows of something closed under another name is closed there,
+ * too, and so are the kernel's own file systems wherever they are mounted.
  * /sys, and for root /proc, cannot be written (a process that enters can write
  * its own /proc/self: launch.c); of /dev only harmless devices can be opened.
  */
@@ -20,7 +22,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-enum { FLOOR_CLOSED = 48, FLOOR_WAYS = 24 };
+enum { FLOOR_CLOSED = 64, FLOOR_WAYS = 40 };
 
 /* Something closed: a file or a tree. */
 struct floor_item {

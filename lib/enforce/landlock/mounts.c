@@ -1,0 +1,174 @@
+#include "enforce/landlock/mounts.h"
+
+#include "base/buf.h"
+#include "base/fd.h"
+#include "base/path.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_MAX = 4 << 20 };
+
+/* "\040" for a blank and its like, in place. */
+static void unescape(char *text)
+{
+	char *to = text;
+
+	for (const char *p = text; *p; to++) {
+		unsigned value = 0;
+		size_t n = *p == '\\' ? strspn(p + 1, "01234567") : 0;
+
+		if (n < 3) {
+			*to = *p++;
+			continue;
+		}
+		for (size_t i = 1; i <= 3; i++)
+			value = value * 8 + (unsigned)(p[i] - '0');
+		*to = (char)value;
+		p += 4;
+	}
+	*to = 0;
+}
+
+/* The next word of a line; "" at its end. */
+static char *word(char **line)
+{
+	char *start = *line;
+	size_t len = strcspn(start, " ");
+
+	*line = start + len + (start[len] != 0);
+	start[len] = 0;
+	return start;
+}
+
+/* ID PARENT DEVICE ROOT WHERE OPTIONS [FIELD...] - TYPE SOURCE OPTIONS */
+static struct mount read_line(char *line)
+{
+	struct mount m = { .id = word(&line) };
+	const char *field;
+
+	word(&line);
+	m.device = word(&line);
+	m.root = word(&line);
+	m.where = word(&line);
+	do
+		field = word(&line);
+	while (*field && strcmp(field, "-") != 0);
+	m.type = word(&line);
+	word(&line);
+	m.options = word(&line);
+	unescape(m.root);
+	unescape(m.where);
+	return m;
+}
+
+bool mounts_read(struct mounts *m)
+{
+	struct buf text = { 0 };
+	size_t lines = 0;
+
+	*m = (struct mounts){ NULL, NULL, 0 };
+	if (fd_slurp_file("/proc/self/mountinfo", TEXT_MAX, &text, NULL) < 0 || !(m->text = buf_steal(&text)))
+		return false;
+	for (const char *p = m->text; (p = strchr(p, '\n')); p++)
+		lines++;
+	m->all = calloc(lines + 1, sizeof *m->all);
+	for (char *p = m->text, *end; m->all && (end = strchr(p, '\n')); p = end + 1) {
+		*end = 0;
+		m->all[m->n++] = read_line(p);
+	}
+	return m->all != NULL;
+}
+
+void mounts_release(struct mounts *m)
+{
+	free(m->all);
+	free(m->text);
+}
+
+/* Is it the mount that shows `path` now? Others may lie over it. */
+static const struct mount *mount_of(const struct mounts *m, const char *path)
+{
+	AUTO_FD fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_BUF text = { 0 };
+	char name[64], id[32] = "";
+	const char *p;
+
+	snprintf(name, sizeof name, "/proc/self/fdinfo/%d", fd);
+	if (fd < 0 || fd_slurp_file(name, 4096, &text, NULL) < 0 ||
+	    !(p = strstr(buf_text(&text), "mnt_id:")) || sscanf(p + 7, "%30s", id) != 1)
+		return NULL;
+	for (size_t i = 0; i < m->n; i++)
+		if (!strcmp(m->all[i].id, id))
+			return m->all + i;
+	return NULL;
+}
+
+/* dir and what of `path` is below `base`, which it is within. False if too long. */
+static bool moved(const char *path, const char *base, const char *dir, char out[PATH_MAX])
+{
+	const char *rest = path + (base[1] ? strlen(base) : 0);
+	int n = snprintf(out, PATH_MAX, "%s%s", dir[1] || !*rest ? dir : "",
+	                 rest[0] == '/' && !rest[1] ? "" : rest);
+
+	return n > 0 && n < PATH_MAX;
+}
+
+/* The directories that an overlay was made of, as whoever mounted it named them. */
+static void layers(const struct mount *own, const char *inside, mounts_fn *each, void *arg)
+{
+	static const char *const keys[] = { "upperdir=", "lowerdir=", "lowerdir+=", "datadir+=" };
+	char layer[PATH_MAX], name[PATH_MAX];
+
+	for (const char *o = own->options, *end; *o; o = end + (*end != 0)) {
+		end = o + strcspn(o, ",");
+		for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+			const char *at = o + strlen(keys[i]);
+
+			if (strncmp(o, keys[i], strlen(keys[i])) != 0)
+				continue;
+			for (size_t len; at < end; at += len + 1) {
+				len = strcspn(at, ":,");
+				snprintf(layer, sizeof layer, "%.*s", (int)len, at);
+				if (layer[0] == '/' && moved(inside, "/", layer, name))
+					each(arg, name, own);
+			}
+		}
+	}
+}
+
+void mounts_names(const struct mounts *m, const char *path, mounts_fn *each, void *arg)
+{
+	const struct mount *own = mount_of(m, path);
+	char inside[PATH_MAX], name[PATH_MAX];
+
+	if (!own || !path_within(path, own->where) || !moved(path, own->where, own->root, inside))
+		return;
+	if (!strcmp(own->type, "overlay"))
+		layers(own, inside, each, arg);
+	for (size_t i = 0; i < m->n; i++) {
+		const struct mount *other = m->all + i;
+		bool part = path_within(other->root, inside);
+
+		if (other == own || strcmp(other->device, own->device) != 0 ||
+		    (!part && !path_within(inside, other->root)))
+			continue;
+		if (moved(part ? other->root : inside, other->root, other->where, name) &&
+		    mount_of(m, name) == other)
+			each(arg, name, other);
+	}
+}
+
+bool mounts_is_kernels(const struct mount *one)
+{
+	static const char types[] =
+	        " proc sysfs cgroup cgroup2 debugfs tracefs securityfs configfs bpf pstore"
+	        " efivarfs binfmt_misc fusectl devtmpfs selinuxfs ";
+	char type[32];
+
+	snprintf(type, sizeof type, " %.28s ", one->type);
+	return strstr(types, type) != NULL;
+}
