@@ -8,6 +8,9 @@ needs setpriv
 
 . "$(dirname "$0")/../world.sh"
 
+cp "$AGENTSH" "$TMP/agentsh"
+chmod 755 "$TMP" "$TMP/agentsh"
+
 NOBODY=61234
 status() { # PID FIELD
 	awk -v k="$2:" '$1 == k { print $2 }' "/proc/$1/status"
@@ -140,9 +143,45 @@ held "a user's server" "$PID" "$none" "$none" "$bounding"
 held 'its supervisor' "$(pgrep -P "$PID")" "$none" "$none" "$bounding"
 stop
 
+# ---- none of them leaves a core, or can be looked into by its own user ----
+world fault
+chown -R $NOBODY "$D"
+cat >"$TMP/fault.py" <<'END'
+import os, resource, signal, subprocess, sys, time
+resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)
+def ends(argv):
+    p = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=sys.argv[1],
+                         user=int(sys.argv[2]), group=int(sys.argv[2]), extra_groups=[])
+    p.stdout.readline()
+    for name in "environ", "maps", "mem", "fd/0", "exe":
+        path = "/proc/%d/%s" % (p.pid, name)
+        got = subprocess.run(["head", "-c1", path], capture_output=True, text=True, user=int(sys.argv[2]),
+                             group=int(sys.argv[2]), extra_groups=[])
+        if name != "mem":
+            print(argv[0].rsplit("/")[-1], name, "refused" if "Permission denied" in got.stderr else "read")
+    p.send_signal(signal.SIGSEGV)
+    status = os.waitpid(p.pid, 0)[1]
+    core = os.WCOREDUMP(status)
+    print(argv[0].rsplit("/")[-1], "died of", os.WTERMSIG(status), core if argv[0] != "sh" else "")
+    if argv[0] == "sh":
+        print("a core of the shell:", core, file=sys.stderr) # by core_pattern
+ends([sys.argv[3], "server", "--config", "config.yaml"])
+ends(["sh", "-c", "echo; sleep 100; true"])
+END
+got=$(python3 "$TMP/fault.py" "$D" $NOBODY "$TMP/agentsh" 2>"$TMP/err")
+sed 's/^/# /' "$TMP/err"
+is 'a server killed by a fault, and looked into by its user' "$got" "agentsh environ refused
+agentsh maps refused
+agentsh fd/0 refused
+agentsh exe refused
+agentsh died of 11 False
+sh environ read
+sh maps read
+sh fd/0 read
+sh exe read
+sh died of 11 "
+
 # ---- run ----
-cp "$AGENTSH" "$TMP/agentsh"
-chmod 755 "$TMP" "$TMP/agentsh"
 # shellcheck disable=SC2016 # for the inner shell
 inner='cat /proc/$PPID/status'
 got=$("$TMP/agentsh" run -- sh -c "$inner")
