@@ -237,13 +237,13 @@ fuzz: $(FUZZERS:%=$(O)/fuzz/%) ## run every fuzzer for T seconds (make fuzz T=60
 	$(Q)for f in $(FUZZERS); do mkdir -p $(O)/fuzz/new/$$f test/fuzz/corpus/$$f; \
 		$(O)/fuzz/$$f -max_total_time=$(T) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
 			-artifact_prefix=$(O)/fuzz/$$f- $(O)/fuzz/new/$$f test/fuzz/corpus/$$f || exit 1; done
-BENCH := $(patsubst %.c,$(O)/bench/%,$(filter-out spawn.c,$(notdir $(sort $(wildcard test/bench/*.c)))))
+BENCH := $(patsubst %,$(O)/bench/%,audit bare decide)
 $(BENCH): $(O)/bench/%: $(O)/obj/test/bench/%.o $(O)/lib.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $^ $(call archives,$(FLAVOUR),$(ALL_THIRD_PARTY))
 bench: $(BIN) $(BENCH) ## measure against the bare command; writes docs/bench.md (root)
-	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) BENCH_PROGRAMS="$(abspath $(BENCH))" test/bench/run
+	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/run
 demo: $(BIN) ## show allowed and denied commands through the installed shim, in a throw-away root (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) test/e2e/demo
 .PHONY: test test-kernel test-e2e test-kill test-build test-aarch64 test-reproducible check fuzz bench demo
