@@ -19,6 +19,7 @@ config APPLET_EXEC
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/num.h"
+#include "base/visible.h"
 #include "config/config.h"
 #include "json/write.h"
 #include "session/inplace.h"
@@ -309,11 +310,7 @@ static void copy_bytes(const struct json_value *object, const char *key, int fd)
 /* Text of the server on our terminal: nothing that moves the cursor. */
 static const char *plain(const char *text, char *out, size_t size)
 {
-	size_t n = 0;
-
-	for (; text && *text && n + 1 < size; text++)
-		out[n++] = (unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text;
-	out[n] = 0;
+	visible_text(text ? text : "", NULL, out, size);
 	return out;
 }
 

@@ -13,7 +13,9 @@ config APPLET_POLICY
 #include "base/die.h"
 #include "base/opt.h"
 #include "base/path.h"
+#include "base/visible.h"
 #include "config/config.h"
+#include "enforce/exec/role.h"
 #include "facts/facts.h"
 #include "json/write.h"
 #include "policy/explain.h"
@@ -24,9 +26,11 @@ config APPLET_POLICY
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct policy_tool {
 	const char *dir, *config;
@@ -102,8 +106,12 @@ static bool lint(const struct source *s, struct lint_report *report)
 
 static void print_finding(FILE *to, const struct source *s, const struct lint_finding *f)
 {
-	fprintf(to, "%s:%d: %s: %s '%s': %s; %s\n", s->shown, f->at, lint_class_name(f->class), f->scope,
-	        f->rule, f->text, f->hint);
+	char line[PATH_MAX + 2048], shown[sizeof line];
+
+	snprintf(line, sizeof line, "%s:%d: %s: %s '%s': %s; %s", s->shown, f->at, lint_class_name(f->class),
+	         f->scope, f->rule, f->text, f->hint);
+	visible_text(line, NULL, shown, sizeof shown);
+	fprintf(to, "%s\n", shown);
 }
 
 /* ---- the commands: one policy each ---- */
@@ -189,8 +197,10 @@ static void explain_text(const struct source *s, const struct explain_table *x)
 	printf("%-6s %-8s %-32s %-12s %-9s %s\n", "LINE", "SCOPE", "RULE", "DECISION", "ENFORCED", "BY");
 	for (size_t i = 0; i < x->n; i++) {
 		const struct explain_row *r = &x->items[i];
+		char rule[300];
 
-		printf("%-6d %-8s %-32s %-12s %-9s %s%s%s\n", r->line, r->scope, r->rule,
+		visible_text(r->rule, NULL, rule, sizeof rule);
+		printf("%-6d %-8s %-32s %-12s %-9s %s%s%s\n", r->line, r->scope, rule,
 		       *r->decision ? r->decision : "-", r->enforced ? "yes" : "no", r->by,
 		       *r->note ? "; " : "", r->note);
 	}
@@ -247,6 +257,19 @@ static bool explain(struct policy_tool *t, const char *what, bool many)
 	return good;
 }
 
+static void show_visibly(const struct buf *text)
+{
+	const unsigned char *p = (const unsigned char *)buf_text(text);
+
+	for (size_t left = text->len, n; left; p += n, left -= n) {
+		n = *p == '\n' || *p == '\t' ? 1 : visible_len(p, left);
+		if (n)
+			fwrite(p, 1, n, stdout);
+		else
+			n = 1, printf("\\x%02x", *p);
+	}
+}
+
 static bool show(struct policy_tool *t, const char *what, bool many)
 {
 	struct source s = { .text = { .data = NULL } };
@@ -255,7 +278,9 @@ static bool show(struct policy_tool *t, const char *what, bool many)
 	                          sizeof s.shown, &e) == 0;
 
 	(void)many;
-	if (good)
+	if (good && isatty(STDOUT_FILENO)) /* it need not be a policy */
+		show_visibly(&s.text);
+	else if (good)
 		fwrite(buf_text(&s.text), 1, s.text.len, stdout);
 	else
 		complain("agentsh-policy: %s", e.text);
@@ -418,4 +443,5 @@ const struct applet applet_policy = {
 	         "  list                                  names in the policy directory\n"
 	         "'-' is standard input. Without a policy directory, 'default' is the built-in policy.",
 	.run = run,
+	.roles = ROLE_READ,
 };

@@ -14,9 +14,11 @@ config APPLET_POLICY_TEST
 #include "base/die.h"
 #include "base/opt.h"
 #include "base/path.h"
+#include "base/visible.h"
 #include "config/config.h"
 #include "decide/ask.h"
 #include "decide/cases.h"
+#include "enforce/exec/role.h"
 #include "json/write.h"
 #include "policy/source.h"
 
@@ -49,7 +51,10 @@ struct source {
 
 static void print_answer(const struct test *t, const struct answer *a)
 {
-	printf("Operation: %s\nPath:      %s\nDecision:  ", t->op, t->path);
+	char path[PATH_MAX];
+
+	visible_text(t->path, NULL, path, sizeof path);
+	printf("Operation: %s\nPath:      %s\nDecision:  ", t->op, path);
 	for (const char *p = a->decision; *p; p++)
 		putchar(toupper((unsigned char)*p));
 	printf("\n");
@@ -357,4 +362,5 @@ const struct applet applet_policy_test = {
 	         "OP: exec, connect, unix_connect, env, signal, or a file operation: read, write, delete\n"
 	         "The server answers; with --policy, or where none runs, the policy file does.",
 	.run = run,
+	.roles = ROLE_READ | ROLE_ASK,
 };

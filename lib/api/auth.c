@@ -1,6 +1,7 @@
 #include "api/impl.h"
 
 #include "base/fd.h"
+#include "base/trusted.h"
 #include "yaml/node.h"
 
 #include <errno.h>
@@ -75,13 +76,13 @@ static int add_keys(struct api *a, const struct yaml_node *root, const char *pat
 /* Who can write the file can let himself in. */
 static int read_keys(const char *path, struct buf *text, struct err *e)
 {
-	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
+	AUTO_FD fd = trusted_open(path, &st, e);
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(e, "%s", path);
-	if (!S_ISREG(st.st_mode) || (st.st_mode & (S_IWOTH | S_IROTH)))
-		return err_set(e, "%s: must be a file that others can neither read nor write", path);
+	if (fd < 0)
+		return -1;
+	if (st.st_mode & (S_IWOTH | S_IROTH))
+		return err_set(e, "%s: must be a file that others cannot read", path);
 	text->max = KEYS_FILE_MAX;
 	return fd_slurp(fd, text, e);
 }

@@ -221,11 +221,13 @@ bool api_client_pretty(const struct buf *json, struct buf *out)
 {
 	AUTO_ARENA arena = { .blocks = NULL };
 	const struct json_value *v = json_read(&arena, buf_text(json), json->len, NULL);
-	struct json j = { .out = out, .indent = true };
+	AUTO_BUF text = { .data = NULL };
+	struct json j = { .out = &text, .indent = true };
 
 	if (!v)
 		return false;
 	write_value(&j, v);
+	json_for_terminal(out, buf_text(&text), text.len);
 	buf_chr(out, '\n');
-	return !out->failed;
+	return !out->failed && !text.failed;
 }

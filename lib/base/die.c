@@ -1,5 +1,7 @@
 #include "base/die.h"
 
+#include "base/visible.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,15 +9,14 @@
 
 static void say(const char *fmt, va_list ap)
 {
-	char line[4096];
-	int n = vsnprintf(line, sizeof line - 1, fmt, ap);
+	char text[4096], line[sizeof text + 1];
+	size_t n;
 
-	if (n < 0)
+	if (vsnprintf(text, sizeof text, fmt, ap) < 0)
 		return;
-	if ((size_t)n > sizeof line - 2)
-		n = sizeof line - 2;
+	n = visible_text(text, "\n\t", line, sizeof line - 1);
 	line[n++] = '\n';
-	if (write(STDERR_FILENO, line, (size_t)n) < 0)
+	if (write(STDERR_FILENO, line, n) < 0)
 		return;
 }
 

@@ -1,5 +1,7 @@
 #include "base/log.h"
 
+#include "base/visible.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,19 +30,22 @@ void log_to(int fd)
 	log_state.fd = fd;
 }
 
-/* Control characters, quotes and backslashes as \xNN: a logged name can forge neither a line nor a field. */
+/* What is not visible, quotes and backslashes as \xNN: a logged name can forge neither a line nor a field. */
 static size_t escape(char *to, size_t size, const char *from)
 {
 	static const char hex[] = "0123456789abcdef";
-	size_t n = 0;
+	size_t n = 0, taken;
 
-	for (; *from && n + 7 < size; from++) {
+	for (; *from && n + 7 < size; from += taken) {
 		unsigned char c = (unsigned char)*from;
 
-		if (c >= 0x20 && c != 0x7f && c != '\\' && (c != '"' || !log_state.json)) {
-			to[n++] = (char)c;
+		taken = visible_len((const unsigned char *)from, strnlen(from, 4));
+		if (taken && c != '\\' && (c != '"' || !log_state.json)) {
+			memcpy(to + n, from, taken);
+			n += taken;
 			continue;
 		}
+		taken = 1;
 		n += (size_t)snprintf(to + n, size - n, log_state.json ? "\\u00%c%c" : "\\x%c%c", hex[c >> 4],
 		                      hex[c & 15]);
 	}

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
+#include "base/trusted.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -286,36 +287,21 @@ struct config *config_parse(const char *text, size_t len, const char *path, enum
 	return NULL;
 }
 
-/* Whoever can write the configuration rules the server: only root and ourselves may. */
-static int check_owner(int fd, const char *path, struct err *e)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return err_sys(e, "%s", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(e, "%s: not a regular file", path);
-	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return err_set(e, "%s: belongs to uid %u, neither root nor the server's; refused", path,
-		               (unsigned)st.st_uid);
-	if (st.st_mode & S_IWOTH || (st.st_mode & S_IWGRP && st.st_gid != 0 && st.st_gid != getegid()))
-		return err_set(e, "%s: others may write it (mode %04o); refused", path, st.st_mode & 07777);
-	return 0;
-}
-
 struct config *config_load(const char *path, enum config_place place, config_env_fn *env,
                            struct config_problems *out)
 {
 	AUTO_BUF text = { .max = YAML_MAX + 1 };
 	AUTO_FD fd = -1;
 	struct err e = { 0 };
+	struct stat st;
 
 	if (place == CONFIG_NOWHERE)
 		return config_parse(NULL, 0, NULL, place, env, out);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	/* Whoever can write the configuration rules the server. */
+	fd = trusted_open(path, &st, &e);
 	if (fd < 0)
-		err_sys(&e, "cannot read configuration %s", path);
-	else if (check_owner(fd, path, &e) == 0 && fd_slurp(fd, &text, &e) == 0)
+		err_in(&e, "cannot read configuration");
+	else if (fd_slurp(fd, &text, &e) == 0)
 		return config_parse(buf_text(&text), text.len, path, place, env, out);
 	add_problem(out, CONFIG_ERROR, (int[]){ 0, 0 }, arena_str(&out->arena, e.text));
 	return NULL;

@@ -1,19 +1,21 @@
 /* A loaded configuration as text, and its problems as lines. */
 #include "config/impl.h"
 
+#include "base/visible.h"
+
 #include <stdio.h>
 #include <string.h>
 
 char *config_problem_line(const struct config_problem *p, const char *path, char *out, size_t size)
 {
 	static const char *const words[] = { "note", "warning", "error" };
+	char text[1200];
 
+	visible_text(p->text, NULL, text, sizeof text); /* it may quote the file */
 	if (p->line)
-		snprintf(out, size, "%s:%d:%d: %s: %s", path, p->line, p->column, words[p->severity],
-		         p->text);
+		snprintf(out, size, "%s:%d:%d: %s: %s", path, p->line, p->column, words[p->severity], text);
 	else
-		snprintf(out, size, "%s: %s: %s", *path ? path : "configuration", words[p->severity],
-		         p->text);
+		snprintf(out, size, "%s: %s: %s", *path ? path : "configuration", words[p->severity], text);
 	return out;
 }
 

@@ -1,6 +1,8 @@
 /* Messages of rules with the facts of the case in them. */
 #include "decide/impl.h"
 
+#include "base/visible.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -20,29 +22,13 @@ static void put(struct text *t, const char *bytes, size_t len)
 	t->n += len;
 }
 
-/* Length of the UTF-8 sequence of a visible character at `s`, 0 if it has to be escaped. */
-static size_t visible(const unsigned char *s)
-{
-	const char *p = (const char *)s;
-	uint32_t c;
-
-	if (*s < 0x80)
-		return *s >= ' ' && *s != 0x7f && *s != '\\';
-	c = glob_symbol(&p, (const char *)s + strnlen((const char *)s, 4));
-	/* C1 controls, and the marks that turn or hide text on a terminal. */
-	if (c >= 0x110000 || c < 0xa0 || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-	    (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || c == 0x61c || c == 0xad)
-		return 0;
-	return (size_t)(p - (const char *)s);
-}
-
 /* The agent chooses these bytes: it must not move the cursor of who reads them. */
 static void put_escaped(struct text *t, const char *value)
 {
 	const unsigned char *s = (const unsigned char *)value;
 
 	while (s && *s) {
-		size_t n = visible(s);
+		size_t n = *s == '\\' ? 0 : visible_len(s, strnlen((const char *)s, 4));
 		char code[8];
 
 		if (n)

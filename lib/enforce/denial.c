@@ -1,24 +1,9 @@
 #include "enforce/denial.h"
 
 #include "base/path.h"
+#include "base/visible.h"
 
 #include <stdio.h>
-
-static void printable(const char *from, char *to, size_t size)
-{
-	static const char hex[] = "0123456789abcdef";
-	size_t n = 0;
-
-	for (; *from && n + 5 < size; from++) {
-		unsigned char c = (unsigned char)*from;
-
-		if (c >= 0x20 && c != 0x7f)
-			to[n++] = (char)c;
-		else
-			n += (size_t)snprintf(to + n, size - n, "\\x%c%c", hex[c >> 4], hex[c & 15]);
-	}
-	to[n] = 0;
-}
 
 size_t denial_line(const char *subject, const struct verdict *v, const char *message, char *out, size_t size)
 {
@@ -26,7 +11,7 @@ size_t denial_line(const char *subject, const struct verdict *v, const char *mes
 	char who[256], where[300] = "";
 	int n;
 
-	printable(subject && *subject ? subject : "command", who, sizeof who);
+	visible_text(subject && *subject ? subject : "command", NULL, who, sizeof who);
 	if (r->line > 0)
 		snprintf(where, sizeof where, " (%s:%d)", r->file, r->line);
 	n = snprintf(out, size, "agentsh: %s: denied by rule '%s'%s%s%s", who, r->name, where,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "base/visible.h"
 
 enum { PLAIN, ESCAPE, MULTI };
 
@@ -180,14 +181,6 @@ void json_base64(struct buf *out, const void *data, size_t len)
 	out->data[out->len] = 0;
 }
 
-/* C1 controls; and what moves, hides or reverses text: soft hyphen, zero width, bidi marks, BOM, tags. */
-static bool is_deceptive(uint32_t c)
-{
-	return (c >= 0x80 && c <= 0x9f) || c == 0xad || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
-	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
-	       (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe0fff);
-}
-
 void json_for_terminal(struct buf *out, const char *text, size_t len)
 {
 	const unsigned char *p = (const unsigned char *)text;
@@ -200,7 +193,7 @@ void json_for_terminal(struct buf *out, const char *text, size_t len)
 		if (n == 1 ? (c < 32 && c != '\n') || c == 127 : !n) {
 			buf_chr(out, '?');
 			n = 1;
-		} else if (n > 1 && is_deceptive(c)) {
+		} else if (n > 1 && !visible_char(c)) {
 			size_t k = 0;
 
 			if (c >= 0x10000)

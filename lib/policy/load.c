@@ -226,6 +226,8 @@ static void check_head(struct load *l, struct head *head, const struct load_list
 		             "%s without a name; every decision is reported by its rule's name", list->what);
 	else if (r->name && !*r->name)
 		yaml_problem(&l->sink, yaml_get(node, "name"), "name is empty");
+	else if (r->name && strpbrk(r->name, "\n\t"))
+		yaml_problem(&l->sink, yaml_get(node, "name"), "a name is one line, without tabs");
 	if (!yaml_get(node, "decision"))
 		yaml_problem(&l->sink, node, "%s without a decision; write decision: allow or decision: deny",
 		             list->what);
@@ -403,6 +405,7 @@ struct policy *policy_load(const char *text, size_t len, const char *file,
 	p->approvals = options->approvals;
 	p->expanded = options->expand;
 	p->limits.memory_swap_max_mb = -1;
+	p->limits.file = p->file;
 	p->audit = (struct policy_audit){ .log_allowed = true, .log_denied = true, .log_approved = true };
 	p->description = "";
 	root = yaml_parse(&nodes, text, len, &l.sink);

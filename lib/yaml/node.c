@@ -2,11 +2,14 @@
 
 #include "base/map.h"
 #include "base/utf8.h"
+#include "base/visible.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <yaml.h>
+
+#define HIDDEN "a character that nobody sees: control, line separator, zero width or direction; take it out"
 
 struct parse {
 	yaml_parser_t parser;
@@ -18,7 +21,7 @@ struct parse {
 
 void yaml_problem(struct yaml_sink *sink, const struct yaml_node *at, const char *fmt, ...)
 {
-	char text[500];
+	char text[500], shown[600];
 	va_list ap;
 
 	if (sink->n++ >= YAML_PROBLEMS)
@@ -26,7 +29,8 @@ void yaml_problem(struct yaml_sink *sink, const struct yaml_node *at, const char
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	sink->problem(sink->to, at ? at->line : 1, at ? at->column : 1, text);
+	visible_text(text, NULL, shown, sizeof shown); /* it quotes the file */
+	sink->problem(sink->to, at ? at->line : 1, at ? at->column : 1, shown);
 }
 
 static void stop_at(struct parse *p, yaml_mark_t mark, const char *text)
@@ -35,6 +39,15 @@ static void stop_at(struct parse *p, yaml_mark_t mark, const char *text)
 
 	yaml_problem(p->sink, &at, "%s", text);
 	p->stop = true;
+}
+
+/* What a reviewer does not see must not count: a line separator that ends a comment, a mark that turns the
+ * rest of the line round, an escape sequence that overwrites it. Joiners and tags are taken: emoji are made
+ * of them. */
+static bool is_hidden(uint32_t c)
+{
+	return !visible_char(c) && c != '\n' && c != '\t' && c != 0x200c && c != 0x200d &&
+	       (c < 0xe0020 || c > 0xe007f);
 }
 
 /* libyaml would take UTF-16 and byte order marks; we take neither, nor NUL. */
@@ -57,6 +70,8 @@ static bool check_bytes(struct parse *p, const char *text, size_t len)
 			why = "NUL byte";
 		else if (s[i] == '\n')
 			mark = (yaml_mark_t){ .line = mark.line + 1 };
+		else if (is_hidden(utf8_code(s + i, n)) && !(s[i] == '\r' && i + 1 < len && s[i + 1] == '\n'))
+			why = HIDDEN;
 		else
 			mark.column++;
 	}
@@ -117,6 +132,19 @@ static void refuse_marks(struct parse *p, const struct yaml_node *node, const vo
 		yaml_problem(p->sink, node, "tags are not supported; remove '%s'", (const char *)tag);
 }
 
+static bool has_hidden(const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	/* libyaml makes valid UTF-8 of every escape. */
+	for (size_t i = 0, n; i < len; i += n) {
+		n = utf8_len(s + i, len - i);
+		if (!n || is_hidden(utf8_code(s + i, n)))
+			return true;
+	}
+	return false;
+}
+
 static struct yaml_node *take_scalar(struct parse *p, const yaml_event_t *ev)
 {
 	struct yaml_node *node = new_node(p, ev, YAML_SCALAR);
@@ -134,6 +162,8 @@ static struct yaml_node *take_scalar(struct parse *p, const yaml_event_t *ev)
 	/* "\0" in double quotes: a name that C code would read shorter than the reviewer did. */
 	if (memchr(node->text, 0, node->len))
 		yaml_problem(p->sink, node, "NUL in a text");
+	else if (has_hidden(node->text, node->len))
+		yaml_problem(p->sink, node, "%s", HIDDEN);
 	if (!node->quoted && is_null_word(node->text))
 		node->kind = YAML_NULL;
 	return node;

@@ -102,6 +102,54 @@ has "empty: why" "$err" 'empty.yaml:1:'
 head -c 5000000 /dev/zero | tr '\0' '#' >"$TMP/big.yaml"
 run validate "$TMP/big.yaml"
 has "too large" "$err" 'larger than 4194304 bytes'
+# AU-02: what a file says moves no cursor and forges no line. "show" is exact, unless a terminal reads it.
+esc=$(printf '\033')
+printf 'version: 1\nname: x\n"\\e]52;c;eA==\\a": 1\n"a\\nagentsh: ok": 2\n"\\u202ex": 3\n' >"$TMP/ugly.yaml"
+run validate "$TMP/ugly.yaml"
+has "a file's escapes are shown as such" "$err" "ugly.yaml:3:1: unknown key '.x1b\]52;c;eA==.x07'"
+has "its line breaks too" "$err" "ugly.yaml:4:1: unknown key 'a.x0aagentsh: ok'"
+has "and marks of direction" "$err" "ugly.yaml:5:1: unknown key '.xe2.x80.xaex'"
+not_ok "no line of its own" grep -q '^agentsh: ok' "$TMP/err"
+not_ok "nothing raw" grep -qE "[$esc]|$(printf '\342\200\256')" "$TMP/err"
+printf 'x\033[31m\n' >"$TMP/raw.yaml"
+run show "$TMP/raw.yaml"
+is "show: exact" "$out" "x${esc}[31m"
+if command -v script >/dev/null; then
+	script -qec "$AGENTSH policy show $TMP/raw.yaml" /dev/null </dev/null >"$TMP/typed"
+	is "show: visible on a terminal" "$(tr -d '\r' <"$TMP/typed")" 'x\x1b[31m'
+else
+	skip "show: visible on a terminal" "no script here"
+fi
+
+# CF-01, CF-08: refused at once and in little memory.
+{
+	echo 'a: &a [x,x,x,x,x,x,x,x,x]'
+	before=a
+	for c in b c d e f g h i; do
+		echo "$c: &$c [$(yes "*$before," | head -n 9 | tr -d '\n')]"
+		before=$c
+	done
+} >"$TMP/laughs.yaml"
+head -c 100000 /dev/zero | tr '\0' '[' >"$TMP/brackets.yaml"
+{
+	printf 'version: 1\nname: x\ncommand_rules:\n'
+	yes -- '- {name: a, decision: deny}' | head -n 60000
+} >"$TMP/rules.yaml"
+printf 'version: 1\nname: x\nfile_rules:\n- {name: a, decision: deny, paths: ["/%s"]}\n' \
+	"$(yes '{a,b}' | head -n 40 | tr -d '\n')" >"$TMP/braces.yaml"
+printf 'version: 1\nname: x\ncommand_rules:\n- {name: a, decision: deny, args_patterns: ["%s"]}\n' \
+	'((a{1,255}){1,255}){1,255}' >"$TMP/repeats.yaml"
+bounded() { # FILE SECONDS WHY
+	out=$(timeout "$2" prlimit --as=67108864 "$AGENTSH" policy validate "$TMP/$1.yaml" 2>"$TMP/err")
+	is "$1: exit status, nothing on stdout" "$?:$out" "1:"
+	has "$1: why" "$(cat "$TMP/err")" "$1.yaml:[0-9]+:[0-9]+: $3"
+}
+bounded laughs 1 'anchors are not supported'
+bounded brackets 1 'nested too deeply; at most 32 levels'
+bounded rules 5 '60000 rules; at most 10000'
+bounded braces 1 'pattern .*'
+bounded repeats 1 'pattern .*'
+
 head -c 1000 /dev/urandom >"$TMP/noise.yaml"
 run validate "$TMP/noise.yaml"
 is "noise: exit status" "$rc:$out" "1:"

@@ -298,7 +298,7 @@ cat >"$D/keys.yaml" <<END
 END
 chmod 644 "$D/keys.yaml"
 has 'keys that others can read' "$(timeout 10 "$AGENTSH" server --config "$D/keyed.yaml" 2>&1 | tail -n 1)" \
-	'keys.yaml: must be a file that others can neither read nor write$'
+	'keys.yaml: must be a file that others cannot read$'
 chmod 600 "$D/keys.yaml"
 start --config "$D/keyed.yaml"
 A=http://$ADDR

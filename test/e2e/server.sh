@@ -92,7 +92,7 @@ has 'config show' "$("$AGENTSH" config show --path "$firstdir/config.yaml")" \
 
 world f
 chmod 666 "$D/config.yaml"
-refuses 'a configuration anybody can write' 'others may write it'
+refuses 'a configuration anybody can write' 'can be written by others'
 
 world g
 rm "$D/policies/default.yaml"

@@ -90,6 +90,7 @@ T_CASE(keys_and_types)
 	refuse(HEAD "command_rules:\n  - name: r\n    decison: deny\n", "did you mean 'decision'?");
 	refuse(HEAD "command_rules:\n  - name: r\n", "4:5: command rule without a decision");
 	refuse(HEAD "command_rules:\n  - decision: deny\n", "command rule without a name");
+	refuse(HEAD "command_rules:\n  - {name: \"a\\nb\", decision: deny}\n", "a name is one line");
 	take(HEAD "registry_rules: [{name: x, paths: [y]}]\nprocess_contexts: {a: {b: c}}\n");
 	refuse(HEAD "process_contexts: [1]\n", "process_contexts must be a mapping");
 }

@@ -104,6 +104,41 @@ T_CASE(refusals)
 	refuse("a:\n\t- b\n", "2:1:");
 }
 
+/* What a reviewer cannot see must not decide. */
+T_CASE(hidden_characters)
+{
+	static const char why[] = "a character that nobody sees";
+
+	refuse("# harmless\xe2\x80\xa8"
+	       "decision: allow\n",
+	       "1:11: a character that nobody sees");
+	refuse("# harmless\xc2\x85"
+	       "decision: allow\n",
+	       why);
+	refuse("# harmless\rdecision: allow\n", "1:11: a character that nobody sees");
+	refuse("a: 1\nb: \xe2\x80\xae"
+	       "x\n",
+	       "2:4: a character that nobody sees");
+	refuse("# \x1b[2K\n", why);
+	refuse("a: \"su\\u200bdo\"\n", "1:4: a character that nobody sees");
+	refuse("a: \"\\e[31m\"\n", why);
+	refuse("\"\\e]0;x\\a\": 1\n", why);
+	refuse("a: \"\\x9b\"\n", why);
+	refuse("a: 1\n\"a\\nb: ok\": 1\n\"a\\nb: ok\": 2\n", "duplicate key 'a\\x0ab: ok'");
+}
+
+T_CASE(characters_that_stay)
+{
+	static const char *const good[] = { "a: 1\r\nb: 2\r\n", "a: \"x\\ty\\nz\"\n", "a: |\n  x\n  y\n",
+		                            "# \xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x92\xbb\na: 1\n",
+		                            "a: m\xc3\xbcnchen\n" };
+	struct doc d = { 0 };
+
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		ok(load(&d, good[i]) && !d.sink.n, "%zu: %s", i, d.found.text);
+	arena_release(&d.arena);
+}
+
 T_CASE(nul_and_size)
 {
 	struct doc d = { 0 };
