@@ -167,7 +167,7 @@ static int show(const struct trash *t, const char *token)
 	if (journal_find(&j, &a, token, &en, &e) < 0)
 		die(EXIT_FAILED, "agentsh-trash: %s", e.text);
 	snprintf(payload, sizeof payload, "%s/payload/%s", j.path, token);
-	entry_write(&en, payload, &text);
+	manifest_write(&en, payload, &text);
 	json_for_terminal(&line, buf_text(&text), text.len);
 	fputs(buf_text(&line), stdout);
 	journal_close(&j);

@@ -3,7 +3,7 @@
 
 #include "journal/store.h"
 
-/* SHA-256 of a file's content, in hex to `hex` (ENTRY_HASH). */
+/* SHA-256 of a file's content, in hex to `hex` (JOURNAL_HASH). */
 int journal_hash(int dirfd, const char *name, char *hex, struct err *e);
 
 /* The name of a manifest. */

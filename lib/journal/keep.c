@@ -75,7 +75,7 @@ static int write_manifest(const struct journal *j, const struct journal_entry *e
 	AUTO_FD fd = -1;
 
 	snprintf(payload, sizeof payload, "%s/payload/%s", j->path, en->token);
-	entry_write(en, payload, &text);
+	manifest_write(en, payload, &text);
 	if (text.failed)
 		return err_set(e, "out of memory");
 	fd = openat(j->manifest, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
@@ -87,7 +87,7 @@ static int write_manifest(const struct journal *j, const struct journal_entry *e
 /* Take the next free token at or after the time of keeping: whoever makes the name has it. */
 static int claim(struct journal *j, struct journal_entry *en, struct err *e)
 {
-	char temporary[48], name[ENTRY_TOKEN + 8];
+	char temporary[48], name[JOURNAL_TOKEN + 8];
 	int64_t at = en->created_ns;
 
 	for (int i = 0; i < TRIES; i++, at++) {
@@ -137,7 +137,7 @@ int journal_keep(struct journal *j, int dirfd, const char *name, const struct jo
                  struct journal_entry *out, struct err *e)
 {
 	struct arena a = { 0 };
-	char manifest[ENTRY_TOKEN + 8];
+	char manifest[JOURNAL_TOKEN + 8];
 	int rc = describe(&a, dirfd, name, about, out, e);
 
 	if (rc == 0)

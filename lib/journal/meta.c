@@ -13,20 +13,20 @@ static mode_t safe_mode(const struct stat *st, int chowned)
 	return st->st_mode & (chowned == 0 ? 07777u : 01777u);
 }
 
-const struct entry_xattr *meta_xattrs(struct arena *a, int fd)
+const struct journal_xattr *meta_xattrs(struct arena *a, int fd)
 {
 	char *names = arena_alloc(a, NAMES_MAX);
 	ssize_t n = names ? flistxattr(fd, names, NAMES_MAX) : -1;
-	struct entry_xattr *first = NULL;
+	struct journal_xattr *first = NULL;
 
 	for (const char *name = names; n > 0 && name < names + n; name += strlen(name) + 1) {
 		ssize_t len = fgetxattr(fd, name, NULL, 0);
-		struct entry_xattr *x = len >= 0 ? arena_alloc(a, sizeof *x) : NULL;
+		struct journal_xattr *x = len >= 0 ? arena_alloc(a, sizeof *x) : NULL;
 		char *value = x ? arena_alloc(a, (size_t)len + 1) : NULL;
 
 		if (!value || (len = fgetxattr(fd, name, value, (size_t)len)) < 0)
 			continue;
-		*x = (struct entry_xattr){ name, value, (size_t)len, first };
+		*x = (struct journal_xattr){ name, value, (size_t)len, first };
 		first = x;
 	}
 	return first;
@@ -38,7 +38,7 @@ void meta_copy(int from, int fd, const struct stat *st)
 	struct arena a = { 0 };
 	int chowned = fchown(fd, st->st_uid, st->st_gid);
 
-	for (const struct entry_xattr *x = meta_xattrs(&a, from); x; x = x->next)
+	for (const struct journal_xattr *x = meta_xattrs(&a, from); x; x = x->next)
 		if (chowned == 0 || strncmp(x->name, "user.", 5) == 0)
 			(void)!fsetxattr(fd, x->name, x->value, x->len, 0);
 	(void)!fchmod(fd, safe_mode(st, chowned));

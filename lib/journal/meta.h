@@ -1,7 +1,7 @@
 /* meta - owner, mode, times and extended attributes of files. */
 #pragma once
 
-#include "journal/entry.h"
+#include "journal/manifest.h"
 
 #include <sys/stat.h>
 
@@ -12,4 +12,4 @@ void meta_copy(int from, int fd, const struct stat *st);
 void meta_copy_at(int dirfd, const char *name, const struct stat *st);
 
 /* The extended attributes that can be read, in the arena; NULL = none. */
-const struct entry_xattr *meta_xattrs(struct arena *a, int fd);
+const struct journal_xattr *meta_xattrs(struct arena *a, int fd);

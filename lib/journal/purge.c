@@ -17,11 +17,11 @@ enum { STALE_S = 3600 };
 /* In one step the entry is none any more; then what it held goes. */
 int journal_drop(struct journal *j, const char *token, struct err *e)
 {
-	char gone[ENTRY_TOKEN + 8], name[ENTRY_TOKEN + 8];
+	char gone[JOURNAL_TOKEN + 8], name[JOURNAL_TOKEN + 8];
 
 	snprintf(gone, sizeof gone, ".%s.gone", token);
 	journal_manifest_name(token, name, sizeof name);
-	if (!entry_token_ok(token) || renameat(j->payload, token, j->payload, gone) < 0)
+	if (!manifest_token_ok(token) || renameat(j->payload, token, j->payload, gone) < 0)
 		return err_sys(e, "%s/payload/%.20s", j->path, token);
 	if (unlinkat(j->manifest, name, 0) < 0 && errno != ENOENT)
 		return err_sys(e, "%s/manifest/%s", j->path, name);
@@ -42,7 +42,7 @@ static void sweep(const struct journal *j, int dir, bool manifests)
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	const struct dirent *entry;
-	char token[ENTRY_TOKEN];
+	char token[JOURNAL_TOKEN];
 	size_t n;
 
 	if (!d)

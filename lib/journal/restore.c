@@ -89,7 +89,7 @@ static int open_parent(const struct journal *j, const struct journal_restore *ho
 
 static int check_hash(const struct journal *j, const struct journal_entry *en, struct err *e)
 {
-	char hash[ENTRY_HASH];
+	char hash[JOURNAL_HASH];
 	struct stat st;
 
 	if (!en->hash[0] || fstatat(j->payload, en->token, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
@@ -112,7 +112,7 @@ static void complete(const struct journal *j, const struct journal_entry *en)
 
 	if (fd < 0 || fstat(fd, &st) < 0 || (st.st_mode & S_IFMT) != (en->mode & S_IFMT))
 		return;
-	for (const struct entry_xattr *x = en->xattrs; x; x = x->next)
+	for (const struct journal_xattr *x = en->xattrs; x; x = x->next)
 		(void)!fsetxattr(fd, x->name, x->value, x->len, XATTR_CREATE);
 	if ((st.st_uid != en->uid || st.st_gid != en->gid) && fchown(fd, en->uid, en->gid) < 0)
 		return; /* nor the mode then: it was meant for that owner */
@@ -162,7 +162,7 @@ static int move_out(struct journal *j, const char *token, int dir, const char *n
 int journal_put_back(struct journal *j, const char *token, const struct journal_restore *how, char *to,
                      struct err *e)
 {
-	char name[NAME_MAX + 1], manifest[ENTRY_TOKEN + 8];
+	char name[NAME_MAX + 1], manifest[JOURNAL_TOKEN + 8];
 	struct arena a = { 0 };
 	struct journal_entry en;
 	int dir = -1, rc = journal_find(j, &a, token, &en, e);

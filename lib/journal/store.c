@@ -73,8 +73,8 @@ void journal_manifest_name(const char *token, char *out, size_t size)
 static int read_manifest(const struct journal *j, struct arena *a, const char *token,
                          struct journal_entry *out, struct err *e)
 {
-	char name[ENTRY_TOKEN + 8];
-	struct buf text = { .max = ENTRY_MANIFEST };
+	char name[JOURNAL_TOKEN + 8];
+	struct buf text = { .max = MANIFEST_MAX };
 	struct stat st;
 	int fd, rc = -1;
 
@@ -84,7 +84,8 @@ static int read_manifest(const struct journal *j, struct arena *a, const char *t
 		err_sys(e, "%s", name);
 	else if (!S_ISREG(st.st_mode))
 		err_set(e, "%s: no regular file", name);
-	else if (fd_slurp(fd, &text, e) == 0 && entry_read(a, token, buf_text(&text), text.len, out, e) == 0)
+	else if (fd_slurp(fd, &text, e) == 0 &&
+	         manifest_read(a, token, buf_text(&text), text.len, out, e) == 0)
 		rc = 0;
 	else
 		err_in(e, "%s", name);
@@ -103,9 +104,9 @@ static bool has_payload(const struct journal *j, const char *token)
 int journal_find(const struct journal *j, struct arena *a, const char *token, struct journal_entry *out,
                  struct err *e)
 {
-	if (entry_token_ok(token) && has_payload(j, token) && read_manifest(j, a, token, out, e) == 0)
+	if (manifest_token_ok(token) && has_payload(j, token) && read_manifest(j, a, token, out, e) == 0)
 		return 0;
-	if (entry_token_ok(token) && has_payload(j, token) && e && e->code != ENOENT)
+	if (manifest_token_ok(token) && has_payload(j, token) && e && e->code != ENOENT)
 		return -1;
 	err_set(e, "unknown token: %.40s", token);
 	if (e)
@@ -118,7 +119,7 @@ static bool manifest_token(const char *name, char *token)
 {
 	size_t n = strspn(name, "0123456789");
 
-	if (!n || n >= ENTRY_TOKEN || strcmp(name + n, ".json") != 0)
+	if (!n || n >= JOURNAL_TOKEN || strcmp(name + n, ".json") != 0)
 		return false;
 	memcpy(token, name, n);
 	token[n] = 0;
@@ -153,7 +154,7 @@ static int list_one(const struct journal *j, const char *name, const char *sessi
                     struct err *e)
 {
 	struct journal_entry en;
-	char token[ENTRY_TOKEN];
+	char token[JOURNAL_TOKEN];
 	struct err why;
 
 	if (!manifest_token(name, token) || !has_payload(j, token))

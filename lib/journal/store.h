@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "journal/entry.h"
+#include "journal/manifest.h"
 
 #include <limits.h>
 

@@ -1,5 +1,5 @@
 /* manifest: what is read of a store's entry and written again reads the same. */
-#include "journal/entry.h"
+#include "journal/manifest.h"
 
 #include <string.h>
 
@@ -11,11 +11,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct journal_entry en, twice;
 	struct buf text = { 0 };
 
-	if (entry_read(&a, "17", (const char *)data, size, &en, NULL) == 0) {
+	if (manifest_read(&a, "17", (const char *)data, size, &en, NULL) == 0) {
 		if (en.path[0] != '/')
 			__builtin_trap();
-		entry_write(&en, "", &text);
-		if (text.failed || entry_read(&again, "17", text.data, text.len, &twice, NULL) < 0 ||
+		manifest_write(&en, "", &text);
+		if (text.failed || manifest_read(&again, "17", text.data, text.len, &twice, NULL) < 0 ||
 		    strcmp(en.path, twice.path) != 0 || en.mode != twice.mode || en.size != twice.size ||
 		    en.created_ns != twice.created_ns || strcmp(en.hash, twice.hash) != 0)
 			__builtin_trap();

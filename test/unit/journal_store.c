@@ -114,7 +114,7 @@ static bool forge(const char *token, const char *manifest, const char *content)
 T_CASE(kept_listed_and_put_back)
 {
 	struct timespec times[2] = { { 1000, 5 }, { 2000, 7 } };
-	char a[ENTRY_TOKEN], b[ENTRY_TOKEN];
+	char a[JOURNAL_TOKEN], b[JOURNAL_TOKEN];
 	struct stat st;
 
 	if (!begin())
@@ -138,7 +138,7 @@ T_CASE(kept_listed_and_put_back)
 
 T_CASE(what_is_there_is_not_overwritten)
 {
-	char a[ENTRY_TOKEN];
+	char a[JOURNAL_TOKEN];
 
 	if (!begin())
 		return;
@@ -160,7 +160,7 @@ T_CASE(names_of_any_kind)
 {
 	static const char *const names[] = { "new\nline", "-rf",      "..x",       "\xff\xfe",
 		                             " ",         "123.json", "tab\there", "\xe2\x80\xae" };
-	char token[ENTRY_TOKEN], longest[256];
+	char token[JOURNAL_TOKEN], longest[256];
 
 	if (!begin())
 		return;
@@ -182,7 +182,7 @@ T_CASE(names_of_any_kind)
 
 T_CASE(links_and_special_files)
 {
-	char token[ENTRY_TOKEN], text[64];
+	char token[JOURNAL_TOKEN], text[64];
 	struct stat st;
 	ssize_t n;
 
@@ -203,7 +203,7 @@ T_CASE(links_and_special_files)
 
 T_CASE(the_way_back_has_no_links_and_no_dots)
 {
-	char token[ENTRY_TOKEN];
+	char token[JOURNAL_TOKEN];
 
 	if (!begin())
 		return;
@@ -227,7 +227,7 @@ T_CASE(the_way_back_has_no_links_and_no_dots)
 
 T_CASE(changed_content_is_noticed)
 {
-	char token[ENTRY_TOKEN], name[64];
+	char token[JOURNAL_TOKEN], name[64];
 
 	if (!begin())
 		return;
@@ -328,7 +328,7 @@ T_CASE(entries_of_others)
 		ok(en.mtime_ns == 1763761832123456789 && en.created_ns == 1763761832500000000);
 		ok(en.xattrs && !strcmp(en.xattrs->name, "user.k") && en.xattrs->len == 2 &&
 		   !memcmp(en.xattrs->value, "hi", 2));
-		entry_write(&en, "", &text);
+		manifest_write(&en, "", &text);
 		ok(strstr(buf_text(&text), "\"mode\": 2147484141,") != NULL, "written as it was read");
 	}
 	buf_release(&text);
@@ -338,7 +338,7 @@ T_CASE(entries_of_others)
 
 T_CASE(purge_by_age_quota_and_session)
 {
-	char t[4][ENTRY_TOKEN];
+	char t[4][JOURNAL_TOKEN];
 	struct journal_limits none = { .ttl_ns = -1, .quota = -1 }, limits;
 
 	if (!begin())
@@ -373,7 +373,7 @@ T_CASE(touching_a_file_does_not_age_its_entry)
 {
 	const struct timespec old[2] = { { 5, 0 }, { 5, 0 } };
 	struct journal_limits limits = { .ttl_ns = 3600 * 1000000000LL, .quota = -1 };
-	char token[ENTRY_TOKEN];
+	char token[JOURNAL_TOKEN];
 
 	if (!begin())
 		return;

@@ -1,4 +1,4 @@
-#include "journal/entry.h"
+#include "journal/manifest.h"
 
 #include "audit/event.h"
 #include "base/clock.h"
@@ -16,11 +16,11 @@
 #define GO_SETGID  (1u << 22)
 #define GO_STICKY  (1u << 20)
 
-bool entry_token_ok(const char *token)
+bool manifest_token_ok(const char *token)
 {
 	size_t n = strspn(token, "0123456789");
 
-	return n && n < ENTRY_TOKEN && !token[n];
+	return n && n < JOURNAL_TOKEN && !token[n];
 }
 
 static uint32_t to_go(mode_t mode)
@@ -69,7 +69,7 @@ static void write_time(struct json *j, const char *key, int64_t ns)
 	json_key_text(j, key, clock_rfc3339(ns, text, sizeof text));
 }
 
-static void write_xattrs(struct json *j, const struct entry_xattr *x)
+static void write_xattrs(struct json *j, const struct journal_xattr *x)
 {
 	if (!x)
 		return;
@@ -84,7 +84,7 @@ static void write_xattrs(struct json *j, const struct entry_xattr *x)
 	json_end(j);
 }
 
-void entry_write(const struct journal_entry *en, const char *payload, struct buf *out)
+void manifest_write(const struct journal_entry *en, const char *payload, struct buf *out)
 {
 	struct json j = { .out = out, .indent = true };
 
@@ -172,7 +172,7 @@ static bool read_xattrs(struct arena *a, const struct json_value *o, struct jour
 	const struct json_value *list = json_get(o, "xattrs");
 
 	for (const struct json_value *v = list ? list->first : NULL; v; v = v->next) {
-		struct entry_xattr *x = arena_alloc(a, sizeof *x);
+		struct journal_xattr *x = arena_alloc(a, sizeof *x);
 
 		if (!x)
 			return false;
@@ -180,7 +180,7 @@ static bool read_xattrs(struct arena *a, const struct json_value *o, struct jour
 		x->value = read_base64(a, json_get_string(v, "value"), &x->len);
 		if (!x->name || !x->value)
 			return false;
-		x->next = (struct entry_xattr *)out->xattrs;
+		x->next = (struct journal_xattr *)out->xattrs;
 		out->xattrs = x;
 	}
 	return true;
@@ -193,7 +193,7 @@ static bool read_hash(const struct json_value *o, struct journal_entry *out)
 	out->hash[0] = 0;
 	if (!hash || !*hash || (kind && *kind && strcmp(kind, "sha256") != 0))
 		return true;
-	if (strlen(hash) != ENTRY_HASH - 1 || strspn(hash, "0123456789abcdef") != ENTRY_HASH - 1)
+	if (strlen(hash) != JOURNAL_HASH - 1 || strspn(hash, "0123456789abcdef") != JOURNAL_HASH - 1)
 		return false;
 	strcpy(out->hash, hash);
 	return true;
@@ -217,8 +217,8 @@ static bool read_numbers(const struct json_value *o, struct journal_entry *out)
 	return true;
 }
 
-int entry_read(struct arena *a, const char *token, const char *text, size_t len, struct journal_entry *out,
-               struct err *e)
+int manifest_read(struct arena *a, const char *token, const char *text, size_t len, struct journal_entry *out,
+                  struct err *e)
 {
 	struct json_value *o = json_read(a, text, len, e);
 	const char *own;
@@ -227,7 +227,7 @@ int entry_read(struct arena *a, const char *token, const char *text, size_t len,
 	if (!o)
 		return -1;
 	own = json_get_string(o, "token");
-	if (!entry_token_ok(token) || !own || strcmp(own, token) != 0)
+	if (!manifest_token_ok(token) || !own || strcmp(own, token) != 0)
 		return err_set(e, "the token in it is another");
 	strcpy(out->token, token);
 	out->session = json_get_string(o, "session");

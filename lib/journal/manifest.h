@@ -1,4 +1,4 @@
-/* entry - what is known about one kept version: its manifest.
+/* manifest - what is known about one kept version.
  *
  * The format is that of existing stores, so that either implementation reads
  * the other's: a JSON object, two-space indented, one file per entry. One key
@@ -16,35 +16,35 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { ENTRY_TOKEN = 20, ENTRY_HASH = 65, ENTRY_MANIFEST = 1 << 20 };
+enum { JOURNAL_TOKEN = 20, JOURNAL_HASH = 65, MANIFEST_MAX = 1 << 20 };
 
-struct entry_xattr {
+struct journal_xattr {
 	const char *name;
 	const void *value;
 	size_t len;
-	struct entry_xattr *next;
+	struct journal_xattr *next;
 };
 
 /* Strings live in the arena it was read into, or are the writer's. */
 struct journal_entry {
-	char token[ENTRY_TOKEN]; /* decimal digits */
-	const char *path;        /* where it was, absolute */
+	char token[JOURNAL_TOKEN]; /* decimal digits */
+	const char *path;          /* where it was, absolute */
 	const char *session, *command;
-	uint64_t size;         /* bytes of file contents, of a tree their sum */
-	char hash[ENTRY_HASH]; /* SHA-256 of a file's content in hex, "" = not taken */
-	mode_t mode;           /* type (directory, symbolic link or regular) and permissions */
+	uint64_t size;           /* bytes of file contents, of a tree their sum */
+	char hash[JOURNAL_HASH]; /* SHA-256 of a file's content in hex, "" = not taken */
+	mode_t mode;             /* type (directory, symbolic link or regular) and permissions */
 	uid_t uid;
 	gid_t gid;
 	int64_t mtime_ns, created_ns; /* since 1970 */
-	const struct entry_xattr *xattrs;
+	const struct journal_xattr *xattrs;
 };
 
 /* 1 to 19 digits: what may stand in a file name of the store. */
-bool entry_token_ok(const char *token);
+bool manifest_token_ok(const char *token);
 
 /* `payload` is the absolute path of the kept version, for readers that ask for it; "" when unknown. */
-void entry_write(const struct journal_entry *en, const char *payload, struct buf *out);
+void manifest_write(const struct journal_entry *en, const char *payload, struct buf *out);
 
 /* Read the manifest of `token`. Nothing of it is trusted but to have the right form. 0 or -1. */
-int entry_read(struct arena *a, const char *token, const char *text, size_t len, struct journal_entry *out,
-               struct err *e);
+int manifest_read(struct arena *a, const char *token, const char *text, size_t len, struct journal_entry *out,
+                  struct err *e);
