@@ -69,6 +69,17 @@ struct server {
 
 /* ---- before anything else: what nobody may get hold of, and what we do not want to inherit ---- */
 
+/* Who starts us may ignore or block anything. Without SIGCHLD nobody hears how a child ended. */
+static void hear_signals(void)
+{
+	sigset_t none;
+
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 static void harden(int keep, bool adopt)
 {
 	struct rlimit core = { 0, 0 }, files;
@@ -91,6 +102,8 @@ static void harden(int keep, bool adopt)
 	if (!adopt) /* what the program before us left open is ours */
 		fd_close_from(keep == 3 ? 4 : 3);
 	umask(077);
+	if (!adopt)
+		hear_signals();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a log that may not grow is an error of write(2), told to who asks */
 	signal(SIGHUP, SIG_IGN);
@@ -126,7 +139,7 @@ static void find_config(struct server *s, const char *named)
 	if (s->file.place == CONFIG_NOWHERE)
 		die(EXIT_FAILED,
 		    "agentsh-server: no configuration: neither $AGENTSH_CONFIG nor agentsh/config.yaml "
-		    "below ~/.config or /etc is there");
+		    "below /etc or ~/.config is there");
 }
 
 /* Read it; every problem is told, at the start on standard error, later in the log. NULL with a summary in
@@ -546,8 +559,8 @@ const struct applet applet_server = {
 	.summary = "hold policies and sessions, answer shims and clients",
 	.usage = "[--config PATH]\n"
 	         "\n"
-	         "Runs in the foreground. Without --config: $AGENTSH_CONFIG, ~/.config/agentsh/config.yaml,\n"
-	         "/etc/agentsh/config.yaml.\n"
+	         "Runs in the foreground. Without --config: $AGENTSH_CONFIG, /etc/agentsh/config.yaml,\n"
+	         "~/.config/agentsh/config.yaml.\n"
 	         "\n"
 	         "SIGHUP: read configuration and policies again. SIGUSR2: hand over to the program\n"
 	         "that now lies where this one was started from.\n",

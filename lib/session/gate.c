@@ -54,9 +54,9 @@ struct caller {
 	int fd; /* where its answer goes */
 	struct ucred peer;
 	struct msg answer;
-	int fds[2], n_fds; /* borrowed from the session's worker */
-	uint64_t tag;      /* of that session */
-	uint32_t number;   /* of its command there */
+	int fds[WIRE_FDS], n_fds; /* borrowed from the session's worker */
+	uint64_t tag;             /* of that session */
+	uint32_t number;          /* of its command there */
 };
 
 static void drop(struct caller *c)
@@ -288,9 +288,12 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 	        h->kind == ENTRY_EXEC && !path_within(h->cwd, s->workspace) ? s->workspace : "");
 	caller->tag = s->tag;
 	caller->number = c->number;
-	caller->fds[0] = worker_inbox(s);
-	caller->fds[1] = plan->ruleset;
-	caller->n_fds = plan->ruleset >= 0 ? 2 : 1;
+	msg_u32(&caller->answer, (uint32_t)plan->n_join);
+	caller->fds[caller->n_fds++] = worker_inbox(s);
+	for (size_t i = 0; i < plan->n_join; i++)
+		caller->fds[caller->n_fds++] = plan->join[i];
+	if (plan->ruleset >= 0)
+		caller->fds[caller->n_fds++] = plan->ruleset;
 	return 0;
 }
 

@@ -151,6 +151,7 @@ static const struct may {
 	MAY(poll, S | R),
 	MAY(readlink, S | R),
 	MAY(rename, L),
+	MAY(rmdir, L), /* its control groups, of run */
 	MAY(stat, S | R),
 	MAY(unlink, L),
 #endif
