@@ -167,8 +167,8 @@ struct policy {
 	struct cidrset *ports;     /* network rules with ports only; a port is looked up like an address */
 	struct accept_chain {
 		struct accept *first, *last;
-	} any_net, any_command; /* rules without selectors */
-	struct globset *names;  /* command names and paths, lower case, literal */
+	} any_net, any_command;             /* rules without selectors */
+	struct globset *names;              /* command names and paths, lower case, literal */
 	struct command_glob *command_globs; /* in order of their rules */
 	size_t n_command_globs;
 	struct prefixset *glob_names, *glob_paths; /* numbers of those for base names, for whole paths */

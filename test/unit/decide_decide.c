@@ -356,7 +356,7 @@ T_CASE(wildcards_in_order)
 		{ "/sbin/mkfs.ext4|--|x", "c" },    { "/sbin/MKFS.EXT4|--|x", "c" },
 		{ "/sbin/mkfs.xfs|--|x", "b" },     { "/bin/yes|--|x", "b" },
 		{ "/opt/p/run|--|x", "b" },         { "/opt/p/q/run|--|x", "rest" },
-		{ "/srv/tool/go|--|x", "a" },        { "/bin/my-admin|--|x", "a" },
+		{ "/srv/tool/go|--|x", "a" },       { "/bin/my-admin|--|x", "a" },
 		{ "/bin/qwerty|--|x", "a" },        { "/bin/qrt|--|x", "rest" },
 		{ "/bin/MKDIR|--|x", "b" },         { "/bin/m|--|x", "rest" },
 		{ "/bin/mkfs.xfs.real|--|x", "b" }, { "/bin/my-admin.real|--|x", "a" },
