@@ -237,13 +237,13 @@ fuzz: $(FUZZERS:%=$(O)/fuzz/%) ## run every fuzzer for T seconds (make fuzz T=60
 	$(Q)for f in $(FUZZERS); do mkdir -p $(O)/fuzz/new/$$f test/fuzz/corpus/$$f; \
 		$(O)/fuzz/$$f -max_total_time=$(T) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
 			-artifact_prefix=$(O)/fuzz/$$f- $(O)/fuzz/new/$$f test/fuzz/corpus/$$f || exit 1; done
-BENCH := $(patsubst %.c,$(O)/bench/%,$(filter-out spawn.c,$(notdir $(sort $(wildcard test/bench/*.c)))))
+BENCH := $(patsubst %,$(O)/bench/%,audit bare decide)
 $(BENCH): $(O)/bench/%: $(O)/obj/test/bench/%.o $(O)/lib.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $^ $(call archives,$(FLAVOUR),$(ALL_THIRD_PARTY))
 bench: $(BIN) $(BENCH) ## measure against the bare command; writes docs/bench.md (root)
-	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) BENCH_PROGRAMS="$(abspath $(BENCH))" test/bench/run
+	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/run
 demo: $(BIN) ## show allowed and denied commands through the installed shim, in a throw-away root (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) test/e2e/demo
 .PHONY: test test-kernel test-e2e test-kill test-build test-aarch64 test-reproducible check fuzz bench demo
@@ -270,8 +270,8 @@ ANALYZED_BY_CLANG := $(ANALYZED:%=$(O)/analyze/%.clang)
 ANALYZE_FLAGS := $(filter-out -MMD -MP,$(COMMON)) $(call includes,gcc)
 # Excused: what is appended to a list stays in it, what is given out is the caller's, and what an array that
 # grew holds is freed.
-EXCUSED_LEAKS := lib/session/command.c lib/session/env.c lib/session/handover.c lib/session/policies.c \
-	lib/enforce/landlock/floor.c applets/policy.c test/fuzz/facts.c
+EXCUSED_LEAKS := lib/session/command.c lib/session/env.c lib/session/gate.c lib/session/handover.c \
+	lib/session/policies.c lib/enforce/landlock/floor.c applets/policy.c test/fuzz/facts.c
 $(EXCUSED_LEAKS:%=$(O)/analyze/%.gcc): EXCUSED := -Wno-analyzer-malloc-leak
 $(O)/analyze/%.gcc: % build/out/deps/gcc.ok $(READY)
 	$(call say,GCC,$<)

@@ -19,6 +19,8 @@ struct applet {
 	 * argv[1] the second word. */
 	int (*run)(int argc, char **argv);
 	unsigned flags;
+	unsigned
+	        roles; /* what it takes on before it starts (enforce/exec/role.h); 0 = it sees to it itself */
 };
 
 extern const struct applet *const applets[]; /* ends with NULL */

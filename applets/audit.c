@@ -22,6 +22,7 @@ config APPLET_AUDIT
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/opt.h"
+#include "enforce/exec/role.h"
 
 static const char usage[] =
         "verify LOG [--key-file FILE | --key-env VARIABLE] [--algorithm hmac-sha256|hmac-sha512]\n"
@@ -147,4 +148,5 @@ const struct applet applet_audit = {
 	.summary = "verify the chain of an audit log, show a session's events",
 	.usage = usage,
 	.run = run,
+	.roles = ROLE_READ | ROLE_ASK,
 };

@@ -20,6 +20,7 @@ config APPLET_CONFIG
 #include "base/opt.h"
 #include "base/path.h"
 #include "config/config.h"
+#include "enforce/exec/role.h"
 
 static int run(int argc, char **argv)
 {
@@ -63,4 +64,5 @@ const struct applet applet_config = {
 	         "\n"
 	         "Without --path the file that the server would use.\n",
 	.run = run,
+	.roles = ROLE_READ,
 };

@@ -19,6 +19,7 @@ config APPLET_DEBUG_STATS
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/num.h"
+#include "enforce/exec/role.h"
 #include "json/write.h"
 
 enum { TYPES_MAX = 128 };
@@ -195,4 +196,5 @@ const struct applet applet_debug_stats = {
 	.summary = "count a session's events and decisions",
 	.usage = usage,
 	.run = run,
+	.roles = ROLE_READ | ROLE_ASK,
 };

@@ -28,6 +28,7 @@ config APPLET_EVENTS
 #include "base/fd.h"
 #include "base/num.h"
 #include "base/opt.h"
+#include "enforce/exec/role.h"
 #include "json/write.h"
 
 static const char usage[] =
@@ -253,4 +254,5 @@ const struct applet applet_events = {
 	.summary = "query the audit log, follow a session",
 	.usage = usage,
 	.run = run,
+	.roles = ROLE_READ | ROLE_ASK,
 };

@@ -14,6 +14,7 @@ config APPLET_KILL
 
 #include "api/client.h"
 #include "base/die.h"
+#include "enforce/exec/role.h"
 
 static const char usage[] = "SESSION COMMAND-ID";
 
@@ -47,4 +48,5 @@ const struct applet applet_kill = {
 	.summary = "end a command that runs in a session",
 	.usage = usage,
 	.run = run,
+	.roles = ROLE_READ | ROLE_ASK,
 };

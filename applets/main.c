@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/die.h"
+#include "enforce/exec/role.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -124,6 +125,9 @@ static int applet_run(const struct applet *a, int argc, char **argv)
 		printf("usage: agentsh %s %s\n", a->name, a->usage);
 		return flushed();
 	}
+	/* Without one where the kernel has no such thing: these tools hold nothing that others do not. */
+	if (CONFIG_CONFINE && a->roles)
+		role_enter(a->roles, 0, NULL);
 	return a->run(argc, argv);
 }
 

@@ -15,6 +15,7 @@ config APPLET_OUTPUT
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/num.h"
+#include "enforce/exec/role.h"
 
 static const char usage[] = "SESSION COMMAND-ID [--stream stdout|stderr] [--offset N] [--limit N]";
 
@@ -85,4 +86,5 @@ const struct applet applet_output = {
 	.summary = "print what a command of a session wrote",
 	.usage = usage,
 	.run = run,
+	.roles = ROLE_READ | ROLE_ASK,
 };

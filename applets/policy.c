@@ -15,6 +15,7 @@ config APPLET_POLICY
 #include "base/path.h"
 #include "base/visible.h"
 #include "config/config.h"
+#include "enforce/exec/role.h"
 #include "facts/facts.h"
 #include "json/write.h"
 #include "policy/explain.h"
@@ -442,4 +443,5 @@ const struct applet applet_policy = {
 	         "  list                                  names in the policy directory\n"
 	         "'-' is standard input. Without a policy directory, 'default' is the built-in policy.",
 	.run = run,
+	.roles = ROLE_READ,
 };

@@ -18,6 +18,7 @@ config APPLET_POLICY_TEST
 #include "config/config.h"
 #include "decide/ask.h"
 #include "decide/cases.h"
+#include "enforce/exec/role.h"
 #include "json/write.h"
 #include "policy/source.h"
 
@@ -361,4 +362,5 @@ const struct applet applet_policy_test = {
 	         "OP: exec, connect, unix_connect, env, signal, or a file operation: read, write, delete\n"
 	         "The server answers; with --policy, or where none runs, the policy file does.",
 	.run = run,
+	.roles = ROLE_READ | ROLE_ASK,
 };

@@ -33,7 +33,9 @@ config APPLET_SERVER
 #include "base/opt.h"
 #include "base/path.h"
 #include "config/config.h"
+#include "enforce/exec/role.h"
 #include "loop/loop.h"
+#include "session/closed.h"
 #include "session/core.h"
 #include "session/gate.h"
 #include "session/handover.h"
@@ -67,6 +69,17 @@ struct server {
 
 /* ---- before anything else: what nobody may get hold of, and what we do not want to inherit ---- */
 
+/* Who starts us may ignore or block anything. Without SIGCHLD nobody hears how a child ended. */
+static void hear_signals(void)
+{
+	sigset_t none;
+
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 static void harden(int keep, bool adopt)
 {
 	struct rlimit core = { 0, 0 }, files;
@@ -89,6 +102,8 @@ static void harden(int keep, bool adopt)
 	if (!adopt) /* what the program before us left open is ours */
 		fd_close_from(keep == 3 ? 4 : 3);
 	umask(077);
+	if (!adopt)
+		hear_signals();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a log that may not grow is an error of write(2), told to who asks */
 	signal(SIGHUP, SIG_IGN);
@@ -124,7 +139,7 @@ static void find_config(struct server *s, const char *named)
 	if (s->file.place == CONFIG_NOWHERE)
 		die(EXIT_FAILED,
 		    "agentsh-server: no configuration: neither $AGENTSH_CONFIG nor agentsh/config.yaml "
-		    "below ~/.config or /etc is there");
+		    "below /etc or ~/.config is there");
 }
 
 /* Read it; every problem is told, at the start on standard error, later in the log. NULL with a summary in
@@ -384,6 +399,9 @@ static void reload(struct server *s, pid_t sender)
 		return;
 	}
 	reload_keep_bound(s->config, fresh);
+	if (CONFIG_CONFINE && closed_caps(fresh) & ~closed_caps(s->config))
+		log_line(LOG_WARN,
+		         "capabilities.allow: what is added reaches the API's commands after a restart");
 	if (reload_all(s->core, fresh, &e) < 0) {
 		config_free(fresh);
 		return;
@@ -447,7 +465,8 @@ static int serve(struct server *s, struct err *e)
 {
 	char addr[300] = "";
 
-	if (open_all(s, addr, sizeof addr, e) < 0 || open_gate(s, e) < 0 || open_api(s, e) < 0)
+	if (open_all(s, addr, sizeof addr, e) < 0 || open_gate(s, e) < 0 || open_api(s, e) < 0 ||
+	    (CONFIG_CONFINE && role_enter(ROLE_SERVER, closed_caps(s->config), e) < 0))
 		return -1;
 	loop_after_batch(s->loop, between_batches, s);
 	if (CONFIG_SERVER_RELOAD && s->adopt) {
@@ -543,8 +562,8 @@ const struct applet applet_server = {
 	.summary = "hold policies and sessions, answer shims and clients",
 	.usage = "[--config PATH]\n"
 	         "\n"
-	         "Runs in the foreground. Without --config: $AGENTSH_CONFIG, ~/.config/agentsh/config.yaml,\n"
-	         "/etc/agentsh/config.yaml.\n"
+	         "Runs in the foreground. Without --config: $AGENTSH_CONFIG, /etc/agentsh/config.yaml,\n"
+	         "~/.config/agentsh/config.yaml.\n"
 	         "\n"
 	         "SIGHUP: read configuration and policies again. SIGUSR2: hand over to the program\n"
 	         "that now lies where this one was started from.\n",

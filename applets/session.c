@@ -16,6 +16,7 @@ config APPLET_SESSION
 #include "api/client.h"
 #include "base/die.h"
 #include "base/fd.h"
+#include "enforce/exec/role.h"
 #include "json/write.h"
 
 struct words {
@@ -258,4 +259,5 @@ const struct applet applet_session = {
 	.summary = "create, show, change and end sessions",
 	.usage = usage,
 	.run = run,
+	.roles = ROLE_READ | ROLE_ASK,
 };

@@ -11,7 +11,9 @@ config APPLET_SUPERVISE
 #include "base/fd.h"
 #include "base/log.h"
 #include "enforce/exec/desk.h"
+#include "enforce/exec/role.h"
 #include "enforce/exec/serve.h"
+#include "enforce/limits/count.h"
 #include "loop/loop.h"
 #include "policy/policy.h"
 #include "sys/caps.h"
@@ -59,6 +61,9 @@ struct supervisor {
 	char session_id[160];
 	uint64_t tag;
 	enum rung rung;
+	struct counter *counter; /* NULL without CONFIG_LIMITS */
+	unsigned held;           /* limits that groups hold, and which groups */
+	char pids_dir[512], memory_dir[512];
 	bool wake; /* the server sleeps and there are records */
 	struct timer nap;
 	int64_t missed; /* refusals that nothing in the ring tells of */
@@ -153,6 +158,8 @@ static void on_gone(void *arg, uint32_t number, int status, int64_t end_ns)
 		tell(s, WIRE_NEWS);
 	if (s->n_ends == ENDS)
 		return; /* the server is gone, and so are we at the next event */
+	if (CONFIG_LIMITS)
+		counter_look(s->counter);
 	s->ends[s->n_ends++] = (struct ended){ number, status, end_ns };
 	loop_timer(s->loop, &s->nap, 0); /* the desk has waited, for several of them perhaps */
 }
@@ -206,6 +213,13 @@ static void rules_free(struct rules *rules)
 	free(rules);
 }
 
+static int count_task(void *arg)
+{
+	struct supervisor *s = arg;
+
+	return CONFIG_LIMITS ? counter_task(s->counter) : 0;
+}
+
 /* From now on commands enter under this policy, which the message and its first descriptor hold. */
 static int add_rules(struct supervisor *s, struct msg_reader *r, struct err *e)
 {
@@ -221,6 +235,8 @@ static int add_rules(struct supervisor *s, struct msg_reader *r, struct err *e)
 		                                                        .sink = sink,
 		                                                        .answered = wake_later,
 		                                                        .sink_arg = s,
+		                                                        .task = count_task,
+		                                                        .task_arg = s,
 		                                                        .teach = true },
 		                            e);
 	if (!rules->governor) {
@@ -231,6 +247,8 @@ static int add_rules(struct supervisor *s, struct msg_reader *r, struct err *e)
 	s->rules = rules;
 	if (s->desk)
 		desk_govern(s->desk, rules->governor);
+	if (CONFIG_LIMITS && s->counter)
+		counter_policy(s->counter, rules->policy);
 	return 0;
 }
 
@@ -252,7 +270,7 @@ static void drop_unused_rules(struct supervisor *s)
 static int start(struct supervisor *s, struct err *e)
 {
 	struct msg_reader r;
-	const char *id, *user;
+	const char *id, *user, *pids_dir, *memory_dir;
 	uid_t uid;
 	gid_t gid;
 
@@ -266,15 +284,23 @@ static int start(struct supervisor *s, struct err *e)
 	gid = msg_get_u32(&r);
 	user = msg_get_str(&r);
 	s->rung = (enum rung)msg_get_u32(&r);
-	if (!msg_ok(&r) || strlen(id) >= sizeof s->session_id)
+	s->held = msg_get_u32(&r);
+	pids_dir = msg_get_str(&r);
+	memory_dir = msg_get_str(&r);
+	if (!msg_ok(&r) || strlen(id) >= sizeof s->session_id || strlen(pids_dir) >= sizeof s->pids_dir ||
+	    strlen(memory_dir) >= sizeof s->memory_dir)
 		return err_set(e, "bad start message");
 	strcpy(s->session_id, id);
+	strcpy(s->pids_dir, pids_dir);
+	strcpy(s->memory_dir, memory_dir);
 	s->ring = ring_map(s->in.fds[1], e);
 	if (!s->ring)
 		return -1;
 	s->inbox.fd = s->in.fds[2];
 	s->in.fds[2] = -1;
-	if (caps_become(uid, gid, *user ? user : NULL, CAPS_SYS_PTRACE, e) < 0)
+	/* While we may: nothing is ever started from here. */
+	if ((CONFIG_CONFINE && caps_confine(~0ULL, 0, e) < 0) ||
+	    caps_become(uid, gid, *user ? user : NULL, CAPS_SYS_PTRACE, e) < 0)
 		return -1;
 	caps_hide();
 	/* The next server takes over what is in the ring: by then nobody may add to it. A stopped process
@@ -334,6 +360,8 @@ static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
 	c.entry = s->in.from.pid;
 	c.listener = s->in.fds[0];
 	s->in.fds[0] = -1;
+	if (CONFIG_LIMITS)
+		counter_entered(s->counter, c.entry);
 	if (desk_add(s->desk, &c, &e) < 0)
 		log_line(LOG_ERROR, "command %u: %s", c.number, e.text);
 }
@@ -378,6 +406,36 @@ static int hear_children(struct supervisor *s, struct err *e)
 	return loop_signals(s->loop, signals, 1, on_child, s, e);
 }
 
+/* An event of its own, after no call: nobody answers, so the server is told here. */
+static bool sink_background(void *arg, const char *json, size_t len, uint32_t number, uint32_t flags)
+{
+	bool kept = sink(arg, json, len, number, flags);
+
+	wake_later(arg);
+	return kept;
+}
+
+static bool is_busy(void *arg)
+{
+	return desk_count(((struct supervisor *)arg)->desk) > 0;
+}
+
+static int start_counter(struct supervisor *s, struct err *e)
+{
+	const struct counter_options o = { .loop = s->loop,
+		                           .tag = s->tag,
+		                           .session_id = s->session_id,
+		                           .held = s->held,
+		                           .pids_dir = s->pids_dir,
+		                           .memory_dir = s->memory_dir,
+		                           .sink = sink_background,
+		                           .busy = is_busy,
+		                           .arg = s };
+
+	s->counter = counter_new(&o, s->rules->policy, e);
+	return s->counter ? 0 : -1;
+}
+
 static int set_up(struct supervisor *s, struct err *e)
 {
 	int one = 1;
@@ -385,6 +443,8 @@ static int set_up(struct supervisor *s, struct err *e)
 	s->loop = loop_new(e);
 	s->desk = s->loop ? desk_new(s->loop, s->rules->governor, on_gone, s, e) : NULL;
 	if (!s->desk)
+		return -1;
+	if (CONFIG_LIMITS && start_counter(s, e) < 0)
 		return -1;
 	s->control = (struct watch){ .fd = CONTROL, .ready = on_control };
 	s->inbox.ready = on_inbox;
@@ -398,6 +458,13 @@ static int set_up(struct supervisor *s, struct err *e)
 	return 0;
 }
 
+static int confine(const struct supervisor *s, struct err *e)
+{
+	if (!CONFIG_CONFINE)
+		return 0;
+	return role_enter(ROLE_SUPERVISE | (s->rung == RUNG_PTRACE ? ROLE_TRACE : 0), 0, e);
+}
+
 static int run(int argc, char **argv)
 {
 	static struct supervisor s;
@@ -409,7 +476,7 @@ static int run(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	s.inbox.fd = -1;
-	if (start(&s, &e) < 0 || set_up(&s, &e) < 0) {
+	if (start(&s, &e) < 0 || set_up(&s, &e) < 0 || confine(&s, &e) < 0) {
 		log_line(LOG_ERROR, "%s", e.text);
 		return EXIT_FAILED;
 	}

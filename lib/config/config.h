@@ -250,7 +250,7 @@ typedef const char *config_env_fn(const char *name); /* getenv, or a table in te
 
 const char *config_env(const char *name); /* getenv */
 
-/* $AGENTSH_CONFIG, the user's, the system's. `path` is filled unless CONFIG_NOWHERE is returned. */
+/* $AGENTSH_CONFIG, the system's, the user's. `path` is filled unless CONFIG_NOWHERE is returned. */
 enum config_place config_find(config_env_fn *env, char *path, size_t size);
 
 struct config_file {

@@ -31,10 +31,11 @@ enum config_place config_find(config_env_fn *env, char *path, size_t size)
 		strcpy(path, named);
 		return CONFIG_NAMED;
 	}
-	if (xdg && *xdg ? try(xdg, "/agentsh", path, size) : try(env("HOME"), "/.config/agentsh", path, size))
-		return CONFIG_USER;
+	/* Before the user's own: that lies where sessions make files, and variables lead there. */
 	if (try("/etc", "/agentsh", path, size))
 		return CONFIG_SYSTEM;
+	if (xdg && *xdg ? try(xdg, "/agentsh", path, size) : try(env("HOME"), "/.config/agentsh", path, size))
+		return CONFIG_USER;
 	if (size)
 		path[0] = 0;
 	return CONFIG_NOWHERE;

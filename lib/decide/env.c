@@ -25,7 +25,9 @@ static const char *const secret_names[] = { "AWS_SECRET_ACCESS_KEY",
 	                                    "DATABASE_URL",
 	                                    "SLACK_WEBHOOK",
 	                                    NULL };
-static const char *const secret_parts[] = { "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", NULL };
+static const char *const secret_parts[] = { "TOKEN",  "SECRET",     "PASSWORD", "PASSWD", "CREDENTIAL",
+	                                    "APIKEY", "PASSPHRASE", "WEBHOOK",  NULL };
+static const char *const secret_ends[] = { "_KEY", "_PASS", "_PWD", "_AUTH", "_PAT", "_CREDS", "_DSN", NULL };
 
 /* Names with which a program can be made to run code of the one who sets them. */
 static const char *const injection_names[] = { "PYTHONPATH",
@@ -89,7 +91,10 @@ static bool looks_secret(const char *name, size_t len)
 	for (const char *const *part = secret_parts; *part; part++)
 		if (has_part(name, len, *part))
 			return true;
-	return (len >= 4 && !strncasecmp(name + len - 4, "_KEY", 4)) || in_list(secret_names, name, len);
+	for (const char *const *end = secret_ends; *end; end++)
+		if (len >= strlen(*end) && has_part(name + len - strlen(*end), strlen(*end), *end))
+			return true;
+	return in_list(secret_names, name, len);
 }
 
 static bool injects_code(const char *name, size_t len)

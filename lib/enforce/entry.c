@@ -42,7 +42,7 @@ static int take_env(struct msg_reader *r, const struct entry_hello *h, struct en
 	return 0;
 }
 
-static int read_verdict(const struct entry_hello *h, struct entry *out, struct err *e)
+int entry_read(const struct entry_hello *h, struct entry *out, struct err *e)
 {
 	struct msg_reader r;
 	size_t len;
@@ -68,13 +68,16 @@ static int read_verdict(const struct entry_hello *h, struct entry *out, struct e
 	if (take_env(&r, h, out, e) < 0)
 		return -1;
 	out->dir = msg_get_str(&r);
-	if (!msg_end(&r) || !out->plan.n_filter || !out->in.n_fds)
+	out->plan.n_join = msg_get_u32(&r);
+	if (!msg_end(&r) || !out->plan.n_filter || out->in.n_fds < 1 ||
+	    out->plan.n_join >= (size_t)out->in.n_fds)
 		return err_set(e, "bad answer from the server");
 	out->inbox = out->in.fds[0];
 	out->in.fds[0] = -1;
-	if (out->in.n_fds > 1) {
-		out->plan.ruleset = out->in.fds[1];
-		out->in.fds[1] = -1;
+	out->plan.join = out->in.fds + 1; /* they stay where they are */
+	if ((size_t)out->in.n_fds > out->plan.n_join + 1) {
+		out->plan.ruleset = out->in.fds[out->in.n_fds - 1];
+		out->in.fds[out->in.n_fds - 1] = -1;
 	}
 	return 0;
 }
@@ -135,7 +138,7 @@ int entry_ask(int server, const struct entry_hello *h, struct entry_room *room, 
 	msg_release(&m);
 	if (rc < 0 && e->code == EAGAIN)
 		return err_set(e, "the server does not answer");
-	return rc < 0 ? err_in(e, "server") : read_verdict(h, t, e);
+	return rc < 0 ? err_in(e, "server") : entry_read(h, t, e);
 }
 
 int entry_attach(int inbox, const struct entry_name *name, int listener, struct err *e)

@@ -53,6 +53,9 @@ struct entry_room {
 int entry_ask(int server, const struct entry_hello *h, struct entry_room *room, struct entry *t,
               struct err *e);
 
+/* The part of it that takes the answer, t->in, apart. The rest of `t` is zeroed. */
+int entry_read(const struct entry_hello *h, struct entry *t, struct err *e);
+
 /* Hand a listener to the session's supervisor. */
 struct entry_name {
 	uint32_t number;

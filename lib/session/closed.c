@@ -48,6 +48,26 @@ static char *own_dir(const struct session *s, const char *path)
 	return NULL;
 }
 
+static void startup_file(struct floor_options *o, struct floor_item *items, const char *name,
+                         const char *value)
+{
+	if (o->n < FLOOR_CLOSED && (!strcmp(name, "BASH_ENV") || !strcmp(name, "ENV")))
+		items[o->n++].path = value;
+}
+
+/* What the operator has a shell read before its first command. */
+static void startup_files(const struct session *s, struct floor_options *o, struct floor_item *items)
+{
+	const struct config_map *config = &s->core->config->sandbox.env_inject;
+	size_t n = 0;
+	const struct policy_pair *own = s->policy ? policy_env_inject(s->policy->policy, &n) : NULL;
+
+	for (size_t i = 0; i < config->n; i++)
+		startup_file(o, items, config->items[i].name, config->items[i].value);
+	for (size_t i = 0; i < n; i++)
+		startup_file(o, items, own[i].name, own[i].value);
+}
+
 int closed_make(const struct session *s, struct floor *f, struct err *e)
 {
 	const struct config *c = s->core->config;
@@ -72,10 +92,7 @@ int closed_make(const struct session *s, struct floor *f, struct err *e)
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
 		items[o.n++].path = fixed[i];
 	items[o.n++].path = s->core->place;
-	/* What a shell reads before its first command. */
-	for (size_t i = 0; i < c->sandbox.env_inject.n && o.n < FLOOR_CLOSED; i++)
-		if (!strcmp(c->sandbox.env_inject.items[i].name, "BASH_ENV"))
-			items[o.n++].path = c->sandbox.env_inject.items[i].value;
+	startup_files(s, &o, items);
 	rc = floor_make(f, &o, e);
 	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
 		free(dirs[i]);

@@ -54,7 +54,7 @@ void caps_hide(void)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-int caps_limit(uint64_t keep, struct err *e)
+static int limit(uint64_t keep, struct err *e)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2] = { 0 };
@@ -82,7 +82,36 @@ int caps_limit(uint64_t keep, struct err *e)
 
 int caps_shed(uint64_t keep, struct err *e)
 {
-	return caps_limit(CAPS_SESSION | keep, e);
+	return limit(CAPS_SESSION | keep, e);
+}
+
+uint64_t caps_have(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	syscall(SYS_capget, &head, data);
+	return (uint64_t)data[1].permitted << 32 | data[0].permitted;
+}
+
+int caps_confine(uint64_t own, uint64_t others, struct err *e)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+	uint64_t all = own | others;
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return err_sys(e, "capget");
+	/* Takes a capability: who has none cannot, and with no_new_privs gains nothing by what is there. */
+	for (int i = 0, there; i < 64 && (there = prctl(PR_CAPBSET_READ, i, 0, 0, 0)) >= 0; i++)
+		if (there && !(others >> i & 1))
+			prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
+	for (int i = 0; i < 2; i++) {
+		data[i].permitted &= (uint32_t)(all >> 32 * i);
+		data[i].effective = data[i].permitted & (uint32_t)(own >> 32 * i);
+		data[i].inheritable &= (uint32_t)(others >> 32 * i);
+	}
+	return syscall(SYS_capset, &head, data) < 0 ? err_sys(e, "capset") : 0;
 }
 
 uint64_t caps_bit(const char *name)

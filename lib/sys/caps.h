@@ -27,8 +27,12 @@ void caps_hide(void);
 /* Give up for good all capabilities but CAPS_SESSION and `keep`. Nothing to do without capabilities. */
 int caps_shed(uint64_t keep, struct err *e);
 
-/* Keep only `keep`, as root: for processes of ours. */
-int caps_limit(uint64_t keep, struct err *e);
+/* What the calling process could make use of (its permitted set). */
+uint64_t caps_have(void);
+
+/* For processes of ours: use `own` from now on, hand on `others` to what is started, give up the rest. 0 or
+ * -1. */
+int caps_confine(uint64_t own, uint64_t others, struct err *e);
 
 /* The bit of a capability's name ("CAP_NET_RAW" or "net_raw", any case), 0 = there is none. */
 uint64_t caps_bit(const char *name);

@@ -102,18 +102,35 @@ bool trace_skip(pid_t tid, int64_t value)
 	return ptrace(PTRACE_POKEUSER, tid, offsetof(struct user, regs.orig_rax), -1L) == 0 &&
 	       ptrace(PTRACE_POKEUSER, tid, offsetof(struct user, regs.rax), value) == 0;
 }
+
+bool trace_first(pid_t tid, uint64_t value)
+{
+	return ptrace(PTRACE_POKEUSER, tid, offsetof(struct user, regs.rdi), value) == 0;
+}
 #else
+/* x0 is the first argument before a call, and its result after. */
+static bool set_x0(pid_t tid, uint64_t value)
+{
+	uint64_t registers[34]; /* x0 to x30, sp, pc, pstate */
+	struct iovec all = { registers, sizeof registers };
+
+	if (ptrace(PTRACE_GETREGSET, tid, REGISTERS, &all) < 0)
+		return false;
+	registers[0] = value;
+	return ptrace(PTRACE_SETREGSET, tid, REGISTERS, &all) == 0;
+}
+
+bool trace_first(pid_t tid, uint64_t value)
+{
+	return set_x0(tid, value);
+}
+
 bool trace_skip(pid_t tid, int64_t value)
 {
 	int none = -1;
-	uint64_t registers[34]; /* x0 to x30, sp, pc, pstate */
-	struct iovec number = { &none, sizeof none }, all = { registers, sizeof registers };
+	struct iovec number = { &none, sizeof none };
 
-	if (ptrace(PTRACE_SETREGSET, tid, CALL_NUMBER, &number) < 0 ||
-	    ptrace(PTRACE_GETREGSET, tid, REGISTERS, &all) < 0)
-		return false;
-	registers[0] = (uint64_t)value;
-	return ptrace(PTRACE_SETREGSET, tid, REGISTERS, &all) == 0;
+	return ptrace(PTRACE_SETREGSET, tid, CALL_NUMBER, &number) == 0 && set_x0(tid, (uint64_t)value);
 }
 #endif
 

@@ -43,6 +43,9 @@ void trace_next(struct trace_event *out);
 /* The call a task is stopped before: data and pid are filled in as for a notification. False: it is gone. */
 bool trace_call(pid_t tid, struct seccomp_notif *out);
 
+/* The call a task is stopped before goes on with this first argument. */
+bool trace_first(pid_t tid, uint64_t value);
+
 /* Leave the call out; it returns `value` (negative: -errno). */
 bool trace_skip(pid_t tid, int64_t value);
 

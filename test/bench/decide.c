@@ -1,4 +1,4 @@
-/* decide - what one decision costs, by scope and by number of rules.
+/* decide - what one decision costs, by scope and by number of rules; and what it costs to load these.
  *
  * Rows for bench/run, separated by tabs: what, measured, limit. Requests are
  * spread over early rules, late rules and no rule at all; the median of the

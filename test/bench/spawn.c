@@ -1,7 +1,7 @@
 /* spawn - time commands against each other: start, run, wait; interleaved in rounds.
  *
  * usage: spawn ROUNDS <FILE     one command a line, fields separated by tabs:
- *            GROUP LABEL COUNT MODE PATH ARGV0 [ARG...]
+ *            GROUP LABEL COUNT MODE[,NAME=VALUE] PATH ARGV0 [ARG...]
  *        spawn inside PATH      the worker of MODE "inside": runs PATH as often as it is told on standard
  * input
  *
@@ -32,6 +32,7 @@ enum { MAX_COMMANDS = 64, MAX_ARGS = 32, MAX_ROUNDS = 99 };
 
 struct command {
 	char *group, *label, *path, *argv[MAX_ARGS + 1];
+	char **env;
 	int count;
 	bool inside;
 	int to, from; /* the worker's standard input and output */
@@ -55,12 +56,12 @@ static int64_t now_ns(void)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-static int run_once(const char *path, char **argv, const posix_spawn_file_actions_t *files)
+static int run_once(const char *path, char **argv, char **env, const posix_spawn_file_actions_t *files)
 {
 	int status;
 	pid_t pid;
 
-	errno = posix_spawn(&pid, path, files, NULL, argv, environ);
+	errno = posix_spawn(&pid, path, files, NULL, argv, env);
 	if (errno)
 		return -1;
 	while (waitpid(pid, &status, 0) < 0)
@@ -70,12 +71,13 @@ static int run_once(const char *path, char **argv, const posix_spawn_file_action
 }
 
 /* Nanoseconds of `count` runs. */
-static int64_t run_many(const char *path, char **argv, int count, const posix_spawn_file_actions_t *files)
+static int64_t run_many(const char *path, char **argv, char **env, int count,
+                        const posix_spawn_file_actions_t *files)
 {
 	int64_t start = now_ns();
 
 	for (int i = 0; i < count; i++) {
-		int status = run_once(path, argv, files);
+		int status = run_once(path, argv, env, files);
 
 		if (status) {
 			fprintf(stderr, "spawn: %s %s: status %#x\n", path, argv[1] ? argv[1] : "",
@@ -91,7 +93,7 @@ static int worker(char *path)
 	char line[32], *argv[] = { path, NULL };
 
 	while (fgets(line, sizeof line, stdin)) {
-		printf("%lld\n", (long long)run_many(path, argv, atoi(line), NULL));
+		printf("%lld\n", (long long)run_many(path, argv, environ, atoi(line), NULL));
 		fflush(stdout);
 	}
 	return 0;
@@ -108,7 +110,7 @@ static void start_worker(struct command *c)
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_adddup2(&files, in[0], 0);
 	posix_spawn_file_actions_adddup2(&files, out[1], 1);
-	errno = posix_spawn(&pid, c->path, &files, NULL, c->argv, environ);
+	errno = posix_spawn(&pid, c->path, &files, NULL, c->argv, c->env);
 	if (errno)
 		fail("start", c->label);
 	posix_spawn_file_actions_destroy(&files);
@@ -143,8 +145,26 @@ static double round_of(struct command *c, int count)
 		posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
 		ready = true;
 	}
-	int64_t ns = c->inside ? ask_worker(c, count) : run_many(c->path, c->argv, count, &files);
+	int64_t ns = c->inside ? ask_worker(c, count) : run_many(c->path, c->argv, c->env, count, &files);
 	return (double)ns / count / 1000;
+}
+
+/* Ours and one more variable, or ours. */
+static char **environment(char *more)
+{
+	size_t n = 0;
+	char **env;
+
+	if (!more)
+		return environ;
+	while (environ[n])
+		n++;
+	env = calloc(n + 2, sizeof *env);
+	if (!env)
+		exit(1);
+	memcpy(env, environ, n * sizeof *env);
+	env[n] = more;
+	return env;
 }
 
 static void read_commands(void)
@@ -166,7 +186,8 @@ static void read_commands(void)
 		c->group = field[0];
 		c->label = field[1];
 		c->count = atoi(field[2]);
-		c->inside = strcmp(field[3], "inside") == 0;
+		c->inside = strcmp(strsep(&field[3], ","), "inside") == 0;
+		c->env = environment(field[3]);
 		c->path = field[4];
 		memcpy(c->argv, field + 5, (size_t)(n - 5) * sizeof *field);
 		n_commands++;

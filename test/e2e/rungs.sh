@@ -78,9 +78,9 @@ held "by a link" /bin/sh -c 'ln -s /usr/bin/sudo /tmp/x; /tmp/x whoami'
 held "by the real shell" /bin/sh -c 'cp /bin/busybox /tmp/sh; /tmp/sh -c "sudo whoami"'
 held "by a script" /bin/sh -c 'printf "#!/usr/bin/sudo\n" >/tmp/s; chmod +x /tmp/s; /tmp/s'
 for way in exec fexec exec-dir vfork thread clone-untraced; do
-	forget
-	in_root /bin/sh -c "$probe $way /usr/bin/sudo; :"
-	judge "probe $way: not reached" '! ran'
+	held "probe $way: not reached, with an event" /bin/sh -c "$probe $way /usr/bin/sudo; :"
+	in_root /bin/sh -c "$probe $way /bin/true"
+	judge "probe $way of a neighbour" 'grep -q ^DONE "$TMP/o" || [ "$rc" = 0 ]'
 done
 forget
 in_root /bin/sh -c "$probe race /bin/true /usr/bin/sudo 400; :"
@@ -104,6 +104,40 @@ in_root /bin/sh -c "kill -9 $victim"
 judge "kill of an outside process: refused, and the event names a rule" \
 	'kill -0 $victim && [ "$rc" != 0 ] && said "\"rule\":.*\"type\":\"signal_blocked\""'
 kill $victim
+
+# --- a tracer has one policy for all it holds
+hup() { # TYPE: the server has read its policies again, and says so
+	size=$(stat -c %s "$LOG")
+	lock=$(ls "$R/run/agentsh/server.lock" "$R/var/lib/agentsh/server.lock" 2>/dev/null)
+	kill -HUP "$(head -n 1 "$lock")"
+	for _ in $(seq 100); do
+		tail -c "+$((size + 1))" "$LOG" | grep -qE '"type":"reload(ed|_refused)"' && break
+		sleep 0.05
+	done
+	tail -c "+$((size + 1))" "$LOG" | grep -F "\"type\":\"$1\"" >"$TMP/hup"
+}
+policy=$R/etc/agentsh/policies/default.yaml
+in_root /bin/sh -c '(until [ -e /tmp/go ]; do sleep 0.02; done; wc -c /proc/self/stat >/tmp/late) & exit 0'
+sed -i '/^command_rules:/a\  - {name: no-wc, commands: [wc], decision: deny}' "$policy"
+hup reload_refused
+judge "while a command runs, another policy is refused, and why is said" \
+	'grep -q "by ptrace its commands cannot change policy while some run" "$TMP/hup"'
+in_root /bin/sh -c 'wc -c /proc/self/stat'
+judge "the old one is in force" '[ "$rc" = 0 ]'
+: >"$R/tmp/go"
+for _ in $(seq 100); do
+	[ -s "$R/tmp/late" ] && break
+	sleep 0.05
+done
+judge "also for what runs" '[ -s "$R/tmp/late" ]'
+for _ in $(seq 40); do
+	hup reloaded
+	[ ! -s "$TMP/hup" ] || break
+	sleep 0.05
+done
+judge "when none runs it is taken" '[ -s "$TMP/hup" ]'
+in_root /bin/sh -c 'wc -c /proc/self/stat'
+judge "and in force" '[ "$rc" = 126 ] && grep -q "no-wc" "$TMP/e"'
 
 # --- a tracer that dies takes its tasks with it
 in_root /bin/sh -c '(while :; do sleep 0.02; echo x >>/tmp/beat; done) & exit 0'

@@ -3,8 +3,11 @@
 #include "test/kernel/lab.h"
 
 #include <dirent.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/ioctl.h>
+#include <sys/ptrace.h>
 
 enum { PROCESSES = 5, THREADS = 1000, CALLS = PROCESSES * THREADS };
 
@@ -115,6 +118,22 @@ static int a_storm(void)
 	return 0;
 }
 
+/* A handler without SA_RESTART, and a call that nobody has taken yet: the kernel gives it up. */
+static int a_interrupt(void)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+	int first;
+
+	sigaction(SIGUSR1, &sa, NULL);
+	dprintf(1, "ready %d\n", getpid());
+	await("go");
+	first = exec_canary(canary_path());
+	dprintf(1, "first %d\n", first);
+	await("done");
+	dprintf(1, "then %d\n", exec_canary(canary_path()));
+	return 0;
+}
+
 /* What takes the number of another: waits to be told, and must not notice anything. */
 static int a_bystander(void)
 {
@@ -122,11 +141,9 @@ static int a_bystander(void)
 	return 7;
 }
 
-const struct lab_attack lab_attacks[] = { { "flood", a_flood },
-	                                  { "one", a_one },
-	                                  { "storm", a_storm },
-	                                  { "bystander", a_bystander },
-	                                  { NULL, NULL } };
+const struct lab_attack lab_attacks[] = { { "flood", a_flood },         { "one", a_one },
+	                                  { "storm", a_storm },         { "interrupt", a_interrupt },
+	                                  { "bystander", a_bystander }, { NULL, NULL } };
 
 /* ---- the driver's side ------------------------------------------------------------------------------ */
 
@@ -249,6 +266,39 @@ T_CASE(storm_of_signals)
 		lab_show(&got);
 }
 
+/* Has the attacker said that by now? */
+static bool said(const char *text, int limit_ms)
+{
+	long long end = lab_now() + limit_ms;
+
+	do {
+		usleep(5000);
+		lab_read(lab.out, got.out, sizeof got.out);
+	} while (!strstr(got.out, text) && lab_now() < end);
+	return strstr(got.out, text) != NULL;
+}
+
+T_CASE(interrupted_before_anybody_looked)
+{
+	pid_t inner, pid = start("interrupt", &inner, 1);
+	char path[160];
+
+	snprintf(path, sizeof path, "%s/done", lab.drop);
+	unlink(path);
+	kill(pid, SIGSTOP);
+	go();
+	is_int(until_waiting(&inner, 1, 1, 10000), 1, "a call waits");
+	kill(inner, SIGUSR1);
+	ok(said("first 4\n", 5000), "a signal that does not restart calls gives it up: EINTR");
+	kill(pid, SIGCONT);
+	lab_write(path, "x", 0644);
+	ok(said("then 13\n", 5000), "tried again it is denied");
+	ok(lab_wait(pid, &got.status, 10) && got.status == 0, "all ends well");
+	lab_collect(&got);
+	ok(!got.reached, "nothing happened");
+	is_int(count_events("\"decision\":\"deny\""), 1, "what was given up was never asked: one event");
+}
+
 /* A process with this number, running the bystander outside of any session. 0 if it could not be had. */
 static pid_t take_number(pid_t want)
 {
@@ -273,6 +323,55 @@ static pid_t take_number(pid_t want)
 	return 0;
 }
 
+/* Has it become the program by now? */
+static bool is_bystander(pid_t pid)
+{
+	char path[64], text[256];
+
+	snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
+	lab_read(path, text, sizeof text);
+	return !strcmp(text, lab.tool);
+}
+
+/* What the stopped supervisor has just done: 1 = received a call, 0 = something else. */
+static int received(pid_t pid, bool *receiving)
+{
+	struct __ptrace_syscall_info i;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof i, &i) <= 0)
+		return 0;
+	if (i.op == PTRACE_SYSCALL_INFO_ENTRY)
+		*receiving = i.entry.nr == SYS_ioctl &&
+		             (uint32_t)i.entry.args[1] == (uint32_t)SECCOMP_IOCTL_NOTIF_RECV;
+	return i.op == PTRACE_SYSCALL_INFO_EXIT && *receiving && i.exit.rval == 0;
+}
+
+/* Trace the supervisor, let the attacker go, and stop it when it has received a call and read nothing yet. */
+static bool stop_in_the_middle(pid_t pid)
+{
+	long long end = lab_now() + 10000;
+	bool receiving = false;
+	int status = 0;
+
+	if (ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACESYSGOOD) < 0 ||
+	    ptrace(PTRACE_INTERRUPT, pid, 0, 0) < 0 || waitpid(pid, &status, __WALL) != pid)
+		return false;
+	go();
+	while (lab_now() < end) {
+		int signo = WSTOPSIG(status);
+		pid_t got_pid;
+
+		if (signo == (SIGTRAP | 0x80) && received(pid, &receiving))
+			return true;
+		ptrace(PTRACE_SYSCALL, pid, 0, status >> 16 || (signo & 0x7f) == SIGTRAP ? 0 : signo);
+		while (!(got_pid = waitpid(pid, &status, __WALL | WNOHANG)) && lab_now() < end)
+			usleep(200);
+		if (got_pid != pid || !WIFSTOPPED(status))
+			return false;
+	}
+	return false;
+}
+
 T_CASE(numbers_given_anew)
 {
 	pid_t inner, pid, other;
@@ -284,14 +383,14 @@ T_CASE(numbers_given_anew)
 	pid = start("one", &inner, 1);
 	snprintf(path, sizeof path, "%s/done", lab.drop);
 	unlink(path);
-	kill(pid, SIGSTOP);
-	go();
-	is_int(until_waiting(&inner, 1, 1, 10000), 1, "a call waits");
+	ok(stop_in_the_middle(pid), "a call was received");
 	kill(inner, SIGKILL);
 	for (int i = 0; i < 5000 && kill(inner, 0) == 0; i++)
 		usleep(1000);
 	other = take_number(inner);
-	kill(pid, SIGCONT);
+	for (int i = 0; other && i < 5000 && !is_bystander(other); i++)
+		usleep(1000);
+	ptrace(PTRACE_DETACH, pid, 0, 0);
 	lab_write(path, "x", 0644);
 	is_int(lab_wait(pid, &status, 10) ? WEXITSTATUS(status) : -1, SIGKILL, "the caller was killed");
 	if (other)

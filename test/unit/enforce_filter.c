@@ -229,6 +229,24 @@ T_CASE(namespace_flags)
 	}
 }
 
+/* A child without its tracer is one that nobody answers: it is to be asked for such children, and only then.
+ */
+T_CASE(untraced_children)
+{
+	static const struct filter_options by_tracer = { .kind = FILTER_TRACER };
+	struct seccomp_data d = { .arch = NATIVE_AUDIT_ARCH, .nr = __NR_clone };
+	static struct filter f;
+	size_t steps;
+
+	is_int(filter_make(&f, &filter_native, &by_tracer, NULL), 0);
+	d.args[0] = HIGH | CLONE_VM | SIGCHLD;
+	is_int(simulate(&f, &d, &steps), A, "clone");
+	d.args[0] |= CLONE_UNTRACED;
+	is_int(simulate(&f, &d, &steps), SECCOMP_RET_TRACE, "clone, untraced");
+	d.args[0] |= CLONE_NEWNS;
+	is_int(simulate(&f, &d, &steps), E(EPERM), "clone, untraced, with a name space");
+}
+
 T_CASE(foreign_architectures)
 {
 	static const uint32_t others[] = { AUDIT_ARCH_I386, AUDIT_ARCH_ARM, AUDIT_ARCH_RISCV64, 0,

@@ -107,9 +107,14 @@ static void check(const struct loaded *l, const char *input, const char *decisio
 		       v.rule->line);
 }
 
-#define CHECK_TABLE(e2b_policy, daytona_policy, rows)                                     \
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {                         \
-		check(e2b_policy, rows[i].input, rows[i].e2b.decision, rows[i].e2b.rule); \
-		check(daytona_policy, rows[i].input_daytona, rows[i].daytona.decision,    \
-		      rows[i].daytona.rule);                                              \
+__attribute__((unused)) static void check_table(struct loaded *e2b, struct loaded *daytona,
+                                                const struct row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		check(e2b, rows[i].input, rows[i].e2b.decision, rows[i].e2b.rule);
+		check(daytona, rows[i].input_daytona, rows[i].daytona.decision, rows[i].daytona.rule);
 	}
+}
+
+#define CHECK_TABLE(e2b_policy, daytona_policy, rows) \
+	check_table(e2b_policy, daytona_policy, rows, sizeof(rows) / sizeof *(rows))

@@ -11,6 +11,7 @@
 static int64_t kernel_mono_ns(void), kernel_real_ns(void);
 #define clock_mono_ns kernel_mono_ns
 #define clock_real_ns kernel_real_ns
+/* NOLINTNEXTLINE(bugprone-suspicious-include): under these names */
 #include "lib/base/clock.c"
 #undef clock_mono_ns
 #undef clock_real_ns

@@ -15,6 +15,9 @@
 
 #define MARK_OPERATION 0x41475348u /* "AGSH": no operation of seccomp(2) */
 #define MARK_ANSWER    2743        /* no errno of Linux */
+#define OWN_OPERATION \
+	0x41475356u /* "AGSV": the server's own filter answers it with a number of its content */
+#define OWN_ANSWER 3000
 
 #define NAMESPACES                                                                                 \
 	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | \
@@ -25,13 +28,16 @@
 /* The answers stand once, at the end of the program; everything jumps there. */
 static void choose_answers(const struct filter_options *o, uint32_t *to)
 {
-	static const uint32_t ask[] = { SECCOMP_RET_USER_NOTIF, SECCOMP_RET_TRACE, RET_ERR(EPERM) };
+	static const uint32_t ask[] = { SECCOMP_RET_USER_NOTIF, SECCOMP_RET_TRACE, RET_ERR(EPERM),
+		                        SECCOMP_RET_ALLOW };
 	bool alone = o->kind == FILTER_ALONE;
 
 	to[ALLOW] = SECCOMP_RET_ALLOW;
 	to[EXEC] = alone ? SECCOMP_RET_ALLOW : ask[o->kind];
 	to[SIGNAL] = alone && o->signals ? SECCOMP_RET_ALLOW : ask[o->kind];
 	to[NOTIFY] = ask[o->kind];
+	to[TASK] = o->tasks && !alone ? ask[o->kind] : SECCOMP_RET_ALLOW;
+	to[TRACED] = o->kind == FILTER_TRACER ? SECCOMP_RET_TRACE : SECCOMP_RET_ALLOW;
 	to[REFUSE] = RET_ERR(EPERM);
 	to[MISSING] = RET_ERR(ENOSYS);
 	to[MARK] = RET_ERR(MARK_ANSWER);
@@ -124,18 +130,36 @@ static void block_seccomp(struct program *p)
 	jump(p, ALLOW);
 }
 
+static void block_own(struct program *p)
+{
+	load_arg(p, 0, 0);
+	branch(p, BPF_JEQ, OWN_OPERATION, MARK, ALLOW);
+}
+
 static void block_mark(struct program *p)
 {
 	load_arg(p, 0, 0);
 	branch(p, BPF_JEQ, MARK_OPERATION, MARK, REFUSE);
 }
 
-static void block_namespaces(struct program *p)
+static void block_flags(struct program *p, enum answer rest)
 {
 	load_arg(p, 0, 0);
 	/* A child of one's parent would count as started by it. */
 	if_bits(p, NAMESPACES | CLONE_PARENT, REFUSE);
-	jump(p, ALLOW);
+	if (CONFIG_RUNGS && p->answers[rest] == SECCOMP_RET_ALLOW)
+		if_bits(p, CLONE_UNTRACED, TRACED); /* a child without its tracer could start nothing */
+	jump(p, rest);
+}
+
+static void block_namespaces(struct program *p)
+{
+	block_flags(p, ALLOW);
+}
+
+static void block_clone(struct program *p)
+{
+	block_flags(p, TASK);
 }
 
 static void block_prctl(struct program *p)
@@ -275,11 +299,13 @@ static block_fn *const blocks[FILTER_BLOCKS] = {
 	[BLOCK_IOPRIO] = block_ioprio,
 	[BLOCK_SECCOMP] = block_seccomp,
 	[BLOCK_MARK] = block_mark,
+	[BLOCK_OWN] = block_own,
 	[BLOCK_PRCTL] = block_prctl,
 	[BLOCK_PERSONALITY] = block_personality,
 	[BLOCK_SOCKET] = block_socket,
 	[BLOCK_IOCTL] = block_ioctl,
 	[BLOCK_NAMESPACES] = block_namespaces,
+	[BLOCK_CLONE] = block_clone,
 	[BLOCK_ARCH_PRCTL] = block_arch_prctl,
 };
 
@@ -381,15 +407,25 @@ static bool assemble(struct program *p, uint32_t arch, const struct filter_row *
 	return finish(p);
 }
 
-/* The fixed rows and the configured ones; execve and its like are decided, never switched off. */
-static size_t add_blocked(struct filter_row *all, const struct filter_target *t, const int *blocked,
-                          size_t n_blocked)
+/* The fixed rows; those that only count need not be there when nobody counts. */
+static size_t add_fixed(struct filter_row *all, const struct filter_target *t, bool tasks)
 {
-	size_t n = t->n_rows;
+	size_t n = 0;
 
-	memcpy(all, t->rows, n * sizeof *all);
-	for (size_t i = 0; i < n_blocked; i++) {
-		uint32_t nr = (uint32_t)blocked[i];
+	for (size_t i = 0; i < t->n_rows; i++)
+		if (t->rows[i].answer != TASK || tasks)
+			all[n++] = t->rows[i];
+	return n;
+}
+
+/* The fixed rows and the configured ones; execve and its like are decided, never switched off. */
+static size_t add_blocked(struct filter_row *all, const struct filter_target *t,
+                          const struct filter_options *o)
+{
+	size_t n = add_fixed(all, t, o->tasks);
+
+	for (size_t i = 0; i < o->n_blocked; i++) {
+		uint32_t nr = (uint32_t)o->blocked[i];
 		size_t k = 0;
 
 		while (k < n && !(all[k].first <= nr && nr <= all[k].last))
@@ -398,11 +434,41 @@ static size_t add_blocked(struct filter_row *all, const struct filter_target *t,
 		 * seccomp(2) keeps the mark, by which nested shells know where they are. */
 		if (k == n)
 			all[n++] = (struct filter_row){ .first = nr, .last = nr, .answer = REFUSE };
-		else if (all[k].block)
+		else if (all[k].block || all[k].answer == TASK)
 			all[k] = (struct filter_row){ nr, nr, REFUSE,
 				                      all[k].block == BLOCK_SECCOMP ? BLOCK_MARK : NO_BLOCK };
 	}
 	return n;
+}
+
+/* Of what is refused to sessions, what nobody needs: commands that the API starts, supervisors, ourselves.
+ * The rest of the arguments is not looked at: that would slow down calls which supervisors make all the time.
+ */
+static size_t only_own(struct filter_row *r, size_t n)
+{
+	size_t to = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (r[i].block == BLOCK_SECCOMP)
+			r[i].block = BLOCK_OWN;
+		else if (r[i].block ? r[i].block != BLOCK_NAMESPACES && r[i].block != BLOCK_CLONE &&
+		                              r[i].block != BLOCK_SOCKET && r[i].block != BLOCK_PERSONALITY
+		                    : r[i].answer != REFUSE && r[i].answer != MISSING)
+			continue;
+		r[to++] = r[i];
+	}
+	return to;
+}
+
+/* Says which program it is, so that after an upgrade the same is not put on top of itself. */
+static uint32_t own_answer(const struct filter *f)
+{
+	const unsigned char *code = (const unsigned char *)f->code;
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < (f->n - ANSWERS) * sizeof *f->code; i++)
+		sum = sum * 31 + code[i];
+	return OWN_ANSWER + sum % 1000;
 }
 
 int filter_make(struct filter *f, const struct filter_target *t, const struct filter_options *o,
@@ -413,8 +479,13 @@ int filter_make(struct filter *f, const struct filter_target *t, const struct fi
 	bool done = false;
 
 	if (all && p) {
-		size_t n = add_blocked(all, t, o->blocked, o->n_blocked);
+		size_t n = add_blocked(all, t, o);
 
+		if (o->kind == FILTER_OWN)
+			n = only_own(all, n);
+		for (size_t i = 0; i < n; i++)
+			if (all[i].answer == LOOK)
+				all[i].answer = REFUSE;
 		qsort(all, n, sizeof *all, by_number);
 		n = merge(all, n);
 		p->f = f;
@@ -424,6 +495,8 @@ int filter_make(struct filter *f, const struct filter_target *t, const struct fi
 			done = assemble(p, t->arch, all, n);
 		}
 	}
+	if (done && o->kind == FILTER_OWN)
+		f->code[f->n - ANSWERS + MARK].k = RET_ERR(own_answer(f));
 	free(all);
 	free(p);
 	return done ? 0
@@ -441,6 +514,11 @@ int filter_build_for(struct filter *f, const struct filter_target *t, const int 
 int filter_build(struct filter *f, const int *blocked, size_t n_blocked, struct err *e)
 {
 	return filter_build_for(f, &filter_native, blocked, n_blocked, e);
+}
+
+bool filter_own_here(const struct filter *f)
+{
+	return syscall(__NR_seccomp, OWN_OPERATION, 0, NULL) == -1 && (uint32_t)errno == own_answer(f);
 }
 
 bool filter_here(void)

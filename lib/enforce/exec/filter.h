@@ -33,11 +33,13 @@ extern const struct filter_target filter_native;
 
 /* For whom the calls are marked that are neither allowed nor refused: a listener, a tracer, or nobody. In the
  * last case programs start unasked, signals pass if `signals` (Landlock then keeps them inside), and whatever
- * else there would be to decide is refused. */
-enum filter_kind { FILTER_LISTENER, FILTER_TRACER, FILTER_ALONE };
+ * else there would be to decide is refused. FILTER_OWN is for the server, which starts supervisors and
+ * commands that inherit it: it only refuses what is refused to every session and no supervisor needs. */
+enum filter_kind { FILTER_LISTENER, FILTER_TRACER, FILTER_ALONE, FILTER_OWN };
 struct filter_options {
 	enum filter_kind kind;
 	bool signals;
+	bool tasks;         /* whoever is asked counts them: fork, vfork, clone */
 	const int *blocked; /* further system call numbers to refuse with EPERM */
 	size_t n_blocked;
 };
@@ -51,6 +53,9 @@ int filter_make(struct filter *f, const struct filter_target *t, const struct fi
 int filter_build_for(struct filter *f, const struct filter_target *t, const int *blocked, size_t n_blocked,
                      struct err *e);
 int filter_build(struct filter *f, const int *blocked, size_t n_blocked, struct err *e);
+
+/* Is the calling process under the very program `f` of FILTER_OWN? */
+bool filter_own_here(const struct filter *f);
 
 /* Is the calling process governed? Asks the kernel, not the environment: only our filter gives this answer,
  * and a process cannot get rid of the filter. (It can add one that hides the answer; the server then refuses

@@ -48,11 +48,13 @@ static const struct filter_row rows[] = {
 	CALL(personality, ALLOW, BLOCK_PERSONALITY),
 	CALL(socket, ALLOW, BLOCK_SOCKET),
 	CALL(ioctl, ALLOW, BLOCK_IOCTL),
-	CALL(clone, ALLOW, BLOCK_NAMESPACES),
+	CALL(clone, ALLOW, BLOCK_CLONE),
 	CALL(unshare, ALLOW, BLOCK_NAMESPACES),
 	CALL(clone3, MISSING, NO_BLOCK), /* flags are in memory; libraries fall back to clone */
 #if FILTER_X86_64
 	CALL(arch_prctl, ALLOW, BLOCK_ARCH_PRCTL),
+	CALL(fork, TASK, NO_BLOCK),
+	CALL(vfork, TASK, NO_BLOCK),
 	DENY(iopl),
 	DENY(ioperm),
 	DENY(modify_ldt),
@@ -62,10 +64,10 @@ static const struct filter_row rows[] = {
 	CALL(set_tid_address, EXEC, NO_BLOCK),
 #endif
 	DENY(setns),
-	DENY(ptrace),
-	DENY(process_vm_readv),
+	CALL(ptrace, LOOK, NO_BLOCK),
+	CALL(process_vm_readv, LOOK, NO_BLOCK),
 	DENY(process_vm_writev),
-	DENY(pidfd_getfd),
+	CALL(pidfd_getfd, LOOK, NO_BLOCK),
 	DENY(kcmp),
 	DENY_RANGE(440, 440), /* process_madvise */
 	DENY(mount),

@@ -5,7 +5,8 @@ E2E_PASS=none
 if [ $# -eq 0 ]; then
 	case $E2E_PAIR in
 	default) set -- run ;;
-	*) set -- shim commands arguments contexts platforms attacks environment policy diagnostics server http self mounts benign terminal \
+	*) set -- shim commands arguments contexts platforms attacks environment influence builtins policy diagnostics server \
+		http self mounts benign terminal \
 		badinput audit policyfile ;;
 	esac
 fi

@@ -41,6 +41,12 @@ denied "SH-17 exec -a ls" $S 126 'ran sudo' 'exec -a ls sudo whoami'
 
 denied "EX-01 a copy under another name" $S 126 '[ -e /tmp/canary/notsudo ]' 'cp /usr/bin/sudo /tmp/notsudo && /tmp/notsudo whoami'
 denied "EX-02 a symbolic link" $S 126 'ran sudo' 'ln -sf /usr/bin/sudo /tmp/innocent && /tmp/innocent whoami'
+# As `ls` it would be allowed, by a rule that stands before the one about rm.
+check_denied "EX-02 a link with an allowed name" rm block-rm-recursive 126 '[ ! -e /tmp/many ]' \
+	/bin/bash -c 'mkdir -p /tmp/many /var/tmp/links && ln -sf /bin/rm /var/tmp/links/ls && /var/tmp/links/ls -rf /tmp/many'
+check_ok "EX-02 beside it: a link to what is allowed" '^x$' \
+	/bin/bash -c 'mkdir -p /var/tmp/links; ln -sf /usr/bin/printf /var/tmp/links/echo; /var/tmp/links/echo "x\n"'
+rm -rf /tmp/many /var/tmp/links
 if [ "$E2E_USER" = root ]; then
 	# Sessions cannot make one there (SH-12): it has been there before.
 	ln -f /usr/bin/sudo /usr/bin/hard

@@ -1,0 +1,245 @@
+#include "enforce/exec/role.h"
+
+#include "enforce/exec/filter.h"
+#include "enforce/exec/filter_rows.h"
+#include "sys/caps.h"
+#include "sys/landlock.h"
+#include "sys/notify.h"
+#include "sys/uapi/compat.h"
+
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/* By number: linux/capability.h. */
+#define DAC_OVERRIDE    (1ULL << 1)
+#define DAC_READ_SEARCH (1ULL << 2)
+#define KILL            (1ULL << 5)
+#define SETGID          (1ULL << 6)
+#define SETUID          (1ULL << 7)
+#define SETPCAP         (1ULL << 8)
+#define SYS_PTRACE      (1ULL << CAPS_SYS_PTRACE)
+#define SYS_RESOURCE    (1ULL << 24)
+
+/* What root's processes use themselves; a user's have none, unless they were given some. */
+static const struct {
+	unsigned role;
+	uint64_t own;
+} capabilities[] = {
+	/* State and users' files; becoming the user of a session, with none left over; signalling what is in
+	 * sessions, looking at it, and reading its tag. */
+	{ ROLE_SERVER,
+	  DAC_OVERRIDE | DAC_READ_SEARCH | KILL | SETGID | SETUID | SETPCAP | SYS_PTRACE | SYS_RESOURCE },
+	/* Files that are executed; what is said goes to any terminal; the same signals and looks. */
+	{ ROLE_SUPERVISE, DAC_OVERRIDE | DAC_READ_SEARCH | KILL | SYS_PTRACE | SYS_RESOURCE },
+	{ ROLE_READ, DAC_READ_SEARCH },
+};
+
+#define MAY(name, roles)           \
+	{                          \
+		__NR_##name, roles \
+	}
+enum { S = ROLE_SUPERVISE, T = ROLE_TRACE, L = ROLE_LOG, R = ROLE_READ, A = ROLE_ASK };
+
+/* Who may make which call. All others are refused with EPERM. */
+static const struct may {
+	unsigned short nr;
+	unsigned char roles;
+} may[] = {
+	/* memory, time, and itself */
+	MAY(brk, S | R),
+	MAY(mmap, S | R),
+	MAY(munmap, S | R),
+	MAY(mremap, S | R),
+	MAY(mprotect, S | R),
+	MAY(madvise, S | R),
+	MAY(clock_gettime, S | R),
+	MAY(clock_nanosleep, S | R),
+	MAY(nanosleep, S | R),
+	MAY(gettimeofday, S | R),
+	MAY(getrandom, S | R),
+	MAY(futex, S | R),
+	MAY(sched_yield, S | R),
+	MAY(restart_syscall, S | R),
+	MAY(exit, S | R),
+	MAY(exit_group, S | R),
+	MAY(getpid, S | R),
+	MAY(gettid, S | R),
+	MAY(getppid, S | R),
+	MAY(getuid, S | R),
+	MAY(geteuid, S | R),
+	MAY(getgid, S | R),
+	MAY(getegid, S | R),
+	MAY(rt_sigaction, S | R),
+	MAY(rt_sigprocmask, S | R),
+	MAY(rt_sigreturn, S | R),
+	MAY(signalfd4, S | R),
+	/* what is open */
+	MAY(read, S | R),
+	MAY(readv, S | R),
+	MAY(pread64, S | R),
+	MAY(write, S | R),
+	MAY(writev, S | R),
+	MAY(lseek, S | R),
+	MAY(close, S | R),
+	MAY(fcntl, S | R),
+	MAY(ioctl, S | R),
+	MAY(epoll_create1, S | R),
+	MAY(epoll_ctl, S | R),
+	MAY(epoll_pwait, S | R),
+	MAY(ppoll, S | R),
+	MAY(sendto, S | A),
+	MAY(sendmsg, S | A),
+	MAY(recvfrom, S | A),
+	MAY(recvmsg, S | A),
+	/* connections, and the resolver's */
+	MAY(socket, A),
+	MAY(connect, A),
+	MAY(bind, A),
+	MAY(getsockname, A),
+	MAY(getpeername, A),
+	MAY(getsockopt, A),
+	MAY(setsockopt, A),
+	MAY(shutdown, A),
+	/* files, to look at; Landlock keeps readers from changing any */
+	MAY(openat, S | R),
+	MAY(openat2, S),
+	MAY(fstat, S | R),
+	MAY(newfstatat, S | R),
+	MAY(statfs, S | R),
+	MAY(fstatfs, S | R),
+	MAY(readlinkat, S | R),
+	MAY(faccessat, S | R),
+	MAY(getdents64, S | R),
+	MAY(getcwd, S | R),
+	MAY(inotify_init1, R),
+	MAY(inotify_add_watch, R),
+	/* the processes of a session */
+	MAY(process_vm_readv, S),
+	MAY(pidfd_open, S),
+	MAY(pidfd_getfd, S),
+	MAY(pidfd_send_signal, S),
+	MAY(kill, S),
+	MAY(tkill, S),
+	MAY(tgkill, S),
+	MAY(rt_sigqueueinfo, S),
+	MAY(rt_tgsigqueueinfo, S),
+	MAY(prlimit64, S),
+	MAY(getpriority, S),
+	MAY(getpgid, S),
+	MAY(getsid, S),
+	MAY(wait4, S),
+	MAY(waitid, S),
+	MAY(ptrace, T),
+	/* the log and its rotation */
+	MAY(flock, L | R),
+	MAY(ftruncate, L),
+	MAY(fsync, L),
+	MAY(fdatasync, L),
+	MAY(fchmod, L),
+	MAY(pwrite64, L),
+	MAY(pwritev2, L),
+	MAY(renameat, L),
+	MAY(unlinkat, L),
+	MAY(linkat, L),
+#ifdef __x86_64__
+	MAY(access, S | R),
+	MAY(epoll_wait, S | R),
+	MAY(link, L),
+	MAY(lstat, S | R),
+	MAY(open, S | R),
+	MAY(poll, S | R),
+	MAY(readlink, S | R),
+	MAY(rename, L),
+	MAY(rmdir, L), /* its control groups, of run */
+	MAY(stat, S | R),
+	MAY(unlink, L),
+#endif
+};
+enum { N_MAY = sizeof may / sizeof *may };
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const unsigned short *)a - *(const unsigned short *)b;
+}
+
+/* Rows for all that is between what the roles may. How many. */
+static size_t refuse_rest(unsigned roles, struct filter_row *rows)
+{
+	unsigned short left[N_MAY] = { 0 };
+	uint32_t next = 0;
+	size_t n = 0, n_rows = 0;
+
+	for (size_t i = 0; i < N_MAY; i++)
+		if (may[i].roles & roles)
+			left[n++] = may[i].nr;
+	qsort(left, n, sizeof *left, by_number);
+	for (size_t i = 0; i < n; i++) {
+		if (left[i] > next)
+			rows[n_rows++] = (struct filter_row){ next, left[i] - 1u, REFUSE, 0 };
+		next = left[i] + 1u;
+	}
+	rows[n_rows++] = (struct filter_row){ next, UINT32_MAX, REFUSE, 0 };
+	return n_rows;
+}
+
+static int enter_filter(unsigned roles, struct err *e)
+{
+	struct filter_row rows[N_MAY + 1];
+	struct filter_target t = { filter_native.arch, rows, 0 };
+	struct filter_options o = { .kind = FILTER_OWN };
+	struct filter *f = malloc(sizeof *f);
+	int rc;
+
+	if (!f)
+		return err_set(e, "out of memory");
+	if (!(roles & ROLE_SERVER))
+		t.n_rows = refuse_rest(roles, rows);
+	rc = filter_make(f, roles & ROLE_SERVER ? &filter_native : &t, &o, e);
+	if (rc == 0 && !(roles & ROLE_SERVER && filter_own_here(f)))
+		rc = notify_filter(f->code, f->n, e);
+	free(f);
+	return rc;
+}
+
+/* Root without CAP_SYS_PTRACE, as in many containers, may look only at who has no more capabilities than
+ * itself: then it keeps in force what sessions may have. */
+static int give_up_capabilities(unsigned roles, uint64_t others, struct err *e)
+{
+	bool looks = roles & (ROLE_SERVER | ROLE_SUPERVISE);
+	uint64_t own = 0, have = caps_have();
+
+	for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++)
+		if (roles & capabilities[i].role)
+			own |= capabilities[i].own;
+	others = roles & ROLE_SERVER ? others | CAPS_SESSION | own : 0;
+	if (looks && !(have & SYS_PTRACE))
+		own = others ? others : have;
+	return caps_confine(own, others, e);
+}
+
+/* Files cannot be changed, and no process can be looked into. Where there is no Landlock, permissions must
+ * do.
+ */
+static void enter_reading_domain(void)
+{
+	int ruleset = landlock_new(LANDLOCK_CHANGE, false, NULL);
+
+	if (ruleset < 0)
+		return;
+	landlock_enter(ruleset, NULL);
+	close(ruleset);
+}
+
+int role_enter(unsigned roles, uint64_t others, struct err *e)
+{
+	if (!(roles & ROLE_SERVER))
+		caps_hide();
+	if (give_up_capabilities(roles, others, e) < 0)
+		return -1;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_sys(e, "no_new_privs");
+	if (roles & ROLE_READ)
+		enter_reading_domain();
+	return enter_filter(roles, e);
+}

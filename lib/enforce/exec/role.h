@@ -1,0 +1,25 @@
+/* role - what our own processes give up once they have started, so that whoever takes one over gets little.
+ *
+ * Three things, for good: capabilities by a table (role.c), no_new_privs, and a seccomp filter. Core dumps
+ * and being looked at go with them.
+ *
+ *   ROLE_SERVER     refuses what nobody below needs: all that is started inherits the filter
+ *   ROLE_SUPERVISE  looks at processes of a session: starts none, opens no sockets
+ *   ROLE_TRACE      beside ROLE_SUPERVISE: ptrace(2)
+ *   ROLE_LOG        beside ROLE_SUPERVISE: writes the log, too
+ *   ROLE_READ       reads files, writes to what is open
+ *   ROLE_ASK        beside ROLE_READ: asks the server's API
+ *
+ * Only ROLE_READ has a Landlock domain: from within one, no process outside of it can be looked at.
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdint.h>
+
+enum { ROLE_SERVER = 1, ROLE_SUPERVISE = 2, ROLE_TRACE = 4, ROLE_LOG = 8, ROLE_READ = 16, ROLE_ASK = 32 };
+
+/* Take on these roles (bits), after what is opened or started once. `others`: of ROLE_SERVER, capabilities to
+ * hand on to what it starts, beside CAPS_SESSION. 0, or -1: then the process must not go to its work. */
+int role_enter(unsigned roles, uint64_t others, struct err *e);
