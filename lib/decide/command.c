@@ -93,21 +93,45 @@ static size_t base_of(const char *name, size_t len)
 	return len;
 }
 
+/* A pattern that may match: both spellings are tried. */
+struct trial {
+	struct asked *asked;
+	const char *name, *lower;
+	size_t len;
+};
+
+/* False: the later ones are of no interest. */
+static bool try_glob(void *arg, uint32_t number)
+{
+	const struct trial *t = arg;
+	const struct command_glob *g = &t->asked->policy->command_globs[number];
+	struct query *q = &t->asked->query;
+
+	if (g->rule >= q->best)
+		return false;
+	if ((g->mask & q->bit) &&
+	    (glob_match(&g->glob, t->lower, t->len) || glob_match(&g->glob, t->name, t->len)) &&
+	    q->check(q->to, g->rule))
+		q->best = g->rule;
+	return true;
+}
+
+static void ask_set(struct asked *a, const struct prefixset *set, const char *name, const char *lower,
+                    size_t len)
+{
+	struct trial t = { .asked = a, .name = name, .lower = lower, .len = len };
+
+	prefixset_find(set, lower, len, try_glob, &t);
+	if (memcmp(name, lower, len))
+		prefixset_find(set, name, len, try_glob, &t);
+}
+
 static void ask_globs(struct asked *a, const char *name, const char *lower, size_t len)
 {
-	const struct policy *p = a->policy;
 	size_t base = base_of(lower, len);
 
-	for (size_t i = 0; i < p->n_command_globs && p->command_globs[i].rule < a->query.best; i++) {
-		const struct command_glob *g = &p->command_globs[i];
-		size_t from = g->path ? 0 : base;
-
-		if ((g->mask & a->query.bit) &&
-		    (glob_match(&g->glob, lower + from, len - from) ||
-		     glob_match(&g->glob, name + from, len - from)) &&
-		    a->query.check(a->query.to, g->rule))
-			a->query.best = g->rule;
-	}
+	ask_set(a, a->policy->glob_names, name + base, lower + base, len - base);
+	ask_set(a, a->policy->glob_paths, name, lower, len);
 }
 
 static void ask_spelling(struct asked *a, const char *name, const char *lower, size_t len)

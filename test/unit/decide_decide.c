@@ -382,3 +382,31 @@ T_CASE(messages)
 	is_str(small, "1234567");
 	is_int((long long)decide_message(&r, &f, small, 0), 0);
 }
+
+/* Patterns are looked up by what they begin with; the first rule of the file still wins. */
+T_CASE(wildcards_in_order)
+{
+	static const char text[] =
+	        "version: 1\nname: t\ncommand_rules:\n"
+	        "- {name: c, decision: allow, commands: ['mkfs.ext?']}\n"
+	        "- {name: b, decision: deny, commands: ['mk*', '[x-z]*', '/opt/*/run', 'MKD*']}\n"
+	        "- {name: a, decision: deny, commands: ['mkfs.*', '*-admin', 'q{w,e}*', '/srv/t*/go']}\n"
+	        "- {name: rest, decision: allow, commands: ['*']}\n";
+	static const struct {
+		const char *line, *rule;
+	} table[] = {
+		{ "/sbin/mkfs.ext4|--|x", "c" },    { "/sbin/MKFS.EXT4|--|x", "c" },
+		{ "/sbin/mkfs.xfs|--|x", "b" },     { "/bin/yes|--|x", "b" },
+		{ "/opt/p/run|--|x", "b" },         { "/opt/p/q/run|--|x", "rest" },
+		{ "/srv/tool/go|--|x", "a" },       { "/bin/my-admin|--|x", "a" },
+		{ "/bin/qwerty|--|x", "a" },        { "/bin/qrt|--|x", "rest" },
+		{ "/bin/MKDIR|--|x", "b" },         { "/bin/m|--|x", "rest" },
+		{ "/bin/mkfs.xfs.real|--|x", "b" }, { "/bin/my-admin.real|--|x", "a" },
+	};
+	struct policy *p = policy_of(text);
+	const char *subject;
+
+	for (size_t i = 0; p && i < sizeof table / sizeof *table; i++)
+		is_str(ask(p, table[i].line, &subject).rule->name, table[i].rule);
+	policy_free(p);
+}
