@@ -38,6 +38,7 @@ struct api {
 	unsigned cache_generation;
 	struct list execs; /* struct exec */
 	int n_lingering;   /* of them: answered, but something still holds their output */
+	pid_t last_caller; /* who was found to hold the other end of a connection: likely the next one too */
 
 	/* Counters for /metrics. */
 	struct subscriber counts;
@@ -59,6 +60,7 @@ struct call {
 	struct api *api;
 	struct http_conn *conn;
 	struct http_request *request;
+	const char *route;   /* as the table of routes has it */
 	const char *args[2]; /* what stood for {} in the route, unescaped, not yet checked */
 	enum api_role role;
 	/* A process of a session: it sees and uses its own only. */
@@ -75,7 +77,8 @@ void api_dispatch(void *arg, struct http_conn *conn, struct http_request *r);
 /* auth.c, caller.c */
 int api_keys_load(struct api *a, struct err *e);
 bool api_authenticate(struct call *c);
-void api_recognise(struct call *c); /* fills in `governed` and what follows */
+void api_recognise(struct call *c);                        /* fills in `governed` and what follows */
+void api_refuse_governed(struct call *c, const char *why); /* 403, and an event */
 
 /* reply.c */
 void api_error(struct call *c, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -59,7 +59,9 @@ bool api_sees_all(const struct call *c)
 /* Where the kernel vouches for the caller, sessions of other users do not exist for him. */
 bool api_may_see(const struct call *c, const struct session *s)
 {
-	return c->governed ? s->tag == c->tag : api_sees_all(c) || c->request->peer->uid == s->uid;
+	if (c->governed) /* neither has one before it is known, or before its first command */
+		return c->tag && s->tag == c->tag;
+	return api_sees_all(c) || c->request->peer->uid == s->uid;
 }
 
 struct session *api_session(struct call *c)
@@ -71,8 +73,8 @@ struct session *api_session(struct call *c)
 		return NULL;
 	}
 	s = session_find(c->api->core, c->args[0]);
-	if (c->governed && (!s || s->tag != c->tag)) {
-		api_error(c, 403, "processes of a session see their own session only");
+	if (c->governed && (!s || !api_may_see(c, s))) {
+		api_refuse_governed(c, "processes of a session see their own session only");
 		return NULL;
 	}
 	if (!s || !api_may_see(c, s)) {

@@ -75,7 +75,7 @@ static bool is_allowed(struct call *c, const struct route *r)
 	if (!(r->flags & OPEN))
 		api_recognise(c);
 	if (r->flags & (CHANGES | APPROVERS) && c->governed) {
-		api_error(c, 403, "processes of a session cannot do this");
+		api_refuse_governed(c, "processes of a session cannot do this");
 		return false;
 	}
 	if (!(r->flags & APPROVERS))
@@ -93,6 +93,7 @@ static bool is_allowed(struct call *c, const struct route *r)
 
 static void serve(struct call *c, const struct route *r)
 {
+	c->route = r->path;
 	if (c->request->spare && !(r->flags & OPEN))
 		api_error(c, 503, "too many connections");
 	else if (is_allowed(c, r))

@@ -60,13 +60,14 @@ static void identify(int fd, struct http_peer *peer)
 	socklen_t len = sizeof a;
 	struct ucred cred;
 
-	*peer = (struct http_peer){ .is_unix = false, .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	*peer = (struct http_peer){ .fd = fd, .uid = (uid_t)-1, .gid = (gid_t)-1 };
 	getpeername(fd, (struct sockaddr *)&a, &len);
 	if (parse_address(&a, peer->addr, &peer->port)) {
-		peer->is_local = is_loopback(peer->addr);
 		len = sizeof a;
 		getsockname(fd, (struct sockaddr *)&a, &len);
 		parse_address(&a, peer->our_addr, &peer->our_port);
+		/* Nothing comes in from outside for a loopback address, whatever it says it comes from. */
+		peer->is_local = is_loopback(peer->addr) || is_loopback(peer->our_addr);
 		return;
 	}
 	peer->is_unix = true;

@@ -26,6 +26,7 @@ struct http_conn;
 /* Who is at the other end. */
 struct http_peer {
 	bool is_unix;
+	int fd;       /* our end, to ask the kernel about the other */
 	pid_t pid;    /* unix sockets: of the process that connected, else 0 */
 	bool is_free; /* likewise: it is alive and in no session */
 	uint64_t tag; /* likewise: of its session, 0 = not known */
@@ -34,7 +35,7 @@ struct http_peer {
 	uint8_t addr[16];     /* IPv6 form of the address of a TCP peer */
 	uint8_t our_addr[16]; /* and of our end */
 	uint16_t port, our_port;
-	bool is_local; /* a TCP peer on this machine's loopback */
+	bool is_local; /* a TCP connection over this machine's loopback */
 };
 
 /* A whole request; the handler may change everything. It is good until the handler returns. */
