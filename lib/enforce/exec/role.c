@@ -232,7 +232,8 @@ static void enter_reading_domain(void)
 
 int role_enter(unsigned roles, uint64_t others, struct err *e)
 {
-	if (!(roles & ROLE_SERVER))
+	/* Whom the server is asked by, it must be able to look at. */
+	if (!(roles & (ROLE_SERVER | ROLE_ASK)))
 		caps_hide();
 	if (give_up_capabilities(roles, others, e) < 0)
 		return -1;
