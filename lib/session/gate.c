@@ -219,7 +219,6 @@ static bool harmless_startup(const char *const *env)
 	AUTO_BUF text = { 0 };
 	struct stat st;
 
-	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): env_build() has filled it in */
 	for (; *env; env++)
 		if (!strncmp(*env, "BASH_ENV=", 9))
 			return stat(*env + 9, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 022) &&
@@ -312,8 +311,10 @@ static int build_env(struct session *s, struct hello *h, const struct rule *rule
 		                 .inject = pairs,
 		                 .n_inject = inject->n };
 
-	if (!pairs)
-		return err_set(e, "out of memory");
+	if (!pairs) {
+		err_set(e, "out of memory");
+		return -1;
+	}
 	for (size_t i = 0; i < inject->n; i++)
 		pairs[i] = (struct policy_pair){ inject->items[i].name, inject->items[i].value };
 	return env_build(h->arena, &spec, out, e);

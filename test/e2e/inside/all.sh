@@ -7,7 +7,7 @@ if [ $# -eq 0 ]; then
 	default) set -- run ;;
 	*) set -- shim commands arguments contexts platforms attacks environment influence builtins policy diagnostics server \
 		http self mounts benign terminal \
-		badinput ;;
+		badinput audit policyfile ;;
 	esac
 fi
 : >/opt/e2e/count
