@@ -25,6 +25,8 @@ config APPLET_RUN
 #include "enforce/exec/plan.h"
 #include "enforce/exec/role.h"
 #include "enforce/landlock/floor.h"
+#include "enforce/limits/count.h"
+#include "enforce/limits/limits.h"
 #include "enforce/rung.h"
 #include "loop/loop.h"
 #include "policy/embedded.h"
@@ -62,6 +64,8 @@ struct runner {
 	struct writer *log; /* NULL without --audit */
 	struct plan plan;
 	struct floor floor;
+	struct limits limits;
+	struct counter *counter;
 	struct rung_found found;
 	bool allow_degraded;
 	pid_t child;
@@ -273,6 +277,50 @@ static void close_files(struct runner *r, struct plan_options *p)
 	p->ruleset = r->floor.ruleset;
 }
 
+static int count_task(void *arg)
+{
+	struct runner *r = arg;
+
+	return CONFIG_LIMITS ? counter_task(r->counter) : 0;
+}
+
+static bool is_running(void *arg)
+{
+	return !((struct runner *)arg)->ended;
+}
+
+/* Control groups where we may make them; else what a supervisor can do by itself. */
+static void limit(struct runner *r, struct plan_options *p)
+{
+	const struct limits_options o = {
+		.limits = policy_limits(r->policy), .session = "run", .tag = p->tag, .proc = "/proc/self"
+	};
+
+	r->limits.wanted = limits_wanted(o.limits);
+	if (geteuid() == 0)
+		limits_make(&r->limits, &o);
+	if (r->limits.wanted & ~r->limits.held & LIMITS_CPU)
+		complain("agentsh-run: degraded: cpu_quota_percent is not held: %s",
+		         geteuid() == 0 ? r->limits.missing : "only root can make control groups");
+	p->count_tasks = r->limits.wanted & ~r->limits.held & LIMITS_PIDS;
+}
+
+static int watch_limits(struct runner *r, uint64_t tag, struct err *e)
+{
+	const struct counter_options o = { .loop = r->loop,
+		                           .tag = tag,
+		                           .session_id = "run",
+		                           .held = r->limits.held,
+		                           .pids_dir = limits_dir(&r->limits, LIMITS_PIDS),
+		                           .memory_dir = limits_dir(&r->limits, LIMITS_MEMORY),
+		                           .sink = sink,
+		                           .busy = is_running,
+		                           .arg = r };
+
+	r->counter = counter_new(&o, r->policy, e);
+	return r->counter ? 0 : -1;
+}
+
 static void set_up(struct runner *r)
 {
 	static const int signals[] = { SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT };
@@ -281,7 +329,9 @@ static void set_up(struct runner *r)
 		                      .session_id = "run",
 		                      .sink = sink,
 		                      .sink_arg = r,
-		                      .teach = true };
+		                      .teach = true,
+		                      .task = count_task,
+		                      .task_arg = r };
 	struct plan_options p = { .tag = g.tag, .found = &r->found, .tracer = getpid(), .ruleset = -1 };
 	struct err e;
 
@@ -290,10 +340,15 @@ static void set_up(struct runner *r)
 	r->sigpipe = signal(SIGPIPE, SIG_IGN);
 	find_rung(r);
 	close_files(r, &p);
+	if (CONFIG_LIMITS)
+		limit(r, &p);
 	if (proc_check(&e) < 0 || plan_make(&r->plan, &p, &e) < 0 || !(r->governor = serve_new(&g, &e)) ||
 	    !(r->loop = loop_new(&e)) || !(r->desk = desk_new(r->loop, r->governor, on_gone, r, &e)) ||
-	    loop_signals(r->loop, signals, sizeof signals / sizeof *signals, on_signal, r, &e) < 0)
+	    loop_signals(r->loop, signals, sizeof signals / sizeof *signals, on_signal, r, &e) < 0 ||
+	    (CONFIG_LIMITS && watch_limits(r, g.tag, &e) < 0))
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
+	r->plan.launch.join = r->limits.join;
+	r->plan.launch.n_join = r->limits.n;
 	if (r->plan.missing[0])
 		complain("agentsh-run: degraded: %s", r->plan.missing);
 }
@@ -329,6 +384,8 @@ static void launch(struct runner *r, char **argv, char *const *env)
 	c.entry = r->child;
 	in.fds[0] = -1;
 	wire_in_release(&in);
+	if (CONFIG_LIMITS)
+		counter_entered(r->counter, r->child);
 	if (desk_add(r->desk, &c, &e) < 0)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 }
@@ -397,6 +454,10 @@ static int run(int argc, char **argv)
 	reap_all();
 	tag_kill(r.plan.launch.tag, 0, 0, SIGKILL);
 	reap_all();
+	if (CONFIG_LIMITS) {
+		counter_free(r.counter);
+		limits_remove(&r.limits, NULL);
+	}
 	return WIFSIGNALED(r.status) ? 128 + WTERMSIG(r.status) : WEXITSTATUS(r.status);
 }
 

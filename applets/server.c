@@ -400,6 +400,9 @@ static void reload(struct server *s, pid_t sender)
 		return;
 	}
 	reload_keep_bound(s->config, fresh);
+	if (CONFIG_CONFINE && closed_caps(fresh) & ~closed_caps(s->config))
+		log_line(LOG_WARN,
+		         "capabilities.allow: what is added reaches the API's commands after a restart");
 	if (reload_all(s->core, fresh, &e) < 0) {
 		config_free(fresh);
 		return;

@@ -5,6 +5,7 @@ config APPLET_SUPERVISE
  */
 #include "applets/applet.h"
 
+#include "audit/event.h"
 #include "audit/ring.h"
 #include "base/die.h"
 #include "base/fd.h"
@@ -12,6 +13,7 @@ config APPLET_SUPERVISE
 #include "enforce/exec/desk.h"
 #include "enforce/exec/role.h"
 #include "enforce/exec/serve.h"
+#include "enforce/limits/count.h"
 #include "loop/loop.h"
 #include "policy/policy.h"
 #include "sys/caps.h"
@@ -28,7 +30,8 @@ config APPLET_SUPERVISE
 #include <unistd.h>
 
 enum { IDLE_NS = 500000000 };
-#define WAKE_NS (20 * 1000000LL)
+#define WAKE_NS  (20 * 1000000LL)
+#define RETRY_NS (200 * 1000000LL)
 
 enum { CONTROL = 3, MAX_VARS = 8, POLICY_MAX = 1 << 20, ENDS = 32 };
 
@@ -58,8 +61,12 @@ struct supervisor {
 	char session_id[160];
 	uint64_t tag;
 	enum rung rung;
+	struct counter *counter; /* NULL without CONFIG_LIMITS */
+	unsigned held;           /* limits that groups hold, and which groups */
+	char pids_dir[512], memory_dir[512];
 	bool wake; /* the server sleeps and there are records */
 	struct timer nap;
+	int64_t missed; /* refusals that nothing in the ring tells of */
 	struct ended ends[ENDS];
 	uint32_t n_ends;
 };
@@ -84,17 +91,42 @@ static void tell(struct supervisor *s, enum wire_op op)
 	msg_release(&m);
 }
 
+static bool put(struct supervisor *s, const char *json, size_t len, uint32_t number, uint32_t flags)
+{
+	bool wake = false, good = ring_put(s->ring, json, len, number, flags, &wake);
+
+	s->wake |= wake;
+	return good;
+}
+
+/* Where there was no room even for refusals, at least how many there were. */
+static bool tell_missed(struct supervisor *s)
+{
+	const struct event_field fields[] = { { .name = "count", .number = s->missed } };
+	const struct event ev = { .type = "events_missed",
+		                  .session_id = s->session_id,
+		                  .depth = -1,
+		                  .effective_action = "denied",
+		                  .fields = fields,
+		                  .n_fields = 1 };
+	AUTO_BUF json = { 0 };
+
+	event_format(&ev, &json);
+	if (!json.failed && put(s, json.data, json.len, 0, RING_DENIED))
+		s->missed = 0;
+	return !s->missed;
+}
+
+/* What may happen and finds no room is judged again, as refused. */
 static bool sink(void *arg, const char *json, size_t len, uint32_t number, uint32_t flags)
 {
 	struct supervisor *s = arg;
-	bool wake = false;
 
-	if (!ring_put(s->ring, json, len, number, flags, &wake)) {
-		tell(s, WIRE_NEWS);
-		return false;
-	}
-	s->wake |= wake;
-	return true;
+	if ((!s->missed || tell_missed(s)) && put(s, json, len, number, flags))
+		return true;
+	s->missed += (flags & RING_DENIED) != 0;
+	tell(s, WIRE_NEWS);
+	return false;
 }
 
 /* What is in the ring is safe; the server is told a little later, once for many. To wake it at every call
@@ -103,8 +135,8 @@ static void wake_later(void *arg)
 {
 	struct supervisor *s = arg;
 
-	if (s->wake && !s->nap.at_ns)
-		loop_timer(s->loop, &s->nap, WAKE_NS);
+	if (!s->nap.at_ns && (s->wake || s->missed))
+		loop_timer(s->loop, &s->nap, s->wake ? WAKE_NS : RETRY_NS);
 }
 
 static void wake_server(struct loop *l, struct timer *t)
@@ -112,6 +144,8 @@ static void wake_server(struct loop *l, struct timer *t)
 	struct supervisor *s = list_item(t, struct supervisor, nap);
 
 	(void)l;
+	if (s->missed)
+		tell_missed(s);
 	tell(s, WIRE_NEWS);
 	wake_later(s);
 }
@@ -124,6 +158,8 @@ static void on_gone(void *arg, uint32_t number, int status, int64_t end_ns)
 		tell(s, WIRE_NEWS);
 	if (s->n_ends == ENDS)
 		return; /* the server is gone, and so are we at the next event */
+	if (CONFIG_LIMITS)
+		counter_look(s->counter);
 	s->ends[s->n_ends++] = (struct ended){ number, status, end_ns };
 	loop_timer(s->loop, &s->nap, 0); /* the desk has waited, for several of them perhaps */
 }
@@ -177,6 +213,13 @@ static void rules_free(struct rules *rules)
 	free(rules);
 }
 
+static int count_task(void *arg)
+{
+	struct supervisor *s = arg;
+
+	return CONFIG_LIMITS ? counter_task(s->counter) : 0;
+}
+
 /* From now on commands enter under this policy, which the message and its first descriptor hold. */
 static int add_rules(struct supervisor *s, struct msg_reader *r, struct err *e)
 {
@@ -192,6 +235,8 @@ static int add_rules(struct supervisor *s, struct msg_reader *r, struct err *e)
 		                                                        .sink = sink,
 		                                                        .answered = wake_later,
 		                                                        .sink_arg = s,
+		                                                        .task = count_task,
+		                                                        .task_arg = s,
 		                                                        .teach = true },
 		                            e);
 	if (!rules->governor) {
@@ -202,6 +247,8 @@ static int add_rules(struct supervisor *s, struct msg_reader *r, struct err *e)
 	s->rules = rules;
 	if (s->desk)
 		desk_govern(s->desk, rules->governor);
+	if (CONFIG_LIMITS && s->counter)
+		counter_policy(s->counter, rules->policy);
 	return 0;
 }
 
@@ -223,7 +270,7 @@ static void drop_unused_rules(struct supervisor *s)
 static int start(struct supervisor *s, struct err *e)
 {
 	struct msg_reader r;
-	const char *id, *user;
+	const char *id, *user, *pids_dir, *memory_dir;
 	uid_t uid;
 	gid_t gid;
 
@@ -237,9 +284,15 @@ static int start(struct supervisor *s, struct err *e)
 	gid = msg_get_u32(&r);
 	user = msg_get_str(&r);
 	s->rung = (enum rung)msg_get_u32(&r);
-	if (!msg_ok(&r) || strlen(id) >= sizeof s->session_id)
+	s->held = msg_get_u32(&r);
+	pids_dir = msg_get_str(&r);
+	memory_dir = msg_get_str(&r);
+	if (!msg_ok(&r) || strlen(id) >= sizeof s->session_id || strlen(pids_dir) >= sizeof s->pids_dir ||
+	    strlen(memory_dir) >= sizeof s->memory_dir)
 		return err_set(e, "bad start message");
 	strcpy(s->session_id, id);
+	strcpy(s->pids_dir, pids_dir);
+	strcpy(s->memory_dir, memory_dir);
 	s->ring = ring_map(s->in.fds[1], e);
 	if (!s->ring)
 		return -1;
@@ -307,6 +360,8 @@ static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
 	c.entry = s->in.from.pid;
 	c.listener = s->in.fds[0];
 	s->in.fds[0] = -1;
+	if (CONFIG_LIMITS)
+		counter_entered(s->counter, c.entry);
 	if (desk_add(s->desk, &c, &e) < 0)
 		log_line(LOG_ERROR, "command %u: %s", c.number, e.text);
 }
@@ -351,6 +406,36 @@ static int hear_children(struct supervisor *s, struct err *e)
 	return loop_signals(s->loop, signals, 1, on_child, s, e);
 }
 
+/* An event of its own, after no call: nobody answers, so the server is told here. */
+static bool sink_background(void *arg, const char *json, size_t len, uint32_t number, uint32_t flags)
+{
+	bool kept = sink(arg, json, len, number, flags);
+
+	wake_later(arg);
+	return kept;
+}
+
+static bool is_busy(void *arg)
+{
+	return desk_count(((struct supervisor *)arg)->desk) > 0;
+}
+
+static int start_counter(struct supervisor *s, struct err *e)
+{
+	const struct counter_options o = { .loop = s->loop,
+		                           .tag = s->tag,
+		                           .session_id = s->session_id,
+		                           .held = s->held,
+		                           .pids_dir = s->pids_dir,
+		                           .memory_dir = s->memory_dir,
+		                           .sink = sink_background,
+		                           .busy = is_busy,
+		                           .arg = s };
+
+	s->counter = counter_new(&o, s->rules->policy, e);
+	return s->counter ? 0 : -1;
+}
+
 static int set_up(struct supervisor *s, struct err *e)
 {
 	int one = 1;
@@ -358,6 +443,8 @@ static int set_up(struct supervisor *s, struct err *e)
 	s->loop = loop_new(e);
 	s->desk = s->loop ? desk_new(s->loop, s->rules->governor, on_gone, s, e) : NULL;
 	if (!s->desk)
+		return -1;
+	if (CONFIG_LIMITS && start_counter(s, e) < 0)
 		return -1;
 	s->control = (struct watch){ .fd = CONTROL, .ready = on_control };
 	s->inbox.ready = on_inbox;

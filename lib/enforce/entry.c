@@ -68,13 +68,16 @@ int entry_read(const struct entry_hello *h, struct entry *out, struct err *e)
 	if (take_env(&r, h, out, e) < 0)
 		return -1;
 	out->dir = msg_get_str(&r);
-	if (!msg_end(&r) || !out->plan.n_filter || !out->in.n_fds)
+	out->plan.n_join = msg_get_u32(&r);
+	if (!msg_end(&r) || !out->plan.n_filter || out->in.n_fds < 1 ||
+	    out->plan.n_join >= (size_t)out->in.n_fds)
 		return err_set(e, "bad answer from the server");
 	out->inbox = out->in.fds[0];
 	out->in.fds[0] = -1;
-	if (out->in.n_fds > 1) {
-		out->plan.ruleset = out->in.fds[1];
-		out->in.fds[1] = -1;
+	out->plan.join = out->in.fds + 1; /* they stay where they are */
+	if ((size_t)out->in.n_fds > out->plan.n_join + 1) {
+		out->plan.ruleset = out->in.fds[out->in.n_fds - 1];
+		out->in.fds[out->in.n_fds - 1] = -1;
 	}
 	return 0;
 }

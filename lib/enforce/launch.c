@@ -36,6 +36,9 @@ static int enter_without_listener(const struct launch_plan *plan, struct err *e)
 
 int launch_enter(const struct launch_plan *plan, uint32_t command, struct err *e)
 {
+	for (size_t i = 0; i < plan->n_join; i++)
+		if (write(plan->join[i], "0", 1) < 0)
+			return err_sys(e, "join the session's control groups");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(e, "no_new_privs");
 	if (tag_set(plan->tag, command, e) < 0)

@@ -2,7 +2,7 @@
  *
  * Called in the process that is to be governed, after it is otherwise ready
  * (descriptors, directory, ids) and before it execs. What it does cannot be
- * undone: no_new_privs, the session's Landlock domain, the session tag, the
+ * undone: its control groups, no_new_privs, the session's Landlock domain, the session tag, the
  * loss of a few capabilities, the seccomp filter with its listener.
  */
 #pragma once
@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+enum { LAUNCH_JOINS = 3 };
+
 /* What a session's processes enter; made once per session, the same for all its commands. */
 struct launch_plan {
 	const struct sock_filter *filter; /* seccomp program with USER_NOTIF actions */
@@ -25,8 +27,10 @@ struct launch_plan {
 	pid_t tracer;       /* of RUNG_PTRACE: who will attach */
 	uint64_t tag;       /* session tag, hard RLIMIT_LOCKS */
 	uint64_t keep_caps; /* bits of capabilities that root keeps beside the usual ones */
-	bool killable;      /* only fatal signals interrupt a call that waits for an answer:
-	                       notify_probe_killable() */
+	const int *join; /* descriptors of control groups that the process joins (enforce/limits); borrowed */
+	size_t n_join;
+	bool killable; /* only fatal signals interrupt a call that waits for an answer:
+	                  notify_probe_killable() */
 };
 
 /* Enter. `command` is the command's number in the session (soft limit of the tag). A descriptor

@@ -299,10 +299,45 @@ static void builtin(struct facts *f, const char *const *argv, size_t argc)
 		other_words(f, command, argv, argc);
 }
 
+/* Words that some other sub-command may get. */
+struct guess {
+	struct facts *f;
+	const char *words[GIT_WORDS + 1];
+	size_t n;
+};
+
+static void suppose(void *to, const char *command)
+{
+	struct guess *g = to;
+	struct facts other = { .value = NULL };
+
+	g->words[0] = command;
+	builtin(&other, g->words, g->n);
+	for (size_t i = 0; i < FACTS_WORDS; i++)
+		g->f->doubt[i] |= other.yes[i] | other.doubt[i];
+}
+
+/* No sub-command of git's: another program, an alias in a file (git starts what they stand for as a command
+ * of its own), or a slip of the fingers that git may put right by itself. */
+static void unknown_words(struct facts *f, const char *const *argv, size_t argc)
+{
+	struct guess g = { .f = f, .n = argc };
+
+	if (argc > GIT_WORDS) {
+		facts_doubt_family(f, "git.");
+		return;
+	}
+	for (size_t i = 0; i < argc; i++)
+		g.words[i] = argv[i];
+	g.words[argc] = NULL;
+	git_meant(argv[0], builtins, suppose, &g);
+}
+
 static void subcommand(struct facts *f, const char *const *argv, size_t argc, const char *const *before,
                        size_t n_before)
 {
 	struct git_words words;
+	int named;
 
 	facts_text(f, FACT_GIT_COMMAND, argv[0]);
 	if (is_in(builtins, argv[0])) {
@@ -310,9 +345,12 @@ static void subcommand(struct facts *f, const char *const *argv, size_t argc, co
 		return;
 	}
 	facts_set(f, FACT_GIT_ALIAS);
-	if (git_alias(before, n_before, argv, argc, &words) < 0) {
+	named = git_alias(before, n_before, argv, argc, &words);
+	if (named < 0) {
 		facts_set(f, FACT_GIT_UNKNOWN);
 		facts_doubt_family(f, "git.");
+	} else if (!named) {
+		unknown_words(f, argv, argc);
 	} else if (words.argc && is_in(builtins, words.argv[0])) {
 		builtin(f, words.argv, words.argc);
 	}

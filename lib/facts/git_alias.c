@@ -56,7 +56,7 @@ int git_alias(const char *const *before, size_t n_before, const char *const *arg
 			value = value_of(before[i + 1], argv[0]);
 	/* What begins with ! goes to a shell, which starts it as a command of its own. */
 	if (!value || *value == '!')
-		return 0;
+		return value != NULL;
 	if (!split(value, out) || out->argv[0][0] == '-' || out->argc + argc > GIT_WORDS)
 		return -1;
 	for (size_t i = 1; i < argc; i++)

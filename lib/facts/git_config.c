@@ -77,6 +77,20 @@ static bool fits(const char *key, const char *pattern)
 	return len > head + tail && !strncmp(key, pattern, head) && !strcmp(key + len - tail, star + 1);
 }
 
+/* What a remote's settings make of a later push: remote.NAME.push = +REF, remote.NAME.mirror. */
+static void push_setting(struct facts *f, const char *key, const char *value)
+{
+	if (fits(key, "remote.*.push") && (!value || strchr("+!:", *value))) {
+		facts_doubt(f, FACT_GIT_PUSH_FORCE);
+		facts_doubt(f, FACT_GIT_PUSH_DELETE);
+	}
+	if (fits(key, "remote.*.mirror")) {
+		facts_doubt(f, FACT_GIT_PUSH_FORCE);
+		facts_doubt(f, FACT_GIT_PUSH_DELETE);
+		facts_doubt(f, FACT_GIT_PUSH_ALL);
+	}
+}
+
 void git_setting(struct facts *f, const char *text, const char *value)
 {
 	char key[KEY_MAX];
@@ -89,6 +103,7 @@ void git_setting(struct facts *f, const char *text, const char *value)
 		value = text + n + 1;
 	facts_set(f, FACT_GIT_CONFIG_SET);
 	facts_value(f, FACT_GIT_CONFIG_KEY, key, n);
+	push_setting(f, key, value);
 	/* Too long to be told. */
 	if (n + 1 == sizeof key)
 		facts_set(f, FACT_GIT_CONFIG_EXEC);

@@ -71,6 +71,20 @@ static void refspec(struct facts *f, const char *text, struct facts *said)
 	ref(f, colon && colon[1] ? colon + 1 : text);
 }
 
+/* --stdin: the refs are not in the arguments. Behind --stateless-rpc, which git's own helpers give, there is
+ * no connection but the one they hold. */
+static void from_elsewhere(struct facts *f, const struct scan *s)
+{
+	if (strncmp("stdin", s->name, s->name_len) != 0)
+		return;
+	for (size_t i = 0; i < s->argc; i++)
+		if (!strcmp(s->argv[i], "--stateless-rpc"))
+			return;
+	facts_doubt(f, FACT_GIT_PUSH_FORCE);
+	facts_doubt(f, FACT_GIT_PUSH_DELETE);
+	facts_doubt(f, FACT_GIT_PUSH_REF);
+}
+
 void git_push(struct facts *f, const char *const *argv, size_t argc, bool plumbing)
 {
 	struct scan s = {
@@ -87,6 +101,8 @@ void git_push(struct facts *f, const char *const *argv, size_t argc, bool plumbi
 			facts_set(&said, FACT_GIT_PUSH_DELETE);
 			facts_set(&said, FACT_GIT_PUSH_ALL);
 		}
+		if (plumbing && i == ITEM_OPTION && s.name && s.name_len > 2)
+			from_elsewhere(f, &s);
 		if (i != ITEM_OPERAND)
 			continue;
 		if (!n++) {

@@ -22,6 +22,8 @@ static const struct {
 	[SCOPE_SIGNAL] = { true, "each kill, tkill, tgkill and pidfd_send_signal" },
 };
 
+#define LIMIT_BY(text) CONFIG_LIMITS ? (text) : "limits are not built into this file"
+
 static const struct {
 	const char *section, *key; /* key NULL = the section as a whole */
 	const char *scope;
@@ -37,13 +39,16 @@ static const struct {
 	{ "resource_limits", "command_timeout", "limit", true, "the server ends the command" },
 	{ "resource_limits", "session_timeout", "limit", true, "the server ends the session" },
 	{ "resource_limits", "idle_timeout", "limit", true, "the server ends the session" },
-	{ "resource_limits", "max_memory_mb", "limit", false, "not enforced yet by any built layer" },
-	{ "resource_limits", "memory_swap_max_mb", "limit", false, "not enforced yet by any built layer" },
-	{ "resource_limits", "cpu_quota_percent", "limit", false, "not enforced yet by any built layer" },
-	{ "resource_limits", "pids_max", "limit", false, "not enforced yet by any built layer" },
-	{ "resource_limits", "disk_read_bps_max", "limit", false, "not enforced yet by any built layer" },
-	{ "resource_limits", "disk_write_bps_max", "limit", false, "not enforced yet by any built layer" },
-	{ "resource_limits", "net_bandwidth_mbps", "limit", false, "not enforced yet by any built layer" },
+	{ "resource_limits", "max_memory_mb", "limit", CONFIG_LIMITS,
+	  LIMIT_BY("control group; without one the supervisor looks, and kills the largest process") },
+	{ "resource_limits", "memory_swap_max_mb", "limit", CONFIG_LIMITS,
+	  LIMIT_BY("control group, with max_memory_mb; without one swap counts as memory") },
+	{ "resource_limits", "cpu_quota_percent", "limit", CONFIG_LIMITS, LIMIT_BY("control group only") },
+	{ "resource_limits", "pids_max", "limit", CONFIG_LIMITS,
+	  LIMIT_BY("control group; without one the supervisor counts each fork and clone") },
+	{ "resource_limits", "disk_read_bps_max", "limit", false, "not enforced by any built layer" },
+	{ "resource_limits", "disk_write_bps_max", "limit", false, "not enforced by any built layer" },
+	{ "resource_limits", "net_bandwidth_mbps", "limit", false, "not enforced by any built layer" },
 	{ "audit", "log_allowed", "audit", true, "events of the supervisor" },
 	{ "audit", "log_denied", "audit", true, "events of the supervisor" },
 	{ "audit", "log_approved", "audit", false, "nobody can approve yet" },

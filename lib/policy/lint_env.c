@@ -120,7 +120,6 @@ static const struct {
 	{ "resource_limits", "disk_read_bps_max", "nothing limits disk throughput" },
 	{ "resource_limits", "disk_write_bps_max", "nothing limits disk throughput" },
 	{ "resource_limits", "net_bandwidth_mbps", "nothing limits network throughput" },
-	{ "resource_limits", "memory_swap_max_mb", "nothing limits swap" },
 	{ "audit", "include_stdout", "events do not hold output" },
 	{ "audit", "include_stderr", "events do not hold output" },
 	{ "audit", "include_file_content", "events do not hold file contents" },

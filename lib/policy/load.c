@@ -405,6 +405,7 @@ struct policy *policy_load(const char *text, size_t len, const char *file,
 	p->approvals = options->approvals;
 	p->expanded = options->expand;
 	p->limits.memory_swap_max_mb = -1;
+	p->limits.file = p->file;
 	p->audit = (struct policy_audit){ .log_allowed = true, .log_denied = true, .log_approved = true };
 	p->description = "";
 	root = yaml_parse(&nodes, text, len, &l.sink);

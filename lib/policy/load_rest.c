@@ -127,6 +127,7 @@ void load_limits(void *to, const struct yaml_node *value, const struct yaml_key 
 	struct load *l = to;
 
 	load_struct(l, value, key->name, keys, &l->policy->limits);
+	l->policy->limits.line = value->line;
 }
 
 void load_audit(void *to, const struct yaml_node *value, const struct yaml_key *key)

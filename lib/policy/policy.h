@@ -80,6 +80,8 @@ struct policy_limits {
 	int64_t memory_swap_max_mb;
 	uint64_t disk_read_bps_max, disk_write_bps_max, net_bandwidth_mbps;
 	int64_t command_timeout_ns, session_timeout_ns, idle_timeout_ns;
+	const char *file; /* where they stand */
+	int line;
 };
 const struct policy_limits *policy_limits(const struct policy *p);
 

@@ -54,9 +54,9 @@ struct caller {
 	int fd; /* where its answer goes */
 	struct ucred peer;
 	struct msg answer;
-	int fds[2], n_fds; /* borrowed from the session's worker */
-	uint64_t tag;      /* of that session */
-	uint32_t number;   /* of its command there */
+	int fds[WIRE_FDS], n_fds; /* borrowed from the session's worker */
+	uint64_t tag;             /* of that session */
+	uint32_t number;          /* of its command there */
 };
 
 static void drop(struct caller *c)
@@ -219,7 +219,6 @@ static bool harmless_startup(const char *const *env)
 	AUTO_BUF text = { 0 };
 	struct stat st;
 
-	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): env_build() has filled it in */
 	for (; *env; env++)
 		if (!strncmp(*env, "BASH_ENV=", 9))
 			return stat(*env + 9, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 022) &&
@@ -288,9 +287,12 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 	        h->kind == ENTRY_EXEC && !path_within(h->cwd, s->workspace) ? s->workspace : "");
 	caller->tag = s->tag;
 	caller->number = c->number;
-	caller->fds[0] = worker_inbox(s);
-	caller->fds[1] = plan->ruleset;
-	caller->n_fds = plan->ruleset >= 0 ? 2 : 1;
+	msg_u32(&caller->answer, (uint32_t)plan->n_join);
+	caller->fds[caller->n_fds++] = worker_inbox(s);
+	for (size_t i = 0; i < plan->n_join; i++)
+		caller->fds[caller->n_fds++] = plan->join[i];
+	if (plan->ruleset >= 0)
+		caller->fds[caller->n_fds++] = plan->ruleset;
 	return 0;
 }
 
@@ -309,8 +311,10 @@ static int build_env(struct session *s, struct hello *h, const struct rule *rule
 		                 .inject = pairs,
 		                 .n_inject = inject->n };
 
-	if (!pairs)
-		return err_set(e, "out of memory");
+	if (!pairs) {
+		err_set(e, "out of memory");
+		return -1;
+	}
 	for (size_t i = 0; i < inject->n; i++)
 		pairs[i] = (struct policy_pair){ inject->items[i].name, inject->items[i].value };
 	return env_build(h->arena, &spec, out, e);

@@ -8,6 +8,7 @@
 #include "base/find.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "session/limited.h"
 #include "sys/hunt.h"
 #include "sys/tag.h"
 
@@ -88,7 +89,7 @@ static bool recover(struct recovery *r, const char *path)
 }
 
 /* Nobody answers what they ask for any more: they could only linger. */
-static void kill_processes(const char *path)
+static void kill_processes(struct core *core, const char *id, const char *path)
 {
 	AUTO_BUF text = { 0 };
 	uint64_t tag;
@@ -96,8 +97,11 @@ static void kill_processes(const char *path)
 	if (fd_slurp_file(path, 64, &text, NULL) < 0)
 		return;
 	tag = strtoull(buf_text(&text), NULL, 16);
-	if (tag_ok(tag))
-		tag_kill(tag, 0, 0, SIGKILL);
+	if (!tag_ok(tag))
+		return;
+	tag_kill(tag, 0, 0, SIGKILL);
+	if (CONFIG_LIMITS)
+		limited_sweep(core, id, tag);
 }
 
 static void log_ended(struct recovery *r, const char *id, unsigned n)
@@ -127,7 +131,7 @@ static void recover_session(struct recovery *r, const char *id)
 		return;
 	if (access(ring, F_OK) < 0 && access(tag, F_OK) < 0)
 		return;
-	kill_processes(tag);
+	kill_processes(r->core, id, tag);
 	if (!recover(r, ring))
 		return; /* the log does not take them: they stay for the next server */
 	log_ended(r, id, r->n - before);

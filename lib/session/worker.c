@@ -9,6 +9,7 @@
 #include "session/closed.h"
 #include "session/gate.h"
 #include "session/handover.h"
+#include "session/limited.h"
 #include "sys/proc.h"
 #include "sys/hunt.h"
 #include "sys/tag.h"
@@ -37,6 +38,7 @@ struct worker {
 	int pidfd;
 	struct plan plan;
 	struct floor floor;
+	struct limits limits;
 	int64_t floor_ns; /* when it was looked at */
 	uint32_t floor_command;
 	struct wire_in in; /* kept: its buffer is large */
@@ -84,6 +86,8 @@ static void forget(struct worker *w)
 	fd_close(&w->pidfd);
 	plan_release(&w->plan);
 	floor_release(&w->floor);
+	if (CONFIG_LIMITS)
+		limits_release(&w->limits);
 	wire_in_release(&w->in);
 	w->session->worker = NULL;
 	free(w);
@@ -182,7 +186,8 @@ int worker_policy(struct core *core, struct session *s, struct err *e)
 	struct msg m = { 0 };
 	int rc;
 
-	(void)core;
+	if (CONFIG_LIMITS)
+		limited_change(core, s, &s->worker->limits);
 	msg_start(&m, WIRE_POLICY);
 	put_policy(&m, s->policy);
 	/* A supervisor that does not take it is stopped or flooded: not waited for. */
@@ -205,6 +210,9 @@ static int send_start(struct worker *w, int their_inbox, struct err *e)
 	msg_u32(&m, s->gid);
 	msg_str(&m, s->user);
 	msg_u32(&m, w->plan.launch.rung);
+	msg_u32(&m, w->limits.held);
+	msg_str(&m, CONFIG_LIMITS ? limits_dir(&w->limits, LIMITS_PIDS) : "");
+	msg_str(&m, CONFIG_LIMITS ? limits_dir(&w->limits, LIMITS_MEMORY) : "");
 	put_policy(&m, s->policy);
 	rc = wire_send(w->fd, &m, fds, 3, 0, e);
 	msg_release(&m);
@@ -226,7 +234,16 @@ static int make_plan(struct worker *w, struct err *e)
 	w->floor_ns = clock_mono_ns();
 	if (*o.missing)
 		log_line(LOG_WARN, "session %s: %s", w->session->id, o.missing);
-	return plan_make(&w->plan, &o, e);
+	if (CONFIG_LIMITS) {
+		limited_make(w->core, w->session, &w->limits);
+		o.count_tasks = limited_counts(w->core, &w->limits);
+		o.limits = limited_layer(w->core, &w->limits);
+	}
+	if (plan_make(&w->plan, &o, e) < 0)
+		return -1;
+	w->plan.launch.join = w->limits.join;
+	w->plan.launch.n_join = w->limits.n;
+	return 0;
 }
 
 /* Take in what has appeared since the session's files were closed. */
@@ -340,10 +357,12 @@ void worker_look(struct core *core, struct session *s)
 
 void worker_stop(struct core *core, struct session *s)
 {
-	(void)core;
+	if (s->worker)
+		reap(s->worker);
+	if (CONFIG_LIMITS)
+		limited_end(core, s, s->worker ? &s->worker->limits : NULL);
 	if (!s->worker)
 		return;
-	reap(s->worker);
 	forget(s->worker);
 }
 
@@ -375,6 +394,8 @@ void worker_hand_over(const struct session *s, struct handover *h)
 	msg_str(&h->m, w->plan.armed);
 	msg_str(&h->m, w->plan.missing);
 	msg_bytes(&h->m, w->plan.launch.filter, w->plan.launch.n_filter * sizeof *w->plan.launch.filter);
+	if (CONFIG_LIMITS)
+		limited_hand_over(&w->limits, h);
 }
 
 /* Its plan stays what it was: the supervisor, of the version before, knows what that asks it. */
@@ -399,6 +420,10 @@ static int take_plan(struct worker *w, struct msg_reader *r, struct err *e)
 		return err_set(e, "out of memory");
 	p->launch.filter = memcpy(p->owned, filter, len);
 	p->launch.n_filter = len / sizeof *p->launch.filter;
+	if (CONFIG_LIMITS)
+		limited_take(&w->limits, r);
+	p->launch.join = w->limits.join;
+	p->launch.n_join = w->limits.n;
 	return 0;
 }
 

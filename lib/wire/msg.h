@@ -14,7 +14,7 @@
 
 /* Who may send what; anything else closes the connection. */
 enum wire_op {
-	WIRE_HELLO = 0x41475302, /* shim, exec -> server: argv, environment, directory */
+	WIRE_HELLO = 0x41475303, /* shim, exec -> server: argv, environment, directory */
 	WIRE_VERDICT,  /* server -> shim: words for standard error and an exit code, or how to enter */
 	WIRE_ATTACH,   /* shim -> supervisor: command number; with the listener */
 	WIRE_START,    /* server -> supervisor: session, policy; with policy, ring, inbox */

@@ -142,6 +142,30 @@ if command -v git >/dev/null; then
 		try git.push.force "$forced" "$@"
 	done
 	verdict 'git.push.force is what git does'
+	# What git itself takes for a push: where it forces, there must be doubt at least.
+	held() {
+		cp -a "$TMP/first" "$TMP/w"
+		rm -rf "$TMP/r.git"
+		cp -a "$TMP/first.git" "$TMP/r.git"
+		git -C "$TMP/w" remote set-url o "$TMP/r.git"
+		(cd "$TMP/w" && echo '+refs/heads/main:refs/heads/main' | timeout 10 "$@") >"$TMP/.out" 2>&1
+		if eval "$forced"; then
+			n_forced=$((n_forced + 1))
+			"$AGENTSH" policy facts -- "$@" | grep -qE '^git\.push\.force\??$' || wrong="$wrong$*
+"
+		fi
+		rm -rf "$TMP/w"
+	}
+	n_forced=0
+	for word in psuh pushh psh pish pus upsh push2 phus psush xpush pushx puh ush push-f pulsh pu p psu \
+		pushed puush posh bush; do
+		held git -c help.autocorrect=immediate $word -f o main
+	done
+	held git -c remote.o.push=+refs/heads/main:refs/heads/main push o main
+	held git -c remote.o.mirror=true push o
+	held git send-pack --stdin "$TMP/r.git"
+	ok "git forces by slips and settings ($n_forced)" [ $n_forced -gt 8 ]
+	verdict 'and they are in doubt'
 	for line in 'clean -f' 'clean -fd' 'clean -n' 'clean --force' 'clean --fo' 'clean -e f' \
 		'clean -ef' 'clean -qf' \
 		'clean -xdf' 'clean -f .' 'clean . -f' '-C . clean -f' 'clean -e z -f' \

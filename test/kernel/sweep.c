@@ -142,7 +142,8 @@ static int native[CALLS], governed[CALLS];
 /* Depends on what others do meanwhile: System V message queues, how long a sync takes. */
 static bool is_moody(int nr)
 {
-	return nr == SYS_msgget || nr == SYS_msgsnd || nr == SYS_msgrcv || nr == SYS_msgctl || nr == SYS_sync;
+	return nr == SYS_msgget || nr == SYS_msgsnd || nr == SYS_msgrcv || nr == SYS_msgctl ||
+	       nr == SYS_sync || nr == SYS_syncfs;
 }
 
 static int expected(int nr)

@@ -230,6 +230,23 @@ static const struct row git_rows[] = {
 	{ "!git.hooks_off", { "git commit -m n", "git commit -mn", "git fetch -n" } },
 	{ "git.unknown git.push.force?",
 	  { "git --frob push", "git -Z push -f", "git -c 'alias.x=-p push' x", "git -c alias.x= x" } },
+	/* What git may take for something else: in doubt, where it matters. */
+	{ "git.alias git.push.force?",
+	  { "git psuh -f o main", "git pushh --force", "git psh o +main", "git push2 -f", "git pish -f",
+	    "git pus -f", "git upsh -f", "git -C d psuh -f" } },
+	{ "git.alias git.reset.hard?", { "git rest --hard", "git resett --hard", "git rset --hard" } },
+	{ "git.alias git.clean.force?", { "git claen -fd", "git cleann -f", "git cean -f" } },
+	{ "git.alias !git.push.force !git.reset.hard !git.clean.force",
+	  { "git psuh o main", "git lfs push -f", "git co -f main", "git st -s", "git lg -p -f",
+	    "git -c 'alias.psuh=status' psuh -f", "git flow release -f", "git x -f", "git claen -n" } },
+	/* Settings of a remote. */
+	{ "git.push.force?",
+	  { "git -c remote.o.push=+a:a push o", "git config remote.o.push +a", "git -c remote.o.mirror push",
+	    "git config --add remote.o.mirror true", "git --config-env=remote.o.push=X push",
+	    "git clone -c remote.origin.push=+x r", "git send-pack --stdin r", "git-send-pack --stdi r" } },
+	{ "!git.push.force",
+	  { "git send-pack --stateless-rpc --helper-status --thin --progress http://h/r --stdin",
+	    "git config remote.o.push a:a", "git config remote.o.url x", "git config --get remote.o.push" } },
 	{ "git.alias !git.push.force",
 	  { "git -c 'alias.y=push -f' x", "git -c 'alias.x=!git push -f' x", "git -c 'alias.x=push' x" } },
 };

@@ -53,7 +53,6 @@ static const struct known both[] = {
 	{ LINT_UNENFORCED, "retention_days", "" },
 	{ LINT_UNENFORCED, "disk_read_bps_max", "" },
 	{ LINT_UNENFORCED, "disk_write_bps_max", "" },
-	{ LINT_UNENFORCED, "memory_swap_max_mb", "" },
 	{ LINT_UNENFORCED, "approve-ssh-access", "'timeout'" },
 };
 

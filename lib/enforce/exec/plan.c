@@ -30,9 +30,9 @@ static void name_layers(struct plan *p, const struct plan_options *o, bool signa
 	const struct rung_found *found = o->found;
 	int n;
 
-	snprintf(p->armed, sizeof p->armed, "%s%s%s", armed[found->rung],
+	snprintf(p->armed, sizeof p->armed, "%s%s%s%s", armed[found->rung],
 	         found->rung == RUNG_ENTRY && signals ? ",signals(landlock)" : "",
-	         p->launch.ruleset >= 0 ? ",landlock" : "");
+	         p->launch.ruleset >= 0 ? ",landlock" : "", o->limits ? o->limits : "");
 	n = snprintf(p->missing, sizeof p->missing, "%.120s", o->missing ? o->missing : "");
 	if (CONFIG_RUNGS && p->launch.ruleset >= 0 && found->rung == RUNG_ENTRY)
 		snprintf(p->missing + n, sizeof p->missing - (size_t)n,
@@ -60,6 +60,7 @@ int plan_make(struct plan *p, const struct plan_options *o, struct err *e)
 		                        .killable = o->found->killable },
 		            .owned = f };
 	fo.signals = plan_scopes_signals(o->found);
+	fo.tasks = o->count_tasks;
 	if (!numbers || !f) {
 		err_set(e, "out of memory");
 	} else if (p->launch.ruleset < 0 && o->found->rung == RUNG_ENTRY) {

@@ -22,6 +22,8 @@ struct plan_options {
 	pid_t tracer;                   /* of RUNG_PTRACE: the supervisor */
 	int ruleset;                    /* Landlock's, of enforce/landlock/floor.h; borrowed; -1 = none */
 	const char *missing;            /* what it lacks, "" = nothing */
+	const char *limits;             /* what is said of them among the layers, ",limits"; or NULL */
+	bool count_tasks;               /* by the supervisor */
 	uint64_t keep_caps;             /* capabilities that root keeps beside the usual ones: sys/caps.h */
 };
 

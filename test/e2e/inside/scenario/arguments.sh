@@ -171,6 +171,27 @@ for value in 'push -f' '!git push --force' '!sh -c "git push origin +HEAD:main"'
 	aliased "$value"
 	own "AR-01, alias '$value'" no-force git "$forced" 'cd /tmp/g && git fp origin HEAD:main'
 done
+# The same from every other place where git looks for settings; and what git takes a word for that it does not
+# know, which it runs in the same process.
+aliased 'push -q'
+cp "$E2E_HOME/.gitconfig" /tmp/gitconfig
+printf '[alias]\n\tglo = push -f\n\ttwo = glo -q\n[include]\n\tpath = /tmp/included\n' >>"$E2E_HOME/.gitconfig"
+printf '[alias]\n\tinc = push -f\n' >/tmp/included
+for command in 'git glo' 'git inc' 'git two' \
+	'GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=alias.env GIT_CONFIG_VALUE_0="push -f" git env' \
+	'GIT_CONFIG_PARAMETERS="'"'alias.par'='push -f'"'" git par' \
+	'printf "[alias]\n\txdg = push -f\n" >/tmp/xdg; GIT_CONFIG_GLOBAL=/tmp/xdg git xdg' \
+	'git -c help.autocorrect=immediate psuh -f' \
+	'git config help.autocorrect immediate; git pushh --force'; do
+	own "AR-01" no-force git "$forced" "cd /tmp/g && $command origin HEAD:main"
+done
+own "AR-01" no-force git "$forced" \
+	'cd /tmp/g && git -c remote.origin.push=+refs/heads/main:refs/heads/main push origin main'
+own "AR-01" no-force git "$forced" \
+	'cd /tmp/g && echo +refs/heads/main:refs/heads/main | git send-pack --stdin /tmp/g.git'
+check_ok "a slip that forces nothing" '^done$' /bin/bash -c \
+	'cd /tmp/g && git pushh origin HEAD:slip && echo done'
+cp /tmp/gitconfig "$E2E_HOME/.gitconfig"
 aliased 'push -q'
 check_ok "an alias that forces nothing" '^done$' /bin/bash -c \
 	'cd /tmp/g && git fp origin HEAD:topic && echo done'
@@ -181,5 +202,5 @@ check_ok "neighbours of what is denied" '^done$' /bin/bash -c \
 		clean -n >/dev/null && echo done'
 [ ! -e /tmp/saved-policy ] || cp -p /tmp/saved-policy $POLICY
 governed && stop_server
-rm -rf /tmp/g /tmp/g.git /tmp/g2 /tmp/t.tar /tmp/run /tmp/ran /tmp/victim
+rm -rf /tmp/included /tmp/gitconfig /tmp/xdg /tmp/g /tmp/g.git /tmp/g2 /tmp/t.tar /tmp/run /tmp/ran /tmp/victim
 exit 0
