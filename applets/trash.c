@@ -15,6 +15,7 @@ config APPLET_TRASH
 #include "base/num.h"
 #include "base/opt.h"
 #include "base/path.h"
+#include "base/visible.h"
 #include "journal/store.h"
 #include "json/write.h"
 
@@ -54,23 +55,18 @@ static bool open_store(const struct trash *t, bool create, struct journal *j)
 }
 
 /* A path on one line, without anything that a terminal would act on. */
-static void show_path(const char *path, struct buf *line)
+static const char *shown(const char *path)
 {
-	for (size_t len; *path; path += len) {
-		len = strcspn(path, "\n");
-		json_for_terminal(line, path, len);
-		if (path[len]) {
-			buf_str(line, "\\n");
-			len++;
-		}
-	}
+	static char text[4 * PATH_MAX + 1];
+
+	visible_text(path, NULL, text, sizeof text);
+	return text;
 }
 
 static int list(const struct trash *t)
 {
 	int64_t now = clock_real_ns();
 	struct journal_list l = { 0 };
-	struct buf line = { 0 };
 	struct journal j;
 	struct err e;
 	char age[32];
@@ -83,16 +79,13 @@ static int list(const struct trash *t)
 	for (size_t i = 0; i < l.n; i++) {
 		const struct journal_entry *en = &l.items[i];
 
-		buf_clear(&line);
-		show_path(en->path, &line);
-		printf("%s\t%s\t%" PRIu64 " bytes\t%s ago\n", en->token, buf_text(&line), en->size,
+		printf("%s\t%s\t%" PRIu64 " bytes\t%s ago\n", en->token, shown(en->path), en->size,
 		       num_go_seconds(now > en->created_ns ? now - en->created_ns : 0, age, sizeof age));
 	}
 	if (!l.n)
 		puts("trash empty");
 	if (l.n_bad)
 		complain("agentsh-trash: %zu entries cannot be read: %s", l.n_bad, l.first);
-	buf_release(&line);
 	journal_list_release(&l);
 	return flushed();
 }
@@ -110,7 +103,6 @@ static int restore(const struct trash *t, const char *token)
 {
 	char dest[PATH_MAX], to[PATH_MAX];
 	struct journal_restore how = { .force = t->force };
-	struct buf line = { 0 };
 	struct journal j;
 	struct err e;
 
@@ -123,9 +115,7 @@ static int restore(const struct trash *t, const char *token)
 	if (journal_put_back(&j, token, &how, to, &e) < 0)
 		die(EXIT_FAILED, "agentsh-trash: %s", e.text);
 	journal_close(&j);
-	show_path(to, &line);
-	printf("restored to %s\n", buf_text(&line));
-	buf_release(&line);
+	printf("restored to %s\n", shown(to));
 	return flushed();
 }
 

@@ -202,7 +202,7 @@ bool ring_put(struct ring *r, const char *text, size_t len, uint32_t command, ui
 		                           "{\"fields\":{\"bytes\":%zu},\"type\":\"event_too_long\"}", len);
 		text = instead;
 	}
-	if (record_size(p.len) > r->size - used)
+	if (record_size(p.len) + (flags & RING_DENIED ? 0 : r->size / 4) > r->size - used)
 		return false;
 	if (text == instead)
 		atomic_fetch_add_explicit(&r->h->lost, 1, memory_order_relaxed);

@@ -68,8 +68,8 @@ esc=$(printf 'a\nb\033[2Jc')
 : >"$esc"
 trash put -- "$esc"
 trash list
-has 'a name stays on its line' "$out" 'a\\nb\?\[2Jc	0 bytes'
-trash restore "$(token_of 'a\nb')"
+has 'a name stays on its line' "$out" 'a\\x0ab\\x1b\[2Jc	0 bytes'
+trash restore "$(token_of 'a\x0ab')"
 ok 'and comes back as it was' test -e "$esc"
 trash purge --ttl 7d
 is 'nothing is a week old' "$out" 'removed 0 entries'

@@ -115,6 +115,29 @@ T_CASE(full_and_wrap)
 	drop(r);
 }
 
+/* AU-05: whoever fills the ring with what is allowed does not keep his denial out of it. */
+T_CASE(denials_have_room_of_their_own)
+{
+	struct ring *r = fresh();
+	static char text[400];
+	struct ring_record a;
+	unsigned allowed = 0, denied = 0, got = 0;
+	bool wake;
+
+	while (ring_put(r, text, sizeof text, 1, 0, &wake))
+		allowed++;
+	while (ring_put(r, text, sizeof text, 2, RING_DENIED, &wake))
+		denied++;
+	ok(allowed > 100 && denied > allowed / 4, "%u allowed, then %u denied", allowed, denied);
+	ok(!ring_put(r, text, 1, 0, 0, &wake) && !ring_broken(r), "full is full");
+	while (ring_get(r, &a))
+		got += a.command;
+	is_int(got, allowed + 2 * denied);
+	ring_done(r);
+	ok(ring_put(r, text, sizeof text, 1, 0, &wake), "room again");
+	drop(r);
+}
+
 T_CASE(too_long_is_replaced)
 {
 	struct ring *r = fresh();
