@@ -243,10 +243,6 @@ static int d_open_tree(void)
 {
 	return rc_of(syscall(428, -1, "", 0));
 }
-static int d_fsopen(void)
-{
-	return rc_of(syscall(430, NULL, 0));
-}
 
 /* ---- who may what ------------------------------------------------------------------------------- */
 
@@ -286,7 +282,6 @@ static const struct deed {
 	{ "chroot", d_chroot, 0 },
 	{ "pivot_root", d_pivot_root, 0 },
 	{ "open_tree", d_open_tree, 0 },
-	{ "fsopen", d_fsopen, 0 },
 	{ "open_by_handle_at", d_open_by_handle_at, 0 },
 	{ "kexec_load", d_kexec_load, 0 },
 	{ "init_module", d_init_module, 0 },
