@@ -6,7 +6,7 @@ if [ $# -eq 0 ]; then
 	case $E2E_PAIR in
 	default) set -- run ;;
 	*) set -- shim commands arguments contexts platforms attacks environment influence builtins policy diagnostics server \
-		http self helpers mounts benign terminal \
+		http self helpers mounts outsiders benign terminal \
 		badinput audit policyfile ;;
 	esac
 fi
