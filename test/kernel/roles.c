@@ -124,7 +124,7 @@ static void lay_out(uid_t uid)
 
 	unlink(canary);
 	rmdir(canary);
-	fd = open(file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	fd = open(kept, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0 || write(fd, "x", 1) != 1 || fchown(fd, uid, uid) < 0 || chown(dir, uid, uid) < 0)
 		abort();
 	close(fd);
@@ -149,7 +149,7 @@ static void make_dir(void)
 	if (!mkdtemp(dir))
 		abort();
 	snprintf(canary, sizeof canary, "%s/canary", dir);
-	snprintf(file, sizeof file, "%s/file", dir);
+	snprintf(kept, sizeof kept, "%s/file", dir);
 	atexit(clean_up);
 }
 

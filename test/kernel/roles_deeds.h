@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -19,8 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The canary is what must not come to be; the file is there before. */
-static char dir[64], canary[96], file[96];
+/* The canary must not come to be; the other file is there before, and stays. */
+static char dir[64], canary[96], kept[96];
 
 static int rc_of(long rc)
 {
@@ -63,35 +64,35 @@ static int d_make(void)
 
 static int d_change(void)
 {
-	return rc_of(open(file, O_WRONLY));
+	return rc_of(open(kept, O_WRONLY));
 }
 
 static int d_look(void)
 {
 	char c;
-	int fd = open(file, O_RDONLY);
+	int fd = open(kept, O_RDONLY);
 
 	return fd < 0 ? errno : rc_of(read(fd, &c, 1));
 }
 
 static int d_rename(void)
 {
-	return rc_of(rename(file, canary));
+	return rc_of(rename(kept, canary));
 }
 
 static int d_unlink(void)
 {
-	return rc_of(unlink(file));
+	return rc_of(unlink(kept));
 }
 
 static int d_link(void)
 {
-	return rc_of(link(file, canary));
+	return rc_of(link(kept, canary));
 }
 
 static int d_symlink(void)
 {
-	return rc_of(symlink(file, canary));
+	return rc_of(symlink(kept, canary));
 }
 
 static int d_mkdir(void)
@@ -101,12 +102,12 @@ static int d_mkdir(void)
 
 static int d_chmod(void)
 {
-	return rc_of(chmod(file, 0644));
+	return rc_of(chmod(kept, 0644));
 }
 
 static int d_chown(void)
 {
-	return rc_of(chown(file, (uid_t)-1, (gid_t)-1));
+	return rc_of(chown(kept, (uid_t)-1, (gid_t)-1));
 }
 
 static int d_ids(void)
