@@ -87,6 +87,8 @@ static int verify(const struct options *o, const char *path)
 		return EXIT_FAILED;
 	if (r.broken)
 		complain("integrity verification failed");
+	else if (!r.has_head)
+		complain("agentsh-audit: no %s.head: entries missing at the end would not be noticed", path);
 	if (r.broken && !r.verified && key.kind == CHAIN_SHA256)
 		complain("agentsh-audit: for a log with a key, either --key-file or --key-env is required");
 	return r.broken ? EXIT_FAILED : EXIT_DONE;

@@ -5,6 +5,7 @@ config APPLET_SUPERVISE
  */
 #include "applets/applet.h"
 
+#include "audit/event.h"
 #include "audit/ring.h"
 #include "base/die.h"
 #include "base/fd.h"
@@ -29,7 +30,8 @@ config APPLET_SUPERVISE
 #include <unistd.h>
 
 enum { IDLE_NS = 500000000 };
-#define WAKE_NS (20 * 1000000LL)
+#define WAKE_NS  (20 * 1000000LL)
+#define RETRY_NS (200 * 1000000LL)
 
 enum { CONTROL = 3, MAX_VARS = 8, POLICY_MAX = 1 << 20, ENDS = 32 };
 
@@ -64,6 +66,7 @@ struct supervisor {
 	char pids_dir[512], memory_dir[512];
 	bool wake; /* the server sleeps and there are records */
 	struct timer nap;
+	int64_t missed; /* refusals that nothing in the ring tells of */
 	struct ended ends[ENDS];
 	uint32_t n_ends;
 };
@@ -88,17 +91,42 @@ static void tell(struct supervisor *s, enum wire_op op)
 	msg_release(&m);
 }
 
+static bool put(struct supervisor *s, const char *json, size_t len, uint32_t number, uint32_t flags)
+{
+	bool wake = false, good = ring_put(s->ring, json, len, number, flags, &wake);
+
+	s->wake |= wake;
+	return good;
+}
+
+/* Where there was no room even for refusals, at least how many there were. */
+static bool tell_missed(struct supervisor *s)
+{
+	const struct event_field fields[] = { { .name = "count", .number = s->missed } };
+	const struct event ev = { .type = "events_missed",
+		                  .session_id = s->session_id,
+		                  .depth = -1,
+		                  .effective_action = "denied",
+		                  .fields = fields,
+		                  .n_fields = 1 };
+	AUTO_BUF json = { 0 };
+
+	event_format(&ev, &json);
+	if (!json.failed && put(s, json.data, json.len, 0, RING_DENIED))
+		s->missed = 0;
+	return !s->missed;
+}
+
+/* What may happen and finds no room is judged again, as refused. */
 static bool sink(void *arg, const char *json, size_t len, uint32_t number, uint32_t flags)
 {
 	struct supervisor *s = arg;
-	bool wake = false;
 
-	if (!ring_put(s->ring, json, len, number, flags, &wake)) {
-		tell(s, WIRE_NEWS);
-		return false;
-	}
-	s->wake |= wake;
-	return true;
+	if ((!s->missed || tell_missed(s)) && put(s, json, len, number, flags))
+		return true;
+	s->missed += (flags & RING_DENIED) != 0;
+	tell(s, WIRE_NEWS);
+	return false;
 }
 
 /* What is in the ring is safe; the server is told a little later, once for many. To wake it at every call
@@ -107,8 +135,8 @@ static void wake_later(void *arg)
 {
 	struct supervisor *s = arg;
 
-	if (s->wake && !s->nap.at_ns)
-		loop_timer(s->loop, &s->nap, WAKE_NS);
+	if (!s->nap.at_ns && (s->wake || s->missed))
+		loop_timer(s->loop, &s->nap, s->wake ? WAKE_NS : RETRY_NS);
 }
 
 static void wake_server(struct loop *l, struct timer *t)
@@ -116,6 +144,8 @@ static void wake_server(struct loop *l, struct timer *t)
 	struct supervisor *s = list_item(t, struct supervisor, nap);
 
 	(void)l;
+	if (s->missed)
+		tell_missed(s);
 	tell(s, WIRE_NEWS);
 	wake_later(s);
 }

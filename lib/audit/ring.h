@@ -46,9 +46,10 @@ struct ring *ring_map(int fd, struct err *e); /* from a passed descriptor, which
 int ring_fd(const struct ring *r);
 void ring_close(struct ring *r);
 
-/* Producer. False when there is no room; nothing is written then. *wake says whether the consumer sleeps and
- * must be woken. A text longer than half the ring is replaced by a record that says so (and keeps command and
- * flags). */
+/* Producer. False when there is no room; nothing is written then. The last quarter is for records with
+ * RING_DENIED: who fills the ring with what is allowed does not keep his denial out of it. *wake says whether
+ * the consumer sleeps and must be woken. A text longer than half the ring is replaced by a record that says
+ * so (and keeps command and flags). */
 bool ring_put(struct ring *r, const char *text, size_t len, uint32_t command, uint32_t flags, bool *wake);
 
 /* Consumer: the next record not yet got; false when there is none. ring_done() removes all that were got, so

@@ -161,6 +161,7 @@ int verify_log(const char *path, const struct chain_key *key, struct verify_resu
 	if (have < 0)
 		return -1;
 	w.has_head = have > 0;
+	out->has_head = w.has_head;
 	out->is_keyed = w.has_head && w.head.kind != CHAIN_SHA256;
 	/* Rotated files belong to the chain only where a head says that this is our log. */
 	for (unsigned n = 1; w.has_head && n < MAX_FILES; n++)

@@ -7,6 +7,7 @@ struct verify_result {
 	uint64_t verified; /* entries whose place and hash are right */
 	uint64_t skipped;  /* lines without integrity */
 	bool is_keyed;     /* the head says that a key was used */
+	bool has_head;     /* without it an end that was cut off is not noticed */
 	bool broken;
 	uint64_t line;    /* where it broke: line of the file `file`, 1 is the first */
 	char file[256];   /* base name; empty when it is the log itself */

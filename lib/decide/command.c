@@ -6,6 +6,10 @@
 #include <string.h>
 #include <strings.h>
 
+/* What the arguments of one command may cost, in units of about 2 ns: they may be 6 MiB, a pattern may have
+ * thousands of transitions, and behind a wrapper every word may be a command. */
+enum { WORK = 400 * 1000 * 1000, FACTS_WEIGHT = 12 };
+
 enum { LEVELS = 12, NAME_SIZE = 4096, SPLIT_WORDS = 256, SPLIT_SIZE = 2048 };
 
 struct asked {
@@ -17,30 +21,56 @@ struct asked {
 	const char *base; /* of the name that is asked about, lower case */
 	size_t base_len;
 	int depth;
+	size_t *budget, bytes; /* of all of argv, once it was asked for */
 	struct query query;
 	const char *subject;
 	bool named; /* the rule found names the command; it is not one for all commands */
 	bool used_args;
 };
 
+/* May the arguments be looked at, at this cost for each byte? To count them is paid for as well. */
+static bool spend(struct asked *a, size_t weight)
+{
+	size_t left = *a->budget;
+
+	for (size_t i = 0; !a->bytes && i < a->argc && left; i++) {
+		size_t len = strnlen(a->argv[i], left) + 1;
+
+		left -= len < left ? len : left;
+	}
+	if (!a->bytes)
+		a->bytes = *a->budget - left + 1;
+	if (weight && a->bytes > *a->budget / weight) {
+		*a->budget = 0;
+		return false;
+	}
+	*a->budget -= a->bytes * weight;
+	return true;
+}
+
 /* Depth and arguments. What the engine cannot tell counts as a match for a rule that restricts only. */
 static bool check_rule(void *to, uint32_t rule)
 {
 	struct asked *a = to;
 	const struct command_rule *r = &a->policy->command_rules[rule];
+	bool strict;
 
 	if (a->depth < r->min_depth || a->depth > r->max_depth)
 		return false;
 	if (!r->args.n && !r->n_tests)
 		return true;
 	a->used_args = true;
+	strict = policy_mask(r->head.rule.decision) == MASK_RESTRICTS;
+	if (CONFIG_FACTS && r->n_tests && !spend(a, FACTS_WEIGHT))
+		return strict;
 	if (CONFIG_FACTS && r->n_tests && !facts_hold(r, a->base, a->base_len, a->argv, a->argc))
 		return false;
 	for (size_t i = 0; i < r->args.n; i++) {
-		enum regex_result result = regex_match(&r->regexes[i], a->args, a->n_args);
+		enum regex_result result = spend(a, r->regexes[i].weight)
+		                                   ? regex_match(&r->regexes[i], a->args, a->n_args)
+		                                   : REGEX_UNKNOWN;
 
-		if (result == REGEX_YES ||
-		    (result == REGEX_UNKNOWN && policy_mask(r->head.rule.decision) == MASK_RESTRICTS))
+		if (result == REGEX_YES || (result == REGEX_UNKNOWN && strict))
 			return true;
 	}
 	return !r->args.n;
@@ -63,21 +93,45 @@ static size_t base_of(const char *name, size_t len)
 	return len;
 }
 
+/* A pattern that may match: both spellings are tried. */
+struct trial {
+	struct asked *asked;
+	const char *name, *lower;
+	size_t len;
+};
+
+/* False: the later ones are of no interest. */
+static bool try_glob(void *arg, uint32_t number)
+{
+	const struct trial *t = arg;
+	const struct command_glob *g = &t->asked->policy->command_globs[number];
+	struct query *q = &t->asked->query;
+
+	if (g->rule >= q->best)
+		return false;
+	if ((g->mask & q->bit) &&
+	    (glob_match(&g->glob, t->lower, t->len) || glob_match(&g->glob, t->name, t->len)) &&
+	    q->check(q->to, g->rule))
+		q->best = g->rule;
+	return true;
+}
+
+static void ask_set(struct asked *a, const struct prefixset *set, const char *name, const char *lower,
+                    size_t len)
+{
+	struct trial t = { .asked = a, .name = name, .lower = lower, .len = len };
+
+	prefixset_find(set, lower, len, try_glob, &t);
+	if (memcmp(name, lower, len))
+		prefixset_find(set, name, len, try_glob, &t);
+}
+
 static void ask_globs(struct asked *a, const char *name, const char *lower, size_t len)
 {
-	const struct policy *p = a->policy;
 	size_t base = base_of(lower, len);
 
-	for (size_t i = 0; i < p->n_command_globs && p->command_globs[i].rule < a->query.best; i++) {
-		const struct command_glob *g = &p->command_globs[i];
-		size_t from = g->path ? 0 : base;
-
-		if ((g->mask & a->query.bit) &&
-		    (glob_match(&g->glob, lower + from, len - from) ||
-		     glob_match(&g->glob, name + from, len - from)) &&
-		    a->query.check(a->query.to, g->rule))
-			a->query.best = g->rule;
-	}
+	ask_set(a, a->policy->glob_names, name + base, lower + base, len - base);
+	ask_set(a, a->policy->glob_paths, name, lower, len);
 }
 
 static void ask_spelling(struct asked *a, const char *name, const char *lower, size_t len)
@@ -138,6 +192,7 @@ static struct asked ask(const struct policy *p, const struct command_request *r)
 		.argv = r->argv,
 		.argc = r->argc,
 		.depth = r->depth,
+		.budget = r->budget,
 		.query = { .best = QUERY_NONE, .check = check_rule },
 		.subject = r->path,
 	};
@@ -234,7 +289,9 @@ static struct verdict judge_split(const struct policy *p, const struct command_r
 {
 	char store[SPLIT_SIZE];
 	const char *argv[SPLIT_WORDS + 1];
-	struct command_request inner = { .path = r->path, .argv = argv, .depth = r->depth };
+	struct command_request inner = {
+		.path = r->path, .argv = argv, .depth = r->depth, .budget = r->budget
+	};
 	struct verdict v;
 
 	argv[0] = "env";
@@ -269,6 +326,7 @@ static struct verdict judge_inner(const struct policy *p, const struct command_r
 		.argv = r->argv + (w->applet ? w->first - 1 : w->first),
 		.argc = r->argc - (w->applet ? w->first - 1 : w->first),
 		.depth = r->depth + w->forks,
+		.budget = r->budget,
 	};
 	struct verdict v = judge(p, &inner, level + 1);
 
@@ -284,9 +342,11 @@ static struct verdict judge_words(const struct policy *p, const struct command_r
                                   const struct wrapped *w, struct verdict outer)
 {
 	for (size_t i = w->first; i < r->argc; i++) {
-		struct command_request inner = {
-			.path = r->argv[i], .argv = r->argv + i, .argc = r->argc - i, .depth = r->depth
-		};
+		struct command_request inner = { .path = r->argv[i],
+			                         .argv = r->argv + i,
+			                         .argc = r->argc - i,
+			                         .depth = r->depth,
+			                         .budget = r->budget };
 		struct asked a;
 
 		if (r->argv[i][0] == '-')
@@ -338,7 +398,11 @@ static struct verdict judge(const struct policy *p, const struct command_request
 
 struct verdict decide_command(const struct policy *p, const struct command_request *r)
 {
-	return judge(p, r, 0);
+	struct command_request within = *r;
+	size_t budget = WORK;
+
+	within.budget = &budget;
+	return judge(p, &within, 0);
 }
 
 int decide_payload(const struct command_request *r)

@@ -31,12 +31,14 @@ struct command_request {
 	size_t n_alias;
 	const char *const *argv;
 	size_t argc;
-	int depth; /* 0 = typed by the agent, 1.. = started by programs */
+	int depth;      /* 0 = typed by the agent, 1.. = started by programs */
+	size_t *budget; /* decide_command()'s own */
 };
 
 /* Judges the file under all its names, then what it would start: env, nice, timeout, nohup, xargs, sudo,
  * ld.so, busybox and their like are seen through, and the most restrictive verdict wins. ".real" suffixes are
- * stripped. */
+ * stripped. The work on arguments is bounded: what would take more than about a second counts as for a
+ * pattern that cannot be matched, for rules that restrict only. */
 struct verdict decide_command(const struct policy *p, const struct command_request *r);
 
 /* The index in argv of what the program would run by itself, without an execve that could be judged: the file

@@ -149,9 +149,17 @@ static enum regex_result match_tre(const regex_t *re, const char *const *words, 
 	return result_of(tre_reguexec(re, &source, 0, NULL, 0));
 }
 
+/* TRE does not tell how many transitions it made. Its struct tnfa begins so (the version is pinned; a test
+ * would notice). */
+struct tnfa_begin {
+	void *transitions;
+	unsigned n;
+};
+
 static int compile_tre(const char *posix, struct regex *out, struct err *e)
 {
 	regex_t *re = calloc(1, sizeof *re);
+	unsigned n;
 	int rc;
 
 	if (!re)
@@ -164,8 +172,14 @@ static int compile_tre(const char *posix, struct regex *out, struct err *e)
 		free(re);
 		return err_set(e, "%s", why);
 	}
+	n = ((const struct tnfa_begin *)re->value)->n;
 	out->tre = re;
-	return 0;
+	out->weight = 4 * ((size_t)n + 1);
+	if (n <= REGEX_TRANSITIONS)
+		return 0;
+	regex_release(out);
+	return err_set(e, "takes too much work (%u transitions, at most %d); write fewer or smaller {n,m}", n,
+	               REGEX_TRANSITIONS);
 }
 
 int regex_compile(struct arena *a, const char *pattern, struct regex *out, struct err *e)
@@ -176,6 +190,8 @@ int regex_compile(struct arena *a, const char *pattern, struct regex *out, struc
 	*out = (struct regex){ 0 };
 	if (regex_translate(a, pattern, &posix, out, &simple, e) < 0)
 		return -1;
+	for (size_t i = 0; i < out->n; i++)
+		out->weight = out->lengths[i] > out->weight ? out->lengths[i] : out->weight;
 	if (simple)
 		return 0;
 	out->n = 0;

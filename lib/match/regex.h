@@ -3,7 +3,8 @@
  * Taken: literals, . ^ $ | ( ) (?:…) [ ] * + ? {n} {n,} {n,m}, lazy forms, \d \w \s \b
  * and their opposites, \A \z, \t \n …, \x41, [[:alpha:]], (?i) and (?s) in front.
  * `.` takes any byte, also a newline: arguments are one text. Refused, with the
- * reason: back-references, look-around, other flags, more than three {…}.
+ * reason: back-references, look-around, other flags, more than three {…}, and what has
+ * more than REGEX_TRANSITIONS between its states: TRE may follow all of them at each byte.
  *
  * Patterns that are literals with `.*` between them are matched directly and
  * never allocate. Others are given to TRE, whose matcher takes and returns
@@ -18,13 +19,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { REGEX_PIECES = 16 };
+enum { REGEX_PIECES = 16, REGEX_TRANSITIONS = 10000 };
 
 struct regex {
 	void *tre;                        /* owned; NULL when the pattern is literals with `.*` */
 	const char *pieces[REGEX_PIECES]; /* in the arena; found one after the other */
 	size_t lengths[REGEX_PIECES];
 	size_t n;
+	size_t weight;                     /* what one byte of text costs at most, in about 2 ns */
 	bool at_start, at_end, fold, open; /* ^ before the first, $ after the last, (?i), a `.*` somewhere */
 };
 

@@ -127,6 +127,8 @@ static int add_entry(struct policy *p, uint32_t rule, const char *entry, struct 
 		return chain_add(p, &p->any_command, rule, mask, e);
 	if (!has_wildcard(entry))
 		return add_name(p, entry, rule, mask, e);
+	prefixset_add(strchr(entry, '/') ? p->glob_paths : p->glob_names, (uint32_t)p->n_command_globs, entry,
+	              strcspn(entry, "*?[{\\"));
 	g = &p->command_globs[p->n_command_globs++];
 	*g = (struct command_glob){ .rule = rule, .mask = mask, .path = strchr(entry, '/') != NULL };
 	if (glob_compile(&p->arena, entry, g->path ? '/' : 0, &g->glob, e) < 0)
@@ -148,7 +150,9 @@ static int compile_commands(struct policy *p, struct err *e)
 		for (size_t k = 0; k < p->command_rules[i].commands.n; k++)
 			n += has_wildcard(p->command_rules[i].commands.items[k]);
 	p->command_globs = arena_array(&p->arena, n, sizeof *p->command_globs);
-	if (!p->names || !p->command_globs)
+	p->glob_names = prefixset_new(&p->arena, n);
+	p->glob_paths = prefixset_new(&p->arena, n);
+	if (!p->names || !p->command_globs || !p->glob_names || !p->glob_paths)
 		return err_set(e, "out of memory");
 	for (uint32_t i = 0; i < p->n_command; i++) {
 		const struct command_rule *r = &p->command_rules[i];

@@ -10,6 +10,7 @@
 #include "match/cidr.h"
 #include "match/glob.h"
 #include "match/globset.h"
+#include "match/prefixset.h"
 #include "match/regex.h"
 #include "policy/policy.h"
 
@@ -166,10 +167,11 @@ struct policy {
 	struct cidrset *ports;     /* network rules with ports only; a port is looked up like an address */
 	struct accept_chain {
 		struct accept *first, *last;
-	} any_net, any_command; /* rules without selectors */
-	struct globset *names;  /* command names and paths, lower case, literal */
-	struct command_glob *command_globs;
+	} any_net, any_command;             /* rules without selectors */
+	struct globset *names;              /* command names and paths, lower case, literal */
+	struct command_glob *command_globs; /* in order of their rules */
 	size_t n_command_globs;
+	struct prefixset *glob_names, *glob_paths; /* numbers of those for base names, for whole paths */
 };
 
 static inline uint32_t policy_mask(enum effect decision)

@@ -161,13 +161,21 @@ static void written(struct session *s)
 	}
 }
 
+void core_wake(struct core *core, struct session *s)
+{
+	if (!s->awake.next || list_empty(&s->awake))
+		list_append(&core->awake, &s->awake);
+}
+
 void core_gather(struct core *core, struct session *s)
 {
+	core_wake(core, s);
 	drain(core, s);
 }
 
 void core_drain(struct core *core, struct session *s)
 {
+	core_wake(core, s);
 	drain(core, s);
 	if (s->ring_taken && flush(core) == 0)
 		written(s);
@@ -186,7 +194,7 @@ static void check_ring(struct core *core, struct session *s)
 static void again(struct loop *l, struct timer *t)
 {
 	(void)l;
-	(void)t; /* its expiry is a batch, and after a batch rings are drained */
+	(void)t; /* its expiry is a batch, and after a batch the rings of who is awake are drained */
 }
 
 static void after_batch(void *arg)
@@ -194,17 +202,19 @@ static void after_batch(void *arg)
 	struct core *core = arg;
 	bool more = false;
 
-	list_each(n, &core->sessions) more |= drain(core, list_item(n, struct session, node));
+	list_each(n, &core->awake) more |= drain(core, list_item(n, struct session, awake));
 	if (flush(core) < 0)
 		return;
-	list_each(n, &core->sessions)
+	list_each(n, &core->awake)
 	{
-		struct session *s = list_item(n, struct session, node);
+		struct session *s = list_item(n, struct session, awake);
 
 		written(s);
 		check_ring(core, s);
 		if (s->ring && !ring_sleep(s->ring) && !ring_broken(s->ring))
 			more = true;
+		else if (!s->stuck.text)
+			list_remove(&s->awake);
 	}
 	if (more)
 		loop_timer(core->loop, &core->again, 0);
@@ -315,6 +325,7 @@ struct core *core_make(const struct config *config, struct loop *l, struct err *
 	core->log_retry.due = retry;
 	core->again.due = again;
 	list_init(&core->sessions);
+	list_init(&core->awake);
 	list_init(&core->policies);
 	list_init(&core->subscribers);
 	list_init(&core->finished);

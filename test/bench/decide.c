@@ -52,8 +52,8 @@ static void command_rules(struct buf *b, int n)
 {
 	buf_str(b, "command_rules:\n");
 	for (int i = 0; i < n; i++)
-		buf_fmt(b, "  - name: command-%d\n    commands: [tool%d, other%d]\n    decision: %s\n", i, i,
-		        i, i % 2 ? "deny" : "allow");
+		buf_fmt(b, "  - name: command-%d\n    commands: [%s%d%s, other%d]\n    decision: %s\n", i,
+		        "tool", i, i % 4 ? "" : "-*", i, i % 2 ? "deny" : "allow");
 }
 
 static struct subject subject_new(int n)
@@ -84,7 +84,8 @@ static struct subject subject_new(int n)
 		         : rule % 4 == 2 ? "/home/user/d%d/notes.txt"
 		                         : "/opt/tool%d/bin/run",
 		         rule);
-		snprintf(s.command[i], sizeof s.command[i], "/usr/bin/tool%d", rule);
+		snprintf(s.command[i], sizeof s.command[i], "/usr/bin/tool%d%s", rule,
+		         rule % 4 ? "" : "-name");
 		snprintf(s.host[i], sizeof s.host[i], i % 2 ? "www.zone%d.test" : "host%d.test", rule);
 	}
 	buf_release(&b);

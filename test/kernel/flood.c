@@ -257,6 +257,21 @@ T_CASE(more_than_a_queue)
 	is_int(count_events("\"decision\":\"deny\""), CALLS, "each has its event");
 }
 
+T_CASE(killed_while_they_wait)
+{
+	pid_t inner[PROCESSES], pid = start("flood", inner, PROCESSES);
+
+	kill(pid, SIGSTOP);
+	go();
+	is_int(until_waiting(inner, PROCESSES, CALLS, 20000), CALLS, "RL-11: all wait for an answer");
+	for (int i = 0; i < PROCESSES; i++)
+		kill(inner[i], SIGKILL);
+	kill(pid, SIGCONT);
+	ok(lab_wait(pid, &got.status, 20), "RL-11: nothing is left of them, and the supervisor ends");
+	lab_collect(&got);
+	ok(!got.reached, "RL-11: nothing happened");
+}
+
 T_CASE(storm_of_signals)
 {
 	lab_start();

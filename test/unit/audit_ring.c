@@ -115,6 +115,29 @@ T_CASE(full_and_wrap)
 	drop(r);
 }
 
+/* AU-05: whoever fills the ring with what is allowed does not keep his denial out of it. */
+T_CASE(denials_have_room_of_their_own)
+{
+	struct ring *r = fresh();
+	static char text[400];
+	struct ring_record a;
+	unsigned allowed = 0, denied = 0, got = 0;
+	bool wake;
+
+	while (ring_put(r, text, sizeof text, 1, 0, &wake))
+		allowed++;
+	while (ring_put(r, text, sizeof text, 2, RING_DENIED, &wake))
+		denied++;
+	ok(allowed > 100 && denied > allowed / 4, "%u allowed, then %u denied", allowed, denied);
+	ok(!ring_put(r, text, 1, 0, 0, &wake) && !ring_broken(r), "full is full");
+	while (ring_get(r, &a))
+		got += a.command;
+	is_int(got, allowed + 2 * denied);
+	ring_done(r);
+	ok(ring_put(r, text, sizeof text, 1, 0, &wake), "room again");
+	drop(r);
+}
+
 T_CASE(too_long_is_replaced)
 {
 	struct ring *r = fresh();
@@ -266,4 +289,44 @@ T_CASE(hostile_memory)
 		drop(c);
 	}
 	ok(survived && stopped > 100, "%d records read, %d rings given up", survived, stopped);
+}
+
+/* Pages of files that this process has at hand. */
+static long file_kib(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[256];
+	long kib = 0, n;
+
+	while (f && fgets(line, sizeof line, f))
+		if (sscanf(line, "RssFile: %ld", &n) == 1 || sscanf(line, "RssShmem: %ld", &n) == 1)
+			kib += n;
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+/* A server has a ring of each session: what went through them must not stay with it. */
+T_CASE(neither_side_grows)
+{
+	struct ring_record rec;
+	struct ring *r, *c;
+	char text[1000];
+	struct err e;
+	long before;
+	int n = 0;
+
+	snprintf(path, sizeof path, "/tmp/ring-test-%d", getpid());
+	r = ring_create(path, 4 << 20, &e);
+	c = ring_open(path, &e);
+	memset(text, ' ', sizeof text - 1);
+	text[sizeof text - 1] = 0;
+	before = file_kib();
+	for (; n < 16000 && put(r, text) && ring_get(c, &rec); n++)
+		if (n % 10 == 9)
+			ring_done(c);
+	is_int(n, 16000);
+	ok(file_kib() - before < 1024, "%ld KiB more", file_kib() - before);
+	ring_close(c);
+	drop(r);
 }

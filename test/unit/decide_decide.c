@@ -161,6 +161,48 @@ T_CASE(command_details)
 	policy_free(p);
 }
 
+/* CF-05: what would take too long holds for rules that restrict, and not for those that permit. */
+T_CASE(bounded_work)
+{
+	enum { N = 200000, LONG = 6 << 20 };
+	struct policy *p =
+	        policy_of("version: 1\nname: t\ncommand_rules:\n"
+	                  "- {name: no, decision: deny, commands: [a], args_patterns: ['(x?){1,90}y']}\n"
+	                  "- {name: yes, decision: allow, commands: [b], args_patterns: ['(x?){1,90}$']}\n"
+	                  "- {name: rm-r, decision: deny, commands: [rm], args_patterns: ['-r', 'q|z']}\n"
+	                  "- {name: tools, decision: allow, commands: [a, xargs, rm]}\n");
+	const char **argv = calloc(N + 2, sizeof *argv);
+	char *text = malloc(LONG + 1);
+	struct command_request r = { .argv = argv, .argc = 2 };
+
+	if (!ok(argv && text))
+		return;
+	memset(text, 'x', LONG);
+	text[LONG] = 0;
+	argv[0] = "a";
+	argv[1] = text + LONG - 2000;
+	r.path = "/bin/a";
+	is_str(decide_command(p, &r).rule->name, "tools", "within the bounds");
+	argv[1] = text;
+	is_str(decide_command(p, &r).rule->name, "no", "beyond them: denied");
+	r.path = "/bin/b";
+	argv[1] = text + LONG - 2000;
+	is_str(decide_command(p, &r).rule->name, "yes", "within the bounds");
+	argv[1] = text;
+	is_str(decide_command(p, &r).rule->name, "default-deny-commands", "beyond them: not allowed");
+	argv[0] = "xargs";
+	argv[1] = "--zzz";
+	for (int i = 2; i < N + 2; i++)
+		argv[i] = "rm";
+	r = (struct command_request){ .path = "/bin/xargs", .argv = argv, .argc = 100 };
+	is_str(decide_command(p, &r).rule->name, "tools", "any of a hundred words may be the command");
+	r.argc = N + 2;
+	is_str(decide_command(p, &r).rule->name, "rm-r", "any of 200,000: nobody looks at all");
+	free(text);
+	free(argv);
+	policy_free(p);
+}
+
 /* A default-deny policy: only what is named runs, and a name that the caller chose opens nothing. */
 T_CASE(command_default_deny)
 {
@@ -339,4 +381,32 @@ T_CASE(messages)
 	is_int((long long)decide_message(&r, &f, small, sizeof small), 7);
 	is_str(small, "1234567");
 	is_int((long long)decide_message(&r, &f, small, 0), 0);
+}
+
+/* Patterns are looked up by what they begin with; the first rule of the file still wins. */
+T_CASE(wildcards_in_order)
+{
+	static const char text[] =
+	        "version: 1\nname: t\ncommand_rules:\n"
+	        "- {name: c, decision: allow, commands: ['mkfs.ext?']}\n"
+	        "- {name: b, decision: deny, commands: ['mk*', '[x-z]*', '/opt/*/run', 'MKD*']}\n"
+	        "- {name: a, decision: deny, commands: ['mkfs.*', '*-admin', 'q{w,e}*', '/srv/t*/go']}\n"
+	        "- {name: rest, decision: allow, commands: ['*']}\n";
+	static const struct {
+		const char *line, *rule;
+	} table[] = {
+		{ "/sbin/mkfs.ext4|--|x", "c" },    { "/sbin/MKFS.EXT4|--|x", "c" },
+		{ "/sbin/mkfs.xfs|--|x", "b" },     { "/bin/yes|--|x", "b" },
+		{ "/opt/p/run|--|x", "b" },         { "/opt/p/q/run|--|x", "rest" },
+		{ "/srv/tool/go|--|x", "a" },       { "/bin/my-admin|--|x", "a" },
+		{ "/bin/qwerty|--|x", "a" },        { "/bin/qrt|--|x", "rest" },
+		{ "/bin/MKDIR|--|x", "b" },         { "/bin/m|--|x", "rest" },
+		{ "/bin/mkfs.xfs.real|--|x", "b" }, { "/bin/my-admin.real|--|x", "a" },
+	};
+	struct policy *p = policy_of(text);
+	const char *subject;
+
+	for (size_t i = 0; p && i < sizeof table / sizeof *table; i++)
+		is_str(ask(p, table[i].line, &subject).rule->name, table[i].rule);
+	policy_free(p);
 }

@@ -113,6 +113,41 @@ T_CASE(refused)
 	}
 }
 
+/* CF-05: the weight is what the matcher may do for a byte; what is too heavy does not compile. */
+T_CASE(weights)
+{
+	static const struct {
+		const char *pattern;
+		size_t least, most;
+	} known[] = { { "abc", 3, 3 },
+		      { "^push.*--force$", 7, 7 },
+		      { "a|b", 8, 40 },
+		      { "(a+)+$", 8, 40 },
+		      { "push.*(--force|-f)$", 40, 200 },
+		      { "(a?){1,60}b", 4 * 1700, 4 * 2200 },
+		      { "[^b]{1,255}z", 4 * 500, 4 * 2500 } };
+	static const char *const heavy[] = { "(a?){1,255}b", "(.?.?.?.?.?.?.?.?.?.?){1,25}z",
+		                             "(a?b?c?d?){1,99}" };
+	AUTO_ARENA a = { 0 };
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+		struct regex r;
+
+		if (!ok(!regex_compile(&a, known[i].pattern, &r, NULL)))
+			continue;
+		ok(r.weight >= known[i].least && r.weight <= known[i].most, "'%s' weighs %zu",
+		   known[i].pattern, r.weight);
+		regex_release(&r);
+	}
+	for (size_t i = 0; i < sizeof heavy / sizeof *heavy; i++) {
+		struct regex r;
+		struct err e = { 0 };
+
+		ok(regex_compile(&a, heavy[i], &r, &e) < 0 && strstr(e.text, "takes too much work"), "%s",
+		   e.text);
+	}
+}
+
 T_CASE(long_arguments)
 {
 	AUTO_ARENA a = { 0 };

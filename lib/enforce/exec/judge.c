@@ -31,6 +31,12 @@ static const struct rule too_deep = { .name = "interpreter-chain",
 	                              .decision = EFFECT_DENY,
 	                              .message = "too many interpreters in a row" };
 
+static const struct rule unrecorded = { .name = "audit-unavailable",
+	                                .file = "built-in",
+	                                .decision = EFFECT_DENY,
+	                                .message = "events cannot be written, and what is not "
+	                                           "recorded does not happen" };
+
 static bool index_args(struct arena *mem, struct args *a, const struct buf *b, size_t n)
 {
 	const char *p = b->data;
@@ -194,7 +200,8 @@ static void permit(const struct call *k, struct attempt *a)
 	AUTO_BUF joined = { 0 };
 
 	if (!report_exec(k, a, "execve", "allowed")) {
-		call_fail(k, EACCES);
+		a->verdict = (struct verdict){ .rule = &unrecorded };
+		refuse(k, a);
 		return;
 	}
 	/* Which script an interpreter runs is an argument as well. */

@@ -151,6 +151,7 @@ static const struct may {
 	MAY(poll, S | R),
 	MAY(readlink, S | R),
 	MAY(rename, L),
+	MAY(rmdir, L), /* of its control groups */
 	MAY(rmdir, L), /* its control groups, of run */
 	MAY(stat, S | R),
 	MAY(unlink, L),
@@ -202,20 +203,19 @@ static int enter_filter(unsigned roles, struct err *e)
 	return rc;
 }
 
-/* Root without CAP_SYS_PTRACE, as in many containers, may look only at who has no more capabilities than
- * itself: then it keeps in force what sessions may have. */
+/* Root without CAP_SYS_PTRACE, as in many containers, may look only at who has no capability that it has not
+ * in force itself: at those who ask the API, too. Then there is little to give up, and nothing is. */
 static int give_up_capabilities(unsigned roles, uint64_t others, struct err *e)
 {
-	bool looks = roles & (ROLE_SERVER | ROLE_SUPERVISE);
 	uint64_t own = 0, have = caps_have();
 
 	for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++)
 		if (roles & capabilities[i].role)
 			own |= capabilities[i].own;
-	others = roles & ROLE_SERVER ? others | CAPS_SESSION | own : 0;
-	if (looks && !(have & SYS_PTRACE))
-		own = others ? others : have;
-	return caps_confine(own, others, e);
+	others |= CAPS_SESSION | own;
+	if (roles & (ROLE_SERVER | ROLE_SUPERVISE) && !(have & SYS_PTRACE))
+		own = others = have;
+	return caps_confine(own, roles & ROLE_SERVER ? others : 0, e);
 }
 
 /* Files cannot be changed, and no process can be looked into. Where there is no Landlock, permissions must
@@ -233,7 +233,8 @@ static void enter_reading_domain(void)
 
 int role_enter(unsigned roles, uint64_t others, struct err *e)
 {
-	if (!(roles & ROLE_SERVER))
+	/* The server has hidden itself, and its commands may want cores. Who asks it is looked at by it. */
+	if (!(roles & (ROLE_SERVER | ROLE_ASK)))
 		caps_hide();
 	if (give_up_capabilities(roles, others, e) < 0)
 		return -1;

@@ -94,15 +94,18 @@ static const struct mount *mount_of(const struct mounts *m, const char *path)
 {
 	AUTO_FD fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	AUTO_BUF text = { 0 };
-	char name[64], id[32] = "";
-	const char *p;
+	char name[64];
+	const char *id;
+	size_t len;
 
 	snprintf(name, sizeof name, "/proc/self/fdinfo/%d", fd);
 	if (fd < 0 || fd_slurp_file(name, 4096, &text, NULL) < 0 ||
-	    !(p = strstr(buf_text(&text), "mnt_id:")) || sscanf(p + 7, "%30s", id) != 1)
+	    !(id = strstr(buf_text(&text), "mnt_id:")))
 		return NULL;
+	id += 7 + strspn(id + 7, " \t");
+	len = strspn(id, "0123456789");
 	for (size_t i = 0; i < m->n; i++)
-		if (!strcmp(m->all[i].id, id))
+		if (!strncmp(m->all[i].id, id, len) && !m->all[i].id[len])
 			return m->all + i;
 	return NULL;
 }

@@ -6,8 +6,8 @@ if [ $# -eq 0 ]; then
 	case $E2E_PAIR in
 	default) set -- run ;;
 	*) set -- shim commands arguments contexts platforms attacks environment influence builtins policy diagnostics server \
-		http self mounts benign terminal \
-		badinput ;;
+		http self helpers mounts outsiders benign terminal \
+		badinput audit policyfile ;;
 	esac
 fi
 : >/opt/e2e/count

@@ -1,0 +1,57 @@
+#include "journal/meta.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+enum { NAMES_MAX = 65536, VALUE_MAX = 65536 }; /* what Linux allows: include/uapi/linux/limits.h */
+
+/* An owner that could not be kept takes the bits with him that would act in his name. */
+static mode_t safe_mode(const struct stat *st, int chowned)
+{
+	return st->st_mode & (chowned == 0 ? 07777u : 01777u);
+}
+
+const struct journal_xattr *meta_xattrs(struct arena *a, int fd)
+{
+	char *names = arena_alloc(a, NAMES_MAX);
+	ssize_t n = names ? flistxattr(fd, names, NAMES_MAX) : -1;
+	struct journal_xattr *first = NULL;
+
+	for (const char *name = names; n > 0 && name < names + n; name += strlen(name) + 1) {
+		ssize_t len = fgetxattr(fd, name, NULL, 0);
+		struct journal_xattr *x = len >= 0 ? arena_alloc(a, sizeof *x) : NULL;
+		char *value = x ? arena_alloc(a, (size_t)len + 1) : NULL;
+
+		if (!value || (len = fgetxattr(fd, name, value, (size_t)len)) < 0)
+			continue;
+		*x = (struct journal_xattr){ name, value, (size_t)len, first };
+		first = x;
+	}
+	return first;
+}
+
+void meta_copy(int from, int fd, const struct stat *st)
+{
+	const struct timespec times[2] = { st->st_atim, st->st_mtim };
+	struct arena a = { 0 };
+	int chowned = fchown(fd, st->st_uid, st->st_gid);
+
+	for (const struct journal_xattr *x = meta_xattrs(&a, from); x; x = x->next)
+		if (chowned == 0 || strncmp(x->name, "user.", 5) == 0)
+			(void)!fsetxattr(fd, x->name, x->value, x->len, 0);
+	(void)!fchmod(fd, safe_mode(st, chowned));
+	(void)!futimens(fd, times);
+	arena_release(&a);
+}
+
+void meta_copy_at(int dirfd, const char *name, const struct stat *st)
+{
+	const struct timespec times[2] = { st->st_atim, st->st_mtim };
+	int chowned = fchownat(dirfd, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW);
+
+	if (!S_ISLNK(st->st_mode))
+		(void)!fchmodat(dirfd, name, safe_mode(st, chowned), 0);
+	(void)!utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW);
+}

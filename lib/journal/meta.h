@@ -1,0 +1,15 @@
+/* meta - owner, mode, times and extended attributes of files. */
+#pragma once
+
+#include "journal/manifest.h"
+
+#include <sys/stat.h>
+
+/* Give the open file `fd` what `st` and the open file `from` have. What the caller may not give stays. */
+void meta_copy(int from, int fd, const struct stat *st);
+
+/* The same for what cannot be opened (a link, a special file), without extended attributes. */
+void meta_copy_at(int dirfd, const char *name, const struct stat *st);
+
+/* The extended attributes that can be read, in the arena; NULL = none. */
+const struct journal_xattr *meta_xattrs(struct arena *a, int fd);

@@ -1,0 +1,77 @@
+/* store - kept versions of files: DIR/payload/TOKEN and what is known about each in DIR/manifest/TOKEN.json.
+ *
+ * The layout is that of existing stores. A token is the time of keeping in
+ * nanoseconds since 1970. An entry exists when both of its parts do; the
+ * manifest comes first and goes last, so that a process that is killed at any
+ * point loses no version: what is left of half an entry is a manifest without
+ * a payload, which purge removes, or a temporary name that begins with a dot.
+ *
+ * Who can write the store can forge entries. A store is trusted when it
+ * belongs to root or, for other users, to the caller, and nobody else can
+ * write it; from any other, versions are restored only below the directory the
+ * store lies in, and with the owner and mode that the kept file itself has.
+ */
+#pragma once
+
+#include "journal/manifest.h"
+
+#include <limits.h>
+
+struct journal {
+	int dir, payload, manifest; /* owned */
+	bool trusted;
+	char path[PATH_MAX]; /* of the store, links resolved */
+};
+
+/* Open the store; with `create`, make it (mode 0700). -1 with e->code ENOENT when there is none. */
+int journal_open(struct journal *j, const char *path, bool create, struct err *e);
+void journal_close(struct journal *j); /* harmless when repeated */
+
+struct journal_list {
+	struct arena a;
+	struct journal_entry *items; /* oldest first */
+	size_t n, room;
+	size_t n_bad;    /* manifests that could not be read … */
+	char first[320]; /* … and why, for the first */
+};
+
+/* All entries, or those of one session. 0 or -1. The list is to be released in either case. */
+int journal_list(const struct journal *j, const char *session, struct journal_list *out, struct err *e);
+void journal_list_release(struct journal_list *l);
+
+/* One entry, in the arena. -1 with e->code ENOENT when there is none. */
+int journal_find(const struct journal *j, struct arena *a, const char *token, struct journal_entry *out,
+                 struct err *e);
+
+struct journal_about {
+	const char *path; /* absolute: where it is */
+	const char *session, *command;
+	uint64_t hash_up_to; /* take the hash of files up to this size in bytes */
+};
+
+/* Move `name` of `dirfd` into the store: a file of any kind, or a whole tree. It is gone from there then, or
+ * the call fails and it is unharmed. out's strings are those of `about`. */
+int journal_keep(struct journal *j, int dirfd, const char *name, const struct journal_about *about,
+                 struct journal_entry *out, struct err *e);
+
+/* Remove an entry and its version for good. */
+int journal_drop(struct journal *j, const char *token, struct err *e);
+
+struct journal_limits {
+	const char *session; /* only its entries; NULL = all */
+	int64_t ttl_ns;      /* drop what was kept longer ago; < 0 = no such limit */
+	int64_t quota;       /* then the oldest, until so many bytes are left; < 0 = no such limit */
+};
+
+/* With a session and no limit, all of the session. How many were dropped, or -1. */
+int journal_purge(struct journal *j, const struct journal_limits *limits, struct err *e);
+
+struct journal_restore {
+	const char *to; /* absolute path, NULL = where it was */
+	bool force;     /* replace a file that is there (never a directory) */
+};
+
+/* Put a version back and forget the entry. `to` (PATH_MAX) is where. No component of the way may be a
+ * symbolic link. */
+int journal_put_back(struct journal *j, const char *token, const struct journal_restore *how, char *to,
+                     struct err *e);

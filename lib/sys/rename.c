@@ -1,0 +1,10 @@
+#include "sys/rename.h"
+
+#include <linux/fs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int rename_new(int from_dirfd, const char *from, int to_dirfd, const char *to)
+{
+	return (int)syscall(__NR_renameat2, from_dirfd, from, to_dirfd, to, RENAME_NOREPLACE);
+}

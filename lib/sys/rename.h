@@ -1,0 +1,5 @@
+/* rename - renameat2(2), Linux 3.15. */
+#pragma once
+
+/* Rename unless the new name is taken: -1 with EEXIST then. */
+int rename_new(int from_dirfd, const char *from, int to_dirfd, const char *to);

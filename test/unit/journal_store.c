@@ -1,0 +1,386 @@
+#include "journal/store.h"
+
+#include "base/fd.h"
+#include "journal/tree.h"
+#include "test/t.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+static char top[64];
+static struct journal j;
+static int dir = -1;
+
+static const char *at(const char *rest)
+{
+	static char paths[8][PATH_MAX];
+	static int n;
+	char *path = paths[n++ & 7];
+
+	snprintf(path, sizeof *paths, "%s/%s", top, rest);
+	return path;
+}
+
+static bool begin(void)
+{
+	struct err e;
+
+	strcpy(top, "/tmp/agentsh-test-XXXXXX");
+	if (!ok(mkdtemp(top) != NULL) || !ok(journal_open(&j, at("store"), true, &e) == 0, "%s", e.text))
+		return false;
+	dir = open(top, O_RDONLY | O_DIRECTORY);
+	return true;
+}
+
+static void end(void)
+{
+	journal_close(&j);
+	fd_close(&dir);
+	dir = open("/tmp", O_RDONLY | O_DIRECTORY);
+	ok(tree_remove(dir, top + 5, NULL) == 0);
+	fd_close(&dir);
+}
+
+static void put(const char *name, const char *text)
+{
+	int fd = open(at(name), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+	ok(fd >= 0 && fd_write(fd, text, strlen(text)) == 0);
+	fd_close(&fd);
+}
+
+static bool holds(const char *path, const char *text)
+{
+	struct buf b = { 0 };
+	bool same = fd_slurp_file(path, 65536, &b, NULL) == 0 && !strcmp(buf_text(&b), text);
+
+	buf_release(&b);
+	return same;
+}
+
+static bool keep(const char *name, const char *session, char *token)
+{
+	struct journal_about about = { .path = at(name), .session = session, .hash_up_to = 100 };
+	struct journal_entry en;
+	struct err e;
+	int rc = journal_keep(&j, dir, name, &about, &en, &e);
+
+	strcpy(token, en.token);
+	return ok(rc == 0, "kept%s", rc ? e.text : "");
+}
+
+/* What restoring said; "" = it worked. */
+static const char *back(const char *token, const char *to, bool force)
+{
+	struct journal_restore how = { .to = to, .force = force };
+	static char path[PATH_MAX];
+	static struct err e;
+
+	return journal_put_back(&j, token, &how, path, &e) == 0 ? "" : e.text;
+}
+
+static size_t count(const char *session)
+{
+	struct journal_list l;
+	size_t n;
+
+	ok(journal_list(&j, session, &l, NULL) == 0);
+	n = l.n;
+	journal_list_release(&l);
+	return n;
+}
+
+static bool forge(const char *token, const char *manifest, const char *content)
+{
+	char name[80], text[65536];
+
+	snprintf(name, sizeof name, "store/payload/%s", token);
+	put(name, content);
+	snprintf(name, sizeof name, "store/manifest/%s.json", token);
+	snprintf(text, sizeof text, manifest, token);
+	put(name, text);
+	return true;
+}
+
+#define FORGED                                                                                         \
+	"{\"token\":\"%s\",\"original_path\":\"" PLACE "\",\"trash_path\":\"/etc/passwd\",\"size\":1," \
+	"\"mode\":420,\"uid\":0,\"gid\":0,\"mtime\":\"2025-01-01T00:00:00Z\","                         \
+	"\"created\":\"2025-01-01T00:00:00Z\"}"
+
+T_CASE(kept_listed_and_put_back)
+{
+	struct timespec times[2] = { { 1000, 5 }, { 2000, 7 } };
+	char a[JOURNAL_TOKEN], b[JOURNAL_TOKEN];
+	struct stat st;
+
+	if (!begin())
+		return;
+	put("a", "one");
+	put("b", "two");
+	ok(chmod(at("a"), 0741) == 0 && utimensat(AT_FDCWD, at("a"), times, 0) == 0);
+	ok(keep("a", "s1", a) && keep("b", "s2", b));
+	ok(strcmp(a, b) != 0, "each has a token");
+	ok(access(at("a"), F_OK) < 0, "it is gone from its place");
+	is_int(count(NULL), 2);
+	is_int(count("s2"), 1);
+	is_str(back(a, NULL, false), "");
+	ok(holds(at("a"), "one") && stat(at("a"), &st) == 0 && (st.st_mode & 07777) == 0741 &&
+	           st.st_mtim.tv_sec == 2000 && st.st_mtim.tv_nsec == 7,
+	   "with content, mode and time");
+	ok(strstr(back(a, NULL, false), "unknown token") != NULL);
+	is_int(count(NULL), 1);
+	end();
+}
+
+T_CASE(what_is_there_is_not_overwritten)
+{
+	char a[JOURNAL_TOKEN];
+
+	if (!begin())
+		return;
+	put("a", "old");
+	keep("a", "s", a);
+	put("a", "new");
+	ok(strstr(back(a, NULL, false), "destination exists: /tmp/") != NULL);
+	ok(holds(at("a"), "new"));
+	is_str(back(a, NULL, true), "", "unless it is said so");
+	ok(holds(at("a"), "old"));
+	put("b", "b");
+	keep("b", "s", a);
+	ok(mkdir(at("b"), 0755) == 0);
+	ok(strstr(back(a, NULL, true), "is a directory") != NULL, "a directory never");
+	end();
+}
+
+T_CASE(names_of_any_kind)
+{
+	static const char *const names[] = { "new\nline", "-rf",      "..x",       "\xff\xfe",
+		                             " ",         "123.json", "tab\there", "\xe2\x80\xae" };
+	char token[JOURNAL_TOKEN], longest[256];
+
+	if (!begin())
+		return;
+	memset(longest, 'n', 255);
+	longest[255] = 0;
+	put(longest, "long");
+	keep(longest, "s", token);
+	is_str(back(token, NULL, false), "");
+	ok(holds(at(longest), "long"));
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		put(names[i], "x");
+		keep(names[i], "s", token);
+		ok(access(at(names[i]), F_OK) < 0);
+		is_str(back(token, NULL, false), "", "name %zu", i);
+		ok(holds(at(names[i]), "x"), "byte for byte");
+	}
+	end();
+}
+
+T_CASE(links_and_special_files)
+{
+	char token[JOURNAL_TOKEN], text[64];
+	struct stat st;
+	ssize_t n;
+
+	if (!begin())
+		return;
+	put("target", "stays");
+	ok(symlink("target", at("l")) == 0 && mkfifo(at("p"), 0600) == 0);
+	keep("l", "s", token);
+	ok(holds(at("target"), "stays"), "what a link leads to is not touched");
+	is_str(back(token, NULL, false), "");
+	n = readlink(at("l"), text, sizeof text);
+	ok(n == 6 && !memcmp(text, "target", 6));
+	keep("p", "s", token);
+	is_str(back(token, NULL, false), "");
+	ok(lstat(at("p"), &st) == 0 && S_ISFIFO(st.st_mode));
+	end();
+}
+
+T_CASE(the_way_back_has_no_links_and_no_dots)
+{
+	char token[JOURNAL_TOKEN];
+
+	if (!begin())
+		return;
+	ok(mkdir(at("d"), 0755) == 0 && mkdir(at("victim"), 0755) == 0);
+	put("d/f", "x");
+	put("f", "x");
+	keep("d/f", "s", token);
+	ok(rmdir(at("d")) == 0 && symlink("victim", at("d")) == 0);
+	ok(strstr(back(token, NULL, false), "symbolic link") != NULL, "not through a link");
+	ok(access(at("victim/f"), F_OK) < 0);
+	ok(strstr(back(token, at("d/../d/f"), false), "symbolic link") != NULL);
+	ok(strstr(back(token, at("store/payload/9"), false), "lies in the store") != NULL);
+	ok(strstr(back(token, "relative", false), "no absolute path") != NULL);
+	ok(strstr(back(token, "/", false), "no path to a file") != NULL);
+	is_int(count(NULL), 1, "and it is still kept");
+	ok(unlink(at("d")) == 0);
+	is_str(back(token, NULL, false), "", "missing directories are made");
+	ok(holds(at("d/f"), "x"));
+	end();
+}
+
+T_CASE(changed_content_is_noticed)
+{
+	char token[JOURNAL_TOKEN], name[64];
+
+	if (!begin())
+		return;
+	put("a", "one");
+	keep("a", "s", token);
+	snprintf(name, sizeof name, "store/payload/%s", token);
+	put(name, "forged");
+	ok(strstr(back(token, NULL, false), "hash mismatch on restore: expected ") != NULL);
+	ok(access(at("a"), F_OK) < 0, "and not put back");
+	end();
+}
+
+#define PLACE "/tmp/agentsh-test-elsewhere"
+T_CASE(a_store_that_others_write_reaches_nothing_else)
+{
+	static const char elsewhere[] = FORGED;
+
+	if (!begin())
+		return;
+	forge("77", elsewhere, "x");
+	ok(chmod(at("store/manifest"), 0777) == 0);
+	journal_close(&j);
+	ok(journal_open(&j, at("store"), false, NULL) == 0 && !j.trusted);
+	ok(strstr(back("77", NULL, false), "others can write this store") != NULL);
+	ok(access(PLACE, F_OK) < 0);
+	is_str(back("77", at("named"), false), "", "where the operator says");
+	ok(holds(at("named"), "x"));
+	ok(holds("/etc/passwd", "") == false && access("/etc/passwd", F_OK) == 0,
+	   "trash_path is not believed");
+	end();
+}
+#undef PLACE
+
+T_CASE(forged_entries)
+{
+	static const char *const bad[] = {
+		"{\"token\":\"%s1\",\"original_path\":\"/tmp/x\",\"size\":1,\"mode\":420,"
+		"\"mtime\":\"2025-01-01T00:00:00Z\",\"created\":\"2025-01-01T00:00:00Z\"}",
+		"{\"token\":\"%s\",\"original_path\":\"relative\",\"size\":1,\"mode\":420,"
+		"\"mtime\":\"2025-01-01T00:00:00Z\",\"created\":\"2025-01-01T00:00:00Z\"}",
+		"{\"token\":\"%s\",\"original_path\":\"/tmp/x\",\"size\":-1,\"mode\":420,"
+		"\"mtime\":\"2025-01-01T00:00:00Z\",\"created\":\"2025-01-01T00:00:00Z\"}",
+		"{\"token\":\"%s\",\"original_path\":\"/tmp/x\",\"size\":1,\"mode\":420,\"mtime\":\"x\","
+		"\"created\":\"yesterday\"}",
+		"{\"token\":\"%s\",",
+		"",
+		"[]",
+		"\"%s\"",
+	};
+	char name[80];
+
+	if (!begin())
+		return;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct journal_list l;
+
+		forge("5", bad[i], "x");
+		ok(journal_list(&j, NULL, &l, NULL) == 0 && l.n == 0 && l.n_bad == 1 && l.first[0], "%zu: %s",
+		   i, l.first);
+		journal_list_release(&l);
+		ok(*back("5", NULL, false) != 0);
+	}
+	snprintf(name, sizeof name, "store/manifest/5.json");
+	ok(unlink(at(name)) == 0 && symlink("/etc/passwd", at(name)) == 0);
+	ok(*back("5", NULL, false) != 0, "a link is no manifest");
+	ok(unlink(at(name)) == 0 && mkfifo(at(name), 0600) == 0);
+	ok(*back("5", NULL, false) != 0, "a pipe neither, and nobody waits for it");
+	ok(strstr(back("../5", NULL, false), "unknown token") != NULL);
+	ok(strstr(back("", NULL, false), "unknown token") != NULL);
+	ok(strstr(back("12345678901234567890", NULL, false), "unknown token") != NULL);
+	end();
+}
+
+/* As the other implementation writes it: local time zone, Go's mode bits, attributes. */
+T_CASE(entries_of_others)
+{
+	static const char manifest[] =
+	        "{\n  \"token\": \"%s\",\n  \"original_path\": \"/home/user/x y\",\n"
+	        "  \"trash_path\": \"/home/user/.agentsh_trash/payload/1763765432123456789\",\n"
+	        "  \"size\": 15,\n  \"hash\": \"\",\n  \"mode\": 2147484141,\n"
+	        "  \"uid\": 1000,\n  \"gid\": 1000,\n"
+	        "  \"mtime\": \"2025-11-21T22:50:32.123456789+01:00\",\n"
+	        "  \"session\": \"session-1\",\n  \"command\": \"\",\n"
+	        "  \"created\": \"2025-11-21T21:50:32.5Z\",\n  \"platform\": \"linux\",\n"
+	        "  \"xattrs\": [{\"name\": \"user.k\", \"value\": \"aGk=\"}]\n}\n";
+	struct arena a = { 0 };
+	struct journal_entry en;
+	struct buf text = { 0 };
+	struct err e;
+
+	if (!begin())
+		return;
+	forge("1763765432123456789", manifest, "x");
+	if (ok(journal_find(&j, &a, "1763765432123456789", &en, &e) == 0, "%s", e.text)) {
+		is_str(en.path, "/home/user/x y");
+		is_str(en.session, "session-1");
+		ok(S_ISDIR(en.mode) && (en.mode & 07777) == 0755 && en.uid == 1000 && en.size == 15);
+		ok(en.mtime_ns == 1763761832123456789 && en.created_ns == 1763761832500000000);
+		ok(en.xattrs && !strcmp(en.xattrs->name, "user.k") && en.xattrs->len == 2 &&
+		   !memcmp(en.xattrs->value, "hi", 2));
+		manifest_write(&en, "", &text);
+		ok(strstr(buf_text(&text), "\"mode\": 2147484141,") != NULL, "written as it was read");
+	}
+	buf_release(&text);
+	arena_release(&a);
+	end();
+}
+
+T_CASE(purge_by_age_quota_and_session)
+{
+	char t[4][JOURNAL_TOKEN];
+	struct journal_limits none = { .ttl_ns = -1, .quota = -1 }, limits;
+
+	if (!begin())
+		return;
+	for (int i = 0; i < 4; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "f%d", i);
+		put(name, "0123456789");
+		keep(name, i == 3 ? "other" : "s", t[i]);
+	}
+	is_int(journal_purge(&j, &none, NULL), 0, "no limit, nothing goes");
+	limits = none;
+	limits.ttl_ns = 3600 * 1000000000LL;
+	is_int(journal_purge(&j, &limits, NULL), 0, "nothing is an hour old");
+	limits = none;
+	limits.quota = 25;
+	is_int(journal_purge(&j, &limits, NULL), 2, "two of four fit into 25 bytes");
+	ok(strstr(back(t[0], NULL, false), "unknown token") != NULL, "the oldest went");
+	limits = none;
+	limits.session = "other";
+	is_int(journal_purge(&j, &limits, NULL), 1);
+	is_str(back(t[2], NULL, false), "", "the newer one of the session was left");
+	limits = none;
+	limits.ttl_ns = 0;
+	is_int(journal_purge(&j, &limits, NULL), 0);
+	is_int(count(NULL), 0);
+	end();
+}
+
+T_CASE(touching_a_file_does_not_age_its_entry)
+{
+	const struct timespec old[2] = { { 5, 0 }, { 5, 0 } };
+	struct journal_limits limits = { .ttl_ns = 3600 * 1000000000LL, .quota = -1 };
+	char token[JOURNAL_TOKEN];
+
+	if (!begin())
+		return;
+	put("f", "x");
+	ok(utimensat(AT_FDCWD, at("f"), old, 0) == 0);
+	keep("f", "s", token);
+	is_int(journal_purge(&j, &limits, NULL), 0);
+	is_str(back(token, NULL, false), "");
+	end();
+}
