@@ -23,6 +23,7 @@ config APPLET_EXEC
 #include "config/config.h"
 #include "json/write.h"
 #include "session/inplace.h"
+#include "session/place.h"
 #include "wire/start.h"
 
 struct exec_options {
@@ -489,6 +490,7 @@ static int exec_over_http(struct job *job)
 		                  .key = job->client.key,
 		                  .timeout_ns = job->client.has_timeout ? job->client.timeout_ns : 0,
 		                  .piece = job->o.stream ? take_piece : NULL,
+		                  .trust = place_check_server,
 		                  .arg = &stream };
 	int64_t limit;
 	int status;

@@ -241,6 +241,7 @@ static int open_api(struct server *s, struct err *e)
 		return api_take_over(s->api, &s->taken, e);
 	}
 	snprintf(path, sizeof path, "%s%s", s->place.socket, API_SOCKET_SUFFIX);
+	api_vouch(s->api, http);
 	if (api_listen(s->api, http, e) < 0 || api_listen_unix(s->api, path, mode ? mode : 0600, e) < 0)
 		return -1;
 	return open_asked(s, e);

@@ -2,8 +2,11 @@
 
 #include "api/impl.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "decide/decide.h"
+#include "session/place.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -68,6 +71,28 @@ struct api *api_new(struct core *core, struct err *e)
 int api_listen(struct api *a, int fd, struct err *e)
 {
 	return http_server_listen(a->server, fd, e);
+}
+
+void api_vouch(struct api *a, int fd)
+{
+	struct sockaddr_storage bound = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof bound, name_len;
+	struct sockaddr_un name;
+
+	getsockname(fd, (struct sockaddr *)&bound, &len);
+	for (int v6 = 0; v6 < 2; v6++) {
+		AUTO_FD own = place_port_name(&bound, v6, &name, &name_len)
+		                      ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)
+		                      : -1;
+
+		if (own < 0)
+			continue;
+		if (bind(own, (struct sockaddr *)&name, name_len) < 0 || listen(own, 512) < 0)
+			log_line(LOG_WARN, "%s: %s; clients may not believe that the port is ours",
+			         name.sun_path + 1, strerror(errno));
+		else if (http_server_listen(a->server, own, NULL) == 0)
+			own = -1;
+	}
 }
 
 int api_listen_unix(struct api *a, const char *path, mode_t mode, struct err *e)

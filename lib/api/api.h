@@ -27,6 +27,10 @@ void api_bound(const char *addr, int fd, char *out, size_t size);
 
 /* Serve a listening socket (TCP or unix); takes the descriptor. */
 int api_listen(struct api *a, int fd, struct err *e);
+/* Vouch for a TCP socket's port on loopback: listen on the name that clients then look for
+ * (place_port_name()).
+ */
+void api_vouch(struct api *a, int fd);
 
 /* Serve on a unix socket at `path`, replacing one that a dead server left; removed by api_free(). Its
  * directory must be writable by nobody else. Clients that are told the server's own socket find this one by

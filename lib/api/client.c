@@ -5,6 +5,7 @@
 #include "base/num.h"
 #include "base/path.h"
 #include "json/write.h"
+#include "session/place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +46,8 @@ int api_client_call(const struct api_client *c, const char *method, const char *
 		                  .target = target,
 		                  .key = c->key,
 		                  .timeout_ns = c->timeout_ns,
-		                  .max_reply = REPLY_MAX };
+		                  .max_reply = REPLY_MAX,
+		                  .trust = place_check_server };
 
 	if (body && body->failed)
 		return err_set(e, "out of memory");

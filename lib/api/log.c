@@ -1,4 +1,5 @@
 #include "api/log.h"
+#include "session/place.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -106,6 +107,7 @@ int api_log_follow(const struct api_client *c, const char *session, scan_fn *fn,
 		                  .method = "GET",
 		                  .target = target,
 		                  .key = c->key,
+		                  .trust = place_check_server,
 		                  .piece = take_piece,
 		                  .arg = &s };
 	int result;

@@ -23,25 +23,25 @@ static const struct option_row rows[] = {
 static const struct grammar grammar = {
 	.rows = rows,
 	.letters = "vqcarRbudlLkKHpEAXgotOJNSnWxUDiPzhymCFV046sIjf:T:M:B:@:",
-	.longs =
-	        " verbose quiet info= debug= stderr= no-motd checksum checksum-choice= cc= archive recursive"
-	        " relative backup backup-dir= suffix= update inplace append append-verify dirs old-dirs"
-	        " old-d mkpath links copy-links copy-unsafe-links safe-links munge-links copy-dirlinks"
-	        " keep-dirlinks hard-links perms executability chmod= acls xattrs owner group devices"
-	        " copy-devices write-devices specials times atimes open-noatime crtimes omit-dir-times"
-	        " omit-link-times super fake-super sparse preallocate dry-run whole-file one-file-system"
-	        " block-size= existing ignore-non-existing ignore-existing ignore-missing-args"
-	        " ignore-errors force max-delete= max-size= min-size= max-alloc= partial partial-dir="
-	        " delay-updates prune-empty-dirs numeric-ids usermap= groupmap= chown= timeout="
-	        " contimeout= ignore-times size-only modify-window= temp-dir= fuzzy compare-dest="
-	        " copy-dest= link-dest= compress compress-choice= zc= compress-level= zl= skip-compress="
-	        " cvs-exclude filter= exclude= exclude-from= include= include-from= files-from= from0"
-	        " old-args secluded-args protect-args trust-sender copy-as= address= port= sockopts="
-	        " blocking-io outbuf= stats 8-bit-output human-readable progress itemize-changes"
-	        " remote-option= out-format= log-format= log-file= log-file-format= password-file="
-	        " list-only bwlimit= stop-after= stop-at= time-limit= fsync write-batch="
-	        " only-write-batch= read-batch= protocol= iconv= checksum-seed= ipv4 ipv6 version help"
-	        " config= dparam= detach sender ",
+	.longs = " verbose quiet info= debug= stderr= no-motd checksum checksum-choice= cc= archive recursive"
+	         " relative backup backup-dir= suffix= update inplace append append-verify dirs old-dirs"
+	         " old-d mkpath links copy-links copy-unsafe-links safe-links munge-links copy-dirlinks"
+	         " keep-dirlinks hard-links perms executability chmod= acls xattrs owner group devices"
+	         " copy-devices write-devices specials times atimes open-noatime crtimes omit-dir-times"
+	         " omit-link-times super fake-super sparse preallocate dry-run whole-file one-file-system"
+	         " block-size= existing ignore-non-existing ignore-existing ignore-missing-args"
+	         " ignore-errors force max-delete= max-size= min-size= max-alloc= partial partial-dir="
+	         " delay-updates prune-empty-dirs numeric-ids usermap= groupmap= chown= timeout="
+	         " contimeout= ignore-times size-only modify-window= temp-dir= fuzzy compare-dest="
+	         " copy-dest= link-dest= compress compress-choice= zc= compress-level= zl= skip-compress="
+	         " cvs-exclude filter= exclude= exclude-from= include= include-from= files-from= from0"
+	         " old-args secluded-args protect-args trust-sender copy-as= address= port= sockopts="
+	         " blocking-io outbuf= stats 8-bit-output human-readable progress itemize-changes"
+	         " remote-option= out-format= log-format= log-file= log-file-format= password-file="
+	         " list-only bwlimit= stop-after= stop-at= time-limit= fsync write-batch="
+	         " only-write-batch= read-batch= protocol= iconv= checksum-seed= ipv4 ipv6 version help"
+	         " config= dparam= detach sender compress-threads= zt= confine-root= insecure-links"
+	         " inc-recursive i-r ",
 	.flags = GRAMMAR_NEGATES | GRAMMAR_EQUALS,
 	.unknown = FACT_RSYNC_UNKNOWN,
 };

@@ -152,7 +152,9 @@ static int open_tcp(const struct http_call *call, struct http_reply *reply, stru
 	int problem, fd = -1;
 
 	snprintf(port, sizeof port, "%u", call->url->port);
-	problem = getaddrinfo(call->url->host, port, &hints, &list);
+	/* As the server takes it: whoever listens on another loopback address is somebody else. */
+	problem = getaddrinfo(strcasecmp(call->url->host, "localhost") ? call->url->host : "127.0.0.1", port,
+	                      &hints, &list);
 	if (problem)
 		return err_set(e, "%s: %s", call->url->host, gai_strerror(problem));
 	for (struct addrinfo *a = list; a && fd < 0; a = a->ai_next)
@@ -289,7 +291,7 @@ int http_call(const struct http_call *call, struct http_reply *reply, struct err
 	if (check_call(call, e) < 0)
 		return -1;
 	fd = call->url->is_unix ? open_unix(call, reply, e) : open_tcp(call, reply, e);
-	if (fd < 0)
+	if (fd < 0 || (call->trust && call->trust(fd, e) < 0))
 		return -1;
 	write_request(call, &out);
 	if (out.failed)

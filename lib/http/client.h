@@ -31,6 +31,9 @@ struct http_call {
 	/* A stream: called with each piece of a 200 answer instead of collecting it; false ends the exchange.
 	 */
 	bool (*piece)(void *arg, const char *data, size_t len);
+	/* Called before anything is sent: may this be the server? -1 with the reason ends the exchange. NULL
+	 * = whoever answers. */
+	int (*trust)(int fd, struct err *e);
 	void *arg;
 };
 

@@ -1,13 +1,16 @@
 #include "session/place.h"
 
 #include "base/fd.h"
+#include "sys/far.h"
 #include "sys/tag.h"
 #include "wire/conn.h"
 #include "wire/start.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -20,6 +23,10 @@
 #define LOCK_NAME   "server.lock"
 
 enum { START_MS = 1500, OTHERS_MS = 5000, LOOK_MS = 10 };
+
+/* The server vouches for its socket by a lock on one byte of the lock file, far beyond its end, that stands
+ * for the socket's inode: the kernel tells everybody whose lock it is, and takes it away with the process. */
+#define vouch_file(inode) ((off_t)((inode)&INT64_MAX))
 
 static bool candidate(unsigned i, uid_t uid, char *dir, size_t size)
 {
@@ -71,9 +78,15 @@ bool place_candidate(unsigned i, uid_t uid, char *socket, size_t size, bool *usa
 	return true;
 }
 
+static int vouch(int lock_fd, off_t at)
+{
+	struct flock byte = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
+
+	return fcntl(lock_fd, F_SETLK, &byte);
+}
+
 static int lock(int dirfd, const char *dir, struct err *e)
 {
-	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char pid[32] = "";
 	int fd = openat(dirfd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	int n;
@@ -93,7 +106,6 @@ static int lock(int dirfd, const char *dir, struct err *e)
 		fd_close(&fd);
 		return -1;
 	}
-	fcntl(fd, F_SETLK, &whole); /* tells clients who holds it, see holder_is_server() */
 	n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)n, 0) != n) {
 		err_sys(e, "%s/" LOCK_NAME, dir);
@@ -124,6 +136,21 @@ static int listen_at(int dirfd, const char *path, struct err *e)
 	return -1;
 }
 
+/* What lies there under our socket's name is our socket: somebody of our user could have put another there
+ * since. */
+static int vouch_socket(const struct place *p, int dirfd, struct err *e)
+{
+	struct stat st;
+	uint32_t bound;
+
+	if (fstatat(dirfd, SOCKET_NAME, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, "%s", p->socket);
+	if (far_bound_file(p->gate, &bound) && bound != (uint32_t)st.st_ino)
+		return err_set(e, "%s was replaced as soon as it was made", p->socket);
+	vouch(p->lock, vouch_file(st.st_ino)); /* no locks here: then clients find no server below /tmp */
+	return 0;
+}
+
 static int take(struct place *p, const char *dir, struct err *e)
 {
 	AUTO_FD dirfd = -1;
@@ -143,8 +170,9 @@ static int take(struct place *p, const char *dir, struct err *e)
 	if (p->lock < 0)
 		return -1;
 	p->gate = listen_at(dirfd, p->socket, e);
-	if (p->gate >= 0)
+	if (p->gate >= 0 && vouch_socket(p, dirfd, e) == 0)
 		return 0;
+	fd_close(&p->gate);
 	fd_close(&p->lock);
 	return -1;
 }
@@ -186,21 +214,35 @@ bool place_is_server(const struct ucred *sender, uid_t uid)
 	return (sender->uid == 0 || sender->uid == uid) && tag_is_free(sender->pid);
 }
 
-/* In the directory below /tmp anything of the user may have made a socket, also what is governed, to be sent
- * the next shell's environment. The kernel says who holds the lock beside it. */
-static bool holder_is_server(const char *socket, uid_t uid)
+/* Does a server of `uid` vouch for this? Who has its lock file open for reading can ask the kernel. */
+static bool is_vouched(const char *socket, off_t at, uid_t uid)
 {
-	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct flock byte = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
 	struct ucred holder = { .uid = uid };
 	char name[128];
 	AUTO_FD fd = -1;
 
 	snprintf(name, sizeof name, "%.*s/" LOCK_NAME, (int)(strrchr(socket, '/') - socket), socket);
 	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0 || fcntl(fd, F_GETLK, &whole) < 0 || whole.l_type == F_UNLCK)
+	if (fd < 0 || fcntl(fd, F_GETLK, &byte) < 0 || byte.l_type == F_UNLCK)
 		return false;
-	holder.pid = whole.l_pid;
+	holder.pid = byte.l_pid;
 	return place_is_server(&holder, uid);
+}
+
+/* In a directory that the user can write (below /tmp where Landlock closes nothing) any process of the user
+ * may have put its own socket in the place of the server's, to be sent the next shell's environment. So it is
+ * this very file that must be vouched for. */
+static int connect_vouched(const char *path, uid_t uid)
+{
+	AUTO_FD file = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char same[32];
+	struct stat st;
+
+	if (file < 0 || fstat(file, &st) < 0 || !is_vouched(path, vouch_file(st.st_ino), uid))
+		return -1;
+	snprintf(same, sizeof same, "/proc/self/fd/%d", file);
+	return wire_connect(same);
 }
 
 int place_connect(uid_t uid)
@@ -209,14 +251,80 @@ int place_connect(uid_t uid)
 	bool usable;
 
 	for (unsigned i = 0; place_candidate(i, uid, path, sizeof path, &usable); i++) {
-		int fd = usable ? wire_connect(path) : -1;
+		int fd = usable ? connect_vouched(path, uid) : -1;
 
-		if (fd >= 0 && (strncmp(path, "/tmp/", 5) != 0 || holder_is_server(path, uid)))
+		if (fd >= 0)
 			return fd;
-		fd_close(&fd);
 	}
 	errno = ECONNREFUSED;
 	return -1;
+}
+
+/* The server that listens on a port of loopback listens on this name, too: the kernel says who does. Whoever
+ * took the port in its stead can take the name, but not its place in the kernel's answer. */
+bool place_port_name(const struct sockaddr_storage *a, bool v6, struct sockaddr_un *name, socklen_t *len)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)a;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)a;
+	bool all = a->ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
+	int port = -1, n;
+
+	if (all || (a->ss_family == AF_INET6 && v6 && IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr)))
+		port = ntohs(in6->sin6_port);
+	if (a->ss_family == AF_INET && !v6 &&
+	    (in->sin_addr.s_addr == htonl(INADDR_LOOPBACK) || in->sin_addr.s_addr == htonl(INADDR_ANY)))
+		port = ntohs(in->sin_port);
+	*name = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	n = snprintf(name->sun_path + 1, sizeof name->sun_path - 1, "agentsh-http-%s-%d", v6 ? "6" : "4",
+	             port);
+	*len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
+	return port > 0;
+}
+
+/* The process that called listen() for the socket that `fd` is connected with. */
+static bool listener_is_free(int fd, struct ucred *listener)
+{
+	socklen_t len = sizeof *listener;
+	uint64_t tag;
+
+	*listener = (struct ucred){ .pid = 0 };
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, listener, &len) == 0 &&
+	       tag_peer_is_free(fd, listener->pid, &tag);
+}
+
+static bool port_is_vouched(const struct sockaddr_storage *a)
+{
+	AUTO_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un name;
+	struct ucred listener;
+	socklen_t len;
+
+	return place_port_name(a, a->ss_family == AF_INET6, &name, &len) &&
+	       connect(fd, (struct sockaddr *)&name, len) == 0 && listener_is_free(fd, &listener) &&
+	       (listener.uid == 0 || listener.uid == geteuid());
+}
+
+int place_check_server(int fd, struct err *e)
+{
+	struct sockaddr_storage a = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof a;
+	struct ucred listener;
+	struct far_end far;
+	uint32_t command;
+	pid_t holder = 0;
+	uint64_t tag;
+
+	if (tag_of(getpid(), &tag, &command))
+		return 0;
+	getpeername(fd, (struct sockaddr *)&a, &len);
+	if (a.ss_family == AF_UNIX ? listener_is_free(fd, &listener) : port_is_vouched(&a))
+		return 0;
+	far_listener(fd, &far);
+	if (a.ss_family != AF_UNIX && (far.kind == FAR_NONE || !far_is_governed(&far, &tag, &holder)))
+		return 0;
+	return err_set(e, "who listens there is a process of a session, or cannot be looked at%s",
+	               a.ss_family == AF_UNIX ? ""
+	                                      : "; ask over the server's unix socket (--server unix://PATH)");
 }
 
 int place_reach(uid_t uid, struct err *e)

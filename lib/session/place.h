@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/types.h>
 
 struct place {
@@ -45,5 +46,14 @@ int place_connect(uid_t uid);
  */
 bool place_is_server(const struct ucred *sender, uid_t uid);
 
-/* The same; a server that does not run is started first. -1 with the reason; `e` must be given. */
+/* For clients of the API: can a server, rather than a process of a session that listens in its stead, be at
+ * the other end of the connection `fd`, TCP or unix? -1 with the reason when it cannot or that cannot be
+ * told. On another machine it can; to a caller that is governed itself it does not matter. */
+int place_check_server(int fd, struct err *e);
+
+/* Name of the abstract unix socket by which a server that listens on `a` vouches for its port on loopback, of
+ * IPv4 or IPv6. False when it has none there. */
+bool place_port_name(const struct sockaddr_storage *a, bool v6, struct sockaddr_un *name, socklen_t *len);
+
+/* As place_connect(); a server that does not run is started first. -1 with the reason; `e` must be given. */
 int place_reach(uid_t uid, struct err *e);

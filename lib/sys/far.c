@@ -115,7 +115,8 @@ static bool was_connected(int state)
 	       state == TCP_TIME_WAIT;
 }
 
-static void ask_tcp(const struct end *peer, const struct end *ours, struct far_end *out)
+static void ask_tcp(const struct end *peer, const struct end *ours, bool (*is_it)(int state),
+                    struct far_end *out)
 {
 	bool v4 = !memcmp(peer->addr, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
 	struct {
@@ -140,7 +141,7 @@ static void ask_tcp(const struct end *peer, const struct end *ours, struct far_e
 	memcpy(q.ask.id.idiag_dst, ours->addr + (v4 ? 12 : 0), v4 ? 4 : 16);
 	q.ask.id.idiag_cookie[0] = q.ask.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
 	n = ask(&q, sizeof q, &answer.head, sizeof answer);
-	if (n == 0 || (n >= (int)NLMSG_LENGTH(sizeof *found) && !was_connected(found->idiag_state)))
+	if (n == 0 || (n >= (int)NLMSG_LENGTH(sizeof *found) && !is_it(found->idiag_state)))
 		out->kind = FAR_NONE;
 	else if (n >= (int)NLMSG_LENGTH(sizeof *found))
 		*out = (struct far_end){ found->idiag_inode ? FAR_HELD : FAR_CLOSED, found->idiag_inode,
@@ -157,10 +158,27 @@ static bool is_connected(int fd)
 	       (info.tcpi_state == TCP_ESTABLISHED || info.tcpi_state == TCP_CLOSE_WAIT);
 }
 
+static bool listens(int state)
+{
+	return state == TCP_LISTEN;
+}
+
+void far_listener(int fd, struct far_end *out)
+{
+	static const struct end nobody;
+	struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof peer;
+	struct end far;
+
+	*out = (struct far_end){ .kind = FAR_UNKNOWN, .uid = (uid_t)-1 };
+	if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && to_end(&peer, &far))
+		ask_tcp(&far, &nobody, listens, out);
+}
+
 /* /proc/net is asked too where the answer is no: it knows sockets bound to one device. */
 static void far_tcp(int fd, const struct end *peer, const struct end *ours, struct far_end *out)
 {
-	ask_tcp(peer, ours, out);
+	ask_tcp(peer, ours, was_connected, out);
 	if (out->kind == FAR_UNKNOWN || out->kind == FAR_NONE)
 		read_table("/proc/net/tcp", peer, ours, out);
 	if (out->kind == FAR_UNKNOWN || out->kind == FAR_NONE)
@@ -171,8 +189,8 @@ static void far_tcp(int fd, const struct end *peer, const struct end *ours, stru
 		out->kind = FAR_CLOSED;
 }
 
-/* By our own socket's number to the one it is connected with. */
-static void far_unix(int fd, struct far_end *out)
+/* One number about our unix socket `fd`: the first of attribute `type`. */
+static bool ask_unix(int fd, uint32_t show, int type, uint32_t *value)
 {
 	struct {
 		struct nlmsghdr head;
@@ -182,32 +200,48 @@ static void far_unix(int fd, struct far_end *out)
 		          .nlmsg_flags = NLM_F_REQUEST },
 		.ask = { .sdiag_family = AF_UNIX,
 		         .udiag_states = ~0u,
-		         .udiag_show = UDIAG_SHOW_PEER,
+		         .udiag_show = show,
 		         .udiag_cookie = { ~0u, ~0u } } };
 	union {
 		struct nlmsghdr head;
 		char room[1024];
 	} answer;
-	const struct rtattr *attr;
-	struct ucred cred;
-	socklen_t len = sizeof cred;
+	const struct rtattr *attr = (const struct rtattr *)((const char *)NLMSG_DATA(&answer.head) +
+	                                                    NLMSG_ALIGN(sizeof(struct unix_diag_msg)));
 	struct stat st;
-	uint32_t inode;
 	int n;
 
-	if (fstat(fd, &st) < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
-		return;
-	out->uid = cred.uid;
+	if (fstat(fd, &st) < 0)
+		return false;
 	q.ask.udiag_ino = (uint32_t)st.st_ino;
 	n = ask(&q, sizeof q, &answer.head, sizeof answer) - (int)NLMSG_LENGTH(sizeof(struct unix_diag_msg));
-	attr = (const struct rtattr *)((const char *)NLMSG_DATA(&answer.head) +
-	                               NLMSG_ALIGN(sizeof(struct unix_diag_msg)));
 	for (; n > 0 && RTA_OK(attr, n); attr = RTA_NEXT(attr, n)) {
-		if (attr->rta_type != UNIX_DIAG_PEER || RTA_PAYLOAD(attr) < sizeof inode)
+		if (attr->rta_type != type || RTA_PAYLOAD(attr) < sizeof *value)
 			continue;
-		memcpy(&inode, RTA_DATA(attr), sizeof inode);
-		*out = (struct far_end){ inode ? FAR_HELD : FAR_CLOSED, inode, cred.uid };
+		memcpy(value, RTA_DATA(attr), sizeof *value);
+		return true;
 	}
+	return false;
+}
+
+bool far_bound_file(int fd, uint32_t *inode)
+{
+	return ask_unix(fd, UDIAG_SHOW_VFS, UNIX_DIAG_VFS, inode);
+}
+
+/* By our own socket's number to the one it is connected with. */
+static void far_unix(int fd, struct far_end *out)
+{
+	struct ucred cred;
+	socklen_t len = sizeof cred;
+	uint32_t inode;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0)
+		out->uid = cred.uid;
+	if (!ask_unix(fd, UDIAG_SHOW_PEER, UNIX_DIAG_PEER, &inode))
+		return;
+	out->kind = inode ? FAR_HELD : FAR_CLOSED;
+	out->inode = inode;
 }
 
 void far_end(int fd, struct far_end *out)

@@ -28,6 +28,14 @@ struct far_end {
  * numbers stand for now may be somebody else's. */
 void far_end(int fd, struct far_end *out);
 
+/* The socket that listens where our TCP connection `fd` leads: FAR_HELD, or FAR_NONE where that is not on
+ * this machine. */
+void far_listener(int fd, struct far_end *out);
+
+/* Number (its lower half) of the file that our unix socket `fd` is bound to. False when the kernel does not
+ * tell. */
+bool far_bound_file(int fd, uint32_t *inode);
+
 /* Is it held by a process of a session? *tag: of that session, 0 = not known. False only when nobody of a
  * session was found with it and somebody else was, or when no session's process can have made it. `hint`: who
  * may be the one, looked at first; set to who it was. Our own process and its children do not count. */

@@ -41,26 +41,28 @@ int tag_set(uint64_t tag, uint32_t command, struct err *e)
 	return 0;
 }
 
-static bool by_file(pid_t pid, uint64_t *soft, uint64_t *hard)
+enum read { TAGGED, FREE, GONE, HIDDEN };
+
+static enum read by_file(pid_t pid, uint64_t *soft, uint64_t *hard)
 {
 	static const char key[] = "Max file locks";
 	char text[4096];
 	const char *line;
 	ssize_t n = proc_text(pid, "limits", text, sizeof text);
 
-	if (n <= 0)
-		return false;
+	if (n < 0)
+		return HIDDEN;
 	line = find_text(text, (size_t)n, key);
 	if (!line)
-		return false;
+		return GONE; /* has ended, is not waited for yet, and shows nothing any more */
 	line += sizeof key - 1;
 	/* "unlimited" reads as 0, which is no tag either. */
 	*soft = find_number(&line);
 	*hard = find_number(&line);
-	return true;
+	return FREE;
 }
 
-bool tag_of(pid_t pid, uint64_t *tag, uint32_t *command)
+static enum read read_tag(pid_t pid, uint64_t *tag, uint32_t *command)
 {
 	uint64_t soft, hard;
 	struct rlimit rl;
@@ -68,36 +70,51 @@ bool tag_of(pid_t pid, uint64_t *tag, uint32_t *command)
 	if (prlimit(pid, TAG_RESOURCE, NULL, &rl) == 0) {
 		soft = rl.rlim_cur;
 		hard = rl.rlim_max;
-	} else if (errno == ESRCH || !by_file(pid, &soft, &hard)) {
-		return false;
+	} else {
+		enum read got = errno == ESRCH ? GONE : by_file(pid, &soft, &hard);
+
+		if (got != FREE)
+			return got;
 	}
 	if (!tag_ok(hard) || soft >> 32 != hard >> 32)
-		return false;
+		return FREE;
 	*tag = hard;
 	*command = (uint32_t)soft;
-	return true;
+	return TAGGED;
+}
+
+bool tag_of(pid_t pid, uint64_t *tag, uint32_t *command)
+{
+	return read_tag(pid, tag, command) == TAGGED;
+}
+
+/* What has ended may have been anybody's, though it answers signals until it is waited for. */
+static bool is_free(pid_t pid, uint64_t *tag)
+{
+	uint32_t command;
+	enum read got = pid > 0 ? read_tag(pid, tag, &command) : GONE;
+
+	return got == FREE || (got == HIDDEN && (kill(pid, 0) == 0 || errno == EPERM));
 }
 
 bool tag_is_free(pid_t pid)
 {
-	uint32_t command;
 	uint64_t tag;
 
-	return pid > 0 && !tag_of(pid, &tag, &command) && (kill(pid, 0) == 0 || errno == EPERM);
+	return is_free(pid, &tag);
 }
 
 bool tag_peer_is_free(int fd, pid_t pid, uint64_t *tag)
 {
 	socklen_t len = sizeof(int);
-	uint32_t command;
 	int pidfd = -1;
 	bool alive;
 
 	*tag = 0;
-	if (pid <= 0 || tag_of(pid, tag, &command))
+	if (!is_free(pid, tag))
 		return false;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) < 0)
-		return errno == ENOPROTOOPT && (kill(pid, 0) == 0 || errno == EPERM);
+		return errno == ENOPROTOOPT;
 	/* Of the process itself, not of its number; it was alive while its tag was read. */
 	alive = syscall(__NR_pidfd_send_signal, pidfd, 0, NULL, 0) == 0 || errno == EPERM;
 	close(pidfd);

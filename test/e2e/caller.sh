@@ -76,7 +76,8 @@ serve() {
 	: >"$D/out"
 	chown -R "$user" "$D" /run/agentsh
 	LOG=$D/log/events.jsonl
-	as_user sh -c "cd $D && exec $AGENTSH server --config $D/config.yaml >$D/out 2>$D/err" &
+	setpriv --reuid "$user" --regid "$user" --clear-groups \
+		sh -c "cd $D && exec $AGENTSH server --config $D/config.yaml >$D/out 2>$D/err" &
 	PID=$!
 	until_true 10 sh -c "grep -q listening $D/out || ! kill -0 $PID"
 	PORT=$(sed -n 's/^agentsh server listening on .*:\([0-9]*\)$/\1/p' "$D/out")
