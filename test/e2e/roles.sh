@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the real processes gave up: server, supervisors, run, as root and as a user; and what those whom they start
-# are left with.
+# What the real processes gave up: server, supervisors, run, as root and as a user; and what those whom they
+# start are left with.
 . "$(dirname "$0")/../t.sh"
 needs root
 needs curl
@@ -44,7 +44,8 @@ held() {
 	is "$1: permitted" "$(status "$2" CapPrm)" "$4"
 	is "$1: bounding" "$(status "$2" CapBnd)" "$5"
 	is "$1: nothing to inherit" "$(status "$2" CapInh) $(status "$2" CapAmb)" "$none $none"
-	is "$1: nobody of its user can look into it" "$(stat -c %u "/proc/$2/mem" "/proc/$2/environ" | uniq)" 0
+	is "$1: nobody of its user can look into it" \
+		"$(stat -c %u "/proc/$2/mem" "/proc/$2/environ" | uniq)" 0
 	has "$1: no core files" "$(cat "/proc/$2/limits")" '^Max core file size +0 '
 }
 
@@ -52,7 +53,8 @@ nobody="setpriv --reuid $NOBODY --regid $NOBODY --clear-groups"
 as= # who runs commands
 # A session made by curl, called through "$@"; prints its id.
 session() {
-	"$@" curl -s --max-time 30 --unix-socket "$D/run/gate.sock.http" -H 'Content-Type: application/json' -d "{\"workspace\":\"$D/ws\"}" http://localhost/api/v1/sessions |
+	"$@" curl -s --max-time 30 --unix-socket "$D/run/gate.sock.http" -H 'Content-Type: application/json' \
+		-d "{\"workspace\":\"$D/ws\"}" http://localhost/api/v1/sessions |
 		sed -n 's/.*"id":"\([^"]*\)".*/\1/p'
 }
 run() { # ID SHELL-COMMAND
