@@ -231,6 +231,34 @@ T_CASE(namespace_flags)
 
 /* A child without its tracer is one that nobody answers: it is to be asked for such children, and only then.
  */
+T_CASE(tasks_that_are_counted)
+{
+	struct seccomp_data d = { .arch = NATIVE_AUDIT_ARCH, .nr = __NR_clone, .args = { SIGCHLD } };
+	static struct filter f;
+	size_t steps = 0;
+
+	filter_make(&f, &filter_native, &(struct filter_options){ .tasks = true }, NULL);
+	is_int(simulate(&f, &d, &steps), N, "clone");
+	d.args[0] = HIGH | 0x3d0f00;
+	is_int(simulate(&f, &d, &steps), N, "a thread");
+	d.args[0] = 0x00800000 /* CLONE_UNTRACED */;
+	is_int(simulate(&f, &d, &steps), N, "untraced");
+	d.args[0] = CLONE_NEWUSER;
+	is_int(simulate(&f, &d, &steps), E(EPERM), "with a name space");
+#ifdef __x86_64__
+	d.nr = __NR_fork;
+	is_int(simulate(&f, &d, &steps), N, "fork");
+	d.nr = __NR_vfork;
+	is_int(simulate(&f, &d, &steps), N, "vfork");
+	is_int(ask(NATIVE_AUDIT_ARCH, __NR_fork, NULL), A, "fork, when nobody counts");
+#endif
+	filter_make(&f, &filter_native, &(struct filter_options){ .tasks = true, .kind = FILTER_ALONE },
+	            NULL);
+	d.nr = __NR_clone;
+	d.args[0] = SIGCHLD;
+	is_int(simulate(&f, &d, &steps), A, "with nobody to ask");
+}
+
 T_CASE(untraced_children)
 {
 	static const struct filter_options by_tracer = { .kind = FILTER_TRACER };
