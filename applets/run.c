@@ -277,13 +277,6 @@ static void close_files(struct runner *r, struct plan_options *p)
 	p->ruleset = r->floor.ruleset;
 }
 
-static int count_task(void *arg)
-{
-	struct runner *r = arg;
-
-	return CONFIG_LIMITS ? counter_task(r->counter) : 0;
-}
-
 static bool is_running(void *arg)
 {
 	return !((struct runner *)arg)->ended;
@@ -329,9 +322,7 @@ static void set_up(struct runner *r)
 		                      .session_id = "run",
 		                      .sink = sink,
 		                      .sink_arg = r,
-		                      .teach = true,
-		                      .task = count_task,
-		                      .task_arg = r };
+		                      .teach = true };
 	struct plan_options p = { .tag = g.tag, .found = &r->found, .tracer = getpid(), .ruleset = -1 };
 	struct err e;
 

@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-enum { PIDS = 60, MEMORY_MB = 128, MANY = 400, SLACK = 8, MB = 1 << 20 };
+enum { PIDS = 60, MEMORY_MB = 128, MANY = 400, SLACK = 36, MB = 1 << 20 };
 
 #define LIMITS                      \
 	LAB_POLICY                  \
@@ -42,6 +42,7 @@ static int a_forks(void)
 		if (child[n] < 0)
 			error = errno, n--;
 	}
+	usleep(error ? 1500000 : 0); /* long enough to be noticed */
 	for (int i = 0; i < n; i++) {
 		kill(child[i], SIGKILL);
 		waitpid(child[i], NULL, 0);
@@ -82,6 +83,7 @@ static int a_hydra(void)
 			break;
 		n += read(fds[0], &c, 1) == 1;
 	}
+	usleep(error ? 1500000 : 0);
 	return made(n, error); /* run ends what is left */
 }
 
@@ -103,6 +105,7 @@ static int a_threads(void)
 		error = pthread_create(&t, &small, sleeper, NULL);
 		n += !error;
 	}
+	usleep(error ? 1500000 : 0);
 	return made(n, error);
 }
 
