@@ -282,6 +282,20 @@ static bool is_running(void *arg)
 	return !((struct runner *)arg)->ended;
 }
 
+/* Processor time is held by groups only. */
+static void tell_degraded(struct runner *r, const char *why)
+{
+	const struct event_field fields[] = { { .name = "cpu_quota_percent", .text = why } };
+	const struct event ev = {
+		.type = "limits_degraded", .depth = -1, .session_id = "run", .fields = fields, .n_fields = 1
+	};
+	AUTO_BUF json = { 0 };
+
+	event_format(&ev, &json);
+	if (json.failed || !sink(r, json.data, json.len, 0, 0))
+		die(EXIT_DENIED, "agentsh-run: the audit log cannot be written");
+}
+
 /* Control groups where we may make them; else what a supervisor can do by itself. */
 static void limit(struct runner *r, struct plan_options *p)
 {
@@ -293,8 +307,7 @@ static void limit(struct runner *r, struct plan_options *p)
 	if (geteuid() == 0)
 		limits_make(&r->limits, &o);
 	if (r->limits.wanted & ~r->limits.held & LIMITS_CPU)
-		complain("agentsh-run: degraded: cpu_quota_percent is not held: %s",
-		         geteuid() == 0 ? r->limits.missing : "only root can make control groups");
+		tell_degraded(r, geteuid() == 0 ? r->limits.missing : "only root can make control groups");
 	p->count_tasks = r->limits.wanted & ~r->limits.held & LIMITS_PIDS;
 }
 

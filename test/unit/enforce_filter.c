@@ -231,32 +231,22 @@ T_CASE(namespace_flags)
 
 /* A child without its tracer is one that nobody answers: it is to be asked for such children, and only then.
  */
-T_CASE(tasks_that_are_counted)
+T_CASE(a_limit_on_tasks)
 {
-	struct seccomp_data d = { .arch = NATIVE_AUDIT_ARCH, .nr = __NR_clone, .args = { SIGCHLD } };
+	struct seccomp_data own = { .arch = NATIVE_AUDIT_ARCH, .nr = __NR_prlimit64, .args = { 0, 6, 4096 } };
+	struct seccomp_data set = { .arch = NATIVE_AUDIT_ARCH, .nr = __NR_setrlimit, .args = { HIGH | 6 } };
 	static struct filter f;
 	size_t steps = 0;
 
+	filter_make(&f, &filter_native, &(struct filter_options){ .tasks = false }, NULL);
+	is_int(simulate(&f, &set, &steps), A, "free, when nobody needs it");
 	filter_make(&f, &filter_native, &(struct filter_options){ .tasks = true }, NULL);
-	is_int(simulate(&f, &d, &steps), N, "clone");
-	d.args[0] = HIGH | 0x3d0f00;
-	is_int(simulate(&f, &d, &steps), N, "a thread");
-	d.args[0] = 0x00800000 /* CLONE_UNTRACED */;
-	is_int(simulate(&f, &d, &steps), N, "untraced");
-	d.args[0] = CLONE_NEWUSER;
-	is_int(simulate(&f, &d, &steps), E(EPERM), "with a name space");
-#ifdef __x86_64__
-	d.nr = __NR_fork;
-	is_int(simulate(&f, &d, &steps), N, "fork");
-	d.nr = __NR_vfork;
-	is_int(simulate(&f, &d, &steps), N, "vfork");
-	is_int(ask(NATIVE_AUDIT_ARCH, __NR_fork, NULL), A, "fork, when nobody counts");
-#endif
-	filter_make(&f, &filter_native, &(struct filter_options){ .tasks = true, .kind = FILTER_ALONE },
-	            NULL);
-	d.nr = __NR_clone;
-	d.args[0] = SIGCHLD;
-	is_int(simulate(&f, &d, &steps), A, "with nobody to ask");
+	is_int(simulate(&f, &own, &steps), E(EPERM), "prlimit");
+	is_int(simulate(&f, &set, &steps), E(EPERM), "setrlimit");
+	own.args[2] = 0;
+	is_int(simulate(&f, &own, &steps), A, "it may be read");
+	set.args[0] = 7;
+	is_int(simulate(&f, &set, &steps), A, "and others set");
 }
 
 T_CASE(untraced_children)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { TEXT = 4096 };
@@ -96,8 +97,13 @@ static bool look_at(pid_t pid, void *arg)
 	char text[TEXT], prefix[48] = "";
 	uint64_t tag, bytes, threads;
 	uint32_t command;
-	bool own = tag_of(pid, &tag, &command) && tag == l->tag;
+	struct rlimit any;
+	bool own;
 
+	/* What a user's session starts stays that user's, and only others' limits are refused to us. */
+	if (l->uid && prlimit(pid, TAG_RESOURCE, NULL, &any) < 0)
+		return true;
+	own = tag_of(pid, &tag, &command) && tag == l->tag;
 	if ((!own && !l->uid) || proc_text(pid, "status", text, sizeof text) <= 0)
 		return true;
 	threads = number(text, "\nThreads:");
