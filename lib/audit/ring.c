@@ -178,10 +178,11 @@ uint64_t ring_lost(const struct ring *r)
 	return atomic_load_explicit(&r->h->lost, memory_order_relaxed);
 }
 
-/* What was written stays in the file; in this process it would only be counted, up to twice the ring. */
-static void forget_written(struct ring *r, uint64_t before)
+/* What was written or taken stays in the file; in this process it would only be counted, up to twice the
+ * ring. */
+static void forget(struct ring *r, uint64_t before, uint64_t now)
 {
-	if (before / FORGET != r->head / FORGET)
+	if (before / FORGET != now / FORGET)
 		madvise(r->data, 2 * r->size, MADV_DONTNEED);
 }
 
@@ -209,7 +210,7 @@ bool ring_put(struct ring *r, const char *text, size_t len, uint32_t command, ui
 	memcpy(at, &p, sizeof p);
 	memcpy(at + sizeof p, text, p.len);
 	r->head += record_size(p.len);
-	forget_written(r, r->head - record_size(p.len));
+	forget(r, r->head - record_size(p.len), r->head);
 	/* Sequential consistency, here and in ring_sleep(): either we see the sleeper or it sees the record.
 	 */
 	atomic_store_explicit(&r->h->head, r->head, memory_order_seq_cst);
@@ -242,8 +243,11 @@ bool ring_get(struct ring *r, struct ring_record *out)
 
 void ring_done(struct ring *r)
 {
+	uint64_t before = r->tail;
+
 	r->tail = r->next;
 	atomic_store_explicit(&r->h->tail, r->tail, memory_order_release);
+	forget(r, before, r->tail);
 }
 
 bool ring_sleep(struct ring *r)

@@ -108,16 +108,32 @@ bool core_can_log(const struct core *core, struct err *why)
 
 /* ---- rings ---- */
 
+/* The record in memory of our own: what is checked, sealed and shown to others must not change in between,
+ * and the supervisor can still write to the ring. One that is too long for an event is none, and only looked
+ * at once. NULL when there is no memory. */
+static const char *own_copy(struct core *core, const struct ring_record *r)
+{
+	if (r->len > EVENT_TEXT_MAX)
+		return r->text;
+	buf_clear(&core->scratch);
+	buf_add(&core->scratch, r->text, r->len);
+	return core->scratch.failed ? NULL : core->scratch.data;
+}
+
 /* Take one record over into the writer's queue. False when that is full: the record stays where it is. */
 static bool take(struct core *core, struct session *s, const struct ring_record *r)
 {
-	if (!writer_add(core->writer, r->text, r->len)) {
+	const char *text = own_copy(core, r);
+
+	if (!text || !writer_add(core->writer, text, r->len)) {
+		if (!text)
+			buf_release(&core->scratch);
 		s->stuck = *r;
 		return false;
 	}
 	s->stuck = (struct ring_record){ 0 };
 	s->ring_taken = true;
-	append(core, s, command_by_number(s, r->command), r->text, r->len, r->flags);
+	append(core, s, command_by_number(s, r->command), text, r->len, r->flags);
 	return true;
 }
 
@@ -145,13 +161,21 @@ static void written(struct session *s)
 	}
 }
 
+void core_wake(struct core *core, struct session *s)
+{
+	if (!s->awake.next || list_empty(&s->awake))
+		list_append(&core->awake, &s->awake);
+}
+
 void core_gather(struct core *core, struct session *s)
 {
+	core_wake(core, s);
 	drain(core, s);
 }
 
 void core_drain(struct core *core, struct session *s)
 {
+	core_wake(core, s);
 	drain(core, s);
 	if (s->ring_taken && flush(core) == 0)
 		written(s);
@@ -170,7 +194,7 @@ static void check_ring(struct core *core, struct session *s)
 static void again(struct loop *l, struct timer *t)
 {
 	(void)l;
-	(void)t; /* its expiry is a batch, and after a batch rings are drained */
+	(void)t; /* its expiry is a batch, and after a batch the rings of who is awake are drained */
 }
 
 static void after_batch(void *arg)
@@ -178,17 +202,19 @@ static void after_batch(void *arg)
 	struct core *core = arg;
 	bool more = false;
 
-	list_each(n, &core->sessions) more |= drain(core, list_item(n, struct session, node));
+	list_each(n, &core->awake) more |= drain(core, list_item(n, struct session, awake));
 	if (flush(core) < 0)
 		return;
-	list_each(n, &core->sessions)
+	list_each(n, &core->awake)
 	{
-		struct session *s = list_item(n, struct session, node);
+		struct session *s = list_item(n, struct session, awake);
 
 		written(s);
 		check_ring(core, s);
 		if (s->ring && !ring_sleep(s->ring) && !ring_broken(s->ring))
 			more = true;
+		else if (!s->stuck.text)
+			list_remove(&s->awake);
 	}
 	if (more)
 		loop_timer(core->loop, &core->again, 0);
@@ -299,6 +325,7 @@ struct core *core_make(const struct config *config, struct loop *l, struct err *
 	core->log_retry.due = retry;
 	core->again.due = again;
 	list_init(&core->sessions);
+	list_init(&core->awake);
 	list_init(&core->policies);
 	list_init(&core->subscribers);
 	list_init(&core->finished);

@@ -75,6 +75,7 @@ struct core {
 
 	struct map by_id;     /* session id -> struct session */
 	struct list sessions; /* oldest first */
+	struct list awake;    /* those whose rings are looked at after this batch: core_wake() */
 	size_t n_sessions;
 	struct timer reaper;
 
@@ -126,6 +127,10 @@ int core_event(struct core *core, struct session *s, struct command *c, const st
  * of a command's events before answering. They are in the file after the batch; core_drain() does not wait.
  */
 void core_gather(struct core *core, struct session *s);
+/* Its ring is to be looked at after this batch, and until it is empty and its supervisor knows that we must
+ * be told: when that has told us, and when the ring is new. So what a batch costs does not depend on how many
+ * sessions there are. */
+void core_wake(struct core *core, struct session *s);
 void core_drain(struct core *core, struct session *s);
 
 /* False with the reason when events cannot be written now: new commands must be refused. */

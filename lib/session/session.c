@@ -56,6 +56,8 @@ static void release(struct session *s)
 {
 	struct core *core = s->core;
 
+	if (s->awake.next)
+		list_remove(&s->awake);
 	loop_untimer(core->loop, &s->worker_retry);
 	while (!list_empty(&s->commands))
 		command_free(list_item(s->commands.next, struct command, node));
@@ -443,6 +445,7 @@ static int start(struct core *core, struct session *s, struct err *e)
 	}
 	if (core->hooks.worker_start(core, s, e) < 0)
 		return err_in(e, "start supervisor");
+	core_wake(core, s);
 	s->worker_state = WORKER_UP;
 	return 0;
 }

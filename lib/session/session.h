@@ -44,7 +44,8 @@ struct session_env {
 };
 
 struct session {
-	struct list node; /* core->sessions */
+	struct list node;  /* core->sessions */
+	struct list awake; /* core->awake, or zeroed */
 	char id[SESSION_ID_MAX + 1];
 	uint64_t tag; /* of its processes (hard RLIMIT_LOCKS): random, unique, above any command number */
 	enum session_state state;

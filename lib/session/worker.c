@@ -142,6 +142,7 @@ static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 
 	(void)l;
 	(void)events;
+	core_wake(w->core, s);
 	for (;;) {
 		struct msg_reader r;
 		int rc = wire_recv(w->fd, &w->in, MSG_DONTWAIT, &e);
@@ -447,6 +448,7 @@ int worker_take_over(struct core *core, struct session *s, struct msg_reader *r,
 	w->pidfd = proc_pidfd(w->pid);
 	snprintf(path, sizeof path, "%s/" SESSION_RING, s->dir);
 	s->ring = ring_open(path, e);
+	core_wake(core, s);
 	s->worker_state = WORKER_UP;
 	return s->ring ? loop_watch(core->loop, &w->control, EPOLLIN, e) : -1;
 }

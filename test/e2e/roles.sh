@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the real processes gave up: server, supervisors, run, as root and as a user; and what those whom they start
-# are left with.
+# What the real processes gave up: server, supervisors, run, as root and as a user; and what those whom they
+# start are left with.
 . "$(dirname "$0")/../t.sh"
 needs root
 needs curl
@@ -44,7 +44,8 @@ held() {
 	is "$1: permitted" "$(status "$2" CapPrm)" "$4"
 	is "$1: bounding" "$(status "$2" CapBnd)" "$5"
 	is "$1: nothing to inherit" "$(status "$2" CapInh) $(status "$2" CapAmb)" "$none $none"
-	is "$1: nobody of its user can look into it" "$(stat -c %u "/proc/$2/mem" "/proc/$2/environ" | uniq)" 0
+	is "$1: nobody of its user can look into it" \
+		"$(stat -c %u "/proc/$2/mem" "/proc/$2/environ" | uniq)" 0
 	has "$1: no core files" "$(cat "/proc/$2/limits")" '^Max core file size +0 '
 }
 
@@ -52,12 +53,14 @@ nobody="setpriv --reuid $NOBODY --regid $NOBODY --clear-groups"
 as= # who runs commands
 # A session made by curl, called through "$@"; prints its id.
 session() {
-	"$@" curl -s --max-time 30 --unix-socket "$D/run/gate.sock.http" -H 'Content-Type: application/json' -d "{\"workspace\":\"$D/ws\"}" http://localhost/api/v1/sessions |
+	"$@" curl -s --max-time 30 --unix-socket "$D/run/gate.sock.http" -H 'Content-Type: application/json' \
+		-d "{\"workspace\":\"$D/ws\"}" http://localhost/api/v1/sessions |
 		sed -n 's/.*"id":"\([^"]*\)".*/\1/p'
 }
 run() { # ID SHELL-COMMAND
 	$as curl -s --max-time 30 -H 'Content-Type: application/json' \
-		-d "{\"command\":\"/bin/sh\",\"args\":[\"-c\",\"$2\"],\"include_events\":\"none\"}" "$URL/$1/exec"
+		-d "{\"command\":\"/bin/sh\",\"args\":[\"-c\",\"$2\"],\"include_events\":\"none\"}" \
+		"$URL/$1/exec"
 }
 shown() { # FIELD of an answer that holds a status
 	sed -n "s/.*$1:\\\\t\([0-9a-f]*\).*/\1/p"
@@ -88,7 +91,8 @@ held server "$PID" "$server_eff" "$server_prm" "$server_prm"
 supervisor=$(pgrep -P "$PID")
 held "root's supervisor" "$supervisor" "$supervise_eff" "$supervise_eff" "$none"
 is 'a command of root: what the table and the configuration leave it' \
-	"$(printf '%s' "$answer" | shown CapPrm) $(printf '%s' "$answer" | shown CapEff)" "$command_prm $command_prm"
+	"$(printf '%s' "$answer" | shown CapPrm) $(printf '%s' "$answer" | shown CapEff)" \
+	"$command_prm $command_prm"
 is 'and not more to gain' "$(printf '%s' "$answer" | shown CapBnd)" "$command_prm"
 has 'a denied command is denied' "$(run "$first" "touch $D/ws/canary")" '"exit_code":(1|126)'
 not_ok 'and did not happen' test -e "$D/ws/canary"
@@ -116,8 +120,8 @@ stop
 
 # ---- root without CAP_SYS_PTRACE, as in most containers ----
 : >"$D/out"
-setpriv --bounding-set -sys_ptrace sh -c '"$AGENTSH" server --config "$0/config.yaml" >"$0/out" 2>"$0/err" & echo $!' \
-	"$D" >"$D/pid"
+setpriv --bounding-set -sys_ptrace \
+	sh -c '"$AGENTSH" server --config "$0/config.yaml" >"$0/out" 2>"$0/err" & echo $!' "$D" >"$D/pid"
 PID=$(cat "$D/pid")
 world_pids="$world_pids $PID"
 ok 'root without sys_ptrace' until_true 10 grep -q listening "$D/out"
@@ -127,7 +131,8 @@ as="setpriv --bounding-set -sys_ptrace" # as everybody there
 s=$(session $as)
 has 'its commands are judged' "$(run "$s" "touch $D/ws/canary; echo went on")" 'went on'
 not_ok 'denied means it did not happen' test -e "$D/ws/canary"
-has 'and what is allowed works' "$(run "$s" 'sed -n s/^CapPrm.//p /proc/self/status')" "$(mask 0 1 3 4 5 6 7 10 13 27 29)"
+has 'and what is allowed works' "$(run "$s" 'sed -n s/^CapPrm.//p /proc/self/status')" \
+	"$(mask 0 1 3 4 5 6 7 10 13 27 29)"
 is 'sys_ptrace is nowhere' "$(status "$PID" CapBnd)" "$(printf '%016x' $((0x$have & ~(1 << 19))))"
 kill "$PID"
 as=$nobody
@@ -142,7 +147,8 @@ ok 'a server of a user' until_true 10 grep -q listening "$D/out"
 URL=http://$(sed -n 's/^agentsh server listening on //p' "$D/out")/api/v1/sessions
 s=$(session $nobody)
 has 'commands run' "$(run "$s" 'id -u')" "$NOBODY"
-bounding=$(status self CapBnd) # who has no capability cannot give up others', and no_new_privs lets it gain none
+# Who has no capability cannot give up others', and no_new_privs lets it gain none.
+bounding=$(status self CapBnd)
 held "a user's server" "$PID" "$none" "$none" "$bounding"
 held 'its supervisor' "$(pgrep -P "$PID")" "$none" "$none" "$bounding"
 stop
@@ -189,7 +195,8 @@ sh died of 11 "
 # shellcheck disable=SC2016 # for the inner shell
 inner='cat /proc/$PPID/status'
 got=$("$TMP/agentsh" run -- sh -c "$inner")
-is 'run, as root' "$(echo "$got" | awk '/^(CapEff|CapPrm|CapBnd|NoNewPrivs|Seccomp):/ { printf "%s ", $2 }')" \
+is 'run, as root' \
+	"$(echo "$got" | awk '/^(CapEff|CapPrm|CapBnd|NoNewPrivs|Seccomp):/ { printf "%s ", $2 }')" \
 	"$supervise_eff $supervise_eff $none 1 2 "
 got=$(cd / && $nobody "$TMP/agentsh" run -- sh -c "$inner")
 is 'run, as a user' "$(echo "$got" | awk '/^(CapEff|CapPrm|NoNewPrivs|Seccomp):/ { printf "%s ", $2 }')" \

@@ -259,16 +259,41 @@ hook make sh -c 'echo "all: ; @:" >Makefile; echo "x := \$(shell canary)" >m; MA
 hook less sh -c 'echo x >f; LESSOPEN="|canary %s" less -f f | cat'
 
 # --- BE-01: the kill builtin, whatever was disabled ---------------------------------------------------
-sleep 300 &
-victim=$!
+# victim_of UID: a process of that user's, outside.
+victim_of() {
+	if [ "$1" = 0 ]; then
+		sleep 300 &
+	else
+		setpriv --reuid "$1" --regid "$1" --clear-groups sleep 300 &
+	fi
+	victim=$!
+	disown "$victim" # the shell is not to tell how it ends
+	until_true 5 grep -q sleep "/proc/$victim/cmdline"
+}
+is_gone() { ! grep -qs '^State:.[RSDT]' "/proc/$victim/status"; }
+end_victim() {
+	kill -9 "$victim" 2>/dev/null || true
+}
+# A signal that was sent has killed by then.
+stays() {
+	sleep 0.1
+	! is_gone
+}
 for shell in "bash -c" "bash -p -c" "bash --posix -c" "sh -c" "dash -c" "busybox sh -c" \
 	"env -u BASH_ENV bash -c" "env BASH_ENV= bash -c"; do
 	command -v "${shell%% *}" >/dev/null || continue
-	rm -f log log.*
-	as 0 "$TMP/agentsh" run --policy "$TMP/lab.yaml" --audit "$TMP/drop/log" -- \
-		$shell "kill -9 $victim; :"
-	ok "BE-01 $shell: the outsider lives" kill -0 "$victim"
-	ok "BE-01 $shell: an event says so" grep -q '"type":"signal_blocked"' "$TMP/drop/log"
+	for uid in 0 $USER_ID; do
+		find . -mindepth 1 -delete
+		victim_of "$uid"
+		as "$uid" $shell "kill -9 $victim; :"
+		ok "BE-01 $shell works ungoverned (uid $uid)" until_true 5 is_gone
+		end_victim
+		victim_of "$uid"
+		as "$uid" "$TMP/agentsh" run --policy "$TMP/lab.yaml" --audit "$TMP/drop/log" -- \
+			$shell "kill -9 $victim; :"
+		ok "BE-01 $shell: the outsider lives (uid $uid)" stays
+		ok "BE-01 $shell: an event says so (uid $uid)" \
+			grep -q '"effective_decision":"deny".*"type":"signal_blocked"' "$TMP/drop/log"
+		end_victim
+	done
 done
-kill -9 "$victim"
-wait "$victim" 2>/dev/null || true

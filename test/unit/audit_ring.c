@@ -290,3 +290,43 @@ T_CASE(hostile_memory)
 	}
 	ok(survived && stopped > 100, "%d records read, %d rings given up", survived, stopped);
 }
+
+/* Pages of files that this process has at hand. */
+static long file_kib(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[256];
+	long kib = 0, n;
+
+	while (f && fgets(line, sizeof line, f))
+		if (sscanf(line, "RssFile: %ld", &n) == 1 || sscanf(line, "RssShmem: %ld", &n) == 1)
+			kib += n;
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+/* A server has a ring of each session: what went through them must not stay with it. */
+T_CASE(neither_side_grows)
+{
+	struct ring_record rec;
+	struct ring *r, *c;
+	char text[1000];
+	struct err e;
+	long before;
+	int n = 0;
+
+	snprintf(path, sizeof path, "/tmp/ring-test-%d", getpid());
+	r = ring_create(path, 4 << 20, &e);
+	c = ring_open(path, &e);
+	memset(text, ' ', sizeof text - 1);
+	text[sizeof text - 1] = 0;
+	before = file_kib();
+	for (; n < 16000 && put(r, text) && ring_get(c, &rec); n++)
+		if (n % 10 == 9)
+			ring_done(c);
+	is_int(n, 16000);
+	ok(file_kib() - before < 1024, "%ld KiB more", file_kib() - before);
+	ring_close(c);
+	drop(r);
+}

@@ -112,6 +112,77 @@ static bool put(struct ring *r, const char *text, uint32_t command, uint32_t fla
 	return ring_put(r, text, strlen(text), command, flags, &wake);
 }
 
+/* What was in the ring, changed by who wrote it while the server works on it. */
+struct rewriter {
+	struct subscriber subscriber;
+	const struct session *session;
+	bool same;
+};
+
+static void rewrite(struct subscriber *sub, const char *json, size_t len)
+{
+	struct rewriter *x = list_item(sub, struct rewriter, subscriber);
+	enum { FIRST_TEXT = 4096 + 16 };
+
+	ok(pwrite(ring_fd(x->session->ring), "\n\n\n\n", 4, FIRST_TEXT) == 4);
+	x->same = len == 12 && !memcmp(json, "{\"type\":\"t\"}", 12);
+}
+
+T_CASE(records_are_copied_before_they_are_checked)
+{
+	struct rewriter x = { .subscriber.event = rewrite };
+	struct ring *ring;
+	struct session *s;
+	struct err e = { 0 };
+
+	if (!world_begin(""))
+		return;
+	s = new_session("s");
+	session_supervise(w.core, s, &e);
+	x.session = s;
+	core_subscribe(w.core, &x.subscriber);
+	ring = producer(s);
+	ok(put(ring, "{\"type\":\"t\"}", 0, 0));
+	core_drain(w.core, s);
+	ok(x.same, "what subscribers see does not change under them");
+	core_unsubscribe(&x.subscriber);
+	ring_close(ring);
+	world_end();
+}
+
+/* With a hundred sessions a batch is about one of them. */
+T_CASE(only_the_ring_that_woke_us_is_looked_at)
+{
+	struct session *s;
+	struct command *c;
+	struct ring *r;
+	bool wake = false;
+
+	if (!world_begin(""))
+		return;
+	s = new_session("s");
+	is_int(session_supervise(w.core, s, NULL), 0);
+	c = command_begin(w.core, s, COMMAND_EXEC, "x", NULL);
+	r = producer(s);
+	if (!ok(r != NULL))
+		return;
+	loop_once(w.loop, 0, NULL);
+	ok(list_empty(&w.core->awake), "a new ring is looked at once: its producer knows that we sleep");
+	ok(ring_put(r, "{}", 2, 1, 0, &wake) && wake, "so it wakes us");
+	loop_once(w.loop, 0, NULL);
+	is_int(c->n_events, 0, "another batch is not about it");
+	core_wake(w.core, s);
+	core_wake(w.core, s);
+	loop_once(w.loop, 0, NULL);
+	is_int(c->n_events, 1);
+	ok(list_empty(&w.core->awake));
+	core_wake(w.core, s);
+	ring_close(r);
+	session_end(w.core, s, "session_destroyed", "test");
+	ok(list_empty(&w.core->awake), "what is gone is not awake");
+	world_end();
+}
+
 T_CASE(rings_are_drained_before_replies_and_attributed)
 {
 	struct session *s;

@@ -223,6 +223,12 @@ server_pids() {
 	done
 	:
 }
+supervisor_pids() {
+	for p in /proc/[0-9]*; do
+		tr '\0' ' ' 2>/dev/null <"$p/cmdline" | grep -qx 'supervise ' && echo "${p#/proc/}"
+	done
+	:
+}
 healthy() { [ "$(curl -s --max-time 2 "$URL/health")" = ok ]; }
 start_server() {
 	/opt/e2e/as_user "$AGENTSH" server </dev/null >/var/log/agentsh/server.log 2>&1 &

@@ -62,7 +62,7 @@ prepare
 clear_canary
 try /bin/bash -c true # a server is there
 case $E2E_PAIR in
-real-*) cases ours names texts ;;
+real-*) cases ours ;;
 *) cases ours others ways names texts ;;
 esac
 litter
@@ -70,7 +70,20 @@ cases files
 check_denied "in a directory full of such files, after a new start of the server" sudo $S 126 'ran sudo' \
 	/bin/bash -c 'sudo whoami'
 
-governed || exit 0
+tidy() {
+	for f in $markers; do
+		rm -rf "$f"
+	done
+	rm -rf $bad
+	fresh_home
+}
+case $E2E_PASS-$E2E_PAIR in
+governed-own-*) ;;
+*)
+	tidy
+	exit 0
+	;;
+esac
 
 section "a server that is started meanwhile"
 one_server() { [ "$(server_pids | wc -w)" = 1 ]; }
@@ -136,7 +149,5 @@ agentsh shim uninstall-shell --root / --bash --i-understand-this-modifies-the-ho
 agentsh install --uninstall --root /
 curl -s -m 5 -X POST http://127.0.0.1:18080/api/v1/sessions -H "Content-Type: application/json" -d "{\"policy\":\"lax\"}"
 EOS
-for f in $markers; do rm -rf "$f"; done
-rm -rf $bad "$E2E_HOME/policies"
-fresh_home
+tidy
 exit 0
