@@ -67,7 +67,7 @@ CLANG_FLAGS := $(CHECKED) -fsanitize=fuzzer-no-link,address,undefined $(call inc
 CLANG_TOOLS := clang:clang /usr/lib/llvm-14/lib/clang:libclang-rt-14-dev
 CROSS_TOOLS := aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu
 TOOLS := gcc:gcc ld:binutils patch:patch xz:xz-utils /usr/include/stdio.h:libc6-dev
-LINT_TOOLS := clang-format:clang-format cppcheck:cppcheck shellcheck:shellcheck
+LINT_TOOLS := clang-format:clang-format clang-tidy:clang-tidy cppcheck:cppcheck shellcheck:shellcheck
 TEST_TOOLS := curl:curl jq:jq python3:python3 setpriv:util-linux pgrep:procps py=kconfiglib:python3-kconfiglib
 
 all: $(BIN) ## build the binary: build/out/agentsh
@@ -192,6 +192,13 @@ $(REPLAY): $(O)/host/test/fuzz/%: $(O)/host/test/fuzz/%.o $(O)/host/test/fuzz/re
 $(FUZZERS:%=$(O)/fuzz/%): $(O)/fuzz/%: $(O)/fuzz/test/fuzz/%.o $(O)/fuzz/lib.a
 	$(call say,FUZZ,$*)
 	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(call archives,clang,$(ALL_THIRD_PARTY))
+# What processes do with the memory they share, by threads of one program: under ThreadSanitizer.
+THREADS := $(patsubst %.c,$(O)/host/%,$(sort $(wildcard test/threads/*.c)))
+THREADS_LIB := lib/audit/ring.c $(wildcard lib/base/*.c)
+$(THREADS): $(O)/host/test/threads/%: test/threads/%.c $(THREADS_LIB) build/out/deps/gcc.ok $(READY)
+	$(call say,TEST,test/threads/$*)
+	@mkdir -p $(@D)
+	$(Q)gcc $(filter-out -MMD -MP,$(COMMON)) -O1 -g -fsanitize=thread -o $@ $< $(THREADS_LIB)
 
 # ---- tests --------------------------------------------------------------------------------------
 KERNEL_C := $(patsubst %.c,$(O)/kernel/%,$(notdir $(sort $(wildcard test/kernel/*.c))))
@@ -201,7 +208,7 @@ E2E := $(sort $(wildcard test/e2e/*.sh)) "test/e2e/run --ungoverned" \
 	"test/e2e/run --pair default" \
 	$(foreach p,$(E2E_PAIRS),"test/e2e/run --pair $(p) --as user" "test/e2e/run --pair $(p) --as root")
 UNIT_RUNS := $(UNIT) $(foreach f,$(FUZZERS),"$(O)/host/test/fuzz/$(f) test/fuzz/corpus/$(f)") \
-	$(sort $(wildcard test/cases/*.sh))
+	$(THREADS) $(sort $(wildcard test/cases/*.sh))
 BUILD_TESTS := $(sort $(wildcard test/build/*.sh))
 RUN := AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/run
 
@@ -210,7 +217,7 @@ $(KERNEL_C): $(O)/kernel/%: $(O)/obj/test/kernel/%.o $(O)/lib.a
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $^ $(call archives,$(FLAVOUR),$(ALL_THIRD_PARTY))
 
-test: $(UNIT) $(REPLAY) $(BIN) ## unit tests, policy cases and fuzz corpora, under ASan and UBSan
+test: $(UNIT) $(REPLAY) $(THREADS) $(BIN) ## unit tests, policy cases and fuzz corpora, under ASan and UBSan
 	$(Q)$(RUN) $(UNIT_RUNS)
 test-kernel: $(KERNEL_C) $(BIN) ## tests against the running kernel (Landlock, seccomp, namespaces)
 	$(Q)$(RUN) $(KERNEL)
@@ -227,8 +234,8 @@ check: ## all that CI runs: every preset, lint, sizes, every test
 	@build/need $(TOOLS) $(LINT_TOOLS) $(TEST_TOOLS)
 	@test/e2e/stage need
 	$(Q)$(MAKE) --no-print-directory presets
-	$(Q)$(MAKE) --no-print-directory $(UNIT) $(REPLAY) $(KERNEL_C)
-	$(Q)$(MAKE) --no-print-directory analyze-gcc
+	$(Q)$(MAKE) --no-print-directory $(UNIT) $(REPLAY) $(THREADS) $(KERNEL_C)
+	$(Q)$(MAKE) --no-print-directory analyze-shipped
 	-$(Q)$(MAKE) --no-print-directory TARGET=aarch64 presets unit-static
 	$(Q)$(RUN) "build/lint/run $(O)" "build/size $(PRESETS)" $(UNIT_RUNS) $(KERNEL) $(E2E) \
 		$(BUILD_TESTS)
@@ -283,10 +290,12 @@ $(O)/analyze/%.clang: % $(O)/analyze/%.gcc .clang-tidy test/.clang-tidy
 		{ cat $@.log; exit 1; }
 	@touch $@
 analyze-gcc: $(filter $(O)/analyze/lib/% $(O)/analyze/applets/%,$(ANALYZED_BY_GCC))
+tidy: $(filter $(O)/analyze/lib/% $(O)/analyze/applets/%,$(ANALYZED_BY_CLANG))
+analyze-shipped: analyze-gcc tidy ## the same over what is shipped, as `make check` does
 analyze: ## gcc -fanalyzer and clang-tidy over all C (cppcheck is in lint)
 	@build/need clang-tidy:clang-tidy
 	$(Q)$(MAKE) --no-print-directory $(ANALYZED_BY_GCC) $(ANALYZED_BY_CLANG)
-.PHONY: presets size readme lint format test-configs analyze analyze-gcc
+.PHONY: presets size readme lint format test-configs analyze analyze-gcc analyze-shipped tidy
 
 # ---- choosing options ---------------------------------------------------------------------------
 KCONFIG := KCONFIG_CONFIG=.config srctree=. /usr/bin/python3 -m

@@ -120,6 +120,12 @@ static void look_at(struct scan *s, bool runs)
 {
 	if (!s->value)
 		return;
+	/* These take a value in some sub-commands only; none begins with a dash. */
+	if (s->value[0] == '-' && s->value == s->argv[s->at - 1] &&
+	    (named(s, "pull") || named(s, "attach") || named(s, "link"))) {
+		s->at--;
+		return;
+	}
 	if (runs && (named(s, "volume") || s->letter == 'v'))
 		volume(s->f, s->value);
 	else if (named(s, "mount"))
@@ -148,6 +154,22 @@ static void command_facts(struct facts *f, const char *word)
 	}
 }
 
+/* After a sub-command that starts nothing; an image is each word that may be one. */
+static void other_words(struct facts *f, bool images, const char *const *argv, size_t argc, size_t at)
+{
+	static const char valued[] = " --platform --username -u --password -p --creds --authfile --cert-dir"
+	                             " --arch --os --variant ";
+
+	for (; at < argc; at++) {
+		if (argv[at][0] != '-' && images)
+			facts_text(f, FACT_DOCKER_IMAGE, argv[at]);
+		else if (starts(argv[at], "--privileged") || starts(argv[at], "--cap-add"))
+			facts_set(f, FACT_DOCKER_PRIVILEGED);
+		else if (images)
+			at += is_in(valued, argv[at]);
+	}
+}
+
 /* What follows the sub-command. */
 static void words(struct facts *f, const char *command, const char *const *argv, size_t argc, size_t at)
 {
@@ -156,13 +178,7 @@ static void words(struct facts *f, const char *command, const char *const *argv,
 
 	/* Of other commands too little is known to doubt what is not understood. */
 	if (!runs) {
-		for (; at < argc; at++)
-			if (argv[at][0] != '-' && is_in(" pull push login ", command)) {
-				facts_text(f, FACT_DOCKER_IMAGE, argv[at]);
-				break;
-			} else if (starts(argv[at], "--privileged") || starts(argv[at], "--cap-add")) {
-				facts_set(f, FACT_DOCKER_PRIVILEGED);
-			}
+		other_words(f, is_in(" pull push login ", command), argv, argc, at);
 		return;
 	}
 	for (enum item i; (i = scan_next(&s)) != ITEM_END;) {

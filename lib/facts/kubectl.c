@@ -27,6 +27,9 @@ static const struct option_row rows[] = {
 
 /* The same letter can be a flag of one sub-command and take a value in another: see letters_of(). */
 static const char longs[] =
+        " all-pods insecure-skip-tls-verify-backend append-server-path output-patch concurrency="
+        " show-events types= keep-annotations keep-init-containers keep-labels keep-liveness"
+        " keep-readiness keep-startup arguments-only load-restrictor= as-current-user"
         " as-user-extra= cache-dir= certificate-authority= client-key= disable-compression"
         " insecure-skip-tls-verify log-flush-frequency= match-server-version password= profile="
         " profile-output="

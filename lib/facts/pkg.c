@@ -112,19 +112,35 @@ static void plain_name(const char *word, char *out, size_t size)
 	out[*word ? 0 : n] = 0;
 }
 
+static uint8_t classify(const struct manager *m, const char *word, bool whole)
+{
+	uint8_t class = class_of(m, word);
+	char name[COMMAND_MAX];
+
+	if (class != FACT_COUNT || !m->abbreviates || whole)
+		return class;
+	plain_name(word, name, sizeof name);
+	if (*name)
+		class = class_of(m, name);
+	return class == FACT_COUNT && *name ? class_of_beginning(m, name) : class;
+}
+
+/* It may be the value of an option, or else the sub-command. */
+static void suspect(const struct manager *m, struct facts *f, const char *word)
+{
+	uint8_t class = classify(m, word, false);
+
+	if (class != FACT_COUNT && class != FACT_NONE)
+		facts_doubt(f, (enum fact) class);
+}
+
 static void command(const struct manager *m, struct facts *f, const char *word, bool in_group)
 {
-	char name[COMMAND_MAX];
 	uint8_t class;
 
 	facts_text(f, FACT_PKG_COMMAND, word);
-	plain_name(word, name, sizeof name);
-	class = class_of(m, word);
 	in_group &= m->own_groups;
-	if (class == FACT_COUNT && m->abbreviates && *name && !in_group)
-		class = class_of(m, name);
-	if (class == FACT_COUNT && m->abbreviates && *name && !in_group)
-		class = class_of_beginning(m, name);
+	class = classify(m, word, in_group);
 	if (class == FACT_COUNT && (m->scripts || in_group))
 		return;
 	if (class == FACT_COUNT) {
@@ -151,7 +167,8 @@ static void option_source(const struct manager *m, struct facts *f, const struct
 void pkg_read(const struct manager *m, struct facts *f, const char *const *argv, size_t argc, size_t at)
 {
 	struct scan s = { .g = m->grammar, .f = f, .argv = argv, .argc = argc, .at = at };
-	bool has_command = false, in_group = false;
+	bool has_command = false, in_group = false, unsure = false;
+	unsigned before = 0;
 	int carried = 0;
 
 	facts_text(f, FACT_PKG_MANAGER, m->name);
@@ -159,6 +176,14 @@ void pkg_read(const struct manager *m, struct facts *f, const char *const *argv,
 		/* What an unknown option takes could be the sub-command. */
 		if (i == ITEM_UNKNOWN && !has_command)
 			facts_doubt_family(f, "pkg.");
+		/* Options differ between relatives and versions: in front of the sub-command one that is in
+		 * no table may take the next word, and one that is may not. */
+		unsure |= !has_command && s.unknown > before;
+		before = s.unknown;
+		if (i == ITEM_OPTION && m->scripts && !has_command && s.value && s.value == argv[s.at - 1])
+			suspect(m, f, s.value);
+		if (i == ITEM_OPERAND && has_command && unsure)
+			suspect(m, f, s.value);
 		if (i == ITEM_OPTION && s.row && s.row->takes && s.value)
 			option_source(m, f, s.row, s.value);
 		if (i != ITEM_OPERAND)
@@ -175,6 +200,7 @@ void pkg_read(const struct manager *m, struct facts *f, const char *const *argv,
 		} else {
 			command(m, f, s.value, in_group);
 			has_command = true;
+			unsure &= classify(m, s.value, false) == FACT_COUNT;
 		}
 	}
 	if (!has_command && m->bare)

@@ -40,7 +40,8 @@ static const struct grammar grammar = {
 	         " remote-option= out-format= log-format= log-file= log-file-format= password-file="
 	         " list-only bwlimit= stop-after= stop-at= time-limit= fsync write-batch="
 	         " only-write-batch= read-batch= protocol= iconv= checksum-seed= ipv4 ipv6 version help"
-	         " config= dparam= detach sender ",
+	         " config= dparam= detach sender compress-threads= zt= confine-root= insecure-links"
+	         " inc-recursive i-r ",
 	.flags = GRAMMAR_NEGATES | GRAMMAR_EQUALS,
 	.unknown = FACT_RSYNC_UNKNOWN,
 };

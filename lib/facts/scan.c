@@ -149,8 +149,10 @@ static enum item not_known(struct scan *s)
 {
 	s->cluster = NULL;
 	s->row = NULL;
-	if (s->g->flags & GRAMMAR_LAX)
+	if (s->g->flags & GRAMMAR_LAX) {
+		s->unknown++;
 		return ITEM_OPTION;
+	}
 	/* The tool has refused long ago; everything is in doubt already. */
 	if (++s->unknown == UNKNOWN_MAX)
 		s->at = s->argc;

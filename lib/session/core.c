@@ -108,16 +108,32 @@ bool core_can_log(const struct core *core, struct err *why)
 
 /* ---- rings ---- */
 
+/* The record in memory of our own: what is checked, sealed and shown to others must not change in between,
+ * and the supervisor can still write to the ring. One that is too long for an event is none, and only looked
+ * at once. NULL when there is no memory. */
+static const char *own_copy(struct core *core, const struct ring_record *r)
+{
+	if (r->len > EVENT_TEXT_MAX)
+		return r->text;
+	buf_clear(&core->scratch);
+	buf_add(&core->scratch, r->text, r->len);
+	return core->scratch.failed ? NULL : core->scratch.data;
+}
+
 /* Take one record over into the writer's queue. False when that is full: the record stays where it is. */
 static bool take(struct core *core, struct session *s, const struct ring_record *r)
 {
-	if (!writer_add(core->writer, r->text, r->len)) {
+	const char *text = own_copy(core, r);
+
+	if (!text || !writer_add(core->writer, text, r->len)) {
+		if (!text)
+			buf_release(&core->scratch);
 		s->stuck = *r;
 		return false;
 	}
 	s->stuck = (struct ring_record){ 0 };
 	s->ring_taken = true;
-	append(core, s, command_by_number(s, r->command), r->text, r->len, r->flags);
+	append(core, s, command_by_number(s, r->command), text, r->len, r->flags);
 	return true;
 }
 

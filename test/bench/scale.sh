@@ -6,7 +6,9 @@
 # shellcheck shell=sh disable=SC1091,SC2046,SC2154
 . /opt/e2e/bin/work.sh
 
-# Policies that decide the same; and room for a hundred sessions beside those that are measured.
+# Room for 500 commands and what they start, and for a hundred sessions beside those that are measured; policies that
+# decide the same.
+sed -i 's/pids_max: 100/pids_max: 5000/' "$POLICY"
 for n in 100 1000; do
 	"$bin/rules" want=$n "$POLICY" "$POLICY" >"/etc/agentsh/policies/rules-$n.yaml"
 done

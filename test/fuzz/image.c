@@ -82,11 +82,22 @@ static void path_of(struct image_cache *cache, const uint8_t *data, size_t size)
 	fd_close(&fd);
 }
 
+/* An emulator of another architecture answers for /proc/PID itself. */
+static bool is_kernels_own(void)
+{
+	struct proc_stat st;
+
+	return prctl(PR_SET_NAME, "by whom") == 0 && proc_stat(getpid(), &st) &&
+	       strcmp(st.comm, "by whom") == 0;
+}
+
 static void own_name(const uint8_t *data, size_t size)
 {
 	char name[NAME];
 	struct proc_stat st;
 
+	if (!is_kernels_own())
+		return;
 	size = size < NAME - 1 ? size : NAME - 1;
 	memcpy(name, data, size);
 	name[size] = 0;

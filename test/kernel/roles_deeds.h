@@ -148,6 +148,11 @@ static int d_signal(void)
 	return rc_of(kill(getpid(), 0));
 }
 
+static int d_continue(void)
+{
+	return rc_of(kill(getpid(), SIGCONT));
+}
+
 static int d_namespace(void)
 {
 	return rc_of(unshare(CLONE_NEWUSER));

@@ -295,7 +295,7 @@ static bool as_it_is(int error)
 T_CASE(calls_of_root)
 {
 	enum { N = sizeof calls / sizeof *calls };
-	int native[N], governed[N];
+	int native[N] = { 0 }, governed[N] = { 0 };
 	size_t further = 0;
 
 	start();
@@ -313,7 +313,7 @@ T_CASE(calls_of_root)
 T_CASE(files_of_the_kernel)
 {
 	enum { N = sizeof files / sizeof *files };
-	int native[N], governed[N];
+	int native[N] = { 0 }, governed[N] = { 0 };
 	size_t opened = 0;
 
 	start();

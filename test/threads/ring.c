@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { RECORDS = 100000, TEXT = 700, PATIENCE_MS = 30000 };
+enum { RECORDS = 50000, TEXT = 700, PATIENCE_MS = 30000 };
 
 static struct ring *ring;
 static int bell;

@@ -223,7 +223,7 @@ static const struct row rsync_rows[] = {
 	{ "!rsync.delete !rsync.unknown",
 	  { "rsync -a a b", "rsync -a -- --delete b", "rsync -e --delete a b", "rsync -avz --progress a b",
 	    "rsync --exclude --delete a b", "rsync --delete --no-delete a b", "rsync -rlptgoD a b",
-	    "rsync -aAXH --info=progress2 a b" } },
+	    "rsync -aAXH --info=progress2 a b", "rsync -az --zt=4 --no-i-r --confine-root=/d a b" } },
 	{ "rsync.exec",
 	  { "rsync -e ssh a b", "rsync -ave 'ssh -p 1' a b", "rsync --rsh=sh a b", "rsync --rsh sh a b",
 	    "rsync --rsync-path=x a b", "rsync -essh a b" } },

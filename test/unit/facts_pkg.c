@@ -2,6 +2,13 @@
 #include "test/unit/facts_rows.h"
 
 static const struct row npm_rows[] = {
+	/* A word that one manager takes for an option's value, another for the sub-command. */
+	{ "pkg.install?",
+	  { "pnpm --modules-dir d add x", "pnpm --hoist-pattern p --global-dir d add x", "pnpm --mutex add x",
+	    "yarn --filter add x", "bun --pattern install", "npm --not-yet-known value install x" } },
+	{ "!pkg.install",
+	  { "pnpm --frob test", "pnpm --filter p test", "pnpm run install", "pnpm --frob run build",
+	    "yarn --cwd d test", "npm --not-yet-known test" } },
 	{ "pkg.install !pkg.exec pkg.manager=npm",
 	  { "npm install x",
 	    "npm i x",

@@ -112,6 +112,44 @@ static bool put(struct ring *r, const char *text, uint32_t command, uint32_t fla
 	return ring_put(r, text, strlen(text), command, flags, &wake);
 }
 
+/* What was in the ring, changed by who wrote it while the server works on it. */
+struct rewriter {
+	struct subscriber subscriber;
+	const struct session *session;
+	bool same;
+};
+
+static void rewrite(struct subscriber *sub, const char *json, size_t len)
+{
+	struct rewriter *x = list_item(sub, struct rewriter, subscriber);
+	enum { FIRST_TEXT = 4096 + 16 };
+
+	ok(pwrite(ring_fd(x->session->ring), "\n\n\n\n", 4, FIRST_TEXT) == 4);
+	x->same = len == 12 && !memcmp(json, "{\"type\":\"t\"}", 12);
+}
+
+T_CASE(records_are_copied_before_they_are_checked)
+{
+	struct rewriter x = { .subscriber.event = rewrite };
+	struct ring *ring;
+	struct session *s;
+	struct err e = { 0 };
+
+	if (!world_begin(""))
+		return;
+	s = new_session("s");
+	session_supervise(w.core, s, &e);
+	x.session = s;
+	core_subscribe(w.core, &x.subscriber);
+	ring = producer(s);
+	ok(put(ring, "{\"type\":\"t\"}", 0, 0));
+	core_drain(w.core, s);
+	ok(x.same, "what subscribers see does not change under them");
+	core_unsubscribe(&x.subscriber);
+	ring_close(ring);
+	world_end();
+}
+
 /* With a hundred sessions a batch is about one of them. */
 T_CASE(only_the_ring_that_woke_us_is_looked_at)
 {

@@ -33,6 +33,8 @@ static const struct {
 	/* Files that are executed; what is said goes to any terminal; the same signals and looks. */
 	{ ROLE_SUPERVISE, DAC_OVERRIDE | DAC_READ_SEARCH | KILL | SYS_PTRACE | SYS_RESOURCE },
 	{ ROLE_READ, DAC_READ_SEARCH },
+	/* To see who answers. */
+	{ ROLE_ASK, SYS_PTRACE | SYS_RESOURCE },
 };
 
 #define MAY(name, roles)           \
@@ -116,15 +118,15 @@ static const struct may {
 	MAY(inotify_add_watch, R),
 	/* the processes of a session */
 	MAY(process_vm_readv, S),
-	MAY(pidfd_open, S),
+	MAY(pidfd_open, S | A),
 	MAY(pidfd_getfd, S),
-	MAY(pidfd_send_signal, S),
-	MAY(kill, S),
+	MAY(pidfd_send_signal, S | A), /* A: signal 0 */
+	MAY(kill, S | A),
 	MAY(tkill, S),
 	MAY(tgkill, S),
 	MAY(rt_sigqueueinfo, S),
 	MAY(rt_tgsigqueueinfo, S),
-	MAY(prlimit64, S),
+	MAY(prlimit64, S | A),
 	MAY(getpriority, S),
 	MAY(getpgid, S),
 	MAY(getsid, S),
@@ -181,14 +183,19 @@ static size_t refuse_rest(unsigned roles, struct filter_row *rows)
 		next = left[i] + 1u;
 	}
 	rows[n_rows++] = (struct filter_row){ next, UINT32_MAX, REFUSE, 0 };
+	if (roles & A) {
+		rows[n_rows++] = (struct filter_row){ __NR_kill, __NR_kill, REFUSE, BLOCK_KILL };
+		rows[n_rows++] = (struct filter_row){ __NR_pidfd_send_signal, __NR_pidfd_send_signal, REFUSE,
+			                              BLOCK_KILL };
+	}
 	return n_rows;
 }
 
 static int enter_filter(unsigned roles, struct err *e)
 {
-	struct filter_row rows[N_MAY + 1];
+	struct filter_row rows[N_MAY + 3];
 	struct filter_target t = { filter_native.arch, rows, 0 };
-	struct filter_options o = { .kind = FILTER_OWN };
+	struct filter_options o = { .kind = roles & ROLE_SERVER ? FILTER_OWN : FILTER_ALONE };
 	struct filter *f = malloc(sizeof *f);
 	int rc;
 
@@ -213,7 +220,7 @@ static int give_up_capabilities(unsigned roles, uint64_t others, struct err *e)
 		if (roles & capabilities[i].role)
 			own |= capabilities[i].own;
 	others |= CAPS_SESSION | own;
-	if (roles & (ROLE_SERVER | ROLE_SUPERVISE) && !(have & SYS_PTRACE))
+	if (roles & (ROLE_SERVER | ROLE_SUPERVISE | ROLE_ASK) && !(have & SYS_PTRACE))
 		own = others = have;
 	return caps_confine(own, roles & ROLE_SERVER ? others : 0, e);
 }
@@ -240,7 +247,7 @@ int role_enter(unsigned roles, uint64_t others, struct err *e)
 		return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(e, "no_new_privs");
-	if (roles & ROLE_READ)
+	if ((roles & (ROLE_READ | ROLE_ASK)) == ROLE_READ)
 		enter_reading_domain();
 	return enter_filter(roles, e);
 }

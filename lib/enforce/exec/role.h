@@ -8,9 +8,9 @@
  *   ROLE_TRACE      beside ROLE_SUPERVISE: ptrace(2)
  *   ROLE_LOG        beside ROLE_SUPERVISE: writes the log, too
  *   ROLE_READ       reads files, writes to what is open
- *   ROLE_ASK        beside ROLE_READ: asks the server's API
+ *   ROLE_ASK        beside ROLE_READ: asks the server's API, and looks at who answers
  *
- * Only ROLE_READ has a Landlock domain: from within one, no process outside of it can be looked at.
+ * Only ROLE_READ by itself has a Landlock domain: from within one, no process outside of it can be looked at.
  */
 #pragma once
 
