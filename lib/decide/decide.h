@@ -152,13 +152,15 @@ struct env_limits decide_env_limits(const struct policy *p, const struct rule *c
 const struct redirect *decide_redirect(const struct rule *rule);
 
 /* Expand {{.Path}} {{.Args}} {{.Command}} {{.RemoteAddr}} {{.Domain}} {{.Port}} {{.Operation}} {{.Rule}} in
- * the rule's message; unknown names stay. Control characters of the values are escaped. Returns bytes written
- * (cut at size). */
+ * the rule's message; unknown names stay. What is not visible in the values is escaped, the middle of long
+ * ones left out. Returns bytes written (cut at size). */
 struct message_facts {
 	const char *path, *args, *command, *remote, *domain, *operation;
 	int port; /* -1 = none */
 };
 size_t decide_message(const struct rule *rule, const struct message_facts *facts, char *out, size_t size);
 
-/* Arguments (without argv[0]) as {{.Args}} shows them; what does not fit is cut. Returns `out`. */
+/* Arguments (without argv[0]) as {{.Args}} shows them; what does not fit is cut out of the middle. Returns
+ * `out`.
+ */
 char *decide_message_args(const char *const *args, size_t n, char *out, size_t size);

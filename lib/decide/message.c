@@ -12,6 +12,9 @@ struct text {
 	bool full; /* cut once, cut for good */
 };
 
+/* Of a value: what is longer than this is shown by its beginning and its end. */
+enum { SHOWN_MAX = 400, SHOWN_HEAD = 240, SHOWN_TAIL = 120 };
+
 static void put(struct text *t, const char *bytes, size_t len)
 {
 	if (t->full || len + 1 > t->size - t->n) {
@@ -22,24 +25,39 @@ static void put(struct text *t, const char *bytes, size_t len)
 	t->n += len;
 }
 
-/* The agent chooses these bytes: it must not move the cursor of who reads them. */
+/* The first character of `s` as it is shown: *len bytes in `code`. How many it takes of `s`. */
+static size_t show_one(const unsigned char *s, char code[8], size_t *len)
+{
+	size_t n = *s == '\\' ? 0 : visible_len(s, strnlen((const char *)s, 4));
+
+	if (n)
+		memcpy(code, s, *len = n);
+	else if (*s == '\\')
+		memcpy(code, "\\\\", *len = 2);
+	else
+		*len = (size_t)snprintf(code, 8, "\\x%02x", *s);
+	return n ? n : 1;
+}
+
+/* The agent chooses these bytes: they must not move the cursor of who reads them, nor push what matters out
+ * of his sight. So of a long value the middle is left out, and that is said. */
 static void put_escaped(struct text *t, const char *value)
 {
-	const unsigned char *s = (const unsigned char *)value;
+	const unsigned char *s = (const unsigned char *)(value ? value : "");
+	size_t total = 0, at = 0, len, left_out;
+	char code[8], gap[48];
 
-	while (s && *s) {
-		size_t n = *s == '\\' ? 0 : visible_len(s, strnlen((const char *)s, 4));
-		char code[8];
-
-		if (n)
-			put(t, (const char *)s, n);
-		else {
-			int len = *s == '\\' ? snprintf(code, sizeof code, "\\\\")
-			                     : snprintf(code, sizeof code, "\\x%02x", *s);
-
-			put(t, code, (size_t)len);
-		}
-		s += n ? n : 1;
+	for (const unsigned char *p = s; *p; total += len)
+		p += show_one(p, code, &len);
+	left_out = total > SHOWN_MAX ? total - SHOWN_HEAD - SHOWN_TAIL : 0;
+	while (*s) {
+		s += show_one(s, code, &len);
+		if (!left_out || at + len <= SHOWN_HEAD || at >= SHOWN_HEAD + left_out)
+			put(t, code, len);
+		else if (at <= SHOWN_HEAD)
+			put(t, gap,
+			    (size_t)snprintf(gap, sizeof gap, "[... %zu bytes left out ...]", left_out));
+		at += len;
 	}
 }
 
@@ -109,12 +127,18 @@ size_t decide_message(const struct rule *rule, const struct message_facts *facts
 char *decide_message_args(const char *const *args, size_t n, char *out, size_t size)
 {
 	struct text t = { .out = out, .size = size };
+	size_t total = n, at = 0, head = size / 2, skip;
 
+	for (size_t i = 0; i < n; i++)
+		total += strlen(args[i]);
+	skip = total > size ? total - size : 0;
 	for (size_t i = 0; i < n; i++) {
-		if (i)
+		if (i && (at < head || at >= head + skip))
 			put(&t, " ", 1);
-		for (const char *p = args[i]; *p && !t.full; p++)
-			put(&t, p, 1);
+		at += i != 0;
+		for (const char *p = args[i]; *p; p++, at++)
+			if (at < head || at >= head + skip)
+				put(&t, p, 1);
 	}
 	out[t.n] = 0;
 	return out;

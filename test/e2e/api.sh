@@ -23,6 +23,7 @@ command_rules:
     commands: [sudo]
     decision: deny
     message: "use {{.Command}} elsewhere"
+  - {name: ask-first, commands: [tee], decision: approve, message: "{{.Args}} needs a yes"}
   - {name: all, commands: ["*"], decision: allow}
 network_rules:
   - {name: no-net, domains: ["*.com"], decision: deny}
@@ -211,6 +212,30 @@ else
 	skip 'metrics are well-formed' 'no promtool'
 fi
 
+# ---- approvals (AP-11, AP-12): nobody can be asked, so no answer is looked for ----
+asks() { # a command that wants one, with hostile arguments: its result in $R
+	R=$(run "{\"command\":\"tee\",\"args\":[\"$D/ws/asked\",\"$1\"]}")
+}
+is_denied() {
+	is "$1: denied" "$(q '.result | [.exit_code, .error.code, .error.policy_rule]')" \
+		'[126,"E_POLICY_DENIED","ask-first"]'
+	not_ok "$1: nothing was written" test -e "$D/ws/asked"
+}
+asks /harmless
+is_denied 'a command that wants an approval'
+has 'the denial is in the log, with what the rule says' "$(
+	body "/api/v1/sessions/$S/history?decision=deny&limit=1" | jq -c '.[0]'
+)" '"decision":"approve","effective_decision":"deny",.*"rule":"ask-first"'
+asks '\u001b[2K\r\u202e\nagentsh: allowed\u0007'
+is_denied 'with control characters'
+has 'the message shows them' "$(q .result.error.message)" \
+	'x1b.*x0d.*xe2.*x80.*xae.*x0aagentsh: allowed.*x07 needs'
+is 'and holds none' "$(q .result.error.message | LC_ALL=C tr -d '\n -~' | wc -c)" 0
+asks "$(head -c 10000 /dev/zero | tr '\0' ' ')/etc/shadow"
+is_denied 'with the end far away'
+has 'the message shows beginning, gap and end' "$(q .result.error.message)" \
+	"asked .*[[]... [0-9]+ bytes left out ...[]].* /etc/shadow needs a yes"
+
 # ---- clients ----
 is 'exec' "$("$AGENTSH" exec "$S" -- sh -c 'echo $1' x -- 2>&1)" --
 is 'exec without dashes' "$("$AGENTSH" exec "$S" echo -n -e a)" a
@@ -258,6 +283,33 @@ is 'tenancy: no exec in another session' \
 	"$(seen -X POST --data '{"command":"true"}' "$A/api/v1/sessions/stranger/exec")" 403
 is 'tenancy: exec in its own' "$(seen -X POST --data '{"command":"true"}' "$A/api/v1/sessions/$S/exec")" 200
 is 'tenancy: no end of any session' "$(seen -X DELETE "$A/api/v1/sessions/$S")" 403
+# The same by the command line, as an agent would use it (docs/compat.md).
+in_session() {
+	"$AGENTSH" exec "$S" -- env -u AGENTSH_SESSION_ID AGENTSH_SERVER="$A" AGENTSH_NO_AUTO=1 \
+		"$AGENTSH" "$@" 2>&1
+}
+no_right='agentsh: server said 403: processes of a session'
+is 'inside: exec in its own' "$(in_session exec "$S" -- echo inside)" inside
+has 'inside: what is denied outside is denied' "$(in_session exec "$S" -- sudo true)" \
+	"denied by rule 'no-sudo'"
+is 'inside: without a server named, in place' \
+	"$("$AGENTSH" exec "$S" -- "$AGENTSH" exec stranger -- sh -c 'echo $AGENTSH_SESSION_ID' 2>&1)" "$S"
+has 'inside: no exec elsewhere' "$(in_session exec stranger -- touch "$D/ws/elsewhere")" "^$no_right see"
+not_ok 'inside: nor has it run' test -e "$D/ws/elsewhere"
+is 'inside: the list' "$(in_session session list | jq -r 'map(.id) | join(" ")')" "$S"
+is 'inside: its own session' "$(in_session session info "$S" | jq -r .id)" "$S"
+has 'inside: no other' "$(in_session session info stranger)" "^$no_right see"
+for words in "session update $S --cwd /workspace" "session update stranger --set-env A=b" \
+	"session destroy $S" "session destroy stranger" "session create --id more --workspace $D/ws" \
+	"kill $S cmd-1"; do
+	# shellcheck disable=SC2086 # a list
+	has "inside: $words" "$(in_session $words)" "^$no_right cannot do this$"
+done
+is 'inside: nothing has changed' "$("$AGENTSH" session list | jq -r 'map(.id) | sort | join(" ")')" \
+	"$(printf '%s\n' "$S" stranger | sort | tr '\n' ' ' | sed 's/ $//')"
+R=$(body '/api/v1/events/search?type=api_refused&limit=1000')
+is 'inside: each refusal is an event' \
+	"$(q '[.[] | select(.policy.rule == "own-session-only")] | length >= 9')" true
 "$AGENTSH" session destroy stranger >/dev/null
 is 'unknown session is made' "$(cd "$D/ws" && AGENTSH_NO_AUTO='' "$AGENTSH" exec made-here -- pwd)" "$D/ws"
 is 'session info' "$("$AGENTSH" session info made-here | jq -r .workspace)" "$D/ws"
@@ -314,6 +366,17 @@ is 'a key' "$(code /api/v1/sessions -H 'X-API-Key: agent-key-1')" 200
 is 'agents do not approve' "$(code /api/v1/approvals -H 'X-API-Key: agent-key-1')" 403
 is 'no role is an agent' "$(code /api/v1/approvals -H 'X-API-Key: no-role-key-1')" 403
 is 'approvers do' "$(body /api/v1/approvals -H 'X-API-Key: approver-key-1')" '[]'
+for id in approval-1 ask-first tee; do
+	is "an approval of $id is not kept" "$(code "/api/v1/approvals/$id" -H 'X-API-Key: approver-key-1' \
+		-d '{"decision":"approve"}')" 404
+done
+is 'an approval id is checked' "$(code /api/v1/approvals/..%2fx -H 'X-API-Key: approver-key-1' \
+	-d '{"decision":"approve"}')" 400
+S=$(body /api/v1/sessions -H 'X-API-Key: agent-key-1' -d "{\"workspace\":\"$D/ws\"}" | jq -r .id)
+R=$(curl -s -m 30 -H 'X-API-Key: agent-key-1' -d "{\"command\":\"tee\",\"args\":[\"$D/ws/asked\"]}" \
+	"$A/api/v1/sessions/$S/exec")
+is_denied 'after that'
+body "/api/v1/sessions/$S" -X DELETE -H 'X-API-Key: agent-key-1' >/dev/null
 is 'clients send it' "$(AGENTSH_API_KEY=agent-key-1 "$AGENTSH" session list)" '[]'
 is 'clients without it' "$("$AGENTSH" session list 2>&1)" 'agentsh: server said 401: unauthorized'
 stop

@@ -383,6 +383,32 @@ T_CASE(messages)
 	is_int((long long)decide_message(&r, &f, small, 0), 0);
 }
 
+/* AP-12: who reads it sees the end of what he is asked about, and that something is missing. */
+T_CASE(long_arguments_do_not_hide_their_end)
+{
+	struct rule r = { .name = "a", .message = "runs {{.Args}}" };
+	const char *args[] = { "ls", NULL, "\xe2\x80\xae--delete-all", "\x1b[2K\r\xe2\x80\x8b/" };
+	struct message_facts f = { .port = -1 };
+	static char spaces[10001], joined[4096], out[1024];
+	static const char end[] = " \\xe2\\x80\\xae--delete-all \\x1b[2K\\x0d\\xe2\\x80\\x8b/";
+	size_t n;
+
+	memset(spaces, ' ', sizeof spaces - 1);
+	args[1] = spaces;
+	f.args = decide_message_args(args, 4, joined, sizeof joined);
+	is_int((long long)strlen(joined), sizeof joined - 1);
+	n = decide_message(&r, &f, out, sizeof out);
+	ok(!strncmp(out, "runs ls  ", 9), "%s", out);
+	ok(strstr(out, " [... ") && strstr(out, " bytes left out ...] "), "%s", out);
+	ok(n > sizeof end && !strcmp(out + n - (sizeof end - 1), end), "%s", out);
+	memset(spaces, 7, sizeof spaces - 1);
+	f.args = decide_message_args(args, 4, joined, sizeof joined);
+	n = decide_message(&r, &f, out, sizeof out);
+	ok(n < 500 && strstr(out, "left out") && out[n - 1] == '/', "%s", out);
+	args[1] = "short";
+	is_str(decide_message_args(args, 2, joined, sizeof joined), "ls short");
+}
+
 /* Patterns are looked up by what they begin with; the first rule of the file still wins. */
 T_CASE(wildcards_in_order)
 {
