@@ -127,7 +127,7 @@ static bool link_twin(struct copier *c, const char *to_name, const struct stat *
 static int copy_regular(struct copier *c, int dirfd, const char *name, const char *to_name,
                         const struct stat *st, struct err *e)
 {
-	int copy;
+	int copy = -1;
 
 	if (st->st_nlink > 1 && link_twin(c, to_name, st))
 		return 0;
