@@ -10,25 +10,22 @@ config APPLET_DETECT
 #include "applet.h"
 
 #include <ctype.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/opt.h"
+#include "enforce/limits/try.h"
 #include "json/read.h"
 #include "json/write.h"
 #include "json/yaml.h"
+#include "sys/attempt.h"
 #include "sys/probe.h"
 #include "sys/proc.h"
 
@@ -53,6 +50,7 @@ static const struct {
 	bool version;
 } capabilities[] = {
 	{ "capabilities_drop", PROBE_CAPS, false },
+	{ "cgroups_v1", PROBE_CGROUP_V1, false },
 	{ "cgroups_v2", PROBE_CGROUP, false },
 	{ "ebpf", PROBE_EBPF, false },
 	{ "fuse", PROBE_FUSE, false },
@@ -85,6 +83,11 @@ enum proof {
 	PROOF_TRACE = 16, /* … below another, which was traced */
 	PROOF_ENTRY = 32, /* … by itself; below another it did */
 	PROOF_ANY = PROOF_EXEC | PROOF_TRACE | PROOF_ENTRY,
+	/* It could not start as many others as it liked: in groups of its own, or in none. */
+	PROOF_GROUPS_V2 = 64,
+	PROOF_GROUPS_V1 = 128,
+	PROOF_COUNTED = 256,
+	PROOF_LIMITS = PROOF_GROUPS_V2 | PROOF_GROUPS_V1 | PROOF_COUNTED,
 };
 
 struct backend {
@@ -122,7 +125,12 @@ static const struct domain domains[] = {
 	    { "ebpf", PROBE_EBPF, NOT_BUILT, "connections by control group", "probe" } } },
 	{ "Resource Limits",
 	  15,
-	  { { "cgroups-v2", PROBE_CGROUP, NOT_BUILT, "memory, processor, processes", "probe" } } },
+	  { { "cgroups-v2", PROBE_CGROUP, CONFIG_LIMITS ? PROOF_GROUPS_V2 : NOT_BUILT,
+	      "memory, processor, processes", "governed command" },
+	    { "cgroups-v1", PROBE_CGROUP_V1, CONFIG_LIMITS ? PROOF_GROUPS_V1 : NOT_BUILT,
+	      "memory, processor, processes", "governed command" },
+	    { "supervisor", PROBE_SECCOMP, CONFIG_LIMITS ? PROOF_COUNTED : NOT_BUILT,
+	      "processes counted, memory watched", "governed command" } } },
 	{ "Isolation",
 	  15,
 	  { { "no-new-privs", PROBE_NO_NEW_PRIVS, PROOF_NO_NEW_PRIVS, "no way to more rights",
@@ -143,8 +151,9 @@ enum {
 static const struct {
 	const char *key, *impact, *action;
 } tips[] = {
-	{ "cgroups_v2", "No limits on memory, processor and processes of a session",
-	  "Delegate a cgroup v2 subtree with the memory and pids controllers" },
+	{ "cgroups_v2",
+	  "Limits of sessions are held by cgroups v1, or but for processor time by the supervisor",
+	  "Delegate a cgroup v2 subtree with the cpu, memory and pids controllers" },
 	{ "ebpf", "Connections are not watched by control group", "Grant CAP_BPF and CAP_NET_ADMIN" },
 	{ "fuse", "Fine-grained filesystem control disabled",
 	  "Load the fuse module and give access to /dev/fuse (on Debian: apt-get install fuse3)" },
@@ -180,6 +189,10 @@ static const char *missing_proof(enum proof proof)
 		return "a governed command ran without a filter";
 	case PROOF_FLOOR:
 		return "a governed command could read /proc/PID/environ of a process outside";
+	case PROOF_GROUPS_V2:
+	case PROOF_GROUPS_V1:
+	case PROOF_COUNTED:
+		return "a governed command was not held by it";
 	default:
 		return "a governed command was not judged";
 	}
@@ -194,7 +207,8 @@ static const char *state(const struct found *f, const struct backend *b, char *o
 		return "armed";
 	if (b->proof == NOT_BUILT)
 		return "not armed (not built in this version)";
-	if (b->proof & PROOF_ANY && f->proofs & PROOF_ANY & (b->proof - 1))
+	if (f->proofs & (b->proof & PROOF_ANY ? PROOF_ANY : PROOF_LIMITS) & (b->proof - 1) &&
+	    b->proof & (PROOF_ANY | PROOF_LIMITS))
 		return "not needed: a better one is armed";
 	if (!offers(f, b))
 		why = *f->p[b->needs].detail ? f->p[b->needs].detail : "the kernel cannot";
@@ -230,39 +244,16 @@ static bool is_built(const char *name)
 	return false;
 }
 
-/* Start "agentsh run --allow-degraded -- SCRIPT" with nothing attached; -1 when it cannot be. */
-static pid_t start_governed(char *script)
-{
-	char *const argv[] = { "agentsh", "run", "--allow-degraded", "--", script, NULL };
-	pid_t pid = fork();
-
-	if (pid)
-		return pid;
-	int null = open("/dev/null", O_RDWR);
-	setpgid(0, 0);
-	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
-		_exit(1);
-	execv("/proc/self/exe", argv);
-	_exit(1);
-}
-
 /* Run a script, governed. Its exit code, or -1 with a detail when it had to be killed. */
 static int try_script(char *path, struct probe *out)
 {
-	int64_t until = clock_mono_ns() + EXEC_DEADLINE_MS * 1000000ll;
-	int status = 0, pid = start_governed(path);
+	char *const argv[] = { "agentsh", "run", "--allow-degraded", "--", path, NULL };
+	int code = attempt(argv, EXEC_DEADLINE_MS);
 
-	while (waitpid(pid, &status, WNOHANG) == 0) {
-		if (clock_mono_ns() > until) {
-			kill(-pid, SIGKILL);
-			waitpid(pid, &status, 0);
-			snprintf(out->detail, sizeof out->detail,
-			         "a governed command did not end within %d ms", EXEC_DEADLINE_MS);
-			return -1;
-		}
-		poll(NULL, 0, 2);
-	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+	if (code < 0)
+		snprintf(out->detail, sizeof out->detail, "a governed command did not end within %d ms",
+		         EXEC_DEADLINE_MS);
+	return code;
 }
 
 /* Looks at itself, tries to look at us outside, and to start what is denied; tells by its exit code. */
@@ -317,6 +308,7 @@ static unsigned govern(const char *dir, struct probe *out)
 static void try_governed(struct found *f)
 {
 	char dir[] = "/tmp/agentsh-detect-XXXXXX";
+	int said;
 	struct err e;
 
 	f->proofs = 0;
@@ -329,6 +321,12 @@ static void try_governed(struct found *f)
 		f->governed = (struct probe){ .detail = "no place to try it: /tmp" };
 	} else {
 		f->proofs = govern(dir, &f->governed);
+		/* Then ourselves, under a policy with limits. */
+		said = CONFIG_LIMITS && f->proofs ? try_limited(dir, EXEC_DEADLINE_MS) : 0;
+		if (said & TRY_REFUSED)
+			f->proofs |= said & TRY_V2   ? PROOF_GROUPS_V2
+			             : said & TRY_V1 ? PROOF_GROUPS_V1
+			                             : PROOF_COUNTED;
 		rmdir(dir);
 	}
 }
@@ -379,8 +377,7 @@ static void print_table(struct buf *out, const struct found *f)
 {
 	bool any = false;
 
-	buf_fmt(out, "%-18s%s\n", "Platform:", "linux");
-	buf_fmt(out, "%-18s%s\n", "Security Mode:", f->mode);
+	buf_fmt(out, "%-18s%s\n%-18s%s\n", "Platform:", "linux", "Security Mode:", f->mode);
 	buf_fmt(out, "Protection Score: %d/100 (%d%%)\n", f->score, f->score);
 	for (size_t i = 0; i < N_DOMAINS; i++)
 		print_domain(out, f, &domains[i]);
@@ -578,6 +575,8 @@ static int run(int argc, char **argv)
 
 	if (opt_parse(argc, argv, table, false, &args, &e) < 0)
 		die(EXIT_FAILED, "agentsh-detect: %s", e.text);
+	if (CONFIG_LIMITS && args.n == 1 && !strcmp(args.items[0], "limits"))
+		return try_limits(); /* asked by ourselves: try_governed() */
 	if (args.n == 1 && !strcmp(args.items[0], "config"))
 		return make_config(output);
 	if (args.n)

@@ -277,16 +277,23 @@ static void close_files(struct runner *r, struct plan_options *p)
 	p->ruleset = r->floor.ruleset;
 }
 
-static int count_task(void *arg)
-{
-	struct runner *r = arg;
-
-	return CONFIG_LIMITS ? counter_task(r->counter) : 0;
-}
-
 static bool is_running(void *arg)
 {
 	return !((struct runner *)arg)->ended;
+}
+
+/* Processor time is held by groups only. */
+static void tell_degraded(struct runner *r, const char *why)
+{
+	const struct event_field fields[] = { { .name = "cpu_quota_percent", .text = why } };
+	const struct event ev = {
+		.type = "limits_degraded", .depth = -1, .session_id = "run", .fields = fields, .n_fields = 1
+	};
+	AUTO_BUF json = { 0 };
+
+	event_format(&ev, &json);
+	if (json.failed || !sink(r, json.data, json.len, 0, 0))
+		die(EXIT_DENIED, "agentsh-run: the audit log cannot be written");
 }
 
 /* Control groups where we may make them; else what a supervisor can do by itself. */
@@ -300,8 +307,7 @@ static void limit(struct runner *r, struct plan_options *p)
 	if (geteuid() == 0)
 		limits_make(&r->limits, &o);
 	if (r->limits.wanted & ~r->limits.held & LIMITS_CPU)
-		complain("agentsh-run: degraded: cpu_quota_percent is not held: %s",
-		         geteuid() == 0 ? r->limits.missing : "only root can make control groups");
+		tell_degraded(r, geteuid() == 0 ? r->limits.missing : "only root can make control groups");
 	p->count_tasks = r->limits.wanted & ~r->limits.held & LIMITS_PIDS;
 }
 
@@ -329,9 +335,7 @@ static void set_up(struct runner *r)
 		                      .session_id = "run",
 		                      .sink = sink,
 		                      .sink_arg = r,
-		                      .teach = true,
-		                      .task = count_task,
-		                      .task_arg = r };
+		                      .teach = true };
 	struct plan_options p = { .tag = g.tag, .found = &r->found, .tracer = getpid(), .ruleset = -1 };
 	struct err e;
 

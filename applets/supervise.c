@@ -213,13 +213,6 @@ static void rules_free(struct rules *rules)
 	free(rules);
 }
 
-static int count_task(void *arg)
-{
-	struct supervisor *s = arg;
-
-	return CONFIG_LIMITS ? counter_task(s->counter) : 0;
-}
-
 /* From now on commands enter under this policy, which the message and its first descriptor hold. */
 static int add_rules(struct supervisor *s, struct msg_reader *r, struct err *e)
 {
@@ -235,8 +228,6 @@ static int add_rules(struct supervisor *s, struct msg_reader *r, struct err *e)
 		                                                        .sink = sink,
 		                                                        .answered = wake_later,
 		                                                        .sink_arg = s,
-		                                                        .task = count_task,
-		                                                        .task_arg = s,
 		                                                        .teach = true },
 		                            e);
 	if (!rules->governor) {

@@ -45,7 +45,7 @@ static const struct {
 	  LIMIT_BY("control group, with max_memory_mb; without one swap counts as memory") },
 	{ "resource_limits", "cpu_quota_percent", "limit", CONFIG_LIMITS, LIMIT_BY("control group only") },
 	{ "resource_limits", "pids_max", "limit", CONFIG_LIMITS,
-	  LIMIT_BY("control group; without one the supervisor counts each fork and clone") },
+	  LIMIT_BY("control group; without one RLIMIT_NPROC, kept up by the supervisor") },
 	{ "resource_limits", "disk_read_bps_max", "limit", false, "not enforced by any built layer" },
 	{ "resource_limits", "disk_write_bps_max", "limit", false, "not enforced by any built layer" },
 	{ "resource_limits", "net_bandwidth_mbps", "limit", false, "not enforced by any built layer" },

@@ -2,7 +2,6 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "enforce/rung.h"
 #include "session/handover.h"
 
 #include <stdio.h>
@@ -56,21 +55,16 @@ static void log_applied(struct core *core, struct session *s, const struct limit
 	log_event(core, s, "cgroup_applied", fields, sizeof fields / sizeof *fields);
 }
 
-static bool is_asked(const struct core *core)
-{
-	return core->found->rung != RUNG_ENTRY;
-}
-
 /* What holds the limits that no group holds, in words. */
 static size_t degraded(const struct core *core, unsigned left, const char *why,
                        char out[LIMIT_LINES][LIMIT_LINE])
 {
-	bool asked = is_asked(core);
+	(void)core;
 	size_t n = 0;
 
 	if (left & LIMITS_PIDS)
 		snprintf(out[n++], LIMIT_LINE, "pids_max: %s: %s",
-		         asked ? "counted by the supervisor" : "not held", why);
+		         "RLIMIT_NPROC, or watched by the supervisor", why);
 	if (left & LIMITS_MEMORY)
 		snprintf(out[n++], LIMIT_LINE, "max_memory_mb: %s: %s", "watched by the supervisor", why);
 	if (left & LIMITS_CPU)
@@ -119,7 +113,8 @@ void limited_make(struct core *core, struct session *s, struct limits *l)
 
 bool limited_counts(const struct core *core, const struct limits *l)
 {
-	return is_asked(core) && l->wanted & ~l->held & LIMITS_PIDS;
+	(void)core;
+	return l->wanted & ~l->held & LIMITS_PIDS;
 }
 
 const char *limited_layer(const struct core *core, const struct limits *l)

@@ -66,7 +66,8 @@ static int open_trusted(const char *dir, uid_t uid, struct err *e)
 	return -1;
 }
 
-bool place_candidate(unsigned i, uid_t uid, char *socket, size_t size, bool *usable)
+/* Of whom is candidate `i`? -1 = of nobody who can be trusted. False after the last. */
+static bool look_up(unsigned i, uid_t uid, char *socket, size_t size, long *owner)
 {
 	char dir[96];
 	struct stat st;
@@ -74,8 +75,17 @@ bool place_candidate(unsigned i, uid_t uid, char *socket, size_t size, bool *usa
 	if (!candidate(i, uid, dir, sizeof dir) ||
 	    snprintf(socket, size, "%s/" SOCKET_NAME, dir) >= (int)size)
 		return false;
-	*usable = lstat(dir, &st) == 0 && check_trusted(dir, &st, uid, NULL) == 0;
+	*owner = lstat(dir, &st) == 0 && check_trusted(dir, &st, uid, NULL) == 0 ? (long)st.st_uid : -1;
 	return true;
+}
+
+bool place_candidate(unsigned i, uid_t uid, char *socket, size_t size, bool *usable)
+{
+	long owner = -1;
+	bool more = look_up(i, uid, socket, size, &owner);
+
+	*usable = owner >= 0;
+	return more;
 }
 
 static int vouch(int lock_fd, off_t at)
@@ -248,10 +258,11 @@ static int connect_vouched(const char *path, uid_t uid)
 int place_connect(uid_t uid)
 {
 	char path[108];
-	bool usable;
+	long owner;
 
-	for (unsigned i = 0; place_candidate(i, uid, path, sizeof path, &usable); i++) {
-		int fd = usable ? connect_vouched(path, uid) : -1;
+	for (unsigned i = 0; look_up(i, uid, path, sizeof path, &owner); i++) {
+		/* In a directory of root's no process of another user has put anything. */
+		int fd = owner < 0 ? -1 : !owner && uid ? wire_connect(path) : connect_vouched(path, uid);
 
 		if (fd >= 0)
 			return fd;

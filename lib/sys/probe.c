@@ -237,6 +237,7 @@ static const struct {
 	[PROBE_PIDFD] = { try_pidfd, 1000 },
 	[PROBE_FUSE] = { probe_fuse, 2000 },
 	[PROBE_CGROUP] = { probe_cgroup, 2000 },
+	[PROBE_CGROUP_V1] = { probe_cgroup_v1, 2000 },
 	[PROBE_EBPF] = { try_ebpf, 1000 },
 	[PROBE_PID_NAMESPACE] = { probe_pid_namespace, 1000 },
 	[PROBE_CAPS] = { try_caps, 500 },

@@ -20,9 +20,10 @@ enum probe_id {
 	PROBE_LANDLOCK, /* version = ABI; a read is stopped */
 	PROBE_LANDLOCK_NET,
 	PROBE_PTRACE,
-	PROBE_PIDFD,  /* pidfd_open(2) and pidfd_getfd(2) */
-	PROBE_FUSE,   /* /dev/fuse opened and mounted in a namespace of its own */
-	PROBE_CGROUP, /* a group with limits was made under ours */
+	PROBE_PIDFD,     /* pidfd_open(2) and pidfd_getfd(2) */
+	PROBE_FUSE,      /* /dev/fuse opened and mounted in a namespace of its own */
+	PROBE_CGROUP,    /* a group with limits was made under ours */
+	PROBE_CGROUP_V1, /* likewise, beside the root of the old hierarchies */
 	PROBE_EBPF,
 	PROBE_PID_NAMESPACE,
 	PROBE_CAPS, /* capabilities can be given up for good */

@@ -8,7 +8,7 @@
 
 typedef void probe_fn(struct probe out[PROBE_N]);
 
-probe_fn probe_notify, probe_killable, probe_fuse, probe_cgroup, probe_pid_namespace;
+probe_fn probe_notify, probe_killable, probe_fuse, probe_cgroup, probe_cgroup_v1, probe_pid_namespace;
 
 /* Result with a text, as printf; "%m" works. */
 void probe_say(struct probe *p, bool works, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

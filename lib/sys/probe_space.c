@@ -78,15 +78,16 @@ void probe_fuse(struct probe out[PROBE_N])
 	umount2("/tmp", MNT_DETACH);
 }
 
-/* Where cgroup2 is mounted: fields of mountinfo are "… ROOT MOUNTPOINT OPTIONS … - TYPE …". */
-static bool find_mount(char *out, size_t size)
+/* Where that is mounted: fields of mountinfo are "… ROOT MOUNTPOINT OPTIONS … - TYPE SOURCE OPTIONS". */
+static bool find_mount(const char *type, const char *option, char *out, size_t size)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
 	char line[4096], *at = NULL, *rest;
 	bool found = false;
 
 	while (f && !found && fgets(line, sizeof line, f)) {
-		found = strstr(line, " - cgroup2 ") != NULL;
+		at = strstr(line, type);
+		found = at && strstr(at, option);
 		at = strtok_r(line, " ", &rest);
 		for (int i = 0; i < 4 && at; i++)
 			at = strtok_r(NULL, " ", &rest);
@@ -130,7 +131,7 @@ void probe_cgroup(struct probe out[PROBE_N])
 	struct probe *p = &out[PROBE_CGROUP];
 	char mounted[2048], group[2048], dir[4400];
 
-	if (!find_mount(mounted, sizeof mounted) || !find_group(group, sizeof group)) {
+	if (!find_mount(" - cgroup2 ", "", mounted, sizeof mounted) || !find_group(group, sizeof group)) {
 		probe_say(p, false, "cgroup2 is not mounted");
 		return;
 	}
@@ -146,4 +147,22 @@ void probe_cgroup(struct probe out[PROBE_N])
 	else
 		p->works = true;
 	rmdir(dir);
+}
+
+/* The hierarchies that hold processes and memory, where v2 does not. */
+void probe_cgroup_v1(struct probe out[PROBE_N])
+{
+	struct probe *p = &out[PROBE_CGROUP_V1];
+	char pids[2048], memory[2048], dir[2200];
+
+	if (!find_mount(" - cgroup ", ",pids", pids, sizeof pids) ||
+	    !find_mount(" - cgroup ", ",memory", memory, sizeof memory)) {
+		probe_say(p, false, "pids and memory are not mounted");
+		return;
+	}
+	snprintf(dir, sizeof dir, "%s/agentsh-probe-%d", pids, (int)getpid());
+	if (mkdir(dir, 0700) < 0)
+		probe_say(p, false, "no group can be made: %m");
+	else
+		p->works = rmdir(dir) == 0;
 }

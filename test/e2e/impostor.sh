@@ -111,12 +111,19 @@ natively() {
 	impostor=$!
 	until_true 5 test -e /tmp/ready
 }
-end_it() {
+impostors() {
 	for p in /proc/[0-9]*; do
 		case $(tr '\0' ' ' 2>/dev/null <"$p/cmdline") in
-		*impostor.py*) kill -KILL "${p#/proc/}" ;;
+		*impostor.py*) echo "${p#/proc/}" ;;
 		esac
 	done
+}
+none_left() { [ -z "$(impostors)" ]; }
+end_it() {
+	for p in $(impostors); do
+		kill -KILL "$p"
+	done
+	until_true 5 none_left
 	rm -rf /tmp/ready /tmp/heard
 }
 heard() { [ -s /tmp/heard ]; }
@@ -213,3 +220,20 @@ has 'server down: which says why' "$(cat "$TMP/e")" 'another server is running'
 up
 shim
 works 'server up again: shim'
+
+# ---- a server of root's, whose lock file is nobody else's to open ----
+stop
+rm -rf "$PLACE" "$D/log"
+chown -R 0 "$D"
+chown 1000 "$D/ws"
+rm -f "$D/out"
+(umask 077 && cd "$D" && exec "$AGENTSH" server --config "$D/config.yaml" >"$D/out" 2>"$D/err") &
+PID=$!
+world_pids="$world_pids $PID"
+until_true 10 sh -c "grep -q listening $D/out 2>/dev/null || ! kill -0 $PID"
+is "a server of root's has its place" "$(stat -c %a /run/agentsh/server.lock)" 600
+shim
+works "shim of a user, with root's server"
+over "http://127.0.0.1:$PORT"
+is "exec over TCP of a user, with root's server: is answered" "$rc" 1
+has "exec over TCP of a user, with root's server: by it" "$(cat "$TMP/e")" 'server said|Session|session'

@@ -133,6 +133,38 @@ if command -v script >/dev/null; then
 	denied "SH-13 terminal" script -qec "bash -i -c canary" /dev/null
 fi
 
+# EX-02: a link lends its name to the file when only root can change it. A session of root can have made it,
+# so there it does not where a rule speaks of the file; where none does it still lends.
+cat >"$TMP/link.yaml" <<'EOF'
+version: 1
+name: link
+command_rules:
+  - {name: allow-innocent, commands: [innocent, unnamed, sh, dash, bash], decision: allow}
+  - {name: deny-canary, commands: [canary], decision: deny}
+EOF
+mkdir "$TMP/links"
+cp "$(command -v touch)" "$TMP/links/nobody-named-this"
+ln -s "$TMP/bin/canary" "$TMP/links/innocent"
+ln -s nobody-named-this "$TMP/links/unnamed"
+chmod -R a+rX "$TMP/links" "$TMP/link.yaml"
+linked() { # UID NAME
+	rm -f "$KT_CANARY" "$TMP/drop"/log*
+	as "$1" "$TMP/agentsh" run --policy "$TMP/link.yaml" --audit "$TMP/drop/log" -- \
+		sh -c "$TMP/links/$2 $KT_CANARY; exit \$?"
+	status=$?
+}
+as 0 "$TMP/links/innocent"
+ok "EX-02 a link works ungoverned" [ -e "$KT_CANARY" ]
+linked 0 innocent
+ok "EX-02 root's link lends no name: nothing happened" [ ! -e "$KT_CANARY" ]
+is "EX-02 ... the shell says 126" $status 126
+ok "EX-02 ... an event has the rule" grep -q '"decision":"deny".*"rule":"deny-canary"' "$TMP/drop/log"
+linked 0 unnamed
+ok "EX-02 beside it: where no rule speaks of the file it does" [ -e "$KT_CANARY" ]
+rm -f "$TMP/drop"/log*
+linked $USER_ID innocent
+ok "EX-02 beside it: to a user, who cannot have made it, it does" [ -e "$KT_CANARY" ]
+
 # SH-21: other ways to a shell that nobody put a shim in front of
 if command -v script >/dev/null; then
 	denied "SH-21 script" script -qec 'canary; exit $?' /dev/null

@@ -231,6 +231,24 @@ T_CASE(namespace_flags)
 
 /* A child without its tracer is one that nobody answers: it is to be asked for such children, and only then.
  */
+T_CASE(a_limit_on_tasks)
+{
+	struct seccomp_data own = { .arch = NATIVE_AUDIT_ARCH, .nr = __NR_prlimit64, .args = { 0, 6, 4096 } };
+	struct seccomp_data set = { .arch = NATIVE_AUDIT_ARCH, .nr = __NR_setrlimit, .args = { HIGH | 6 } };
+	static struct filter f;
+	size_t steps = 0;
+
+	filter_make(&f, &filter_native, &(struct filter_options){ .tasks = false }, NULL);
+	is_int(simulate(&f, &set, &steps), A, "free, when nobody needs it");
+	filter_make(&f, &filter_native, &(struct filter_options){ .tasks = true }, NULL);
+	is_int(simulate(&f, &own, &steps), E(EPERM), "prlimit");
+	is_int(simulate(&f, &set, &steps), E(EPERM), "setrlimit");
+	own.args[2] = 0;
+	is_int(simulate(&f, &own, &steps), A, "it may be read");
+	set.args[0] = 7;
+	is_int(simulate(&f, &set, &steps), A, "and others set");
+}
+
 T_CASE(untraced_children)
 {
 	static const struct filter_options by_tracer = { .kind = FILTER_TRACER };

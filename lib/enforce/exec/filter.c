@@ -36,7 +36,6 @@ static void choose_answers(const struct filter_options *o, uint32_t *to)
 	to[EXEC] = alone ? SECCOMP_RET_ALLOW : ask[o->kind];
 	to[SIGNAL] = alone && o->signals ? SECCOMP_RET_ALLOW : ask[o->kind];
 	to[NOTIFY] = ask[o->kind];
-	to[TASK] = o->tasks && !alone ? ask[o->kind] : SECCOMP_RET_ALLOW;
 	to[TRACED] = o->kind == FILTER_TRACER ? SECCOMP_RET_TRACE : SECCOMP_RET_ALLOW;
 	to[REFUSE] = RET_ERR(EPERM);
 	to[MISSING] = RET_ERR(ENOSYS);
@@ -54,7 +53,8 @@ struct program {
 	uint32_t answers[ANSWERS];
 	struct fix fixes[2 * FILTER_MAX];
 	size_t n_fixes;
-	bool far; /* conditional jumps reach 255 instructions; beyond, they go over an unconditional one */
+	bool tasks; /* as filter_options says */
+	bool far;   /* conditional jumps reach 255 instructions; beyond, they go over an unconditional one */
 };
 
 typedef void block_fn(struct program *p);
@@ -142,24 +142,14 @@ static void block_mark(struct program *p)
 	branch(p, BPF_JEQ, MARK_OPERATION, MARK, REFUSE);
 }
 
-static void block_flags(struct program *p, enum answer rest)
+static void block_namespaces(struct program *p)
 {
 	load_arg(p, 0, 0);
 	/* A child of one's parent would count as started by it. */
 	if_bits(p, NAMESPACES | CLONE_PARENT, REFUSE);
-	if (CONFIG_RUNGS && p->answers[rest] == SECCOMP_RET_ALLOW)
+	if (CONFIG_RUNGS)
 		if_bits(p, CLONE_UNTRACED, TRACED); /* a child without its tracer could start nothing */
-	jump(p, rest);
-}
-
-static void block_namespaces(struct program *p)
-{
-	block_flags(p, ALLOW);
-}
-
-static void block_clone(struct program *p)
-{
-	block_flags(p, TASK);
+	jump(p, ALLOW);
 }
 
 static void block_prctl(struct program *p)
@@ -214,12 +204,14 @@ static void block_fcntl(struct program *p)
 	jump(p, ALLOW);
 }
 
-enum { TAG_LIMIT = 10 }; /* RLIMIT_LOCKS: sys/tag.h */
+enum { TASKS_LIMIT = 6 /* RLIMIT_NPROC */, TAG_LIMIT = 10 }; /* RLIMIT_LOCKS: sys/tag.h */
 
 static void block_setrlimit(struct program *p)
 {
 	load_arg(p, 0, 0);
 	if_eq(p, TAG_LIMIT, REFUSE);
+	if (p->tasks)
+		if_eq(p, TASKS_LIMIT, REFUSE);
 	jump(p, ALLOW);
 }
 
@@ -234,6 +226,8 @@ static void block_prlimit(struct program *p)
 	if_eq(p, 0, ALLOW);
 	load_arg(p, 1, 0);
 	if_eq(p, TAG_LIMIT, REFUSE);
+	if (p->tasks)
+		if_eq(p, TASKS_LIMIT, REFUSE);
 	load_arg(p, 0, 0);
 	if_eq(p, 0, ALLOW);
 	jump(p, NOTIFY);
@@ -305,7 +299,6 @@ static block_fn *const blocks[FILTER_BLOCKS] = {
 	[BLOCK_SOCKET] = block_socket,
 	[BLOCK_IOCTL] = block_ioctl,
 	[BLOCK_NAMESPACES] = block_namespaces,
-	[BLOCK_CLONE] = block_clone,
 	[BLOCK_ARCH_PRCTL] = block_arch_prctl,
 };
 
@@ -407,25 +400,15 @@ static bool assemble(struct program *p, uint32_t arch, const struct filter_row *
 	return finish(p);
 }
 
-/* The fixed rows; those that only count need not be there when nobody counts. */
-static size_t add_fixed(struct filter_row *all, const struct filter_target *t, bool tasks)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < t->n_rows; i++)
-		if (t->rows[i].answer != TASK || tasks)
-			all[n++] = t->rows[i];
-	return n;
-}
-
 /* The fixed rows and the configured ones; execve and its like are decided, never switched off. */
-static size_t add_blocked(struct filter_row *all, const struct filter_target *t,
-                          const struct filter_options *o)
+static size_t add_blocked(struct filter_row *all, const struct filter_target *t, const int *blocked,
+                          size_t n_blocked)
 {
-	size_t n = add_fixed(all, t, o->tasks);
+	size_t n = t->n_rows;
 
-	for (size_t i = 0; i < o->n_blocked; i++) {
-		uint32_t nr = (uint32_t)o->blocked[i];
+	memcpy(all, t->rows, n * sizeof *all);
+	for (size_t i = 0; i < n_blocked; i++) {
+		uint32_t nr = (uint32_t)blocked[i];
 		size_t k = 0;
 
 		while (k < n && !(all[k].first <= nr && nr <= all[k].last))
@@ -434,7 +417,7 @@ static size_t add_blocked(struct filter_row *all, const struct filter_target *t,
 		 * seccomp(2) keeps the mark, by which nested shells know where they are. */
 		if (k == n)
 			all[n++] = (struct filter_row){ .first = nr, .last = nr, .answer = REFUSE };
-		else if (all[k].block || all[k].answer == TASK)
+		else if (all[k].block)
 			all[k] = (struct filter_row){ nr, nr, REFUSE,
 				                      all[k].block == BLOCK_SECCOMP ? BLOCK_MARK : NO_BLOCK };
 	}
@@ -451,8 +434,8 @@ static size_t only_own(struct filter_row *r, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (r[i].block == BLOCK_SECCOMP)
 			r[i].block = BLOCK_OWN;
-		else if (r[i].block ? r[i].block != BLOCK_NAMESPACES && r[i].block != BLOCK_CLONE &&
-		                              r[i].block != BLOCK_SOCKET && r[i].block != BLOCK_PERSONALITY
+		else if (r[i].block ? r[i].block != BLOCK_NAMESPACES && r[i].block != BLOCK_SOCKET &&
+		                              r[i].block != BLOCK_PERSONALITY
 		                    : r[i].answer != REFUSE && r[i].answer != MISSING)
 			continue;
 		r[to++] = r[i];
@@ -479,7 +462,7 @@ int filter_make(struct filter *f, const struct filter_target *t, const struct fi
 	bool done = false;
 
 	if (all && p) {
-		size_t n = add_blocked(all, t, o);
+		size_t n = add_blocked(all, t, o->blocked, o->n_blocked);
 
 		if (o->kind == FILTER_OWN)
 			n = only_own(all, n);
@@ -489,6 +472,7 @@ int filter_make(struct filter *f, const struct filter_target *t, const struct fi
 		qsort(all, n, sizeof *all, by_number);
 		n = merge(all, n);
 		p->f = f;
+		p->tasks = o->tasks;
 		choose_answers(o, p->answers);
 		for (int far = 0; far < 2 && !done; far++) {
 			p->far = far;

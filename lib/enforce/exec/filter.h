@@ -39,7 +39,7 @@ enum filter_kind { FILTER_LISTENER, FILTER_TRACER, FILTER_ALONE, FILTER_OWN };
 struct filter_options {
 	enum filter_kind kind;
 	bool signals;
-	bool tasks;         /* whoever is asked counts them: fork, vfork, clone */
+	bool tasks;         /* the supervisor sets RLIMIT_NPROC: sessions may not */
 	const int *blocked; /* further system call numbers to refuse with EPERM */
 	size_t n_blocked;
 };

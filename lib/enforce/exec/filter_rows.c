@@ -48,13 +48,11 @@ static const struct filter_row rows[] = {
 	CALL(personality, ALLOW, BLOCK_PERSONALITY),
 	CALL(socket, ALLOW, BLOCK_SOCKET),
 	CALL(ioctl, ALLOW, BLOCK_IOCTL),
-	CALL(clone, ALLOW, BLOCK_CLONE),
+	CALL(clone, ALLOW, BLOCK_NAMESPACES),
 	CALL(unshare, ALLOW, BLOCK_NAMESPACES),
 	CALL(clone3, MISSING, NO_BLOCK), /* flags are in memory; libraries fall back to clone */
 #if FILTER_X86_64
 	CALL(arch_prctl, ALLOW, BLOCK_ARCH_PRCTL),
-	CALL(fork, TASK, NO_BLOCK),
-	CALL(vfork, TASK, NO_BLOCK),
 	DENY(iopl),
 	DENY(ioperm),
 	DENY(modify_ldt),

@@ -8,22 +8,9 @@
 
 #include <stdint.h>
 
-/* NEXT is the following instruction. TRACED: for a tracer, allowed where there is none. TASK: only counted,
- * if anybody counts. LOOK, only in rows: refused to sessions, needed to supervise them. */
-enum answer {
-	ALLOW,
-	EXEC,
-	SIGNAL,
-	NOTIFY,
-	TRACED,
-	TASK,
-	REFUSE,
-	MISSING,
-	MARK,
-	ANSWERS,
-	NEXT = ANSWERS,
-	LOOK
-};
+/* NEXT is the following instruction. TRACED: for a tracer, allowed where there is none. LOOK, only in rows:
+ * refused to sessions, needed to supervise them. */
+enum answer { ALLOW, EXEC, SIGNAL, NOTIFY, TRACED, REFUSE, MISSING, MARK, ANSWERS, NEXT = ANSWERS, LOOK };
 
 /* Code that looks at the arguments. */
 enum block {
@@ -44,7 +31,6 @@ enum block {
 	BLOCK_SOCKET,
 	BLOCK_IOCTL,
 	BLOCK_NAMESPACES,
-	BLOCK_CLONE,
 	BLOCK_ARCH_PRCTL,
 	FILTER_BLOCKS
 };

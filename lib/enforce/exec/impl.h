@@ -109,8 +109,6 @@ void judge_owner(const struct call *k);
 
 /* limits.c: prlimit64, setpriority, sched_set… and ioprio_set on other processes. */
 void judge_limit(const struct call *k);
-/* limits.c: fork and its like, which are only counted. False: it is something else. */
-bool judge_task(const struct call *k);
 /* limits.c: a process that wants to be the parent of orphans. */
 void judge_adoption(const struct call *k);
 

@@ -91,26 +91,6 @@ void judge_limit(const struct call *k)
 	call_fail(k, error);
 }
 
-bool judge_task(const struct call *k)
-{
-	int error;
-
-#ifdef __x86_64__
-	if (k->n->data.nr != __NR_clone && k->n->data.nr != __NR_fork && k->n->data.nr != __NR_vfork)
-		return false;
-#else
-	if (k->n->data.nr != __NR_clone)
-		return false;
-#endif
-	/* What it says stands in registers: it cannot become something else. */
-	error = k->g->o.task ? k->g->o.task(k->g->o.task_arg) : 0;
-	if (error)
-		call_fail(k, error);
-	else
-		call_continue(k);
-	return true;
-}
-
 /* prctl(PR_SET_CHILD_SUBREAPER): orphans of its depths would look as if it had started them. */
 void judge_adoption(const struct call *k)
 {

@@ -88,8 +88,6 @@ bool serve_report(const struct call *k, struct event *ev, uint32_t flags)
 
 static void dispatch(const struct call *k)
 {
-	if (CONFIG_LIMITS && judge_task(k))
-		return;
 	switch (k->n->data.nr) {
 	case __NR_execve:
 	case __NR_execveat:
@@ -135,7 +133,7 @@ int serve_call(struct governor *g, struct governed *c)
 	if (got <= 0)
 		return got;
 	k.pid = (pid_t)n.pid;
-	if ((n.data.nr == FIRST_CALL && judge_expected(&k)) || (CONFIG_LIMITS && judge_task(&k)))
+	if (n.data.nr == FIRST_CALL && judge_expected(&k))
 		return 0;
 	k.pid = proc_tgid((pid_t)n.pid);
 	if (!k.pid) {

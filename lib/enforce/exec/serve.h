@@ -30,8 +30,6 @@ struct governor_options {
 	void (*answered)(void *arg); /* called after each answer: time for what the caller need not wait for;
 	                                or NULL */
 	void *sink_arg;
-	int (*task)(void *arg); /* may one more task be made? 0 or errno; NULL: nobody counts */
-	void *task_arg;
 	bool teach; /* write why on the caller's standard error */
 };
 

@@ -161,21 +161,13 @@ static bool is_start(const struct seccomp_notif *n)
 #endif
 }
 
-static bool is_birth(const struct seccomp_notif *n)
+/* It makes a task that we shall see, whatever it asked for. */
+static bool is_birth(pid_t tid, const struct seccomp_notif *n, struct call_answer *answer)
 {
-	return n->data.nr == __NR_clone || n->data.nr == __NR_unshare;
-}
-
-/* It makes a task, if there may be one more, that we shall see, whatever it asked for. */
-static void on_birth(struct tracer *t, struct task *task, const struct seccomp_notif *n,
-                     struct call_answer *answer)
-{
-	bool counts = CONFIG_LIMITS && n->data.nr == __NR_clone;
-
-	if (counts)
-		serve_stopped(t->g, &task->suite->c, n, answer);
-	if (!counts || answer->proceed)
-		answer->proceed = trace_first(task->tid, n->data.args[0] & ~(uint64_t)CLONE_UNTRACED);
+	if (n->data.nr != __NR_clone && n->data.nr != __NR_unshare)
+		return false;
+	answer->proceed = trace_first(tid, n->data.args[0] & ~(uint64_t)CLONE_UNTRACED);
+	return true;
 }
 
 static void on_call(struct tracer *t, struct task *task)
@@ -187,9 +179,7 @@ static void on_call(struct tracer *t, struct task *task)
 
 	if (good && is_start(&n) && !task->again)
 		answer.proceed = true; /* was judged after its exec */
-	else if (good && is_birth(&n))
-		on_birth(t, task, &n, &answer);
-	else if (good)
+	else if (good && !is_birth(tid, &n, &answer))
 		serve_stopped(t->g, &task->suite->c, &n, &answer);
 	if (good && is_start(&n))
 		task->again = false;

@@ -7,26 +7,31 @@
 #include "base/fd.h"
 #include "enforce/limits/limits.h"
 #include "enforce/limits/memory.h"
+#include "sys/hunt.h"
 #include "sys/tag.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define MS         1000000LL
-#define STALE_NS   (1000 * MS) /* so long a count of tasks may be carried forward */
+#define SAID_NS    (1000 * MS) /* so seldom the same is said again */
+#define TASKS_NS   (100 * MS)
 #define SOONEST_NS (50 * MS)
 #define LATEST_NS  (500 * MS)
 #define KILLED_NS  (20 * MS)
 enum {
-	DUTY = 4,   /* counting takes a fifth of our time at most */
 	PER_NS = 2, /* bytes that processes can come to hold in a nanosecond, and more than that */
+	DUTY = 10,
+	SLACK = 32, /* until we have looked */
 	MEGA = 1 << 20
 };
 
@@ -43,13 +48,9 @@ struct counter {
 	bool log_denied;
 	struct timer again;
 
-	uint64_t known; /* tasks of the session, more rather than less */
-	uint64_t live;  /* those counted at the last look … */
-	uint64_t total; /* … when the machine had as many */
-	int64_t looked_ns, took_ns;
-	int loadavg;
-
-	uint64_t refused; /* since it was last said */
+	uid_t uid;       /* of the session, 0 = root or nobody to be counted */
+	uint64_t others; /* tasks of that user outside, at the last look */
+	bool refuses;    /* RLIMIT_NPROC does for this session */
 	int64_t said_ns;
 	struct hits pids, memory;
 	uint64_t series, n_events;
@@ -157,78 +158,95 @@ void counter_look(struct counter *c)
 		                      .times = killed });
 }
 
-/* ---- tasks, counted ---- */
+/* ---- tasks ---- */
 
-/* Tasks on this machine: the number behind the slash. */
-static uint64_t machine_tasks(const struct counter *c)
+static bool counts(const struct counter *c)
 {
-	char text[128];
-	const char *at;
-	ssize_t n = pread(c->loadavg, text, sizeof text - 1, 0);
-
-	if (n <= 0)
-		return 0;
-	text[n] = 0;
-	at = strchr(text, '/');
-	return at ? strtoull(at + 1, NULL, 10) : 0;
+	return c->limits.pids_max && !(c->o.held & LIMITS_PIDS);
 }
 
-static void count(struct counter *c, uint64_t max_bytes, struct memory_use *use)
+/* RLIMIT_NPROC is of a user, not of a session: what the user's other tasks need is added, looked at anew all
+ * the time, and the session may not set it itself. */
+static void limit_tasks(const struct counter *c, pid_t pid, uint64_t more)
 {
-	int64_t start = clock_mono_ns();
+	struct rlimit l;
 
-	c->total = machine_tasks(c);
-	memory_look(c->o.tag, max_bytes, use);
-	c->known = c->live = use->tasks;
-	c->looked_ns = clock_mono_ns();
-	c->took_ns = c->looked_ns - start;
+	if (prlimit(pid, RLIMIT_NPROC, NULL, &l) < 0)
+		return;
+	l.rlim_cur = c->others + c->limits.pids_max + more;
+	if (l.rlim_cur > l.rlim_max)
+		l.rlim_cur = l.rlim_max;
+	prlimit(pid, RLIMIT_NPROC, &l, NULL);
 }
 
-/* There may be fewer than we know of. All other tasks of the machine seldom change in a moment, so what it
- * has more or less of is the session's; when that leaves no room, or is old, they are counted. */
-static void look_again(struct counter *c)
+/* Is that so? Not for root; and where other containers have processes of the same number, which we cannot
+ * see, they count, too. In a child, with half of what the session may have. */
+static bool can_limit_tasks(const struct counter *c)
 {
-	int64_t age = clock_mono_ns() - c->looked_ns;
-	uint64_t total = machine_tasks(c), known = c->live + total;
-	struct memory_use use;
+	struct rlimit l = { c->others + c->limits.pids_max / 2 + 2, c->others + c->limits.pids_max / 2 + 2 };
+	int status = -1;
+	pid_t pid, inner;
 
-	if (c->looked_ns && age < STALE_NS && total && known >= c->total) {
-		c->known = known - c->total;
-		if (c->known < c->limits.pids_max)
-			return;
+	if (!c->uid)
+		return false;
+	pid = fork();
+	if (pid == 0) {
+		inner = setrlimit(RLIMIT_NPROC, &l) == 0 ? fork() : -1;
+		_exit(inner < 0);
 	}
-	if (!c->looked_ns || age > c->took_ns * DUTY)
-		count(c, 0, &use);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-int counter_task(void *counter)
+/* Where the kernel does not refuse them: the command with the most of them ends. */
+static void too_many_tasks(struct counter *c, const struct memory_use *use)
 {
-	struct counter *c = counter;
-	int64_t now;
+	unsigned worst = 0;
 
-	if (!c || c->o.held & LIMITS_PIDS || !c->limits.pids_max)
-		return 0;
-	if (c->known >= c->limits.pids_max)
-		look_again(c);
-	if (c->known < c->limits.pids_max) {
-		c->known++;
-		return 0;
+	for (unsigned i = 1; i < use->n_commands; i++)
+		if (use->command[i].tasks > use->command[worst].tasks)
+			worst = i;
+	tag_kill(c->o.tag, use->command[worst].number, 0, SIGKILL);
+	say(c, &(struct hit){ .limit = "pids_max",
+	                      .action = "killed",
+	                      .message = "the session had more processes and threads than it may",
+	                      .value = c->limits.pids_max,
+	                      .times = 1,
+	                      .command = use->command[worst].number });
+}
+
+static void look_at_tasks(struct counter *c, const struct memory_use *use)
+{
+	int64_t now = clock_mono_ns();
+
+	c->others = use->others;
+	if (!c->refuses) {
+		if (use->tasks > c->limits.pids_max)
+			too_many_tasks(c, use);
+		return;
 	}
-	c->refused++;
-	now = clock_mono_ns();
-	if (now - c->said_ns > STALE_NS &&
-	    say(c, &(struct hit){ .limit = "pids_max",
+	for (unsigned i = 0; i < use->n_members; i++)
+		limit_tasks(c, use->member[i], 0);
+	if (use->tasks + 1 < c->limits.pids_max || now - c->said_ns < SAID_NS)
+		return;
+	if (say(c, &(struct hit){ .limit = "pids_max",
 	                          .action = "refused",
 	                          .message = "the session has as many processes and threads as it may",
 	                          .value = c->limits.pids_max,
-	                          .times = c->refused })) {
+	                          .times = 1 }))
 		c->said_ns = now;
-		c->refused = 0;
-	}
-	return EAGAIN;
 }
 
 /* ---- memory, watched ---- */
+
+static bool watches_memory(const struct counter *c)
+{
+	return c->limits.max_memory_mb && !(c->o.held & LIMITS_MEMORY);
+}
+
+static bool watches(const struct counter *c)
+{
+	return watches_memory(c) || counts(c);
+}
 
 /* When to look: before all that is left can have been taken. */
 static int64_t until(uint64_t bytes)
@@ -238,12 +256,17 @@ static int64_t until(uint64_t bytes)
 	return ns < SOONEST_NS ? SOONEST_NS : ns > LATEST_NS ? LATEST_NS : ns;
 }
 
-static int64_t watch_memory(struct counter *c)
+static int64_t watch(struct counter *c)
 {
 	uint64_t max = c->limits.max_memory_mb * MEGA;
 	struct memory_use use;
+	int64_t next;
 
-	count(c, max, &use);
+	memory_look(c->o.tag, c->uid, watches_memory(c) ? max : 0, &use);
+	if (counts(c))
+		look_at_tasks(c, &use);
+	if (!watches_memory(c))
+		return !use.tasks ? 0 : c->refuses ? LATEST_NS : TASKS_NS;
 	if (use.bytes > max) {
 		if (use.largest && memory_kill(c->o.tag, use.largest) == 0)
 			say(c, &(struct hit){ .limit = "max_memory_mb",
@@ -256,12 +279,10 @@ static int64_t watch_memory(struct counter *c)
 			                      .bytes = use.bytes });
 		return KILLED_NS;
 	}
-	return use.tasks ? until(max - use.bytes) : 0;
-}
-
-static bool watches(const struct counter *c)
-{
-	return c->limits.max_memory_mb && !(c->o.held & LIMITS_MEMORY);
+	if (!use.tasks)
+		return 0;
+	next = until(max - use.bytes);
+	return counts(c) && !c->refuses && next > TASKS_NS ? TASKS_NS : next;
 }
 
 static void on_again(struct loop *l, struct timer *t)
@@ -270,8 +291,14 @@ static void on_again(struct loop *l, struct timer *t)
 	int64_t next = c->o.busy && c->o.busy(c->o.arg) ? LATEST_NS : 0;
 
 	counter_look(c);
-	if (watches(c))
-		next = watch_memory(c);
+	if (watches(c)) {
+		int64_t start = clock_mono_ns(), took;
+
+		next = watch(c);
+		took = clock_mono_ns() - start;
+		/* Where there are many processes: most of our time is for those who wait for an answer. */
+		next = next && next < took * DUTY ? took * DUTY : next;
+	}
 	if (next)
 		loop_timer(l, t, next);
 }
@@ -284,6 +311,15 @@ void counter_policy(struct counter *c, const struct policy *p)
 	c->log_denied = policy_audit(p)->log_denied;
 }
 
+static void start_counting(struct counter *c)
+{
+	struct memory_use use;
+
+	memory_look(c->o.tag, c->uid, 0, &use);
+	c->others = use.others;
+	c->refuses = can_limit_tasks(c);
+}
+
 struct counter *counter_new(const struct counter_options *o, const struct policy *p, struct err *e)
 {
 	struct counter *c = calloc(1, sizeof *c);
@@ -293,14 +329,16 @@ struct counter *counter_new(const struct counter_options *o, const struct policy
 		return NULL;
 	}
 	c->o = *o;
+	c->uid = getuid(); /* our own is the session's */
 	if (getrandom(&c->series, sizeof c->series, 0) != sizeof c->series)
 		c->series = (uint64_t)clock_real_ns();
 	c->again.due = on_again;
 	list_init(&c->again.node);
 	c->text.max = 64 * 1024;
-	c->loadavg = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
 	open_hits(c);
 	counter_policy(c, p);
+	if (counts(c))
+		start_counting(c);
 	return c;
 }
 
@@ -310,11 +348,17 @@ void counter_free(struct counter *c)
 		return;
 	counter_look(c);
 	loop_untimer(c->o.loop, &c->again);
-	fd_close(&c->loadavg);
 	fd_close(&c->pids.fd);
 	fd_close(&c->memory.fd);
 	buf_release(&c->text);
 	free(c);
+}
+
+static int64_t first_look(const struct counter *c)
+{
+	if (counts(c) && !c->refuses)
+		return TASKS_NS;
+	return watches_memory(c) ? until(c->limits.max_memory_mb * MEGA) : LATEST_NS;
 }
 
 void counter_entered(struct counter *c, pid_t pid)
@@ -326,8 +370,8 @@ void counter_entered(struct counter *c, pid_t pid)
 		prlimit(pid, RLIMIT_RTPRIO, &none, NULL);
 		prlimit(pid, RLIMIT_NICE, &none, NULL);
 	}
-	c->known++;
+	if (counts(c) && c->refuses)
+		limit_tasks(c, pid, SLACK);
 	if (!c->again.at_ns && (watches(c) || c->pids.fd >= 0 || c->memory.fd >= 0))
-		loop_timer(c->o.loop, &c->again,
-		           watches(c) ? until(c->limits.max_memory_mb * MEGA) : LATEST_NS);
+		loop_timer(c->o.loop, &c->again, first_look(c));
 }

@@ -1,10 +1,13 @@
 /* count - the supervisor's side of a session's limits.
  *
- * Where no control group holds them: each task that a process is about to make
- * is counted (all of the session's, threads too, and nobody else's, unlike
- * RLIMIT_NPROC), and what they hold in memory is looked at now and then; the
- * largest is killed when it is too much. Where groups hold them: tell when
- * they hit. Both are events "limit_reached".
+ * Where no control group holds them, the session is looked at now and then.
+ * RLIMIT_NPROC keeps its tasks down: what the same user has outside is added
+ * to it each time. It does not hold root, nor where the user has processes that
+ * we cannot see; there the command with the most tasks is killed. Of memory,
+ * the process that holds most is killed when all together hold too much.
+ * (To be asked about each fork would be exact, but a signal that comes before
+ * the question is read makes fork(2) fail with EINTR, which no program expects.)
+ * Where groups hold them: tell when they hit. All are events "limit_reached".
  *
  * Not seen here: memory that nobody has mapped (files in a tmpfs, a memfd that
  * was written to), and processor time.
@@ -42,9 +45,6 @@ void counter_policy(struct counter *c, const struct policy *p);
 /* A command's first process is about to start: it may take no realtime priority, and there is something to
  * look at from now on. */
 void counter_entered(struct counter *c, pid_t pid);
-
-/* A process is about to make another task: 0, or EAGAIN. `counter` is a struct counter. */
-int counter_task(void *counter);
 
 /* Look now at what groups have refused since the last time; also done now and then. */
 void counter_look(struct counter *c);

@@ -34,11 +34,10 @@ static bool name_group(const struct limits_options *o, const char *parent, char 
 {
 	int n = snprintf(out, size, "%s/agentsh-%.*s-%06x", parent, ID_MAX, o->session,
 	                 (unsigned)(o->tag >> 32 & 0xffffff));
-	char *name = strrchr(out, '/');
 
 	if (n < 0 || (size_t)n >= size)
 		return false;
-	for (char *c = name + 1; *c; c++)
+	for (char *c = out + strlen(parent) + 1; *c; c++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-", *c))
 			*c = '_';
 	return true;

@@ -30,7 +30,7 @@ struct limits {
 	unsigned holds[LAUNCH_JOINS];
 	bool v2[LAUNCH_JOINS];
 	int join[LAUNCH_JOINS]; /* descriptors for those who enter */
-	char missing[160];      /* why not all that is wanted is held; "" = it is */
+	char missing[280];      /* why not all that is wanted is held; "" = it is */
 };
 
 struct limits_options {

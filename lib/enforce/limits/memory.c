@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { TEXT = 4096 };
 
 struct look {
 	uint64_t tag;
+	uid_t uid;
 	bool exact;
 	struct memory_use *out;
 };
@@ -73,17 +75,46 @@ static bool living_thread(pid_t pid, char *text, char *prefix, size_t size)
 	return found;
 }
 
+static void add_command(struct memory_use *out, uint32_t number, uint64_t tasks)
+{
+	unsigned i = 0;
+
+	while (i < out->n_commands && out->command[i].number != number)
+		i++;
+	if (i == COMMANDS)
+		return;
+	if (i == out->n_commands) {
+		out->n_commands++;
+		out->command[i].number = number;
+		out->command[i].tasks = 0;
+	}
+	out->command[i].tasks += tasks;
+}
+
 static bool look_at(pid_t pid, void *arg)
 {
 	struct look *l = arg;
 	char text[TEXT], prefix[48] = "";
 	uint64_t tag, bytes, threads;
 	uint32_t command;
+	struct rlimit any;
+	bool own;
 
-	if (!tag_of(pid, &tag, &command) || tag != l->tag || proc_text(pid, "status", text, sizeof text) <= 0)
+	/* What a user's session starts stays that user's, and only others' limits are refused to us. */
+	if (l->uid && prlimit(pid, TAG_RESOURCE, NULL, &any) < 0)
+		return true;
+	own = tag_of(pid, &tag, &command) && tag == l->tag;
+	if ((!own && !l->uid) || proc_text(pid, "status", text, sizeof text) <= 0)
 		return true;
 	threads = number(text, "\nThreads:");
+	if (!own) {
+		l->out->others += number(text, "\nUid:") == l->uid ? threads : 0;
+		return true;
+	}
 	l->out->tasks += threads;
+	if (l->out->n_members < MEMBERS)
+		l->out->member[l->out->n_members++] = pid;
+	add_command(l->out, command, threads);
 	if (!strstr(text, "\nVmRSS:") && (threads < 2 || !living_thread(pid, text, prefix, sizeof prefix)))
 		return true;
 	if (!l->exact || !exact_bytes(pid, prefix, &bytes))
@@ -97,9 +128,9 @@ static bool look_at(pid_t pid, void *arg)
 	return true;
 }
 
-void memory_look(uint64_t tag, uint64_t max, struct memory_use *out)
+void memory_look(uint64_t tag, uid_t uid, uint64_t max, struct memory_use *out)
 {
-	struct look l = { .tag = tag, .out = out };
+	struct look l = { .tag = tag, .uid = uid, .out = out };
 
 	*out = (struct memory_use){ .tasks = 0 };
 	proc_each(look_at, &l);

@@ -82,6 +82,41 @@ check_that "AU-04 the log is whole" '"$AGENTSH" audit verify "$LOG"'
 check_ok "beside it, work goes on" '^fine$' /bin/bash -c \
 	'cd && mkdir d && echo a >d/f && mv d/f g && ln g h && rm g h && rmdir d && : >/dev/null && t=$(mktemp) && rm "$t" && echo fine'
 
+section "settings of processes outside, in /proc (SV-06)"
+# Root's sessions write nobody's. A user's session can those of its user's own programs (docs/threats.md), but
+# not those of the server and its supervisors.
+setting() { # NAME PID TEXT
+	file=/proc/$2/$1
+	was=$(cat "$file")
+	try /bin/bash -c "echo 51 >$file"
+	check_that "SV-06 $1 of $3 cannot be written" '[ "$rc" != 0 ] && [ "$(cat "$file")" = "$was" ]'
+}
+start_victim
+for name in oom_score_adj coredump_filter; do
+	try /usr/bin/dash -c "echo 51 >/proc/$victim/$name"
+	check_that "natively $name of $victim can be written" '[ "$rc" = 0 ]'
+	echo 0 >"/proc/$victim/$name"
+	[ "$E2E_USER" != root ] || setting $name "$victim" "a process outside"
+	for pid in $(server_pids); do
+		setting $name "$pid" "the server"
+	done
+done
+stop_victim
+
+section "marker files and state below /tmp (SV-07)"
+# What a session can write there turns nothing on or off, not even for the next server.
+in_force() { curl -s "$URL/health?detail" | grep -oE '"policy_sha256": *"[0-9a-f]{64}"'; }
+check_ok "files that look like the governor's can be made" '^made$' /bin/bash -c \
+	'cd /tmp && touch .agentsh-fuse-enabled .agentsh-disabled agentsh-bypass && mkdir -p agentsh/policies &&
+	 printf "version: 1\nname: default\ncommand_rules:\n  - {name: a, commands: [\"*\"], decision: allow}\n" \
+		>agentsh/policies/default.yaml && cp agentsh/policies/default.yaml default.yaml && echo made'
+policy_then=$(in_force)
+check_denied "SV-07 markers count for nothing" sudo block-shell-escape 126 'ran sudo' /bin/bash -c 'sudo whoami'
+stop_server
+check_denied "SV-07 nor for the next server" sudo block-shell-escape 126 'ran sudo' /bin/bash -c 'cd /tmp; sudo whoami'
+check_that "SV-07 the policy is the same" '[ -n "$policy_then" ] && [ "$(in_force)" = "$policy_then" ]'
+rm -rf /tmp/.agentsh-* /tmp/agentsh-bypass /tmp/agentsh /tmp/default.yaml
+
 section "a false server below /tmp"
 cat >/tmp/false.py <<'P'
 import os, socket, sys
