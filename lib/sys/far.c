@@ -31,11 +31,13 @@ static bool to_end(const struct sockaddr_storage *a, struct end *out)
 	if (a->ss_family == AF_INET6) {
 		memcpy(out->addr, &in6->sin6_addr, 16);
 		out->port = ntohs(in6->sin6_port);
-	} else {
+	} else if (a->ss_family == AF_INET) {
 		memcpy(out->addr + 12, &in->sin_addr, 4);
 		out->port = ntohs(in->sin_port);
+	} else {
+		return false;
 	}
-	return a->ss_family == AF_INET6 || a->ss_family == AF_INET;
+	return true;
 }
 
 /* The kernel prints an address as 32-bit words in host order. */
