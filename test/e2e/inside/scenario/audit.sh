@@ -210,7 +210,7 @@ touched() {
 	check_that "$1" '[ "$rc" = 1 ] && grep -q "^Chain BROKEN at entry [0-9]*: .*$3" "$TRY/out" &&
 		grep -q "integrity verification failed" "$TRY/err"'
 }
-touched "AU-04 another exit code in one line" 'sed -i "40s/\"pid\":[0-9]*/\"pid\":1/" $copy' 'entry_hash mismatch'
+touched "AU-04 another process in one line" 'sed -i "40,\${/\"pid\":[0-9]/{s/\"pid\":[0-9]*/\"pid\":1/;:rest;n;b rest}}" $copy' 'entry_hash mismatch'
 touched "AU-04 a line removed" 'sed -i 40d $copy' 'prev_hash mismatch'
 touched "AU-04 two lines exchanged" 'sed -i "40{h;d};41{G}" $copy' 'mismatch'
 touched "AU-04 a line put in" 'sed -i "40{p}" $copy' 'mismatch'
