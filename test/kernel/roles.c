@@ -453,7 +453,8 @@ static uid_t owner_of_memory(unsigned roles)
 static bool leaves_core(unsigned roles)
 {
 	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
-	int *volatile nowhere = NULL; /* the fault is meant; volatile, so that no analyzer sees it coming */
+	/* The fault is meant, and no analyzer sees it coming. */
+	volatile int *volatile nowhere = NULL;
 	int status = 0;
 	pid_t pid = fork();
 
