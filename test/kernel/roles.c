@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -453,8 +454,7 @@ static uid_t owner_of_memory(unsigned roles)
 static bool leaves_core(unsigned roles)
 {
 	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
-	/* The fault is meant, and no analyzer sees it coming. */
-	volatile int *volatile nowhere = NULL;
+	volatile int *closed = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int status = 0;
 	pid_t pid = fork();
 
@@ -466,7 +466,7 @@ static bool leaves_core(unsigned roles)
 		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 		if (roles && role_enter(roles, 0, NULL) < 0)
 			_exit(NOT_ENTERED);
-		*nowhere = 0;
+		*closed = 0;
 		_exit(0);
 	}
 	waitpid(pid, &status, 0);
