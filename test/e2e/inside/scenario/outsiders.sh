@@ -74,10 +74,10 @@ chmod 1777 /run/screen
 /opt/e2e/as_user /usr/bin/tmux -S /srv/tmux new-session -d -s out sleep 1000
 /opt/e2e/as_user /usr/bin/screen -dmS out sleep 1000
 until_true 10 test -S /srv/tmux
-check_denied "EX-23 a tmux outside" tmux no-other-terminals 126 'until_true 1 test -e /tmp/window' /bin/bash -c \
-	'tmux -S /srv/tmux new-window touch /tmp/window'
-check_denied "EX-23 a screen outside" screen no-other-terminals 126 'until_true 1 test -e /tmp/window2' /bin/bash -c \
-	'screen -S out -X screen touch /tmp/window2'
+check_denied "EX-23 a tmux outside" tmux no-other-terminals 126 'until_true 1 test -e /tmp/outside1' /bin/bash -c \
+	'tmux -S /srv/tmux new-window touch /tmp/outside1'
+check_denied "EX-23 a screen outside" screen no-other-terminals 126 'until_true 1 test -e /tmp/outside2' /bin/bash -c \
+	'screen -S out -X screen touch /tmp/outside2'
 check_ok "a tmux of one's own" '^mine$' /bin/bash -c \
 	'tmux new-session -d sleep 100 && tmux new-window "echo mine >/tmp/mine" && for i in $(seq 50); do
 		[ ! -s /tmp/mine ] || break; sleep 0.1; done; cat /tmp/mine; tmux kill-server'
@@ -86,5 +86,5 @@ check_ok "a tmux of one's own" '^mine$' /bin/bash -c \
 ! governed || stop_server
 rm -f $POLICY
 [ ! -e /tmp/saved-policy ] || mv /tmp/saved-policy $POLICY
-rm -rf /srv/* /tmp/window /tmp/window2 /tmp/mine
+rm -rf /srv/* /tmp/outside1 /tmp/outside2 /tmp/mine
 exit 0
