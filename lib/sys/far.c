@@ -68,21 +68,28 @@ static bool is_end(const char *address, unsigned port, const struct end *end)
 	return port == end->port && parse_address(address, bytes) && !memcmp(bytes, end->addr, sizeof bytes);
 }
 
-/* Look for the peer's socket in one table of /proc/net. */
+/* Or one that takes connections for any address. */
+static bool is_listener(const char *address, unsigned port, const struct end *end)
+{
+	return is_end(address, port, end) || (port == end->port && strspn(address, "0") == strlen(address));
+}
+
+/* Look for the peer's socket in one table of /proc/net; without `ours`, for the one that listens there. */
 static void read_table(const char *table, const struct end *peer, const struct end *ours, struct far_end *out)
 {
 	FILE *file = fopen(table, "re");
 	char line[512], near[40], far[40];
-	unsigned near_port, far_port, uid;
+	unsigned near_port, far_port, state, uid;
 	unsigned long inode;
 
 	while (file && out->kind != FAR_HELD && fgets(line, sizeof line, file)) {
 		/* NOLINTNEXTLINE(cert-err34-c): written by the kernel, of fixed width */
-		if (sscanf(line, " %*d: %39[0-9A-Fa-f]:%x %39[0-9A-Fa-f]:%x %*x %*s %*s %*s %u %*d %lu", near,
-		           &near_port, far, &far_port, &uid, &inode) != 6 ||
-		    !is_end(near, near_port, peer) || !is_end(far, far_port, ours))
+		if (sscanf(line, " %*d: %39[0-9A-Fa-f]:%x %39[0-9A-Fa-f]:%x %x %*s %*s %*s %u %*d %lu", near,
+		           &near_port, far, &far_port, &state, &uid, &inode) != 7)
 			continue;
-		*out = (struct far_end){ inode ? FAR_HELD : FAR_CLOSED, inode, uid };
+		if (ours ? is_end(near, near_port, peer) && is_end(far, far_port, ours)
+		         : state == TCP_LISTEN && is_listener(near, near_port, peer))
+			*out = (struct far_end){ inode ? FAR_HELD : FAR_CLOSED, inode, uid };
 	}
 	if (file)
 		fclose(file);
@@ -173,8 +180,13 @@ void far_listener(int fd, struct far_end *out)
 	struct end far;
 
 	*out = (struct far_end){ .kind = FAR_UNKNOWN, .uid = (uid_t)-1 };
-	if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && to_end(&peer, &far))
-		ask_tcp(&far, &nobody, listens, out);
+	if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0 || !to_end(&peer, &far))
+		return;
+	ask_tcp(&far, &nobody, listens, out);
+	if (out->kind == FAR_UNKNOWN)
+		read_table("/proc/net/tcp", &far, NULL, out);
+	if (out->kind == FAR_UNKNOWN)
+		read_table("/proc/net/tcp6", &far, NULL, out);
 }
 
 /* /proc/net is asked too where the answer is no: it knows sockets bound to one device. */
