@@ -39,7 +39,8 @@ for policy in policies/default.yaml policies/*/default.yaml; do
 done
 # dispatch.sh starts copies of the file, which the machine cannot.
 for test in audit config detect policy policy_test; do
-	ok "test/cases/$test.sh" env AGENTSH="$TMP/agentsh" OUT="$out" MEMORY=unlimited sh "test/cases/$test.sh"
+	ok "test/cases/$test.sh" env AGENTSH="$TMP/agentsh" OUT="$out" MEMORY=unlimited \
+		sh "test/cases/$test.sh"
 done
 
 "$TMP/agentsh" run -- touch "$TMP/canary" >"$TMP/said" 2>&1

@@ -140,7 +140,8 @@ printf 'version: 1\nname: x\nfile_rules:\n- {name: a, decision: deny, paths: ["/
 printf 'version: 1\nname: x\ncommand_rules:\n- {name: a, decision: deny, args_patterns: ["%s"]}\n' \
 	'((a{1,255}){1,255}){1,255}' >"$TMP/repeats.yaml"
 bounded() { # FILE SECONDS WHY
-	out=$(timeout "$2" prlimit --as="${MEMORY:-67108864}" "$AGENTSH" policy validate "$TMP/$1.yaml" 2>"$TMP/err")
+	out=$(timeout "$2" prlimit --as="${MEMORY:-67108864}" \
+		"$AGENTSH" policy validate "$TMP/$1.yaml" 2>"$TMP/err")
 	is "$1: exit status, nothing on stdout" "$?:$out" "1:"
 	has "$1: why" "$(cat "$TMP/err")" "$1.yaml:[0-9]+:[0-9]+: $3"
 }
