@@ -98,18 +98,6 @@ const struct json_value *api_body(struct call *c, struct arena *arena)
 	return NULL;
 }
 
-static bool is_utf8(const char *data, size_t len)
-{
-	const unsigned char *p = (const unsigned char *)data;
-
-	for (size_t i = 0, n; i < len; i += n) {
-		n = utf8_len(p + i, len - i);
-		if (!n)
-			return false;
-	}
-	return true;
-}
-
 void api_bytes(struct json *j, const char *key, const char *data, size_t len)
 {
 	AUTO_BUF text = { .data = NULL };
@@ -117,7 +105,7 @@ void api_bytes(struct json *j, const char *key, const char *data, size_t len)
 
 	json_key(j, key);
 	json_bytes(j, data, len);
-	if (is_utf8(data, len))
+	if (utf8_valid(data, len))
 		return;
 	snprintf(name, sizeof name, "%s_base64", key);
 	buf_chr(&text, '"');

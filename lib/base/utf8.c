@@ -52,3 +52,15 @@ size_t utf8_put(uint32_t code, char *out)
 	out[3] = (char)(0x80 | (code & 0x3f));
 	return 4;
 }
+
+bool utf8_valid(const char *data, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)data;
+
+	for (size_t i = 0, n; i < len; i += n) {
+		n = utf8_len(p + i, len - i);
+		if (!n)
+			return false;
+	}
+	return true;
+}

@@ -40,17 +40,6 @@ static mode_t from_go(uint32_t go)
 	       (go & GO_STICKY ? S_ISVTX : 0);
 }
 
-static bool is_utf8(const char *text)
-{
-	const unsigned char *p = (const unsigned char *)text;
-	size_t left = strlen(text), n;
-
-	for (; left; p += n, left -= n)
-		if (!(n = utf8_len(p, left)))
-			return false;
-	return true;
-}
-
 static void write_base64(struct json *j, const char *key, const void *data, size_t len)
 {
 	struct buf text = { 0 };
@@ -91,7 +80,7 @@ void manifest_write(const struct journal_entry *en, const char *payload, struct 
 	json_object(&j);
 	json_key_text(&j, "token", en->token);
 	json_key_text(&j, "original_path", en->path);
-	if (!is_utf8(en->path))
+	if (!utf8_valid(en->path, strlen(en->path)))
 		write_base64(&j, "original_path_bytes", en->path, strlen(en->path));
 	json_key_text(&j, "trash_path", payload);
 	json_key(&j, "size");
@@ -113,38 +102,14 @@ void manifest_write(const struct journal_entry *en, const char *payload, struct 
 	buf_chr(out, '\n');
 }
 
-static int digit(char c)
-{
-	static const char all[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = c ? strchr(all, c) : NULL;
-
-	return at ? (int)(at - all) : -1;
-}
-
-/* Base64 with padding. The bytes in the arena, a NUL behind them; NULL when malformed. */
+/* The bytes in the arena, a NUL behind them; NULL when malformed. */
 static char *read_base64(struct arena *a, const char *text, size_t *len)
 {
-	size_t n = text ? strlen(text) : 0, to = 0;
-	char *out = text && n % 4 == 0 ? arena_alloc(a, n / 4 * 3 + 1) : NULL;
-	uint32_t bits = 0;
+	struct buf b = { 0 };
+	char *out = text && json_unbase64(text, &b) ? arena_copy(a, buf_text(&b), b.len) : NULL;
 
-	for (size_t i = 0; out && i < n; i++) {
-		bool pad = text[i] == '=' && i + 2 >= n && (i + 1 == n || text[n - 1] == '=');
-		int d = pad ? 0 : digit(text[i]);
-
-		if (d < 0)
-			return NULL;
-		bits = bits << 6 | (uint32_t)d;
-		if (i % 4 == 3)
-			for (int shift = 16; shift >= 0; shift -= 8)
-				out[to++] = (char)(bits >> shift);
-	}
-	if (!out)
-		return NULL;
-	for (; n && text[n - 1] == '='; n--)
-		to--;
-	out[to] = 0;
-	*len = to;
+	*len = b.len;
+	buf_release(&b);
 	return out;
 }
 

@@ -381,3 +381,30 @@ bool json_get_boolean(const struct json_value *object, const char *key, bool oth
 
 	return json_boolean(json_get(object, key), &v) ? v : otherwise;
 }
+
+static int base64_digit(char c)
+{
+	static const char all[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at = c ? strchr(all, c) : NULL;
+
+	return at ? (int)(at - all) : -1;
+}
+
+bool json_unbase64(const char *text, struct buf *out)
+{
+	size_t n = strlen(text), digits = n;
+	unsigned bits = 0;
+
+	while (digits && n - digits < 2 && text[digits - 1] == '=')
+		digits--;
+	for (size_t i = 0; i < digits; i++) {
+		int d = base64_digit(text[i]);
+
+		if (d < 0)
+			return false;
+		bits = bits << 6 | (unsigned)d;
+		if (i % 4)
+			buf_chr(out, (char)(bits >> (6 - 2 * (i % 4))));
+	}
+	return n % 4 == 0 && !out->failed;
+}

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 
 #include <stdbool.h>
@@ -44,6 +45,9 @@ const char *json_string(const struct json_value *v);
 bool json_int64(const struct json_value *v, int64_t *out);
 bool json_double(const struct json_value *v, double *out);
 bool json_boolean(const struct json_value *v, bool *out);
+
+/* Append what this base64, with padding, stands for. False when it is none. */
+bool json_unbase64(const char *text, struct buf *out);
 
 /* Shorthands on a member: absent, null or of another type gives NULL, `otherwise`. */
 const char *json_get_string(const struct json_value *object, const char *key);

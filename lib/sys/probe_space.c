@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
+#include "sys/mounts.h"
 #include "sys/probe_impl.h"
 
 static bool write_file(const char *path, const char *text)
@@ -78,25 +79,19 @@ void probe_fuse(struct probe out[PROBE_N])
 	umount2("/tmp", MNT_DETACH);
 }
 
-/* Where that is mounted: fields of mountinfo are "… ROOT MOUNTPOINT OPTIONS … - TYPE SOURCE OPTIONS". */
 static bool find_mount(const char *type, const char *option, char *out, size_t size)
 {
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-	char line[4096], *at = NULL, *rest;
+	struct mounts m;
 	bool found = false;
 
-	while (f && !found && fgets(line, sizeof line, f)) {
-		at = strstr(line, type);
-		found = at && strstr(at, option);
-		at = strtok_r(line, " ", &rest);
-		for (int i = 0; i < 4 && at; i++)
-			at = strtok_r(NULL, " ", &rest);
-	}
-	if (f)
-		fclose(f);
-	if (found && at)
-		snprintf(out, size, "%s", at);
-	return found && at;
+	if (mounts_read(&m, "/proc/self"))
+		for (size_t i = 0; i < m.n && !found; i++) {
+			found = !strcmp(m.all[i].type, type) && strstr(m.all[i].options, option);
+			if (found)
+				snprintf(out, size, "%s", m.all[i].where);
+		}
+	mounts_release(&m);
+	return found;
 }
 
 /* Our own place below it: the line "0::/path". */
@@ -131,7 +126,7 @@ void probe_cgroup(struct probe out[PROBE_N])
 	struct probe *p = &out[PROBE_CGROUP];
 	char mounted[2048], group[2048], dir[4400];
 
-	if (!find_mount(" - cgroup2 ", "", mounted, sizeof mounted) || !find_group(group, sizeof group)) {
+	if (!find_mount("cgroup2", "", mounted, sizeof mounted) || !find_group(group, sizeof group)) {
 		probe_say(p, false, "cgroup2 is not mounted");
 		return;
 	}
@@ -155,8 +150,8 @@ void probe_cgroup_v1(struct probe out[PROBE_N])
 	struct probe *p = &out[PROBE_CGROUP_V1];
 	char pids[2048], memory[2048], dir[2200];
 
-	if (!find_mount(" - cgroup ", ",pids", pids, sizeof pids) ||
-	    !find_mount(" - cgroup ", ",memory", memory, sizeof memory)) {
+	if (!find_mount("cgroup", ",pids", pids, sizeof pids) ||
+	    !find_mount("cgroup", ",memory", memory, sizeof memory)) {
 		probe_say(p, false, "pids and memory are not mounted");
 		return;
 	}

@@ -10,15 +10,9 @@
 #include "audit/event.h"
 #include "audit/ring.h"
 #include "base/clock.h"
+#include "test/bench/fields.h"
 
 enum { ROUNDS = 9, EVENTS = 20000 };
-
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
 
 static double median(double *t)
 {

@@ -13,6 +13,8 @@
  * until 99 of 100 had ended, the ratio of the whole time; and how many runs there were in all. One run that
  * fails, or is not answered within a minute, ends the whole.
  */
+#include "test/bench/fields.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -158,13 +160,6 @@ static void dismiss(struct crew *c)
 	close(c->from);
 }
 
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void round_of(struct crew *c, int number)
 {
 	double ms[MAX_WORKERS];
@@ -184,18 +179,12 @@ static void round_of(struct crew *c, int number)
 
 static void read_crews(void)
 {
-	static char line[4096];
+	char *field[MAX_ARGS + 3];
+	int n;
 
-	while (fgets(line, sizeof line, stdin) && n_crews < MAX_CREWS) {
+	while (n_crews < MAX_CREWS && (n = next_fields(field, MAX_ARGS + 3)) >= 0) {
 		struct crew *c = &crews[n_crews];
-		char *rest = strdup(line), *field[MAX_ARGS + 3];
-		int n = 0;
 
-		if (!rest)
-			exit(1);
-		rest[strcspn(rest, "\n")] = '\0';
-		for (char *f; n < MAX_ARGS + 3 && (f = strsep(&rest, "\t"));)
-			field[n++] = f;
 		if (n < 4)
 			continue;
 		c->group = field[0];

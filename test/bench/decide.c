@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "decide/decide.h"
 #include "policy/policy.h"
+#include "test/bench/fields.h"
 
 enum { ROUNDS = 11, CALLS = 20000, REQUESTS = 64 };
 
@@ -121,13 +122,6 @@ static void one_net(struct subject *s, int i)
 	struct net_request r = { .host = s->host[i % REQUESTS], .port = 443 };
 
 	sum += decide_net(s->policy, s->cache, &r).effective;
-}
-
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 /* Of this thread: what else runs on the machine is not the decision's cost. */

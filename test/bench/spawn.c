@@ -14,6 +14,8 @@
  * Prints GROUP LABEL and median, least and greatest microseconds, then the
  * same of the ratios; a command that fails ends the whole.
  */
+#include "test/bench/fields.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -169,18 +171,12 @@ static char **environment(char *more)
 
 static void read_commands(void)
 {
-	static char line[8192];
+	char *field[MAX_ARGS + 5];
+	int n;
 
-	while (fgets(line, sizeof line, stdin) && n_commands < MAX_COMMANDS) {
+	while (n_commands < MAX_COMMANDS && (n = next_fields(field, MAX_ARGS + 4)) >= 0) {
 		struct command *c = &commands[n_commands];
-		char *rest = strdup(line), *field[MAX_ARGS + 5];
-		int n = 0;
 
-		if (!rest)
-			exit(1);
-		rest[strcspn(rest, "\n")] = '\0';
-		for (char *f; n < MAX_ARGS + 4 && (f = strsep(&rest, "\t"));)
-			field[n++] = f;
 		if (n < 6)
 			continue;
 		c->group = field[0];
@@ -192,13 +188,6 @@ static void read_commands(void)
 		memcpy(c->argv, field + 5, (size_t)(n - 5) * sizeof *field);
 		n_commands++;
 	}
-}
-
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 static void print_row(const struct command *c, const struct command *reference)

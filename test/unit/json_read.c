@@ -167,3 +167,25 @@ T_CASE(what_is_written_is_read)
 	const struct json_value *v = json_read(&a, b.data, b.len, &e);
 	ok(v && v->len == 256 && !memcmp(v->text, all, 256), "%s", e.text);
 }
+
+T_CASE(base64)
+{
+	static const struct {
+		const char *text, *bytes;
+	} good[] = {
+		{ "", "" }, { "aGk=", "hi" }, { "aA==", "h" }, { "aGkh", "hi!" }, { "/+8AAA==", "\xff\xef" }
+	};
+	static const char *const bad[] = {
+		"a", "aG", "aGk", "a===", "=", "====", "aGk=aGk=", "aG k", "aGk!"
+	};
+	struct buf out = { 0 };
+
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		buf_clear(&out);
+		ok(json_unbase64(good[i].text, &out) && !strcmp(buf_text(&out), good[i].bytes), "%s",
+		   good[i].text);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		ok(!json_unbase64(bad[i], &out), "not %s", bad[i]);
+	buf_release(&out);
+}

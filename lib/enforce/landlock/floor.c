@@ -300,7 +300,7 @@ int floor_make(struct floor *f, const struct floor_options *o, struct err *e)
 	}
 	f->mounts = open("/proc/self/mounts", O_RDONLY | O_CLOEXEC); /* before it is read */
 	collect(&w);
-	if (mounts_read(&m))
+	if (mounts_read(&m, "/proc/self"))
 		close_names(&w, &m);
 	else
 		note(f, "what other mounts show");

@@ -2,22 +2,7 @@
  * a bind mount of a closed tree elsewhere would be open. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-
-struct mount {
-	char *id, *device, *root, *where, *type, *options; /* as /proc/self/mountinfo has them */
-};
-
-struct mounts {
-	char *text; /* owned */
-	struct mount *all;
-	size_t n;
-};
-
-/* False: they are not known. */
-bool mounts_read(struct mounts *m);
-void mounts_release(struct mounts *m);
+#include "sys/mounts.h"
 
 /* Tell `each` the names under which other mounts show `path`, a clean one that is there, or a part of it; and
  * where it may lie in the layers of an overlay. */

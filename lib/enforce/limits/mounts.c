@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "enforce/limits/limits.h"
+#include "sys/mounts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,11 +20,6 @@
 
 enum { TEXT_MAX = 1 << 20 };
 
-/* A line of mountinfo: "… … … ROOT POINT OPTIONS … - TYPE SOURCE SUPER_OPTIONS". */
-struct mounted {
-	const char *root, *point, *type, *options;
-};
-
 static bool has_word(const char *list, const char *word, char between)
 {
 	size_t len = strlen(word);
@@ -32,31 +28,6 @@ static bool has_word(const char *list, const char *word, char between)
 		if (!strncmp(at, word, len) && (!at[len] || at[len] == between || at[len] == '\n'))
 			return true;
 	return false;
-}
-
-static const char *field(char **at)
-{
-	const char *f = strsep(at, " ");
-
-	return f ? f : "";
-}
-
-static bool parse(char *line, struct mounted *m)
-{
-	char *rest = strstr(line, " - ");
-
-	if (!rest)
-		return false;
-	*rest = 0;
-	rest += 3;
-	for (int i = 0; i < 3; i++)
-		field(&line);
-	m->root = field(&line);
-	m->point = field(&line);
-	m->type = field(&rest);
-	field(&rest);
-	m->options = field(&rest);
-	return m->point[0] == '/' && !strchr(m->point, '\\');
 }
 
 /* Our own group in the hierarchy with this controller (NULL: v2): "ID:CONTROLLERS:PATH". */
@@ -81,8 +52,8 @@ static bool own_group(const char *proc, const char *controller, char *out, size_
 }
 
 /* Where our group is below the mount point. False when it is not there. */
-static bool own_dir(const struct limits_options *o, const struct mounted *m, const char *controller,
-                    char *out, size_t size)
+static bool own_dir(const struct limits_options *o, const struct mount *m, const char *controller, char *out,
+                    size_t size)
 {
 	char group[PATH_MAX], *at = group, *leaf;
 	size_t root = strcmp(m->root, "/") ? strlen(m->root) : 0;
@@ -96,7 +67,7 @@ static bool own_dir(const struct limits_options *o, const struct mounted *m, con
 		*leaf = 0;
 	if (!strcmp(at, "/"))
 		*at = 0;
-	return (size_t)snprintf(out, size, "%s%s", m->point, at) < size;
+	return (size_t)snprintf(out, size, "%s%s", m->where, at) < size;
 }
 
 /* Make the directories of `path` below `from`. */
@@ -110,7 +81,7 @@ static void make_dirs(char *path, size_t from)
 }
 
 /* base_path: below our own group, or, absolute, below the mount point, with or without "/sys/fs/cgroup". */
-static bool based_dir(const struct limits_options *o, const struct mounted *m, const char *controller,
+static bool based_dir(const struct limits_options *o, const struct mount *m, const char *controller,
                       char *out, size_t size)
 {
 	static const char usual[] = "/sys/fs/cgroup";
@@ -129,13 +100,13 @@ static bool based_dir(const struct limits_options *o, const struct mounted *m, c
 	}
 	if (!path_clean(o->base_path, base, sizeof base))
 		return false;
-	if (path_within(base, m->point))
-		at += strlen(m->point);
+	if (path_within(base, m->where))
+		at += strlen(m->where);
 	else if (path_within(base, usual))
 		at += sizeof usual - 1;
-	if ((size_t)snprintf(out, size, "%s%s", m->point, at) >= size)
+	if ((size_t)snprintf(out, size, "%s%s", m->where, at) >= size)
 		return false;
-	make_dirs(out, strlen(m->point));
+	make_dirs(out, strlen(m->where));
 	return true;
 }
 
@@ -180,7 +151,7 @@ static bool hand_down(const char *dir, const char *controller)
 	return false;
 }
 
-static bool try_mount(const struct limits_options *o, const struct mounted *m, const char *controller,
+static bool try_mount(const struct limits_options *o, const struct mount *m, const char *controller,
                       char *out, size_t size, bool *v2, const char **why)
 {
 	if (!strcmp(m->type, "cgroup")) {
@@ -193,7 +164,7 @@ static bool try_mount(const struct limits_options *o, const struct mounted *m, c
 		return false;
 	}
 	*v2 = true;
-	if (strcmp(m->type, "cgroup2") != 0 || !file_has(m->point, "cgroup.controllers", controller) ||
+	if (strcmp(m->type, "cgroup2") != 0 || !file_has(m->where, "cgroup.controllers", controller) ||
 	    !based_dir(o, m, NULL, out, size))
 		return false;
 	if (!file_has(out, "cgroup.controllers", controller))
@@ -210,18 +181,13 @@ static bool try_mount(const struct limits_options *o, const struct mounted *m, c
 bool mounts_find(const struct limits_options *o, const char *controller, char *out, size_t size, bool *v2,
                  const char **why)
 {
-	AUTO_BUF text = { 0 };
-	char path[PATH_MAX], *all, *line;
-	struct mounted m;
+	struct mounts m;
+	bool found = false;
 
 	*why = "no control groups with this controller are mounted";
-	snprintf(path, sizeof path, "%s/mountinfo", o->proc);
-	if (fd_slurp_file(path, TEXT_MAX, &text, NULL) < 0)
-		return false;
-	buf_text(&text);
-	all = text.data;
-	while ((line = strsep(&all, "\n")) != NULL)
-		if (parse(line, &m) && try_mount(o, &m, controller, out, size, v2, why))
-			return true;
-	return false;
+	if (mounts_read(&m, o->proc))
+		for (size_t i = 0; i < m.n && !found; i++)
+			found = try_mount(o, m.all + i, controller, out, size, v2, why);
+	mounts_release(&m);
+	return found;
 }
