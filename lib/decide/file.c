@@ -14,7 +14,7 @@ struct decide_cache {
 
 struct decide_cache *decide_cache_new(const struct policy *p)
 {
-	struct decide_cache *c = calloc(1, sizeof *c);
+	struct decide_cache *c = p->files && p->domains ? calloc(1, sizeof *c) : NULL;
 
 	if (!c)
 		return NULL;
@@ -64,7 +64,7 @@ struct verdict decide_file(const struct policy *p, struct decide_cache *c, const
 {
 	struct query q = { .best = QUERY_NONE };
 
-	if ((unsigned)r->op >= FILE_OPS)
+	if ((unsigned)r->op >= FILE_OPS || !p->files)
 		return verdict_of(p, &verdict_default_files.rule);
 	q.bit = 1u << r->op;
 	if (r->path)
