@@ -79,7 +79,8 @@ static uint64_t file_caps(uint64_t caps)
 bool fsids_same(const struct fsids *a, const struct fsids *b)
 {
 	return a->uid == b->uid && a->gid == b->gid && file_caps(a->caps) == file_caps(b->caps) &&
-	       a->n == b->n && a->n <= FSIDS_GROUPS && !memcmp(a->groups, b->groups, a->n * sizeof *a->groups);
+	       a->n == b->n && a->n <= FSIDS_GROUPS &&
+	       !memcmp(a->groups, b->groups, a->n * sizeof *a->groups);
 }
 
 /* What is not about files stays. */

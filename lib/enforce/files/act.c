@@ -12,9 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct rule unnamed = { .name = "unnamed-object",
-	                             .file = "built-in",
-	                             .decision = EFFECT_ALLOW };
+static const struct rule unnamed = { .name = "unnamed-object", .file = "built-in", .decision = EFFECT_ALLOW };
 static const struct rule closed = { .name = "closed-to-sessions",
 	                            .file = "built-in",
 	                            .decision = EFFECT_DENY,
@@ -74,8 +72,8 @@ static int other_root(pid_t tid)
 	return proc_open(tid, "root", O_PATH | O_DIRECTORY);
 }
 
-/* Facts that no process of a command can change: the filter keeps them in their namespaces and their root, and
- * who is not root keeps its ids. NULL: not to be known. */
+/* Facts that no process of a command can change: the filter keeps them in their namespaces and their root,
+ * and who is not root keeps its ids. NULL: not to be known. */
 static struct file_command *command_of(struct act *a)
 {
 	const struct governed *c = a->k->c;
@@ -143,7 +141,8 @@ int act_find(struct act *a, const struct place_request *r, struct place *out)
 	return resolve_place(&a->caller, r, out);
 }
 
-/* ---- what may be done ------------------------------------------------------------------------------------ */
+/* ---- what may be done ------------------------------------------------------------------------------------
+ */
 
 static bool is_reading(enum access_kind kind)
 {
@@ -201,9 +200,9 @@ struct verdict act_decide(struct act *a, enum access_kind kind, const struct pla
 		                    .world_readable = is_world_readable(p) };
 
 	if (p->nameless)
-		return (struct verdict){
-			.decision = EFFECT_ALLOW, .effective = EFFECT_ALLOW, .rule = &unnamed
-		};
+		return (struct verdict){ .decision = EFFECT_ALLOW,
+			                 .effective = EFFECT_ALLOW,
+			                 .rule = &unnamed };
 	if (p->path[0] != '/' || is_closed(f, kind, p->path))
 		return (struct verdict){ .rule = &closed };
 	return decide_access(f->o.policy, f->cache, &q);
@@ -212,8 +211,9 @@ struct verdict act_decide(struct act *a, enum access_kind kind, const struct pla
 bool act_exact(const struct act *a, enum access_kind kind)
 {
 	switch (kind) {
+	case ACCESS_LIST: /* Landlock lists what it may not read: who needs "/" needs all that is below */
+		return a->f->lists_all;
 	case ACCESS_READ:
-	case ACCESS_LIST:
 		return !(a->f->o.inexact & FILES_READ);
 	case ACCESS_WRITE:
 	case ACCESS_TRUNCATE:

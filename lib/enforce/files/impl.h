@@ -1,6 +1,7 @@
 /* Private to enforce/files: what the judges of file calls share. */
 #pragma once
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "decide/access.h"
 #include "enforce/exec/call.h"
@@ -22,11 +23,13 @@ struct file_command {
 };
 
 struct files {
+	struct arena memory;
 	struct files_options o;
 	struct decide_cache *cache;
-	const struct policy_audit *audit;
+	bool lists_all;             /* no directory is closed to listing */
 	struct buf text[ACT_PATHS]; /* paths as the caller spelled them */
-	struct fsids own;             /* ours */
+	struct fsids own;           /* ours */
+	struct park *park;          /* calls that wait; NULL = none so far */
 	struct file_command commands[ACT_COMMANDS];
 };
 
@@ -34,10 +37,10 @@ struct files {
 struct act {
 	struct files *f;
 	const struct call *k;
-	const uint64_t *args; /* of the call */
+	const __u64 *args; /* of the call */
 	struct caller caller;
-	struct fsids ids;  /* the caller's; valid after act_begin() */
-	bool switched;   /* we work with them now */
+	struct fsids ids; /* the caller's; valid after act_begin() */
+	bool switched;    /* we work with them now */
 	bool answered;
 };
 
@@ -76,8 +79,8 @@ struct act_report {
 	enum access_kind kind;
 	const struct place *place;
 	const struct verdict *verdict;
-	const char *to;          /* of a rename, link or symlink: the other path, or NULL */
-	const char *type;        /* of the event; NULL: by kind */
+	const char *to;           /* of a rename, link or symlink: the other path, or NULL */
+	const char *type;         /* of the event; NULL: by kind */
 	const char *token, *hint; /* of what was kept, or NULL */
 };
 

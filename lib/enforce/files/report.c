@@ -7,11 +7,11 @@
 #include <string.h>
 
 static const char *const types[ACCESS_KINDS] = {
-	[ACCESS_READ] = "file_open",      [ACCESS_LIST] = "dir_list",     [ACCESS_WRITE] = "file_write",
-	[ACCESS_TRUNCATE] = "file_write", [ACCESS_CREATE] = "file_create", [ACCESS_MKDIR] = "dir_create",
-	[ACCESS_SYMLINK] = "symlink_create", [ACCESS_LINK] = "file_create", [ACCESS_DELETE] = "file_delete",
-	[ACCESS_RMDIR] = "dir_delete",    [ACCESS_RENAME] = "file_rename", [ACCESS_CHMOD] = "file_chmod",
-	[ACCESS_CHOWN] = "file_chmod",    [ACCESS_TOUCH] = "file_write",  [ACCESS_STAT] = "file_stat",
+	[ACCESS_READ] = "file_open",         [ACCESS_LIST] = "dir_list",      [ACCESS_WRITE] = "file_write",
+	[ACCESS_TRUNCATE] = "file_write",    [ACCESS_CREATE] = "file_create", [ACCESS_MKDIR] = "dir_create",
+	[ACCESS_SYMLINK] = "symlink_create", [ACCESS_LINK] = "file_create",   [ACCESS_DELETE] = "file_delete",
+	[ACCESS_RMDIR] = "dir_delete",       [ACCESS_RENAME] = "file_rename", [ACCESS_CHMOD] = "file_chmod",
+	[ACCESS_CHOWN] = "file_chmod",       [ACCESS_TOUCH] = "file_write",   [ACCESS_STAT] = "file_stat",
 	[ACCESS_READLINK] = "file_read",
 };
 

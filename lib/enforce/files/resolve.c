@@ -25,14 +25,15 @@ enum { MAX_LINKS = 40 };
 struct walk {
 	const struct caller *c;
 	const struct place_request *r;
-	int dir;          /* owned: where we are */
-	int root;         /* borrowed: what ".." does not leave and "/" means; -1 = ours */
-	struct buf text;  /* names still to be walked begin at `at` */
+	int dir;         /* owned: where we are */
+	int root;        /* borrowed: what ".." does not leave and "/" means; -1 = ours */
+	struct buf text; /* names still to be walked begin at `at` */
 	size_t at;
 	int links;
 	bool slow;    /* a link is among the next names */
 	bool trusted; /* links so far can be changed by nobody who is governed */
 	bool linked;  /* there were any */
+	bool rooted;  /* the way went up, or began at the root */
 };
 
 static const char *rest(const struct walk *w)
@@ -108,6 +109,29 @@ static int open_root(const struct walk *w)
 	return fd < 0 ? -errno : fd;
 }
 
+static long mount_of(int fd)
+{
+	char name[32], text[256], *at;
+
+	snprintf(name, sizeof name, "fdinfo/%d", fd);
+	if (proc_text(getpid(), name, text, sizeof text) <= 0 || !(at = strstr(text, "mnt_id:")))
+		return -1;
+	return strtol(at + 7, NULL, 10);
+}
+
+/* Go on from there, which becomes ours, by a link. 0 or errno. */
+static int move_to(struct walk *w, int fd)
+{
+	/* The kernel compares with the root only once it has needed to know it: nd_jump_root(). */
+	if (w->r->resolve & RESOLVE_NO_XDEV && (!w->rooted || mount_of(fd) != mount_of(w->dir))) {
+		close(fd);
+		return EXDEV;
+	}
+	close(w->dir);
+	w->dir = fd;
+	return 0;
+}
+
 /* ---- links ----------------------------------------------------------------------------------------- */
 
 /* May the caller lead itself astray with a link in this directory? */
@@ -148,11 +172,7 @@ static int put_back(struct walk *w, const char *said)
 	if (w->r->resolve & RESOLVE_BENEATH)
 		return EXDEV;
 	root = open_root(w);
-	if (root < 0)
-		return -root;
-	close(w->dir);
-	w->dir = root;
-	return 0;
+	return root < 0 ? -root : move_to(w, root);
 }
 
 /* The number in /proc/NUMBER/…, 0 if there is none. */
@@ -172,8 +192,8 @@ static bool is_own(const struct caller *c, pid_t pid)
 	return pid == c->pid || pid == c->tid || (pid && proc_tgid(pid) == c->pid);
 }
 
-/* What the kernel asks before it follows a link of /proc/PID: might the caller trace it? Others of its command
- * are in the same Landlock domain; other users' it may not look into. */
+/* What the kernel asks before it follows a link of /proc/PID: might the caller trace it? Others of its
+ * command are in the same Landlock domain; other users' it may not look into. */
 static bool may_look_into(const struct caller *c, pid_t pid)
 {
 	char name[32];
@@ -220,7 +240,9 @@ static int follow_proc(struct walk *w, const char *name, int *next)
 	if (!may_look_into(w->c, pid_in(text)))
 		return EACCES;
 	*next = openat(w->dir, name, O_PATH | O_CLOEXEC);
-	return *next < 0 ? errno : 0;
+	if (*next < 0)
+		return errno;
+	return w->r->resolve & RESOLVE_NO_XDEV && mount_of(*next) != mount_of(w->dir) ? EXDEV : 0;
 }
 
 /* fs/namei.c, may_follow_link(): in /tmp and its like, only one's own and the directory's owner's. */
@@ -294,6 +316,7 @@ static int jump(struct walk *w)
 	close(w->dir);
 	w->dir = fd;
 	w->at += (size_t)(end - from);
+	w->rooted = w->rooted || has_dots(dir);
 	return 0;
 }
 
@@ -355,6 +378,7 @@ static int step(struct walk *w, bool *done, struct place *out)
 	if (!next_name(w, name, &slash, &last))
 		return ENAMETOOLONG;
 	fd = open_name(w, name);
+	w->rooted = w->rooted || !strcmp(name, "..");
 	is_link = fd >= 0 && fstat(fd, &st) == 0 && S_ISLNK(st.st_mode);
 	if (last && (!is_link || w->r->flags & PLACE_NAME || !(slash || w->r->flags & PLACE_FOLLOW))) {
 		*done = true;
@@ -366,6 +390,8 @@ static int step(struct walk *w, bool *done, struct place *out)
 		error = follow(w, fd, name, &next);
 		close(fd);
 		fd = next;
+		if (error)
+			fd_close(&fd);
 		if (error || fd < 0)
 			return error;
 		if (last) { /* by one of /proc's: the thing itself */
@@ -410,13 +436,16 @@ static int walk(struct walk *w, struct place *out)
 static void strip_deleted(struct place *p, size_t n)
 {
 	static const char mark[] = " (deleted)";
-	static const char *const none[] = { "/memfd:", "/SYSV", "/dev/zero (", "/[aio]", "/dmabuf:", "/anon_" };
+	static const char *const none[] = {
+		"/memfd:", "/SYSV", "/dev/zero (", "/[aio]", "/dmabuf:", "/anon_"
+	};
 	size_t len = sizeof mark - 1;
 	struct stat st;
 
 	if (p->path[0] != '/' || n <= len || strcmp(p->path + n - len, mark) != 0)
 		return;
-	if (p->st.st_nlink && lstat(p->path, &st) == 0 && st.st_ino == p->st.st_ino && st.st_dev == p->st.st_dev)
+	if (p->st.st_nlink && lstat(p->path, &st) == 0 && st.st_ino == p->st.st_ino &&
+	    st.st_dev == p->st.st_dev)
 		return;
 	for (size_t i = 0; i < sizeof none / sizeof *none; i++)
 		if (!p->st.st_nlink && !strncmp(p->path, none[i], strlen(none[i])))
@@ -511,6 +540,7 @@ static int start(struct walk *w, struct place *out)
 	if (absolute && w->r->resolve & RESOLVE_BENEATH)
 		return EXDEV;
 	w->root = w->c->root;
+	w->rooted = absolute || scoped;
 	w->dir = absolute && !(w->r->resolve & RESOLVE_IN_ROOT) ? open_root(w) : open_base(w->c, w->r->dirfd);
 	if (w->dir < 0)
 		return -w->dir;

@@ -1,7 +1,7 @@
 /* resolve - what a caller's path leads to, as descriptors of ours.
  *
- * Walks as the kernel would for the caller: from its root, directory and descriptors, with its /proc/self, the
- * kernel's errors and its limits. What comes out does not change any more, whoever renames: a directory
+ * Walks as the kernel would for the caller: from its root, directory and descriptors, with its /proc/self,
+ * the kernel's errors and its limits. What comes out does not change any more, whoever renames: a directory
  * (O_PATH) with a name in it, and what had that name. Acts go to these, never to the path again.
  *
  * Links into other processes (/proc/PID/fd/N, cwd, root, exe) are followed for processes of the caller's own
@@ -47,16 +47,16 @@ struct place {
 	/* The last name; with its slashes, for a system call on it, see `slash`. "." and ".." are names of
 	 * the directory they stand in, "/" is that of the root. */
 	char name[NAME_MAX + 2];
-	bool slash; /* slashes follow it: `name` ends in one when PLACE_NAME was asked for */
-	bool nameless;    /* a pipe, a socket, a memory file, or deleted: `path` is what it was, or "" */
-	bool foreign;     /* in /proc, of a process that is not the caller's own */
-	struct stat st;   /* of the object */
-	char path[PLACE_PATH];  /* true and absolute: no links, no dots */
+	bool slash;            /* slashes follow it: `name` ends in one when PLACE_NAME was asked for */
+	bool nameless;         /* a pipe, a socket, a memory file, or deleted: `path` is what it was, or "" */
+	bool foreign;          /* in /proc, of a process that is not the caller's own */
+	struct stat st;        /* of the object */
+	char path[PLACE_PATH]; /* true and absolute: no links, no dots */
 	char alias[PLACE_PATH]; /* how it was spelled, when only root's links led elsewhere; or of the
 	                           caller's own in /proc: /proc/self/…; "" = none */
 };
 
-/* 0, with descriptors that resolve_release() closes; or the errno that the caller gets. ENAMETOOLONG and ENOENT
- * (empty) included; that the path could be read is the caller's business. */
+/* 0, with descriptors that resolve_release() closes; or the errno that the caller gets. ENAMETOOLONG and
+ * ENOENT (empty) included; that the path could be read is the caller's business. */
 int resolve_place(const struct caller *c, const struct place_request *r, struct place *out);
 void resolve_release(struct place *p);
