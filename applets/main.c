@@ -68,6 +68,7 @@ static void print_built_in(void)
 		{ CONFIG_LIB_YAML, "libyaml 0.2.5" },
 		{ CONFIG_LIB_TRE, "tre 0.9.0" },
 		{ CONFIG_LIB_BEARSSL, "bearssl 0.6" },
+		{ CONFIG_LIB_FUSE3, "libfuse 3.18.3" },
 	};
 	for (size_t i = 0; i < COUNT(libraries); i++) {
 		if (libraries[i].built_in)

@@ -49,14 +49,15 @@ void destroy_mount_opts(struct mount_opts *mo) { free(mo); }
 void fuse_mount_version(void) {}
 unsigned get_max_read(struct mount_opts *mo) { (void)mo; return 0; }
 void fuse_kern_unmount(const char *mountpoint, int fd) { (void)mountpoint, (void)fd; }
-int fuse_kern_mount(const char *mountpoint, struct mount_opts *mo) { (void)mountpoint, (void)mo; return -1; }
+int fuse_kern_mount(const char *where, struct mount_opts *mo) { (void)where, (void)mo; return -1; }
 /* Of the loop with threads, which there is not. */
 struct fuse_chan *fuse_chan_get(struct fuse_chan *ch) { return ch; }
 void fuse_chan_put(struct fuse_chan *ch) { (void)ch; }
 END_OF_FILE
 (cd src/lib && cp buffer.c fuse_log.c fuse_lowlevel.c fuse_opt.c mount_util.c util.c ../..)
-compile "-Os -w -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DIGNORE_MTAB -DFUSE_USE_VERSION=317 \
-	-I. -Isrc/include -Isrc/lib" buffer.c fuse_log.c fuse_lowlevel.c fuse_opt.c mount_util.c util.c no-mount.c
+flags="$flags -w -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DIGNORE_MTAB -DFUSE_USE_VERSION=317"
+compile "-Os -I. -Isrc/include -Isrc/lib" buffer.c fuse_log.c fuse_lowlevel.c fuse_opt.c mount_util.c util.c \
+	no-mount.c
 mkdir -p "$dest/include"
 cp src/include/fuse_common.h src/include/fuse_log.h src/include/fuse_lowlevel.h src/include/fuse_opt.h \
 	libfuse_config.h "$dest/include/"

@@ -48,7 +48,8 @@ void data_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, o
 		fuse_reply_write(req, (size_t)n);
 }
 
-static void sync_one(fuse_req_t req, fuse_ino_t ino, int only_data, const struct fuse_file_info *fi, int flags)
+static void sync_one(fuse_req_t req, fuse_ino_t ino, int only_data, const struct fuse_file_info *fi,
+                     int flags)
 {
 	AUTO_FD own = -1;
 	int fd = fd_for(view_of(req), ino, fi, flags, &own);
@@ -70,8 +71,10 @@ void data_fsyncdir(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_fi
 void data_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len, struct fuse_file_info *fi)
 {
 	AUTO_FD own = -1;
-	int fd = fd_for(view_of(req), ino, fi, O_WRONLY, &own);
+	struct view *v = view_of(req);
+	int fd = fd_for(v, ino, fi, O_WRONLY, &own);
 
+	ids_as_caller(v, req); /* whose writing takes set-id bits away */
 	fuse_reply_err(req, fd < 0 || fallocate(fd, mode, off, len) < 0 ? errno : 0);
 }
 
@@ -95,8 +98,10 @@ void data_copy(fuse_req_t req, fuse_ino_t from, off_t from_off, struct fuse_file
 	struct view *v = view_of(req);
 	int in = fd_for(v, from, from_fi, O_RDONLY, &own_from);
 	int out = in < 0 ? -1 : fd_for(v, to, to_fi, O_WRONLY, &own_to);
-	ssize_t n = out < 0 ? -1 : copy_file_range(in, &from_off, out, &to_off, len, (unsigned)flags);
+	ssize_t n;
 
+	ids_as_caller(v, req);
+	n = out < 0 ? -1 : copy_file_range(in, &from_off, out, &to_off, len, (unsigned)flags);
 	if (n < 0)
 		view_errno(req);
 	else

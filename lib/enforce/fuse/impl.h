@@ -62,7 +62,7 @@ struct view {
 		gid_t gid;
 		mode_t mask;
 		bool groups;
-	} ids; /* that we have taken on */
+	} ids;      /* that we have taken on */
 	char *plus; /* for answers that list a directory */
 };
 
@@ -179,7 +179,8 @@ void data_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, o
                 struct fuse_file_info *fi);
 void data_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *fi);
 void data_fsyncdir(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *fi);
-void data_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len, struct fuse_file_info *fi);
+void data_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
+                    struct fuse_file_info *fi);
 void data_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi);
 void data_copy(fuse_req_t req, fuse_ino_t from, off_t from_off, struct fuse_file_info *from_fi, fuse_ino_t to,
                off_t to_off, struct fuse_file_info *to_fi, size_t len, int flags);

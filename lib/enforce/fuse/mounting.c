@@ -117,9 +117,8 @@ static int attach_by_helper(const char *where, bool others, int deadline_ms, str
 	int talk[2], device, code;
 	pid_t pid;
 
-	snprintf(options, sizeof options,
-	         "rw,nosuid,nodev,default_permissions,fsname=%s,subtype=agentsh%s", MOUNTING_SOURCE,
-	         others ? ",allow_other" : "");
+	snprintf(options, sizeof options, "rw,nosuid,nodev,default_permissions,fsname=%s,subtype=agentsh%s",
+	         MOUNTING_SOURCE, others ? ",allow_other" : "");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, talk) < 0)
 		return err_sys(e, "socketpair");
 	pid = fork();

@@ -79,11 +79,23 @@ static int judge_open(fuse_req_t req, const struct node *n, int flags)
 	return why;
 }
 
-static int truncate_now(struct view *v, struct node *n)
+/* A root that may not keep set-id bits of what he writes is not known by his ids. */
+static void drop_set_ids(int fd, const struct fuse_file_info *fi)
+{
+	struct stat st;
+
+	if (fi->kill_suidgid && fstat(fd, &st) == 0 && st.st_mode & (S_ISUID | S_ISGID))
+		fchmod(fd, st.st_mode & (st.st_mode & S_IXGRP ? 01777 : 03777));
+}
+
+static int truncate_now(struct view *v, struct node *n, const struct fuse_file_info *fi)
 {
 	AUTO_FD fd = node_open(v, n, O_WRONLY | O_TRUNC);
 
-	return fd < 0 ? -1 : 0;
+	if (fd < 0)
+		return -1;
+	drop_set_ids(fd, fi);
+	return 0;
 }
 
 void open_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -100,7 +112,7 @@ void open_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (has_backing(v, n)) {
 		if (fi->flags & O_TRUNC) {
 			ids_as_caller(v, req);
-			if (truncate_now(v, n) < 0) {
+			if (truncate_now(v, n, fi) < 0) {
 				view_errno(req);
 				return;
 			}
@@ -115,6 +127,8 @@ void open_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		view_errno(req);
 		return;
 	}
+	if (fi->flags & O_TRUNC)
+		drop_set_ids(fd, fi);
 	keep_fd(n, fi, fd);
 	if (fuse_reply_open(req, fi) == -ENOENT) {
 		n->open--;
@@ -217,7 +231,7 @@ void open_create(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mod
 		fd_close(&fd);
 		return;
 	}
-	if (v->passthrough && fi->flags & O_TRUNC && st.st_size && truncate_now(v, n) < 0) {
+	if (v->passthrough && fi->flags & O_TRUNC && st.st_size && truncate_now(v, n, fi) < 0) {
 		view_errno(req);
 		fd_close(&fd);
 		node_forget(v, n, 0);
