@@ -2,7 +2,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
-#include "enforce/landlock/files.h"
+#include "enforce/landlock/rights.h"
 #include "enforce/landlock/mounts.h"
 #include "enforce/landlock/programs.h"
 #include "sys/landlock.h"
@@ -42,7 +42,7 @@ struct work {
 	uint64_t rights; /* of what the names are looked up for */
 	struct node nodes[FLOOR_NODES];
 	size_t n_nodes;
-	struct files *files; /* NULL: file rules are not enforced */
+	struct rights *files; /* NULL: file rules are not enforced */
 };
 
 /* The programs and libraries that run outside of sessions, too. */
@@ -207,10 +207,10 @@ static void grant_all(struct work *w, const char *path, uint64_t rights);
 static void grant_tree(struct work *w, const char *path, const struct node *n, uint64_t rights)
 {
 	uint64_t below = n ? rights & n->below : 0;
-	struct files_split split;
+	struct rights_split split;
 
 	if (CONFIG_FILES && w->files) {
-		files_split(w->files, path, rights, &split);
+		rights_split(w->files, path, rights, &split);
 		rights &= split.all | split.enter;
 		below = (below & rights) | split.enter;
 	}
@@ -239,7 +239,7 @@ static void grant(struct work *w, const char *path, uint64_t rights)
 			rights &= LANDLOCK_READ;
 		rights &= OF_FILES;
 		if (CONFIG_FILES && w->files && rights)
-			rights = files_object(w->files, path, &st, rights);
+			rights = rights_object(w->files, path, &st, rights);
 		if (rights)
 			add(w, path, rights);
 	}
@@ -250,17 +250,14 @@ static bool remember(struct floor *f, const char *path)
 	struct floor_way *way = f->ways + f->n_ways;
 	struct stat st;
 
+	for (size_t i = 0; CONFIG_FILES && i < f->n_ways; i++)
+		if (!strcmp(f->ways[i].path, path))
+			return true;
 	if (f->n_ways == FLOOR_WAYS || lstat(path, &st) < 0)
 		return false;
 	*way = (struct floor_way){ st.st_dev, st.st_ino, st.st_ctim, strdup(path) };
 	f->n_ways += way->path != NULL;
 	return way->path != NULL;
-}
-
-/* Entries of /proc that come and go. */
-static bool is_process(const char *dir, const char *name)
-{
-	return CONFIG_FILES && *name >= '0' && *name <= '9' && !strcmp(dir, "/proc");
 }
 
 static void grant_all(struct work *w, const char *path, uint64_t rights)
@@ -279,7 +276,7 @@ static void grant_all(struct work *w, const char *path, uint64_t rights)
 	}
 	while ((entry = readdir(dir)))
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-		    entry->d_type != DT_LNK && entry->d_type != DT_SOCK && !is_process(path, entry->d_name) &&
+		    entry->d_type != DT_LNK && entry->d_type != DT_SOCK &&
 		    (size_t)snprintf(name, sizeof name, "%s/%s", path[1] ? path : "", entry->d_name) <
 		            sizeof name)
 			grant(w, name, rights);
@@ -288,17 +285,17 @@ static void grant_all(struct work *w, const char *path, uint64_t rights)
 
 static void grant_device(struct work *w, const char *path, uint64_t rights)
 {
-	struct files_split split;
+	struct rights_split split;
 	struct stat st;
 
 	if (CONFIG_FILES && w->files) {
 		if (lstat(path, &st) < 0)
 			return;
 		if (S_ISDIR(st.st_mode)) {
-			files_split(w->files, path, rights, &split);
+			rights_split(w->files, path, rights, &split);
 			rights = split.all;
 		} else {
-			rights = files_object(w->files, path, &st, rights);
+			rights = rights_object(w->files, path, &st, rights);
 		}
 	}
 	if (rights)
@@ -355,7 +352,7 @@ static void grant_link(void *arg, const char *real, uint64_t rights)
 		remember(w->floor, real);
 		return;
 	}
-	if (lstat(real, &st) < 0 || closed_at(w, real, ~0ULL))
+	if (lstat(real, &st) < 0 || closed_at(w, real, ~0ULL) || floor_grants(w->floor, real, rights))
 		return;
 	n = find_node(w, &st);
 	if (!n || !(n->below & rights))
@@ -382,7 +379,7 @@ static int fill(struct work *w, uint64_t rights, int abi, struct err *e)
 	if (CONFIG_FILES && w->options->rules) {
 		h.files = rights |= LANDLOCK_CHANGE | LANDLOCK_READ;
 		programs_handle(w->options->rules, abi, &h);
-		w->files = files_new(w->options->rules, w->options->uid, e);
+		w->files = rights_new(w->options->rules, w->options->uid, e);
 		if (!w->files)
 			return -1;
 	}
@@ -392,11 +389,11 @@ static int fill(struct work *w, uint64_t rights, int abi, struct err *e)
 		grant_devices(w, rights);
 	}
 	if (CONFIG_FILES && w->files) {
-		files_links(w->files, grant_link, w);
+		rights_links(w->files, grant_link, w);
 		programs_grant(w->options->rules, f->ruleset, &h);
 		f->held = FLOOR_READ | FLOOR_WRITE | FLOOR_REMOVE;
-		f->inexact = files_inexact(w->files);
-		files_free(w->files);
+		f->inexact = rights_inexact(w->files);
+		rights_free(w->files);
 	}
 	return f->ruleset < 0 ? -1 : 0;
 }
@@ -459,7 +456,9 @@ void floor_release(struct floor *f)
 	f->n_ways = 0;
 	for (size_t i = 0; CONFIG_FILES && i < f->n_grants; i++)
 		free(f->grants[i].path);
-	free(f->grants);
-	f->grants = NULL;
-	f->n_grants = 0;
+	if (CONFIG_FILES) {
+		free(f->grants);
+		f->grants = NULL;
+		f->n_grants = 0;
+	}
 }

@@ -1,4 +1,4 @@
-#include "enforce/landlock/files.h"
+#include "enforce/landlock/rights.h"
 
 #include "base/path.h"
 #include "decide/access.h"
@@ -17,13 +17,13 @@
 
 enum {
 	FEW = 64,     /* siblings that are granted one by one because some of them are closed */
-	RULES = 256,  /* of such, in all */
+	RULES = 192,  /* of such, in all */
 	LOOKS = 8192, /* files that are looked at to see whether everybody may read them */
 	DEPTH = 32,
 	GROUPS = 64
 };
 
-struct files {
+struct rights {
 	const struct floor_rules *rules;
 	struct decide_trees *trees;
 	struct decide_cache *cache;
@@ -58,13 +58,13 @@ static void speaks_of_it(void *arg, const char *name, bool tree)
 	*(bool *)arg |= path_within(name, "/workspace");
 }
 
-struct files *files_new(const struct floor_rules *r, uid_t uid, struct err *e)
+struct rights *rights_new(const struct floor_rules *r, uid_t uid, struct err *e)
 {
-	struct files *f = calloc(1, sizeof *f);
+	struct rights *f = calloc(1, sizeof *f);
 	const struct passwd *pw = getpwuid(uid);
 
 	if (!f || !(f->trees = decide_trees_new(r->policy)) || !(f->cache = decide_cache_new(r->policy))) {
-		files_free(f);
+		rights_free(f);
 		err_set(e, "out of memory");
 		return NULL;
 	}
@@ -80,7 +80,7 @@ struct files *files_new(const struct floor_rules *r, uid_t uid, struct err *e)
 	return f;
 }
 
-void files_free(struct files *f)
+void rights_free(struct rights *f)
 {
 	if (!f)
 		return;
@@ -89,13 +89,13 @@ void files_free(struct files *f)
 	free(f);
 }
 
-uint32_t files_inexact(const struct files *f)
+uint32_t rights_inexact(const struct rights *f)
 {
 	return f->inexact;
 }
 
 /* The /workspace/… spelling, or NULL. */
-static const char *virtual_of(const struct files *f, const char *path, char out[PATH_MAX])
+static const char *virtual_of(const struct rights *f, const char *path, char out[PATH_MAX])
 {
 	const char *root = f->rules->workspace;
 
@@ -105,7 +105,7 @@ static const char *virtual_of(const struct files *f, const char *path, char out[
 	return out;
 }
 
-static bool allows(const struct files *f, enum access_kind kind, const char *path, const char *alias,
+static bool allows(const struct rights *f, enum access_kind kind, const char *path, const char *alias,
                    bool readable)
 {
 	char virtual[PATH_MAX];
@@ -121,7 +121,7 @@ static bool allows(const struct files *f, enum access_kind kind, const char *pat
 	return v.decision == EFFECT_ALLOW || v.decision == EFFECT_AUDIT;
 }
 
-static bool in_store(const struct files *f, const char *path, bool around)
+static bool in_store(const struct rights *f, const char *path, bool around)
 {
 	for (size_t i = 0; i < f->rules->n_stores; i++)
 		if (around ? path_within(f->rules->stores[i], path) : path_within(path, f->rules->stores[i]))
@@ -155,7 +155,7 @@ static size_t count_entries(const char *path, size_t max)
 }
 
 /* Permissions let this user read it. */
-static bool may_read(const struct files *f, const struct stat *st)
+static bool may_read(const struct rights *f, const struct stat *st)
 {
 	bool in_group = false;
 
@@ -167,7 +167,7 @@ static bool may_read(const struct files *f, const struct stat *st)
 }
 
 /* Is every file in it one that may be read, or cannot be read by this user anyway? */
-static bool all_readable(struct files *f, const char *path, int depth)
+static bool all_readable(struct rights *f, const char *path, int depth)
 {
 	DIR *dir = depth < DEPTH ? opendir(path) : NULL;
 	const struct dirent *entry;
@@ -192,22 +192,7 @@ static bool all_readable(struct files *f, const char *path, int depth)
 	return all;
 }
 
-/* What others make in /proc cannot be listed beforehand: each process has its own. */
-static void split_proc(struct files *f, const struct right *r, enum tree_answer most, struct files_split *out)
-{
-	static const struct tree_request self = { .dir = "/proc/self" };
-	struct tree_answers a;
-
-	decide_trees_ask(f->trees, &self, &a);
-	if (most != TREE_ALLOWED && combine(a.rest, r->kinds) != TREE_ALLOWED) {
-		out->enter |= r->bit;
-		return;
-	}
-	out->all |= r->bit;
-	f->inexact |= r->part;
-}
-
-static bool take(struct files *f, size_t rules)
+static bool take(struct rights *f, size_t rules)
 {
 	bool can = rules <= f->rules_left;
 
@@ -216,15 +201,13 @@ static bool take(struct files *f, size_t rules)
 }
 
 /* Where entries differ: is it worth to grant them one by one? */
-static void split_mixed(struct files *f, const char *dir, const struct right *r, enum tree_answer most,
-                        struct files_split *out)
+static void split_mixed(struct rights *f, const char *dir, const struct right *r, enum tree_answer most,
+                        struct rights_split *out)
 {
 	bool must = f->virtual && path_within(f->rules->workspace, dir);
-	size_t max = most == TREE_ALLOWED ? FEW : RULES;
+	size_t max = most == TREE_ALLOWED || f->uid ? FEW : RULES; /* secrets have permissions, too */
 
-	if (!strcmp(dir, "/proc"))
-		split_proc(f, r, most, out);
-	else if (most == TREE_MIXED && all_readable(f, dir, 0))
+	if (most == TREE_MIXED && all_readable(f, dir, 0))
 		out->all |= r->bit;
 	else if (most == TREE_DENIED || must ||
 	         (count_entries(dir, max) <= max && take(f, count_entries(dir, max))))
@@ -235,8 +218,8 @@ static void split_mixed(struct files *f, const char *dir, const struct right *r,
 	}
 }
 
-static void split_right(struct files *f, const char *dir, const struct right *r, const struct tree_answers *a,
-                        struct files_split *out)
+static void split_right(struct rights *f, const char *dir, const struct right *r,
+                        const struct tree_answers *a, struct rights_split *out)
 {
 	enum tree_answer is = combine(a->is, r->kinds), rest = combine(a->rest, r->kinds);
 
@@ -244,7 +227,8 @@ static void split_right(struct files *f, const char *dir, const struct right *r,
 		is = rest = TREE_MIXED;
 	if (is == TREE_DENIED || rest == TREE_DENIED)
 		return;
-	if (rest == TREE_MIXED) {
+	/* Processes come and go, each with files of its own: what is meant cannot be listed. */
+	if (rest == TREE_MIXED && strcmp(dir, "/proc") != 0) {
 		split_mixed(f, dir, r, combine(a->most, r->kinds), out);
 		return;
 	}
@@ -253,7 +237,7 @@ static void split_right(struct files *f, const char *dir, const struct right *r,
 		f->inexact |= r->part;
 }
 
-void files_split(struct files *f, const char *dir, uint64_t rights, struct files_split *out)
+void rights_split(struct rights *f, const char *dir, uint64_t rights, struct rights_split *out)
 {
 	char virtual[PATH_MAX];
 	const struct tree_request r = { .dir = dir,
@@ -261,7 +245,7 @@ void files_split(struct files *f, const char *dir, uint64_t rights, struct files
 		                        .baseline = f->rules->baseline };
 	struct tree_answers a;
 
-	*out = (struct files_split){ 0, 0 };
+	*out = (struct rights_split){ 0, 0 };
 	if (in_store(f, dir, false))
 		return;
 	decide_trees_ask(f->trees, &r, &a);
@@ -275,7 +259,7 @@ void files_split(struct files *f, const char *dir, uint64_t rights, struct files
 			f->inexact |= rights_table[i].part;
 }
 
-static uint64_t object_rights(const struct files *f, const char *path, const char *alias,
+static uint64_t object_rights(const struct rights *f, const char *path, const char *alias,
                               const struct stat *st, uint64_t rights)
 {
 	uint64_t found = 0;
@@ -292,7 +276,7 @@ static uint64_t object_rights(const struct files *f, const char *path, const cha
 	return found & rights;
 }
 
-uint64_t files_object(struct files *f, const char *path, const struct stat *st, uint64_t rights)
+uint64_t rights_object(struct rights *f, const char *path, const struct stat *st, uint64_t rights)
 {
 	return in_store(f, path, false) ? 0 : object_rights(f, path, NULL, st, rights);
 }
@@ -300,22 +284,22 @@ uint64_t files_object(struct files *f, const char *path, const struct stat *st, 
 /* ---- names that are links ---- */
 
 struct naming {
-	struct files *files;
-	files_fn *each;
+	struct rights *files;
+	rights_fn *each;
 	void *arg;
 };
 
 /* A session that may make or move names there decides itself where a link leads. */
 static bool is_settled(void *arg, const char *name)
 {
-	const struct files *f = arg;
+	const struct rights *f = arg;
 
 	return f->uid || (!allows(f, ACCESS_RENAME, name, NULL, false) &&
 	                  !allows(f, ACCESS_SYMLINK, name, NULL, false));
 }
 
 /* What the policy gives to a tree under the name of a link, and not under its own. */
-static uint64_t tree_rights(struct files *f, const char *name, const char *real)
+static uint64_t tree_rights(struct rights *f, const char *name, const char *real)
 {
 	struct tree_answers by_name, own;
 	uint64_t rights = 0;
@@ -360,7 +344,7 @@ static void see_name(void *arg, const char *name, bool tree)
 	}
 }
 
-void files_links(struct files *f, files_fn *each, void *arg)
+void rights_links(struct rights *f, rights_fn *each, void *arg)
 {
 	struct naming n = { f, each, arg };
 	DIR *dir = f->rules->baseline ? opendir("/etc") : NULL;
