@@ -1,7 +1,7 @@
 /* arena - memory that is given back all at once.
  *
  * One arena per request or per loaded policy. A zeroed struct is an empty
- * arena without a ceiling. Allocations are zeroed and aligned for any type;
+ * arena without a ceiling. Allocations are zeroed and aligned for any type (but for copies of texts);
  * they return NULL when memory or the ceiling is reached, and stay failed.
  */
 #pragma once
@@ -17,6 +17,10 @@ struct arena {
 	size_t max;                 /* ceiling in bytes, 0 = none */
 	bool failed;
 };
+
+/* A new arena whose first block is the caller's, aligned for any type: what is little needs no memory of its
+ * own. It is good until the first release or reset. */
+void arena_on(struct arena *a, void *storage, size_t size);
 
 void *arena_alloc(struct arena *a, size_t size);
 void *arena_array(struct arena *a, size_t n, size_t size);
