@@ -200,7 +200,7 @@ static void do_flags(struct op *o)
 	if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
 		flags |= O_NONBLOCK;
 	if (got(o, fcntl(fd, F_SETFL, flags)) == 0)
-		say(o, " %o", (unsigned)fcntl(fd, F_GETFL));
+		say(o, " %o", (unsigned)fcntl(fd, F_GETFL) & ~(unsigned)O_NOFOLLOW);
 }
 
 static void do_sync(struct op *o)
