@@ -90,34 +90,28 @@ static int apply_attr(const struct act *a, const struct change *c, const struct 
 	return at_set_file_attr(p->object, c->value, c->value_len) < 0 ? errno : 0;
 }
 
-/* The caller may not make files so large; the kernel would tell us instead. */
-static int check_size(const struct act *a, const struct change *c, const struct place *p)
+/* The caller may not make files so large; the kernel would tell us instead of it. */
+static bool is_too_large(const struct act *a, const struct change *c, const struct place *p)
 {
 	struct rlimit limit;
 
-	if (c->size <= p->st.st_size || prlimit(a->caller.pid, RLIMIT_FSIZE, NULL, &limit) < 0 ||
-	    limit.rlim_cur == RLIM_INFINITY || (uint64_t)c->size <= limit.rlim_cur)
-		return 0;
-	proc_signal_thread(a->caller.pid, a->caller.tid, SIGXFSZ);
-	return EFBIG;
+	return S_ISREG(p->st.st_mode) && c->size > p->st.st_size &&
+	       prlimit(a->caller.pid, RLIMIT_FSIZE, NULL, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+	       (uint64_t)c->size > limit.rlim_cur;
 }
 
-/* Who holds a lease on the file is told and waited for: not by us. A file that is open for writing gets no
- * lease. */
 static int apply_size(const struct act *a, const struct change *c, const struct place *p)
 {
-	int fd, error;
+	int fd;
 
-	if (!S_ISREG(p->st.st_mode))
+	if (!is_too_large(a, c, p))
 		return at_truncate(p->object, c->size) < 0 ? errno : 0;
-	fd = at_open(p->object, O_WRONLY | O_NONBLOCK);
+	fd = at_open(p->object, O_WRONLY | O_NONBLOCK); /* permissions come first */
 	if (fd < 0)
-		return errno == EWOULDBLOCK ? EAGAIN : errno;
-	error = check_size(a, c, p);
-	if (!error && at_truncate(p->object, c->size) < 0)
-		error = errno;
+		return errno;
 	close(fd);
-	return error;
+	proc_signal_thread(a->caller.pid, a->caller.tid, SIGXFSZ);
+	return EFBIG;
 }
 
 /* ---- what it is done to ------------------------------------------------------------------------------ */
