@@ -380,7 +380,8 @@ T_CASE(many_rules_are_small)
 	buf_str(&text, "file_rules:\n");
 	for (int i = 0; i < 500; i++)
 		buf_fmt(&text,
-		        "  - name: file-%d\n    paths: ['/srv/never%d/**', '**/*.never%d']\n    decision: deny\n",
+		        "  - name: file-%d\n    paths: ['/srv/never%d/**', '**/*.never%d']\n"
+		        "    decision: deny\n",
 		        i, i, i);
 	p = load_with(buf_text(&text), text.len, &(struct policy_options){ 0 });
 	if (!ok(p != NULL, "%s", found))
