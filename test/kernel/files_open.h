@@ -375,3 +375,65 @@ static int day_threads(void)
 		NEED(pthread_join(t[i], &good) == 0 && good);
 	return 0;
 }
+
+static int how(const char *path, uint64_t flags, uint64_t resolve)
+{
+	struct open_how h = { .flags = flags, .resolve = resolve };
+
+	return (int)syscall(SYS_openat2, AT_FDCWD, path, &h, sizeof h);
+}
+
+/* The neighbours of what is denied. */
+static int day_neighbours(void)
+{
+	NEED(holds(open("w/fine", O_RDONLY), "fine"));
+	NEED(put_file("w/.env.local", "local", 0600) == 0 && holds(open("w/.env.local", O_RDONLY), "local"));
+	NEED(put_file("w/.ENV", "upper", 0600) == 0 && holds(open("w/.ENV", O_RDONLY), "upper"));
+	NEED(mkdir("w/.envs", 0755) == 0 && put_file("w/.envs/x", "x", 0600) == 0);
+	NEED(holds(openat(open("w", O_PATH | O_DIRECTORY), "fine", O_RDONLY), "fine"));
+	NEED(holds(how("w/fine", O_RDONLY, RESOLVE_BENEATH), "fine"));
+	FAILS(open("w/missing", O_RDONLY), ENOENT);
+	return 0;
+}
+
+static int day_descriptors(void)
+{
+	struct rlimit many = { 4096, 4096 };
+
+	setrlimit(RLIMIT_NOFILE, &many);
+	for (int i = 0; i < 1000; i++)
+		NEED(open("w/fine", O_RDWR) >= 0);
+	lab_mark("descriptors\n");
+	return 0;
+}
+
+/* Every call gets its answer, also those that make no sense. */
+static int day_nonsense(void)
+{
+	static const long numbers[] = { SYS_openat, SYS_openat2,
+#ifdef SYS_open
+		                        SYS_open, SYS_creat
+#endif
+	};
+	static const long values[] = { 0,       -1, 1, 8, AT_FDCWD, 0x7fffffff, 020000000, O_CREAT | O_EXCL,
+		                       1L << 40 };
+	enum { N = sizeof values / sizeof *values };
+	static char texts[4][8] = { "", ".", "/", "w" };
+
+	umask(077);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		for (int k = 0; k < N * N * N; k++)
+			for (int t = 0; t < 5; t++) {
+				long path = t < 4 ? (long)(uintptr_t)texts[t] : values[k % N];
+				long fd = numbers[i] == SYS_openat || numbers[i] == SYS_openat2
+				                  ? syscall(numbers[i], values[k % N], path,
+				                            values[k / N % N], values[k / N / N])
+				                  : syscall(numbers[i], path, values[k / N % N],
+				                            values[k / N / N]);
+
+				if (fd > 2)
+					close((int)fd);
+			}
+	NEED(holds(open("w/fine", O_RDONLY), "fine"));
+	return 0;
+}
