@@ -597,11 +597,7 @@ static uid_t user(void)
 
 T_CASE(attacks_of_a_user)
 {
-	struct fl_run nothing = { .native = true, .program = program, .arg = (void *)attacks };
-
-	if (geteuid() != 0)
-		t_skip_all("not root");
-	fl_run(&nothing); /* the shared memory */
+	fl_start();
 	attack_all(user());
 }
 
