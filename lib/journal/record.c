@@ -77,7 +77,7 @@ static int look(struct acting *x, struct err *e)
 static int give_up(struct acting *x, struct err *e)
 {
 	if (x->log->quota >= 0 && line_keeps(x->line.kind))
-		x->log->own -= (int64_t)x->line.held + LOG_PER_VERSION;
+		x->log->own -= (int64_t)x->line.held + JOURNAL_PER_VERSION;
 	log_void(x->log, x->line.at);
 	x->token[0] = 0;
 	if (e && !e->code)

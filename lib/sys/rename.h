@@ -3,3 +3,6 @@
 
 /* Rename unless the new name is taken: -1 with EEXIST then. */
 int rename_new(int from_dirfd, const char *from, int to_dirfd, const char *to);
+
+/* The two change places. */
+int rename_exchange(int dirfd, const char *name, int other_dirfd, const char *other);

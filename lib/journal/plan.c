@@ -1,0 +1,295 @@
+#include "journal/plan.h"
+
+#include "base/path.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARENA_MAX = 1 << 30 };
+
+struct collecting {
+	struct plan *plan;
+	const struct undo_request *request;
+};
+
+static struct plan_command *command_of(struct plan *p, const struct index_line *l)
+{
+	const char *id = l->line->command;
+	struct plan_command *c = map_get(&p->commands, id, strlen(id));
+
+	if (c)
+		return c;
+	c = arena_alloc(&p->a, sizeof *c);
+	if (!c)
+		return NULL;
+	c->id = arena_str(&p->a, id);
+	c->session = arena_str(&p->a, l->session);
+	if (!c->id || !c->session || !map_set(&p->commands, c->id, strlen(c->id), c))
+		return NULL;
+	c->next = p->all;
+	return p->all = c;
+}
+
+/* First pass: which commands there are. */
+static int summarize(void *arg, const struct index_line *l, struct err *e)
+{
+	struct plan *p = ((struct collecting *)arg)->plan;
+	const struct journal_line *line = l->line;
+	struct plan_command *c;
+
+	if (!line_is_act(line->kind) && line->kind != LINE_ENDED && line->kind != LINE_UNDONE)
+		return 0;
+	c = command_of(p, l);
+	if (!c)
+		return err_set(e, "too many commands for the memory at hand");
+	if (line->kind == LINE_ENDED && line->at > c->ended_at)
+		c->ended_at = line->at;
+	if (line_is_act(line->kind)) {
+		c->n_acts++;
+		c->last_at = line->at > c->last_at ? line->at : c->last_at;
+	}
+	if (line->kind == LINE_UNDONE && !c->target)
+		c->target = arena_str(&p->a, line->path);
+	if (line->kind == LINE_UNDONE)
+		c->whole |= !strcmp(line->to_path, "whole");
+	return 0;
+}
+
+/* An undoing counts until it is undone itself: newest first, so that those are known. */
+static int newest_first(const void *a, const void *b)
+{
+	const struct plan_command *x = *(struct plan_command *const *)a,
+	                          *y = *(struct plan_command *const *)b;
+
+	return x->last_at < y->last_at ? 1 : x->last_at > y->last_at ? -1 : 0;
+}
+
+static int mark_undone(struct plan *p, struct err *e)
+{
+	size_t n = 0, i = 0;
+	struct plan_command **sorted;
+
+	for (struct plan_command *c = p->all; c; c = c->next)
+		n++;
+	sorted = calloc(n + 1, sizeof(struct plan_command *));
+	if (!sorted)
+		return err_set(e, "out of memory");
+	for (struct plan_command *c = p->all; c; c = c->next)
+		sorted[i++] = c;
+	if (n)
+		qsort(sorted, n, sizeof(struct plan_command *), newest_first);
+	p->all = NULL;
+	for (i = n; i--;) {
+		sorted[i]->next = p->all;
+		p->all = sorted[i];
+	}
+	for (struct plan_command *c = p->all; c; c = c->next) {
+		struct plan_command *of = c->target && c->whole && !c->undone
+		                                  ? map_get(&p->commands, c->target, strlen(c->target))
+		                                  : NULL;
+
+		if (of)
+			of->undone = true;
+	}
+	free(sorted);
+	return 0;
+}
+
+static bool is_candidate(const struct plan_command *c, const struct undo_request *r)
+{
+	const char *asked = r->redo ? c->target : c->id;
+
+	if (!c->n_acts || c->undone || (r->session && strcmp(c->session, r->session) != 0))
+		return false;
+	if (r->redo && (!c->target || !strncmp(c->target, "undo-", 5)))
+		return false; /* what redid something */
+	return r->command ? !strcmp(asked, r->command) : r->redo || !c->target;
+}
+
+static int choose(struct plan *p, const struct undo_request *r, struct err *e)
+{
+	struct plan_command *known =
+	        r->command ? map_get(&p->commands, r->command, strlen(r->command)) : NULL;
+
+	for (struct plan_command *c = p->all; c && !p->of; c = c->next)
+		if (is_candidate(c, r))
+			p->of = c;
+	if (p->of)
+		return 0;
+	if (known && known->undone && !r->redo)
+		err_set(e, "%.100s: undone already", r->command);
+	else if (r->command)
+		err_set(e, "%.100s: nothing is known of it that could be %s", r->command,
+		        r->redo ? "redone" : "undone");
+	else
+		err_set(e, "nothing to %s", r->redo ? "redo" : "undo");
+	if (e)
+		e->code = ENOENT;
+	return -1;
+}
+
+/* Is `c` the command, or an undoing or redoing of it, or what it undoes? */
+static bool is_kin(const struct plan *p, const struct plan_command *c, const struct plan_command *of)
+{
+	for (int i = 0; of && of->target && i < 1000; i++)
+		of = map_get(&p->commands, of->target, strlen(of->target));
+	for (int i = 0; c && i < 1000; i++) {
+		if (c == of)
+			return true;
+		c = c->target ? map_get(&p->commands, c->target, strlen(c->target)) : NULL;
+	}
+	return false;
+}
+
+static void find_end(struct plan *p)
+{
+	p->end = 0;
+	for (const struct plan_command *c = p->all; c; c = c->next) {
+		if (!is_kin(p, c, p->of))
+			continue;
+		if (!c->ended_at && c == p->of)
+			p->end = INT64_MAX;
+		if (c->ended_at > p->end)
+			p->end = c->ended_at;
+		if (c->target && c->last_at > p->end)
+			p->end = c->last_at;
+	}
+}
+
+static int take(struct plan *p, const struct index_line *l, struct err *e)
+{
+	struct plan_act *act;
+	const struct journal_xattr **last;
+
+	if (p->n == p->room) {
+		size_t room = p->room ? 2 * p->room : 256;
+		struct plan_act *more = realloc(p->acts, room * sizeof *more);
+
+		if (!more)
+			return err_set(e, "out of memory");
+		p->acts = more;
+		p->room = room;
+	}
+	act = &p->acts[p->n];
+	*act = (struct plan_act){ .line = *l->line, .store_at = l->store_at };
+	act->store = l->store;
+	act->line.command = p->of->id;
+	act->line.path = arena_str(&p->a, l->line->path);
+	act->line.to_path = arena_str(&p->a, l->line->to_path);
+	last = &act->line.xattrs;
+	*last = NULL;
+	for (const struct journal_xattr *x = l->line->xattrs; x; x = x->next) {
+		struct journal_xattr *copy = arena_alloc(&p->a, sizeof *copy);
+
+		if (!copy)
+			break;
+		copy->name = arena_str(&p->a, x->name);
+		copy->value = arena_copy(&p->a, x->value, x->len);
+		copy->len = x->len;
+		*last = copy;
+		last = (const struct journal_xattr **)&copy->next;
+	}
+	if (p->a.failed)
+		return err_set(e, "too many acts for the memory at hand");
+	p->n++;
+	return 0;
+}
+
+/* Second pass: the acts. A void one is never the last that is taken when others follow in between, as its
+ * line comes right behind; so look back. */
+static int collect(void *arg, const struct index_line *l, struct err *e)
+{
+	struct plan *p = ((struct collecting *)arg)->plan;
+
+	if (l->line->kind == LINE_VOID) {
+		for (size_t i = p->n; i--;)
+			if (p->acts[i].line.at == l->line->at)
+				p->acts[i].is_void = true;
+		return 0;
+	}
+	if (!line_is_act(l->line->kind) || strcmp(l->line->command, p->of->id) != 0)
+		return 0;
+	return take(p, l, e);
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct plan_act *x = a, *y = b;
+
+	return x->line.at < y->line.at ? -1 : x->line.at > y->line.at;
+}
+
+static int map_paths(struct plan *p, struct err *e)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (!p->acts[i].is_void)
+			p->acts[left++] = p->acts[i];
+	p->n = left;
+	if (p->n)
+		qsort(p->acts, p->n, sizeof *p->acts, by_time);
+	for (size_t i = 0; i < p->n; i++) {
+		const struct journal_line *l = &p->acts[i].line;
+
+		if (!map_set(&p->paths, l->path, strlen(l->path), &p->acts[i]) ||
+		    (l->to_path[0] && !map_set(&p->paths, l->to_path, strlen(l->to_path), &p->acts[i])))
+			return err_set(e, "out of memory");
+	}
+	return 0;
+}
+
+/* Third pass: what others did to the same paths later. */
+static int meddle(void *arg, const struct index_line *l, struct err *e)
+{
+	struct plan *p = ((struct collecting *)arg)->plan;
+	const char *paths[2] = { l->line->path, l->line->to_path };
+	const struct plan_command *c;
+
+	if (!line_is_act(l->line->kind) || !strcmp(l->line->command, p->of->id))
+		return 0;
+	for (int i = 0; i < 2; i++) {
+		struct plan_act *act = paths[i][0] ? map_get(&p->paths, paths[i], strlen(paths[i])) : NULL;
+
+		if (!act || act->line.at >= l->line->at)
+			continue;
+		c = map_get(&p->commands, l->line->command, strlen(l->line->command));
+		if (c && !is_kin(p, c, p->of) && !c->undone)
+			act->other = c->id;
+	}
+	(void)e;
+	return 0;
+}
+
+bool plan_wants(const struct undo_request *r, const struct journal_line *l)
+{
+	for (size_t i = 0; i < r->n_paths; i++)
+		if (path_within(l->path, r->paths[i]) ||
+		    (l->to_path[0] && path_within(l->to_path, r->paths[i])))
+			return true;
+	return !r->n_paths;
+}
+
+int plan_make(struct plan *p, const struct journal *j, const struct undo_request *request, struct err *e)
+{
+	struct collecting c = { p, request };
+
+	*p = (struct plan){ .a.max = ARENA_MAX };
+	if (index_each(&p->index, j, NULL, summarize, &c, e) < 0 || mark_undone(p, e) < 0 ||
+	    choose(p, request, e) < 0)
+		return -1;
+	find_end(p);
+	if (index_each(&p->index, j, p->of->id, collect, &c, e) < 0 || map_paths(p, e) < 0)
+		return -1;
+	return index_each(&p->index, j, NULL, meddle, &c, e);
+}
+
+void plan_release(struct plan *p)
+{
+	index_release(&p->index);
+	map_release(&p->commands);
+	map_release(&p->paths);
+	free(p->acts);
+	arena_release(&p->a);
+}
