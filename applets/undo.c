@@ -1,13 +1,13 @@
 /* undo - put back what a command did to files, do it again, or show it
  *
 config APPLET_UNDO
-	bool "undo, redo, diff"
-	default y
-	depends on FILES
-	select LIB_BEARSSL
-	help
-	  Undo the acts of one command: deleted, overwritten, written, renamed
-	  and made files, attributes. "redo" undoes that, "diff" shows it.
+        bool "undo, redo, diff"
+        default y
+        depends on FILES
+        select LIB_BEARSSL
+        help
+          Undo the acts of one command: deleted, overwritten, written, renamed
+          and made files, attributes. "redo" undoes that, "diff" shows it.
  */
 #include "applets/applet.h"
 
@@ -69,7 +69,10 @@ static int undo(const struct journal *j, const struct undo_request *request)
 
 	if (journal_undo(j, request, report, &dry_run, &result, &e) < 0)
 		die(EXIT_FAILED, "agentsh-%s: %s", name, e.text);
-	printf("%s %s: %zu changes", dry_run ? "nothing done yet for" : request->redo ? "redone" : "undone",
+	printf("%s %s: %zu changes",
+	       dry_run         ? "nothing done yet for"
+	       : request->redo ? "redone"
+	                       : "undone",
 	       shown(result.command), result.n_done);
 	if (result.n_conflicts || result.n_failed)
 		printf(", %zu left", result.n_conflicts + result.n_failed);
@@ -170,7 +173,8 @@ static void print_diff(const struct undo_change *c)
 
 	if (!good || !is_text(&old) || !is_text(&new)) {
 		puts("binary or too large");
-	} else if (old.bytes.len != new.bytes.len || memcmp(buf_text(&old.bytes), buf_text(&new.bytes), old.bytes.len)) {
+	} else if (old.bytes.len != new.bytes.len ||
+	           memcmp(buf_text(&old.bytes), buf_text(&new.bytes), old.bytes.len)) {
 		printf("--- %s\n+++ %s\n", c->version < 0 ? "/dev/null" : shown(c->path),
 		       now < 0 ? "/dev/null" : shown(c->path));
 		if (split(&old) && split(&new))
@@ -184,14 +188,15 @@ static void print_diff(const struct undo_change *c)
 
 static int show_change(void *arg, const struct undo_change *c, struct err *e)
 {
-	static const char *const words[] = { "deleted", "removed directory", "replaced", "truncated",
-		                             "written", "attributes",        "created",  "made directory",
-		                             "linked",  "linked",            "renamed",  "exchanged" };
+	static const char *const words[] = { "deleted",   "removed directory", "replaced",
+		                             "truncated", "written",           "attributes",
+		                             "created",   "made directory",    "linked",
+		                             "linked",    "renamed",           "exchanged" };
 
 	(void)arg;
 	(void)e;
-	printf("%s\t%s%s%s\n", words[strchr(LINE_ACTS, c->kind) - LINE_ACTS], shown(c->path), *c->to ? "\t" : "",
-	       *c->to ? shown(c->to) : "");
+	printf("%s\t%s%s%s\n", words[strchr(LINE_ACTS, c->kind) - LINE_ACTS], shown(c->path),
+	       *c->to ? "\t" : "", *c->to ? shown(c->to) : "");
 	if (*c->version_of)
 		printf("(%s)\n", c->version_of);
 	else if (c->version >= 0 || c->kind == LINE_ACTS[JOURNAL_CREATE])
@@ -227,7 +232,8 @@ static void open_store(const char *path, struct journal *j)
 		*strrchr(at, '/') = 0;
 	}
 	if (e.code == ENOENT)
-		die(EXIT_FAILED, "agentsh-%s: nothing is kept here: no %s", name, path ? path : JOURNAL_STORE);
+		die(EXIT_FAILED, "agentsh-%s: nothing is kept here: no %s", name,
+		    path ? path : JOURNAL_STORE);
 	die(EXIT_FAILED, "agentsh-%s: %s", name, e.text);
 }
 

@@ -1,4 +1,4 @@
-#include "journal/plan.h"
+#include "journal/past.h"
 
 #include "base/fd.h"
 
@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int open_version(const struct plan_act *act)
+static int open_version(const struct past_act *act)
 {
 	char token[JOURNAL_TOKEN];
 
@@ -19,15 +19,13 @@ static int open_version(const struct plan_act *act)
 	return openat(act->store->payload, token, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
-static int tell(const struct plan_act *act, undo_change_fn *fn, void *arg, struct err *e)
+static int tell(const struct past_act *act, undo_change_fn *fn, void *arg, struct err *e)
 {
 	const struct journal_line *l = &act->line;
 	AUTO_FD version = open_version(act);
-	struct undo_change c = { .kind = l->kind,
-		                 .path = l->path,
-		                 .to = l->to_path,
-		                 .version = version,
-		                 .version_of = "" };
+	struct undo_change c = {
+		.kind = l->kind, .path = l->path, .to = l->to_path, .version = version, .version_of = ""
+	};
 
 	if (line_keeps(l->kind) && !act->store)
 		c.version_of = l->store == LINE_NOT_KEPT ? "too large: it was not kept"
@@ -35,25 +33,25 @@ static int tell(const struct plan_act *act, undo_change_fn *fn, void *arg, struc
 	return fn(arg, &c, e);
 }
 
-int journal_changes(const struct journal *j, const struct undo_request *request, undo_change_fn *fn, void *arg,
-                    struct err *e)
+int journal_changes(const struct journal *j, const struct undo_request *request, undo_change_fn *fn,
+                    void *arg, struct err *e)
 {
-	struct plan p;
+	struct past p;
 	struct map seen = { 0 };
 	int rc;
 
 	if (!j->trusted)
 		return err_set(e, "%s: others can write this store: what it tells may be forged", j->path);
-	rc = plan_make(&p, j, request, e);
+	rc = past_make(&p, j, request, e);
 	for (size_t i = 0; rc == 0 && i < p.n; i++) {
 		const struct journal_line *l = &p.acts[i].line;
 
-		if (!plan_wants(request, l) || map_get(&seen, l->path, strlen(l->path)))
+		if (!past_wants(request, l) || map_get(&seen, l->path, strlen(l->path)))
 			continue;
 		rc = map_set(&seen, l->path, strlen(l->path), &p) ? tell(&p.acts[i], fn, arg, e)
 		                                                  : err_set(e, "out of memory");
 	}
 	map_release(&seen);
-	plan_release(&p);
+	past_release(&p);
 	return rc;
 }

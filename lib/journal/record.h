@@ -50,6 +50,8 @@ struct journal_act {
 	int to_dirfd;     /* of RENAME and EXCHANGE: the new name */
 	const char *to_name, *to_path;
 	const char *command; /* its id, "" when unknown */
+	int64_t of;          /* 0; for undoing (undo.h): the act that is undone, */
+	uint64_t reborn;     /* and the number of the file that comes back */
 };
 
 struct journal_log_options {

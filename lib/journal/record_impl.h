@@ -63,5 +63,8 @@ int log_charge(struct journal_log *log, uint64_t bytes, struct err *e);
 /* Tell the other writers what this one kept. */
 void log_count(struct journal_log *log);
 
+/* When the open directory was changed; 0 = not known. */
+int64_t log_mtime(int dirfd);
+
 /* The mount, or the device where the kernel tells no mounts. */
 uint64_t log_mount(const struct statx *st);

@@ -4,7 +4,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "journal/meta.h"
-#include "journal/plan.h"
+#include "journal/undo_impl.h"
 #include "journal/record_impl.h"
 #include "journal/tree.h"
 #include "sys/rename.h"
@@ -15,35 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-/* A directory whose names change: its time before the command, and whether nobody else changed it since. */
-struct touched {
-	const char *path;
-	int64_t above_ns;
-	bool own;
-	struct touched *next;
-};
-
-struct undoing {
-	struct plan plan;
-	const struct undo_request *request;
-	struct undo_result *result;
-	undo_fn *fn;
-	void *arg;
-	struct journal_log *log; /* where it is recorded; NULL in a dry run */
-	char id[40];
-	int root;        /* "/" */
-	struct map left; /* paths that were left as they are: what is older of them stays, too */
-	struct map dirs; /* path to struct touched */
-	struct touched *touched;
-	const struct plan_act *act; /* the one at hand */
-	const struct journal_line *line;
-	int dir; /* owned: of its path; -1 */
-	char name[NAME_MAX + 1];
-	struct stat st; /* of what is there; st_mode 0: nothing */
-	bool quiet;     /* there is nothing to do and nothing to say */
-	struct err e;
-};
 
 static int conflict(struct undoing *u, const char *why)
 {
@@ -65,23 +36,12 @@ static int nothing(struct undoing *u)
 
 static bool dry(const struct undoing *u)
 {
-	return !u->log;
-}
-
-static int64_t ns_of(struct timespec t)
-{
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+	return u->request->dry_run;
 }
 
 static bool is_there(const struct undoing *u)
 {
 	return u->st.st_mode != 0;
-}
-
-/* Has nobody else changed what is there? */
-static bool is_own(const struct undoing *u)
-{
-	return u->request->force || (!u->act->other && ns_of(u->st.st_ctim) <= u->plan.end);
 }
 
 static int not_own(struct undoing *u)
@@ -100,7 +60,9 @@ static int record(struct undoing *u, enum journal_kind kind, char token[JOURNAL_
 		                   .name = u->name,
 		                   .path = u->line->path,
 		                   .to_dirfd = -1,
-		                   .command = u->id };
+		                   .command = u->id,
+		                   .of = u->line->at,
+		                   .reborn = u->born };
 
 	return journal_act(u->log, &act, token, &u->e);
 }
@@ -140,23 +102,31 @@ static int bring_back(struct undoing *u, bool replace)
 	enum journal_kind kind = replace                  ? JOURNAL_OVERWRITE
 	                         : S_ISDIR(u->line->mode) ? JOURNAL_MKDIR
 	                                                  : JOURNAL_CREATE;
-	char token[JOURNAL_TOKEN];
+	char token[JOURNAL_TOKEN], version[JOURNAL_TOKEN];
+	struct stat st;
 
 	if (dry(u))
 		return UNDO_DONE;
+	snprintf(version, sizeof version, "%" PRId64, u->line->at);
+	if (fstatat(u->act->store->payload, version, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return failed(u, "version");
+	u->born = st.st_ino;
 	if (record(u, kind, token) < 0)
 		return UNDO_FAILED;
-	if (move_back(u, replace) == 0)
+	if (move_back(u, replace) == 0 && fstatat(u->dir, u->name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		undo_remember(u, u->act, st.st_ino);
 		return UNDO_DONE;
+	}
 	journal_acted(u->log, token, false);
 	return UNDO_FAILED;
 }
 
 static int no_version(struct undoing *u)
 {
-	if (u->line->store == LINE_NOT_KEPT)
-		return err_set(&u->e, "too large: it was not kept"), UNDO_FAILED;
-	return err_set(&u->e, "no version of it is kept any more"), UNDO_FAILED;
+	err_set(&u->e, "%s",
+	        u->line->store == LINE_NOT_KEPT ? "too large: it was not kept"
+	                                        : "no version of it is kept any more");
+	return UNDO_FAILED;
 }
 
 /* What is there goes into the store. */
@@ -164,19 +134,13 @@ static int put_away(struct undoing *u)
 {
 	char token[JOURNAL_TOKEN];
 
-	if (!is_own(u))
+	if (!undo_is_own(u))
 		return not_own(u);
 	if (dry(u) || record(u, S_ISDIR(u->st.st_mode) ? JOURNAL_RMDIR : JOURNAL_DELETE, token) == 0)
 		return UNDO_DONE;
 	if (u->e.code == ENOTEMPTY || u->e.code == EEXIST)
 		return conflict(u, "not empty: somebody else put something there");
 	return UNDO_FAILED;
-}
-
-/* Restored, or never destroyed: is what is there that very object? */
-static bool is_object(const struct undoing *u)
-{
-	return is_there(u) && (uint64_t)u->st.st_ino == u->line->ino;
 }
 
 static int undo_delete(struct undoing *u)
@@ -189,14 +153,14 @@ static int undo_delete(struct undoing *u)
 		return bring_back(u, false);
 	if (S_ISDIR(u->st.st_mode))
 		return conflict(u, "a directory is there now");
-	return is_own(u) ? bring_back(u, true) : not_own(u);
+	return undo_is_own(u) ? bring_back(u, true) : not_own(u);
 }
 
 static int undo_overwrite(struct undoing *u)
 {
 	char token[JOURNAL_TOKEN];
 
-	if (u->act->store && !S_ISDIR(u->line->mode) && is_object(u)) {
+	if (u->act->store && !S_ISDIR(u->line->mode) && undo_is_object(u, &u->st)) {
 		/* It was not replaced after all. */
 		snprintf(token, sizeof token, "%" PRId64, u->line->at);
 		if (!dry(u))
@@ -212,6 +176,7 @@ static int rewrite(struct undoing *u)
 	char token[JOURNAL_TOKEN], version[JOURNAL_TOKEN];
 	AUTO_FD from = -1;
 	AUTO_FD to = -1;
+	struct journal_line then;
 	struct stat st;
 
 	snprintf(version, sizeof version, "%" PRId64, u->line->at);
@@ -227,7 +192,13 @@ static int rewrite(struct undoing *u)
 		return failed(u, "restore");
 	if (tree_copy_content(from, to, st.st_size, UINT64_MAX, &u->e) < 0)
 		return UNDO_FAILED;
-	meta_copy(from, to, &st);
+	then = (struct journal_line){ .mode = st.st_mode,
+		                      .uid = st.st_uid,
+		                      .gid = st.st_gid,
+		                      .atime_ns = undo_ns(st.st_atim),
+		                      .mtime_ns = undo_ns(st.st_mtim),
+		                      .xattrs = meta_xattrs(&u->past.a, from) };
+	meta_give(u->dir, u->name, &then);
 	unlinkat(u->act->store->payload, version, 0);
 	return UNDO_DONE;
 }
@@ -240,7 +211,7 @@ static int undo_write(struct undoing *u)
 		return u->request->force ? bring_back(u, false) : conflict(u, "it is gone");
 	if (!S_ISREG(u->st.st_mode))
 		return conflict(u, "something else is there now");
-	if (!is_own(u))
+	if (!undo_is_own(u))
 		return not_own(u);
 	return u->st.st_nlink > 1 ? rewrite(u) : bring_back(u, true);
 }
@@ -251,7 +222,7 @@ static int undo_attributes(struct undoing *u)
 
 	if (!is_there(u))
 		return conflict(u, "it is gone");
-	if ((u->st.st_mode & S_IFMT) != (u->line->mode & S_IFMT) || !is_own(u))
+	if ((u->st.st_mode & S_IFMT) != (u->line->mode & S_IFMT) || !undo_is_own(u))
 		return not_own(u);
 	if (dry(u))
 		return UNDO_DONE;
@@ -262,8 +233,8 @@ static int undo_attributes(struct undoing *u)
 
 static int undo_create(struct undoing *u)
 {
-	if (!is_there(u))
-		return nothing(u);
+	if (!is_there(u) || (u->line->mode && undo_is_object(u, &u->st)))
+		return nothing(u); /* it was not made: something was there already */
 	if (S_ISDIR(u->st.st_mode) != (u->line->kind == LINE_ACTS[JOURNAL_MKDIR]))
 		return conflict(u, "something else is there now");
 	return put_away(u);
@@ -281,15 +252,16 @@ static int undo_rename(struct undoing *u)
 		                   .to_dirfd = u->dir,
 		                   .to_name = u->name,
 		                   .to_path = u->line->path,
-		                   .command = u->id };
+		                   .command = u->id,
+		                   .of = u->line->at };
 	struct stat st;
 	int rc;
 
-	if (!exchange && is_object(u))
+	if (undo_is_object(u, &u->st))
 		return nothing(u);
 	if (from < 0 || fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return conflict(u, "what it was renamed to is gone");
-	if ((uint64_t)st.st_ino != u->line->ino)
+	if (!undo_is_object(u, &st))
 		return conflict(u, "something else has its new name now");
 	if (is_there(u) && !exchange)
 		return conflict(u, "something else has its old name now");
@@ -297,8 +269,10 @@ static int undo_rename(struct undoing *u)
 		return UNDO_DONE;
 	if (journal_act(u->log, &act, token, &u->e) < 0)
 		return UNDO_FAILED;
+	undo_know_directory(u, from, name, false);
 	rc = exchange ? rename_exchange(from, name, u->dir, u->name)
 	              : rename_new(from, name, u->dir, u->name);
+	undo_take(u, &st);
 	if (rc == 0)
 		return UNDO_DONE;
 	failed(u, "rename");
@@ -330,43 +304,15 @@ static int undo_act(struct undoing *u, const char **verb)
 	}
 }
 
-/* The directory of the path at hand: what its time was before the command. Acts come newest first. */
-static void touch(struct undoing *u)
+/* What is undone leaves its directory as it was before the act, also in its time. */
+static void give_time(struct undoing *u, int dir, int64_t above_ns, int outcome)
 {
-	const char *path = u->line->path;
-	size_t len = (size_t)(path_base(path) - path);
-	struct touched *t;
-	struct stat st;
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+		                     { .tv_sec = (time_t)(above_ns / 1000000000),
+		                       .tv_nsec = (long)(above_ns % 1000000000) } };
 
-	if (u->dir < 0 || !u->line->above_ns || !len)
-		return;
-	len -= len > 1;
-	t = map_get(&u->dirs, path, len);
-	if (!t) {
-		t = arena_alloc(&u->plan.a, sizeof *t);
-		if (!t || fstat(u->dir, &st) < 0 || !(t->path = arena_copy(&u->plan.a, path, len)) ||
-		    !map_set(&u->dirs, t->path, len, t))
-			return;
-		t->own = u->request->force || ns_of(st.st_ctim) <= u->plan.end;
-		t->next = u->touched;
-		u->touched = t;
-	}
-	t->above_ns = u->line->above_ns;
-}
-
-static void give_times(struct undoing *u)
-{
-	for (const struct touched *t = u->touched; t; t = t->next) {
-		char name[NAME_MAX + 1];
-		struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
-			                     { .tv_sec = (time_t)(t->above_ns / 1000000000),
-			                       .tv_nsec = (long)(t->above_ns % 1000000000) } };
-		AUTO_FD dir =
-		        t->own ? journal_open_way(u->root, t->path, false, name, sizeof name, NULL) : -1;
-
-		if (dir >= 0 && t->above_ns > 0)
-			(void)!utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW);
-	}
+	if (undo_own_directory(u, dir, outcome != UNDO_DONE) && above_ns > 0 && !dry(u))
+		(void)!utimensat(dir, ".", times, 0);
 }
 
 static bool was_left(const struct undoing *u, const char *path)
@@ -381,32 +327,44 @@ static void leave(struct undoing *u)
 		map_set(&u->left, u->line->to_path, strlen(u->line->to_path), u);
 }
 
-static void undo_one(struct undoing *u, const struct plan_act *act)
+static int open_to(struct undoing *u)
 {
-	const char *verb = "restore";
-	bool makes = line_keeps(act->line.kind);
-	int outcome;
+	char name[NAME_MAX + 1];
 
-	u->act = act;
-	u->line = &act->line;
-	u->quiet = false;
-	u->e.text[0] = 0;
-	u->st.st_mode = 0;
-	u->dir = journal_open_way(u->root, u->line->path, makes && !dry(u), u->name, sizeof u->name, &u->e);
-	if (u->dir >= 0 && fstatat(u->dir, u->name, &u->st, AT_SYMLINK_NOFOLLOW) < 0)
+	return u->line->to_path[0]
+	               ? journal_open_way(u->root, u->line->to_path, false, name, sizeof name, NULL)
+	               : -1;
+}
+
+/* What is there, before it is changed. */
+static void look(struct undoing *u)
+{
+	if (u->dir < 0 || fstatat(u->dir, u->name, &u->st, AT_SYMLINK_NOFOLLOW) < 0)
 		u->st.st_mode = 0;
-	touch(u);
-	if (was_left(u, u->line->path) || was_left(u, u->line->to_path))
-		outcome = conflict(u, "left, as what came after it was left");
-	else if (u->dir < 0 && u->e.code != ENOENT)
-		outcome = UNDO_FAILED;
-	else if (u->dir < 0 && !(makes && dry(u)))
-		outcome = makes ? UNDO_FAILED : nothing(u);
-	else
-		outcome = undo_act(u, &verb);
-	fd_close(&u->dir);
-	if (outcome != UNDO_DONE)
-		leave(u);
+	undo_own_directory(u, u->dir, false);
+	if (is_there(u) && S_ISDIR(u->st.st_mode))
+		undo_know_directory(u, u->dir, u->name, false);
+}
+
+/* And after: what changed was changed by us. So that who goes on with this knows, each act leaves a line. */
+static void settle(struct undoing *u)
+{
+	struct journal_line none = { .kind = LINE_DONE, .command = u->id, .of = u->line->at };
+	struct stat st;
+
+	if (u->quiet)
+		log_append(u->log, &none, NULL);
+	if (is_there(u))
+		undo_take(u, &u->st);
+	if (u->dir >= 0 && fstatat(u->dir, u->name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		undo_take(u, &st);
+		if (S_ISDIR(st.st_mode))
+			undo_know_directory(u, u->dir, u->name, true);
+	}
+}
+
+static void tell(struct undoing *u, int outcome, const char *verb)
+{
 	u->result->n_done += outcome == UNDO_DONE && !u->quiet;
 	u->result->n_conflicts += outcome == UNDO_CONFLICT;
 	u->result->n_failed += outcome == UNDO_FAILED;
@@ -415,10 +373,44 @@ static void undo_one(struct undoing *u, const struct plan_act *act)
 		      outcome == UNDO_DONE ? "" : u->e.text);
 }
 
+static void undo_one(struct undoing *u, const struct past_act *act)
+{
+	const char *verb = "restore";
+	bool makes = line_keeps(act->line.kind);
+	int outcome, to;
+
+	u->act = act;
+	u->line = &act->line;
+	u->quiet = false;
+	u->born = 0;
+	u->e.text[0] = 0;
+	u->dir = journal_open_way(u->root, u->line->path, makes && !dry(u), u->name, sizeof u->name, &u->e);
+	to = open_to(u);
+	undo_own_directory(u, to, false);
+	look(u);
+	if (was_left(u, u->line->path) || was_left(u, u->line->to_path))
+		outcome = conflict(u, "left, as what came after it was left");
+	else if (u->dir < 0 && u->e.code != ENOENT)
+		outcome = UNDO_FAILED;
+	else if (u->dir < 0 && !(makes && dry(u)))
+		outcome = makes ? UNDO_FAILED : nothing(u);
+	else
+		outcome = undo_act(u, &verb);
+	if (outcome == UNDO_DONE && !dry(u))
+		settle(u);
+	give_time(u, to, u->line->to_above_ns, outcome);
+	give_time(u, u->dir, u->line->above_ns, outcome);
+	fd_close(&to);
+	fd_close(&u->dir);
+	if (outcome != UNDO_DONE)
+		leave(u);
+	tell(u, outcome, verb);
+}
+
 static int mark(struct undoing *u, const char *how, struct err *e)
 {
 	struct journal_line l = {
-		.kind = LINE_UNDONE, .command = u->id, .path = u->plan.of->id, .to_path = how
+		.kind = LINE_UNDONE, .command = u->id, .path = u->past.of->id, .to_path = how
 	};
 
 	return log_append(u->log, &l, e);
@@ -428,16 +420,19 @@ static int open_log(struct undoing *u, const struct journal *j, struct err *e)
 {
 	const struct journal_log_options options = { .at = AT_FDCWD,
 		                                     .store = j->path,
-		                                     .session = u->plan.of->session,
+		                                     .session = u->past.of->session,
 		                                     .copy_max = UINT64_MAX,
 		                                     .quota = -1,
 		                                     .ttl_ns = -1,
 		                                     .strict = true };
 
-	if (u->request->dry_run)
+	if (dry(u))
 		return 0;
-	snprintf(u->id, sizeof u->id, "undo-%" PRId64, clock_real_ns());
-	return journal_log_open(&u->log, &options, e) < 0 || mark(u, "part", e) < 0 ? -1 : 0;
+	if (u->past.begun)
+		snprintf(u->id, sizeof u->id, "%s", u->past.begun->id);
+	else
+		snprintf(u->id, sizeof u->id, "undo-%" PRId64, clock_real_ns());
+	return journal_log_open(&u->log, &options, e) < 0 || mark(u, LINE_PART, e) < 0 ? -1 : 0;
 }
 
 /* In a dry run, nothing changes: of each path only the newest act can be told about. */
@@ -445,51 +440,61 @@ static void replay(struct undoing *u)
 {
 	struct map seen = { 0 };
 
-	for (size_t i = u->plan.n; i--;) {
-		const struct journal_line *l = &u->plan.acts[i].line;
+	for (size_t i = u->past.n; i--;) {
+		const struct past_act *act = &u->past.acts[i];
+		const char *path = act->line.path;
 
-		if (!plan_wants(u->request, l))
+		if (act->is_done && act->reborn)
+			undo_remember(u, act, act->reborn);
+		if (act->is_done || !past_wants(u->request, &act->line))
 			continue;
-		if (dry(u) && (map_get(&seen, l->path, strlen(l->path)) ||
-		               !map_set(&seen, l->path, strlen(l->path), u)))
+		if (dry(u) && (map_get(&seen, path, strlen(path)) || !map_set(&seen, path, strlen(path), u)))
 			continue;
-		undo_one(u, &u->plan.acts[i]);
+		undo_one(u, act);
 	}
 	map_release(&seen);
+}
+
+/* Replay what was planned and record that it was. */
+static int carry_out(struct undoing *u, const struct journal *j, struct err *e)
+{
+	int rc = open_log(u, j, e);
+
+	if (rc < 0)
+		return -1;
+	replay(u);
+	if (dry(u))
+		return 0;
+	if (!u->request->n_paths && !u->result->n_conflicts && !u->result->n_failed)
+		rc = mark(u, LINE_WHOLE, e);
+	journal_ended(u->log, u->id);
+	while (journal_settle(u->log, INT_MAX))
+		continue;
+	return rc;
 }
 
 int journal_undo(const struct journal *j, const struct undo_request *request, undo_fn *fn, void *arg,
                  struct undo_result *result, struct err *e)
 {
-	struct undoing u = {
-		.request = request, .result = result, .fn = fn, .arg = arg, .root = -1, .dir = -1
-	};
+	struct undoing u = { .request = request, .result = result, .fn = fn, .arg = arg, .dir = -1 };
 	int rc = -1;
 
 	*result = (struct undo_result){ 0 };
 	if (!j->trusted)
 		return err_set(e, "%s: others can write this store: what it tells may be forged", j->path);
 	u.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (u.root < 0)
+	if (u.root < 0) {
 		err_sys(e, "/");
-	else if (plan_make(&u.plan, j, request, e) == 0 && open_log(&u, j, e) == 0)
-		rc = 0;
-	if (rc == 0) {
-		snprintf(result->command, sizeof result->command, "%s", u.plan.of->id);
-		replay(&u);
-		if (!dry(&u)) {
-			give_times(&u);
-			if (!request->n_paths && !result->n_conflicts && !result->n_failed)
-				rc = mark(&u, "whole", e);
-			journal_ended(u.log, u.id);
-			while (journal_settle(u.log, INT_MAX))
-				continue;
-		}
+	} else if (past_make(&u.past, j, request, e) == 0) {
+		snprintf(result->command, sizeof result->command, "%s", u.past.of->id);
+		rc = carry_out(&u, j, e);
 	}
 	journal_log_close(u.log);
 	map_release(&u.left);
 	map_release(&u.dirs);
-	plan_release(&u.plan);
+	map_release(&u.own);
+	map_release(&u.reborn);
+	past_release(&u.past);
 	fd_close(&u.root);
 	return rc;
 }
