@@ -270,7 +270,7 @@ static int undo_rename(struct undoing *u)
 	if (journal_act(u->log, &act, token, &u->e) < 0)
 		return UNDO_FAILED;
 	undo_know_directory(u, from, name, false);
-	rc = exchange ? rename_exchange(from, name, u->dir, u->name)
+	rc = exchange ? rename_how(from, name, u->dir, u->name, RENAME_BOTH)
 	              : rename_new(from, name, u->dir, u->name);
 	undo_take(u, &st);
 	if (rc == 0)

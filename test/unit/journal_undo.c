@@ -198,7 +198,7 @@ static void op_exchange(const char *a, const char *b)
 	char token[JOURNAL_TOKEN];
 
 	if (act(JOURNAL_EXCHANGE, a, b, token) == 0)
-		did(token, rename_exchange(AT_FDCWD, at(a), AT_FDCWD, at(b)));
+		did(token, rename_how(AT_FDCWD, at(a), AT_FDCWD, at(b), RENAME_BOTH));
 }
 
 static const char *some(char *out)
