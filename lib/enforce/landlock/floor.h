@@ -42,7 +42,7 @@ struct floor_item {
 struct policy;
 
 /* Are file rules enforced? Not before the supervisor holds what Landlock cannot. */
-enum { FLOOR_FILES_ARMED = 0 };
+enum { FLOOR_FILES_ARMED = 1 };
 
 struct floor_rules {
 	const struct policy *policy;
