@@ -115,9 +115,9 @@ int closed_make(const struct session *s, struct floor *f, struct err *e)
 		items[o.n++].path = fixed[i];
 	items[o.n++].path = s->core->place;
 	startup_files(s, &o, items);
-	if (CONFIG_FILES && FLOOR_FILES_ARMED)
+	if (CONFIG_FILES && POLICY_FILES_ENFORCED)
 		denied_paths(c, &o, items);
-	rc = CONFIG_FILES && FLOOR_FILES_ARMED ? make_floor(s, f, &o, e) : floor_make(f, &o, e);
+	rc = CONFIG_FILES && POLICY_FILES_ENFORCED ? make_floor(s, f, &o, e) : floor_make(f, &o, e);
 	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
 		free(dirs[i]);
 	return rc;
