@@ -40,10 +40,12 @@ int landlock_grant_port(int ruleset, uint64_t rights, uint16_t port)
 static int grant(int ruleset, int fd, uint64_t rights)
 {
 	struct landlock_path_beneath_attr rule = { .allowed_access = rights, .parent_fd = fd };
-	long rc = fd < 0 ? -1 : syscall(__NR_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+	long rc = -1;
 
-	if (fd >= 0)
+	if (fd >= 0) {
+		rc = syscall(__NR_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
 		close(fd);
+	}
 	return rc < 0 ? -1 : 0;
 }
 
