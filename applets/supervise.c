@@ -324,6 +324,26 @@ static void on_control(struct loop *l, struct watch *w, uint32_t events)
 		loop_stop(l);
 }
 
+/* What it executes first. */
+static bool hear_first(struct supervisor *s, struct governed *c, struct msg_reader *r)
+{
+	const char *path = msg_get_str(r);
+	uint32_t n = msg_get_u32(r);
+	struct buf args = { 0 };
+
+	for (uint32_t i = 0; i < n && msg_ok(r); i++) {
+		const char *arg = msg_get_str(r);
+
+		buf_add(&args, arg, strlen(arg) + 1);
+	}
+	if (!msg_end(r) || !n || args.failed)
+		n = 0;
+	else
+		serve_first(s->rules->governor, c, path, &args, n);
+	buf_release(&args);
+	return n > 0;
+}
+
 /* A process entered and sends its listener, with what the server told it about its command. */
 static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
 {
@@ -343,16 +363,18 @@ static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
 	c.number = msg_get_u32(&r);
 	c.entry_is_shell = msg_get_u32(&r) != 0;
 	id = msg_get_str(&r);
-	if (!msg_end(&r) || strlen(id) >= sizeof c.id)
+	if (!msg_ok(&r) || strlen(id) >= sizeof c.id)
 		return; /* the listener is closed with the next message: its processes are refused everything
 		         */
 	strcpy(c.id, id);
 	c.rung = s->rung;
 	c.entry = s->in.from.pid;
-	c.listener = s->in.fds[0];
-	s->in.fds[0] = -1;
 	if (CONFIG_LIMITS)
 		counter_entered(s->counter, c.entry);
+	if (!msg_end(&r) && !hear_first(s, &c, &r))
+		return;
+	c.listener = s->in.fds[0];
+	s->in.fds[0] = -1;
 	if (desk_add(s->desk, &c, &e) < 0)
 		log_line(LOG_ERROR, "command %u: %s", c.number, e.text);
 }

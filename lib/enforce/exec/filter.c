@@ -61,7 +61,7 @@ static place near(struct program *p, place to)
 	return p->f->n - to > REACH ? next(p, to) : to;
 }
 
-/* Compare what is loaded with `k`; `test` is BPF_JEQ, BPF_JGE or BPF_JSET. */
+/* Compare what is loaded with `k`; `test` is BPF_JEQ, BPF_JGE, BPF_JGT or BPF_JSET. */
 static place branch(struct program *p, int test, uint32_t k, place yes, place no)
 {
 	if (yes == no)
@@ -245,6 +245,18 @@ static place block_ioprio(struct program *p, const place *to)
 	return block_which(p, 1 /* IOPRIO_WHO_PROCESS */);
 }
 
+/* A call that has no sixth argument: notify_pass() may put a number here that lets it pass. */
+static place block_execve(struct program *p, const place *to)
+{
+	size_t number = offsetof(struct seccomp_data, args[5]);
+	place at;
+
+	if (to[EXEC] != to[NOTIFY] || to[TRACED] != to[ALLOW])
+		return to[EXEC]; /* there is no listener */
+	at = load(p, number + 4, is(p, 0, to[ALLOW], to[EXEC]));
+	return load(p, number, branch(p, BPF_JGT, UINT32_MAX, at, to[EXEC]));
+}
+
 static place block_arch_prctl(struct program *p, const place *to)
 {
 	/* ARCH_SET_FS: the C library and Go set up their thread pointer once per program, before anything
@@ -272,6 +284,7 @@ static block_fn *const blocks[FILTER_BLOCKS] = {
 	[BLOCK_IOCTL] = block_ioctl,
 	[BLOCK_NAMESPACES] = block_namespaces,
 	[BLOCK_ARCH_PRCTL] = block_arch_prctl,
+	[BLOCK_EXECVE] = block_execve,
 };
 
 /* Each answer once, the mark's behind all others. */
@@ -444,7 +457,7 @@ static size_t add_blocked(struct filter_row *all, const struct filter_target *t,
 		 * seccomp(2) keeps the mark, by which nested shells know where they are. */
 		if (k == n)
 			all[n++] = (struct filter_row){ .first = nr, .last = nr, .answer = REFUSE };
-		else if (all[k].block)
+		else if (all[k].block && all[k].block != BLOCK_EXECVE)
 			all[k] = (struct filter_row){ nr, nr, REFUSE,
 				                      all[k].block == BLOCK_SECCOMP ? BLOCK_MARK : NO_BLOCK };
 	}

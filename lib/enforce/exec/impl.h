@@ -99,6 +99,8 @@ void loader_check(const struct call *k, struct attempt *a);
 
 /* judge.c: execve, execveat; the first sign of life of a new image. */
 void judge_exec(const struct call *k);
+/* An execve that was announced and is not asked about. */
+void judge_first(const struct call *k, const char *path, const struct buf *args, size_t n);
 /* True: it is what was allowed, and goes on. k->pid may be a thread. */
 bool judge_expected(const struct call *k);
 void judge_start(const struct call *k);

@@ -7,6 +7,7 @@
 #include "shell/plain.h"
 #include "sys/mem.h"
 #include "sys/proc.h"
+#include "sys/tag.h"
 #include "sys/uapi/compat.h"
 
 #include <errno.h>
@@ -242,11 +243,28 @@ static void clean_up(struct governor *g)
 	shrink(&g->args);
 }
 
+/* What was read is to be judged. */
+static void judge_attempt(const struct call *k, struct attempt *a, int dirfd, int flags)
+{
+	int rc;
+
+	if (k->g->needs.depth)
+		a->depth = tree_depth(k->g->tree, k->pid, k->c->entry, k->c->entry_is_shell, &a->parent);
+	rc = follow_chain(k, a, dirfd, flags);
+	if (rc && a->verdict.rule && a->verdict.effective != EFFECT_ALLOW)
+		rc = 0;
+	if (rc)
+		call_fail(k, rc);
+	else if (a->verdict.effective == EFFECT_ALLOW)
+		permit(k, a);
+	else
+		refuse(k, a);
+}
+
 void judge_exec(const struct call *k)
 {
 	const struct seccomp_data *d = &k->n->data;
 	bool at = d->nr == __NR_execveat;
-	int dirfd = at ? (int)d->args[0] : AT_FDCWD, rc;
 	struct attempt a = { .given = "" };
 
 	a.image.path[0] = 0;
@@ -256,18 +274,7 @@ void judge_exec(const struct call *k)
 	} else if (!call_valid(k)) {
 		; /* the caller is gone, and what was read may be another's */
 	} else {
-		if (k->g->needs.depth)
-			a.depth =
-			        tree_depth(k->g->tree, k->pid, k->c->entry, k->c->entry_is_shell, &a.parent);
-		rc = follow_chain(k, &a, dirfd, at ? (int)d->args[4] : 0);
-		if (rc && a.verdict.rule && a.verdict.effective != EFFECT_ALLOW)
-			rc = 0;
-		if (rc)
-			call_fail(k, rc);
-		else if (a.verdict.effective == EFFECT_ALLOW)
-			permit(k, &a);
-		else
-			refuse(k, &a);
+		judge_attempt(k, &a, at ? (int)d->args[0] : AT_FDCWD, at ? (int)d->args[4] : 0);
 	}
 	clean_up(k->g);
 }
@@ -304,14 +311,28 @@ static bool as_expected(const struct call *k, const struct image *now)
 	return same;
 }
 
-static void kill_caller(const struct call *k)
+/* Who does not wait for us may be gone, and its number another's. */
+static void kill_caller(const struct call *k, bool waits)
 {
 	int fd = proc_pidfd(k->pid);
 
-	if (fd >= 0 && call_valid(k))
+	if (fd >= 0 && call_valid(k) && (waits || tag_match(k->pid, k->g->o.tag)))
 		proc_signal(fd, SIGKILL);
 	fd_close(&fd);
 	call_fail(k, EPERM);
+}
+
+/* It may run already, and is killed when it must not. An exec that would fail fails by itself. */
+void judge_first(const struct call *k, const char *path, const struct buf *args, size_t n)
+{
+	struct attempt a = { .given = path };
+
+	a.image.path[0] = 0;
+	if (index_args(&k->g->scratch, &a.args, args, n))
+		judge_attempt(k, &a, AT_FDCWD, 0);
+	if (a.verdict.rule && a.verdict.effective != EFFECT_ALLOW)
+		kill_caller(k, false);
+	clean_up(k->g);
 }
 
 /* What the entry starts was typed only while its first image, a shell, runs. */
@@ -388,7 +409,7 @@ void judge_start(const struct call *k)
 		report_exec(k, &a, "exec_intercept", "killed");
 		teach(k,
 		      &(struct denial){ .subject = a.subject, .verdict = &a.verdict, .message = a.message });
-		kill_caller(k);
+		kill_caller(k, true);
 	}
 	clean_up(k->g);
 }

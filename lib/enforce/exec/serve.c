@@ -146,6 +146,17 @@ int serve_call(struct governor *g, struct governed *c)
 	return 0;
 }
 
+void serve_first(struct governor *g, struct governed *c, const char *path, const struct buf *args, size_t n)
+{
+	struct seccomp_notif call = { .pid = (uint32_t)c->entry, .data = { .nr = __NR_execve } };
+	struct call_answer answer = { 0 };
+
+	judge_first(&(struct call){ .g = g, .c = c, .n = &call, .pid = c->entry, .answer = &answer }, path,
+	            args, n);
+	if (g->o.answered)
+		g->o.answered(g->o.sink_arg);
+}
+
 static void serve_traced(struct call *k, void (*judge)(const struct call *k))
 {
 	k->pid = proc_tgid((pid_t)k->n->pid);

@@ -50,5 +50,11 @@ struct governed {
 	bool started;        /* the first process runs its first image */
 };
 
+/* A process that has entered said what it executes first, unasked (struct entry_first): judge that as its
+ * call would be. When it is refused, it is killed. `args`: `n` texts, each with its NUL. Before its listener
+ * is served. */
+struct buf;
+void serve_first(struct governor *g, struct governed *c, const char *path, const struct buf *args, size_t n);
+
 /* Answer one waiting notification of `c`. 0, or -1 when the listener is of no more use. */
 int serve_call(struct governor *g, struct governed *c);
