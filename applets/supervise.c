@@ -51,7 +51,8 @@ struct rules {
 
 struct supervisor {
 	struct timer idle;
-	bool rested; /* the batch that ends is the idle timer's own */
+	bool worked;  /* in the batch that ends something was asked or told; timers are no work */
+	bool resting; /* and in those of the last half second nothing */
 	struct loop *loop;
 	struct watch control, inbox;
 	struct ring *ring;
@@ -135,6 +136,7 @@ static void wake_later(void *arg)
 {
 	struct supervisor *s = arg;
 
+	s->worked = true;
 	if (!s->nap.at_ns && (s->wake || s->missed))
 		loop_timer(s->loop, &s->nap, s->wake ? WAKE_NS : RETRY_NS);
 }
@@ -154,6 +156,7 @@ static void on_gone(void *arg, uint32_t number, int status, int64_t end_ns)
 {
 	struct supervisor *s = arg;
 
+	s->worked = true;
 	if (s->n_ends == ENDS)
 		tell(s, WIRE_NEWS);
 	if (s->n_ends == ENDS)
@@ -203,6 +206,9 @@ static struct policy *load_policy(struct msg_reader *r, int fd, struct err *e)
 		err_set(e, "policy %s:%d: %s", file, problems.n ? problems.items[0].line : 0,
 		        problems.n ? problems.items[0].text : "unusable");
 	policy_problems_release(&problems);
+	/* Nobody asks us about files and connections. */
+	if (policy)
+		policy_drop_places(policy);
 	return policy;
 }
 
@@ -312,6 +318,7 @@ static void on_control(struct loop *l, struct watch *w, uint32_t events)
 	int rc;
 
 	(void)events;
+	s->worked = true;
 	while ((rc = wire_recv(w->fd, &s->in, MSG_DONTWAIT, &e)) > 0) {
 		if (CONFIG_SERVER_RELOAD && s->in.n_fds == 1 &&
 		    msg_open(&r, s->in.data.data, s->in.data.len) == WIRE_POLICY && add_rules(s, &r, &e) == 0)
@@ -324,26 +331,6 @@ static void on_control(struct loop *l, struct watch *w, uint32_t events)
 		loop_stop(l);
 }
 
-/* What it executes first. */
-static bool hear_first(struct supervisor *s, struct governed *c, struct msg_reader *r)
-{
-	const char *path = msg_get_str(r);
-	uint32_t n = msg_get_u32(r);
-	struct buf args = { 0 };
-
-	for (uint32_t i = 0; i < n && msg_ok(r); i++) {
-		const char *arg = msg_get_str(r);
-
-		buf_add(&args, arg, strlen(arg) + 1);
-	}
-	if (!msg_end(r) || !n || args.failed)
-		n = 0;
-	else
-		serve_first(s->rules->governor, c, path, &args, n);
-	buf_release(&args);
-	return n > 0;
-}
-
 /* A process entered and sends its listener, with what the server told it about its command. */
 static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
 {
@@ -354,6 +341,7 @@ static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
 	const char *id;
 
 	(void)events;
+	s->worked = true;
 	/* Who enters now was let in by what the server said before. */
 	if (CONFIG_SERVER_RELOAD)
 		on_control(l, &s->control, EPOLLIN);
@@ -371,33 +359,39 @@ static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
 	c.entry = s->in.from.pid;
 	if (CONFIG_LIMITS)
 		counter_entered(s->counter, c.entry);
-	if (!msg_end(&r) && !hear_first(s, &c, &r))
-		return;
+	if (!msg_end(&r)) {
+		if (!serve_first(s->rules->governor, &c, &r))
+			return;
+		wake_later(s);
+	}
 	c.listener = s->in.fds[0];
 	s->in.fds[0] = -1;
 	if (desk_add(s->desk, &c, &e) < 0)
 		log_line(LOG_ERROR, "command %u: %s", c.number, e.text);
 }
 
-/* Nothing ran for a while: of the text, only waiting is needed. */
+/* Nothing was asked for a while. */
 static void on_idle(struct loop *l, struct timer *t)
 {
 	struct supervisor *s = list_item(t, struct supervisor, idle);
 
 	(void)l;
-	s->rested = true;
 	drop_unused_rules(s);
 	serve_rest(s->rules->governor);
-	trim_text();
+	s->resting = true;
 }
 
 static void after_batch(void *arg)
 {
 	struct supervisor *s = arg;
 
-	if (!s->rested)
+	if (s->worked) {
 		loop_timer(s->loop, &s->idle, IDLE_NS);
-	s->rested = false;
+		s->resting = false;
+	}
+	if (s->resting)
+		trim_text(); /* waiting needs little of it, and timers come seldom */
+	s->worked = false;
 }
 
 static void on_child(void *arg, int signo, pid_t sender)

@@ -43,10 +43,10 @@ uint64_t notify_pass(struct sock_filter *filter, size_t n)
 	uint64_t pass;
 
 	for (struct sock_filter *f = filter; f + 2 < filter + n; f++) {
-		if (f->code != (BPF_JMP | BPF_JGT | BPF_K) || f->k != UINT32_MAX)
+		if (f->code != (BPF_JMP | BPF_JSET | BPF_K) || f->k)
 			continue;
-		if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
-		    syscall(__NR_getrandom, &pass, sizeof pass, 0) != sizeof pass || !pass)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+		if (syscall(__NR_getrandom, &pass, sizeof pass, 0) != sizeof pass || !pass)
 			return 0;
 		f->code = BPF_JMP | BPF_JEQ | BPF_K;
 		f[0].k = (uint32_t)pass;
@@ -108,6 +108,20 @@ bool notify_return(int listener, uint64_t id, int64_t value)
 	struct seccomp_notif_resp r = { .id = id, .val = value };
 
 	return answer(listener, &r);
+}
+
+int notify_inject(int listener, uint64_t id, int fd, int flags)
+{
+	struct seccomp_notif_addfd a = { .id = id,
+		                         .flags = SECCOMP_ADDFD_FLAG_SEND,
+		                         .srcfd = (uint32_t)fd,
+		                         .newfd_flags = (uint32_t)flags };
+	int rc;
+
+	do
+		rc = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &a);
+	while (rc < 0 && errno == EINTR);
+	return rc < 0 ? errno : 0;
 }
 
 static void on_signal(int signo)

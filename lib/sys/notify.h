@@ -23,7 +23,7 @@ int notify_install(const struct sock_filter *filter, size_t n, bool killable, st
 int notify_filter(const struct sock_filter *filter, size_t n, struct err *e);
 
 /* Let one exec pass unasked: draw a number and put it into a program that has a place for it (execve's unused
- * sixth argument is compared with something it never is: enforce/exec/filter.c). 0: no such program, or no
+ * sixth argument is searched for none of its bits: enforce/exec/filter.c). 0: no such program, or no
  * number. It must not become known: it is only in the memory of the caller, which cannot be looked at from
  * now on, and gone with its exec. */
 uint64_t notify_pass(struct sock_filter *filter, size_t n);
@@ -55,3 +55,7 @@ bool notify_valid(int listener, uint64_t id);
 bool notify_continue(int listener, uint64_t id);
 bool notify_fail(int listener, uint64_t id, int error);
 bool notify_return(int listener, uint64_t id, int64_t value);
+/* Put a copy of our descriptor `fd` into the caller, which gets its number; `flags`: O_CLOEXEC or 0. 0, or
+ * the errno of what is not answered yet: EMFILE, or EBADF for an O_PATH descriptor, which the kernel does not
+ * hand over. */
+int notify_inject(int listener, uint64_t id, int fd, int flags);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # fsops - 100,000 random file operations give the same results, and leave the same trees, governed as not: as
-# a user on a tmpfs; a fifth of them on the disk and as root. FSOPS_ALL=1: all of them everywhere. FSOPS_OPS and
-# FSOPS_SEED choose others.
+# a user on a tmpfs; a fifth of them on the disk and as root. FSOPS_ALL=1: all of them everywhere. FSOPS_OPS
+# and FSOPS_SEED choose others.
 . "$(dirname "$0")/../t.sh"
 needs root setpriv
 

@@ -10,6 +10,7 @@
 #include "policy/policy.h"
 #include "sys/notify.h"
 #include "sys/tag.h"
+#include "wire/msg.h"
 
 enum { KILLED = 128 + SIGKILL };
 
@@ -122,7 +123,8 @@ static int answer(struct governed *c)
 static int run_entrant(const struct entrant *e, int *calls)
 {
 	struct governed c = { .number = 1, .id = "cmd-1" };
-	struct buf args = { 0 };
+	struct msg_reader r;
+	struct msg first = { 0 };
 	int out[2], go[2], listener, pidfd, status;
 	pid_t pid;
 
@@ -137,10 +139,12 @@ static int run_entrant(const struct entrant *e, int *calls)
 	c.listener = (int)syscall(SYS_pidfd_getfd, pidfd, listener, 0);
 	c.entry = pid;
 	lab_need(c.listener >= 0, "listener");
-	buf_add(&args, "program", 8);
+	msg_str(&first, e->says);
+	msg_strv(&first, (const char *const[]){ "program" }, 1);
+	r = (struct msg_reader){ .data = first.b.data, .len = first.b.len };
 	if (e->says)
-		serve_first(governor, &c, e->says, &args, 1);
-	buf_release(&args);
+		ok(serve_first(governor, &c, &r), "told");
+	msg_release(&first);
 	lab_need(write(go[1], "g", 1) == 1, "go");
 	*calls = answer(&c);
 	lab_need(waitpid(pid, &status, 0) == pid, "wait");

@@ -32,10 +32,7 @@ typedef size_t place;
 struct program {
 	struct filter *f; /* while it is made, its first instruction is the last of it */
 	place answers[ANSWERS], blocks[FILTER_BLOCKS];
-	struct {
-		place at, other;
-	} zero[3];  /* what if_zero() made */
-	bool tasks; /* as filter_options says */
+	bool tasks, reads; /* as filter_options says */
 };
 
 /* Conditional jumps reach 255 instructions; this leaves room for the way to the other end of one. */
@@ -61,7 +58,7 @@ static place near(struct program *p, place to)
 	return p->f->n - to > REACH ? next(p, to) : to;
 }
 
-/* Compare what is loaded with `k`; `test` is BPF_JEQ, BPF_JGE, BPF_JGT or BPF_JSET. */
+/* Compare what is loaded with `k`; `test` is BPF_JEQ, BPF_JGE or BPF_JSET. */
 static place branch(struct program *p, int test, uint32_t k, place yes, place no)
 {
 	if (yes == no)
@@ -107,11 +104,7 @@ static place is_any(struct program *p, const uint32_t *k, size_t n, place yes, p
 /* Allow if argument `i` is 0. */
 static place if_zero(struct program *p, int i, place other)
 {
-	if (!p->zero[i].at || p->zero[i].other != other) {
-		p->zero[i].other = other;
-		p->zero[i].at = arg(p, i, is(p, 0, p->answers[ALLOW], other));
-	}
-	return p->zero[i].at;
+	return arg(p, i, is(p, 0, p->answers[ALLOW], other));
 }
 
 static place block_seccomp(struct program *p, const place *to)
@@ -254,7 +247,7 @@ static place block_execve(struct program *p, const place *to)
 	if (to[EXEC] != to[NOTIFY] || to[TRACED] != to[ALLOW])
 		return to[EXEC]; /* there is no listener */
 	at = load(p, number + 4, is(p, 0, to[ALLOW], to[EXEC]));
-	return load(p, number, branch(p, BPF_JGT, UINT32_MAX, at, to[EXEC]));
+	return load(p, number, has(p, 0, at, to[EXEC]));
 }
 
 static place block_arch_prctl(struct program *p, const place *to)
@@ -262,6 +255,29 @@ static place block_arch_prctl(struct program *p, const place *to)
 	/* ARCH_SET_FS: the C library and Go set up their thread pointer once per program, before anything
 	 * else. */
 	return arg(p, 0, is(p, 0x1002, to[EXEC], to[ALLOW]));
+}
+
+/* All flags that open(2) has on both architectures alike. */
+static place block_flags(struct program *p, int argument)
+{
+	const uint32_t writes =
+	        3 | 0100 /* O_CREAT */ | 01000 /* O_TRUNC */ | 020000000 /* O_TMPFILE's own */;
+	const place *to = p->answers;
+	place at = has(p, writes, to[NOTIFY], to[p->reads ? NOTIFY : ALLOW]);
+
+	return arg(p, argument, has(p, 010000000 /* O_PATH */, to[ALLOW], at));
+}
+
+static place block_open(struct program *p, const place *to)
+{
+	(void)to;
+	return block_flags(p, 1);
+}
+
+static place block_openat(struct program *p, const place *to)
+{
+	(void)to;
+	return block_flags(p, 2);
 }
 
 typedef place block_fn(struct program *p, const place *to);
@@ -285,6 +301,8 @@ static block_fn *const blocks[FILTER_BLOCKS] = {
 	[BLOCK_NAMESPACES] = block_namespaces,
 	[BLOCK_ARCH_PRCTL] = block_arch_prctl,
 	[BLOCK_EXECVE] = block_execve,
+	[BLOCK_OPEN] = block_open,
+	[BLOCK_OPENAT] = block_openat,
 };
 
 /* Each answer once, the mark's behind all others. */
@@ -354,58 +372,41 @@ static size_t make_spans(struct program *p, const struct filter_row *r, size_t n
 	return at ? add_span(s, n, at, p->answers[ALLOW]) : n;
 }
 
-/* Spans that are told apart number by number: all but those that lead to `rest`. */
-struct group {
-	const struct span *s;
-	size_t n;
-	place rest;
-};
-
 /* The kernel runs the program once per call number when it is installed, so depth costs time, and it compiles
- * it, so length does: a tree of groups, each with a few tests in a row. */
-enum { TESTS = 3 };
+ * it, so length does: a tree, each leaf of which makes a few tests in a row. */
+enum { TESTS = 4 };
 
-/* How many spans can be a group with that rest; behind the last is one more. */
-static size_t group_size(const struct span *s, size_t n, place rest)
+/* Can the spans be told apart by so many tests of numbers, all but those that lead to `rest`? Behind the last
+ * is one more. */
+static bool is_leaf(const struct span *s, size_t n, place rest)
 {
 	uint64_t tests = 0;
-	size_t size = 0;
 
-	for (size_t i = 0; i < n && tests <= TESTS; i++)
-		if (s[i].to == rest)
-			size = i + 1;
-		else
-			tests += s[i + 1].first - s[i].first;
-	return size;
+	for (size_t i = 0; i < n; i++)
+		tests += s[i].to == rest ? 0 : s[i + 1].first - s[i].first;
+	return tests <= TESTS;
 }
 
-static size_t make_groups(const struct span *s, size_t n, struct group *g)
+static place leaf(struct program *p, const struct span *s, size_t n, place rest)
 {
-	size_t n_groups = 0;
+	place at = rest;
 
-	for (size_t at = 0; at < n; at += g[n_groups++].n) {
-		place rest = s[at].to, other = s[at + 1].to;
-		size_t size = group_size(s + at, n - at, rest), more = group_size(s + at, n - at, other);
-
-		g[n_groups] = (struct group){ s + at, size > more ? size : more, size > more ? rest : other };
-	}
-	return n_groups;
+	while (n-- > 0)
+		for (uint32_t k = s[n + 1].first; s[n].to != rest && k-- > s[n].first;)
+			at = is(p, k, s[n].to, at);
+	return at;
 }
 
-static place tree(struct program *p, const struct group *g, size_t n)
+static place tree(struct program *p, const struct span *s, size_t n)
 {
 	size_t half = n / 2;
-	place at = g->rest, low;
+	place high;
 
-	if (n > 1) {
-		at = tree(p, g + half, n - half);
-		low = tree(p, g, half);
-		return branch(p, BPF_JGE, g[half].s->first, at, low);
-	}
-	for (size_t i = g->n; i-- > 0;)
-		for (uint32_t k = g->s[i + 1].first; g->s[i].to != g->rest && k-- > g->s[i].first;)
-			at = is(p, k, g->s[i].to, at);
-	return at;
+	for (size_t i = 0; i < 2 && i < n; i++)
+		if (is_leaf(s, n, s[i].to))
+			return leaf(p, s, n, s[i].to);
+	high = tree(p, s + half, n - half);
+	return branch(p, BPF_JGE, s[half].first, high, tree(p, s, half));
 }
 
 static void reverse(struct filter *f)
@@ -422,13 +423,12 @@ static void reverse(struct filter *f)
 static int assemble(struct program *p, uint32_t arch, const struct filter_row *r, size_t n_rows)
 {
 	struct span *s = calloc(2 * n_rows + 2, sizeof *s);
-	struct group *g = calloc(2 * n_rows + 2, sizeof *g);
 	size_t n = 0;
 	place at;
 
-	if (s && g) {
+	if (s) {
 		n = make_spans(p, r, n_rows, s);
-		at = tree(p, g, make_groups(s, n, g));
+		at = tree(p, s, n);
 		at = load(p, offsetof(struct seccomp_data, nr), at);
 		at = is(p, arch, at, p->answers[REFUSE]);
 		load(p, offsetof(struct seccomp_data, arch), at);
@@ -436,7 +436,6 @@ static int assemble(struct program *p, uint32_t arch, const struct filter_row *r
 			reverse(p->f);
 	}
 	free(s);
-	free(g);
 	return n && p->f->n <= FILTER_MAX ? 0 : -1;
 }
 
@@ -497,14 +496,16 @@ static uint32_t own_answer(const struct filter *f)
 int filter_make(struct filter *f, const struct filter_target *t, const struct filter_options *o,
                 struct err *e)
 {
-	struct filter_row *all = calloc(t->n_rows + o->n_blocked, sizeof *all);
-	struct program p = { .f = f, .tasks = o->tasks };
+	struct filter_row *all = calloc(t->n_rows + o->n_blocked + FILTER_FILES, sizeof *all);
+	struct program p = { .f = f, .tasks = o->tasks, .reads = o->files & FILTER_READS };
 	bool done = false;
 
 	f->n = 0;
 	if (all) {
 		size_t n = add_blocked(all, t, o->blocked, o->n_blocked);
 
+		if (CONFIG_FILES && o->kind == FILTER_LISTENER)
+			n = filter_files(all, n, o->files);
 		if (o->kind == FILTER_OWN)
 			n = only_own(all, n);
 		for (size_t i = 0; i < n; i++)

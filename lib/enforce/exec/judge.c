@@ -9,6 +9,7 @@
 #include "sys/proc.h"
 #include "sys/tag.h"
 #include "sys/uapi/compat.h"
+#include "wire/msg.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -311,28 +312,43 @@ static bool as_expected(const struct call *k, const struct image *now)
 	return same;
 }
 
-/* Who does not wait for us may be gone, and its number another's. */
-static void kill_caller(const struct call *k, bool waits)
+static void kill_caller(const struct call *k)
 {
 	int fd = proc_pidfd(k->pid);
 
-	if (fd >= 0 && call_valid(k) && (waits || tag_match(k->pid, k->g->o.tag)))
+	if (fd >= 0 && call_valid(k))
 		proc_signal(fd, SIGKILL);
 	fd_close(&fd);
 	call_fail(k, EPERM);
 }
 
-/* It may run already, and is killed when it must not. An exec that would fail fails by itself. */
-void judge_first(const struct call *k, const char *path, const struct buf *args, size_t n)
+static bool read_first(struct governor *g, struct attempt *a, struct msg_reader *r)
 {
-	struct attempt a = { .given = path };
+	a->given = msg_get_str(r);
+	a->args.n = msg_get_u32(r);
+	a->args.v = a->args.n <= r->len ? arena_array(&g->scratch, a->args.n + 1, sizeof *a->args.v) : NULL;
+	for (size_t i = 0; a->args.v && i < a->args.n; i++)
+		a->args.v[i] = msg_get_str(r);
+	return a->args.v && msg_end(r);
+}
 
-	a.image.path[0] = 0;
-	if (index_args(&k->g->scratch, &a.args, args, n))
-		judge_attempt(k, &a, AT_FDCWD, 0);
-	if (a.verdict.rule && a.verdict.effective != EFFECT_ALLOW)
-		kill_caller(k, false);
-	clean_up(k->g);
+/* It may run already. An exec that would fail fails by itself. */
+bool serve_first(struct governor *g, struct governed *c, struct msg_reader *r)
+{
+	struct seccomp_notif call = { .pid = (uint32_t)c->entry };
+	struct call_answer answer = { 0 };
+	struct call k = { .g = g, .c = c, .n = &call, .pid = c->entry, .answer = &answer };
+	struct attempt a = { 0 };
+	bool good;
+
+	good = read_first(g, &a, r);
+	if (good)
+		judge_attempt(&k, &a, AT_FDCWD, 0);
+	/* Who does not wait for us may be gone, and its number another's. */
+	if (a.verdict.rule && a.verdict.effective != EFFECT_ALLOW && tag_match(k.pid, g->o.tag))
+		kill_caller(&k);
+	clean_up(g);
+	return good;
 }
 
 /* What the entry starts was typed only while its first image, a shell, runs. */
@@ -409,7 +425,7 @@ void judge_start(const struct call *k)
 		report_exec(k, &a, "exec_intercept", "killed");
 		teach(k,
 		      &(struct denial){ .subject = a.subject, .verdict = &a.verdict, .message = a.message });
-		kill_caller(k, true);
+		kill_caller(k);
 	}
 	clean_up(k->g);
 }

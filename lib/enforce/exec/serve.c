@@ -120,8 +120,16 @@ static void dispatch(const struct call *k)
 		judge_limit(k);
 		break;
 	default:
-		call_fail(k, EPERM);
+		if (CONFIG_FILES && k->g->o.file_call)
+			k->g->o.file_call(k->g->o.files, k);
+		else
+			call_fail(k, EPERM);
 	}
+}
+
+bool serve_wait(struct governor *g)
+{
+	return CONFIG_FILES && g->o.file_wait && g->o.file_wait(g->o.files);
 }
 
 int serve_call(struct governor *g, struct governed *c)
@@ -144,17 +152,6 @@ int serve_call(struct governor *g, struct governed *c)
 	if (g->o.answered)
 		g->o.answered(g->o.sink_arg);
 	return 0;
-}
-
-void serve_first(struct governor *g, struct governed *c, const char *path, const struct buf *args, size_t n)
-{
-	struct seccomp_notif call = { .pid = (uint32_t)c->entry, .data = { .nr = __NR_execve } };
-	struct call_answer answer = { 0 };
-
-	judge_first(&(struct call){ .g = g, .c = c, .n = &call, .pid = c->entry, .answer = &answer }, path,
-	            args, n);
-	if (g->o.answered)
-		g->o.answered(g->o.sink_arg);
 }
 
 static void serve_traced(struct call *k, void (*judge)(const struct call *k))
