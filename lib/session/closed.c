@@ -3,6 +3,7 @@
 #include "base/path.h"
 #include "config/config.h"
 #include "enforce/exec/plan.h"
+#include "session/granted.h"
 #include "sys/caps.h"
 
 #include <stddef.h>
@@ -68,6 +69,27 @@ static void startup_files(const struct session *s, struct floor_options *o, stru
 		startup_file(o, items, own[i].name, own[i].value);
 }
 
+/* With what file rules close. */
+static int make_floor(const struct session *s, struct floor *f, const struct floor_options *o, struct err *e)
+{
+	struct granted g = { .policy = NULL };
+	struct floor_options with = *o;
+	int rc = granted_make(&g, s, e);
+
+	with.rules = &g.rules;
+	if (rc == 0)
+		rc = floor_make(f, &with, e);
+	granted_release(&g);
+	return rc;
+}
+
+/* What the operator closes beside: landlock.deny_paths. */
+static void denied_paths(const struct config *c, struct floor_options *o, struct floor_item *items)
+{
+	for (size_t i = 0; c->landlock.enabled && i < c->landlock.deny_paths.n && o->n < FLOOR_CLOSED; i++)
+		items[o->n++] = (struct floor_item){ c->landlock.deny_paths.items[i], true };
+}
+
 int closed_make(const struct session *s, struct floor *f, struct err *e)
 {
 	const struct config *c = s->core->config;
@@ -93,7 +115,9 @@ int closed_make(const struct session *s, struct floor *f, struct err *e)
 		items[o.n++].path = fixed[i];
 	items[o.n++].path = s->core->place;
 	startup_files(s, &o, items);
-	rc = floor_make(f, &o, e);
+	if (CONFIG_FILES && FLOOR_FILES_ARMED)
+		denied_paths(c, &o, items);
+	rc = CONFIG_FILES && FLOOR_FILES_ARMED ? make_floor(s, f, &o, e) : floor_make(f, &o, e);
 	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
 		free(dirs[i]);
 	return rc;
