@@ -32,7 +32,7 @@ typedef size_t place;
 struct program {
 	struct filter *f; /* while it is made, its first instruction is the last of it */
 	place answers[ANSWERS], blocks[FILTER_BLOCKS];
-	bool tasks, reads; /* as filter_options says */
+	bool tasks, reads, listens; /* as filter_options says */
 };
 
 /* Conditional jumps reach 255 instructions; this leaves room for the way to the other end of one. */
@@ -75,235 +75,124 @@ static place is(struct program *p, uint32_t k, place yes, place no)
 	return branch(p, BPF_JEQ, k, yes, no);
 }
 
-static place has(struct program *p, uint32_t bits, place yes, place no)
-{
-	return branch(p, BPF_JSET, bits, yes, no);
-}
-
 static place load(struct program *p, size_t offset, place then)
 {
 	next(p, then);
 	return put(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
 }
 
-/* The low word of argument `i`; little endian on both architectures. The kernel truncates int arguments
- * to the low word, so comparing only that is what the call will see. */
-static place arg(struct program *p, int i, place then)
-{
-	return load(p, offsetof(struct seccomp_data, args) + 8 * (size_t)i, then);
-}
+/* What looks at arguments, forwards: load the low or the high word of one, compare it. The kernel truncates
+ * int arguments to the low word, so comparing only that is what the call will see; both architectures are
+ * little endian. */
+struct step {
+	enum { BLOCK, LOW, HIGH, HERE, IS, HAS } what : 8;
+	unsigned yes : 8, no : 8;
+	uint32_t k;
+};
 
-/* Any of `k`, or else. */
-static place is_any(struct program *p, const uint32_t *k, size_t n, place yes, place no)
-{
-	while (n-- > 0)
-		no = is(p, k[n], yes, no);
-	return no;
-}
-
-/* Allow if argument `i` is 0. */
-static place if_zero(struct program *p, int i, place other)
-{
-	return arg(p, i, is(p, 0, p->answers[ALLOW], other));
-}
-
-static place block_seccomp(struct program *p, const place *to)
-{
-	/* A second listener would be asked instead of ours. */
-	place at = arg(p, 1, has(p, SECCOMP_FILTER_FLAG_NEW_LISTENER, to[REFUSE], to[ALLOW]));
-
-	at = is(p, SECCOMP_SET_MODE_FILTER, at, to[ALLOW]);
-	return arg(p, 0, is(p, MARK_OPERATION, to[MARK], at));
-}
-
-static place block_own(struct program *p, const place *to)
-{
-	return arg(p, 0, is(p, OWN_OPERATION, to[MARK], to[ALLOW]));
-}
-
-static place block_mark(struct program *p, const place *to)
-{
-	return arg(p, 0, is(p, MARK_OPERATION, to[MARK], to[REFUSE]));
-}
-
-static place block_namespaces(struct program *p, const place *to)
-{
-	place at = to[ALLOW];
-
-	if (CONFIG_RUNGS)
-		at = has(p, CLONE_UNTRACED, to[TRACED], at); /* without its tracer it could start nothing */
-	/* A child of one's parent would count as started by it. */
-	return arg(p, 0, has(p, NAMESPACES | CLONE_PARENT, to[REFUSE], at));
-}
-
-static place block_prctl(struct program *p, const place *to)
-{
-	/* changes whose child an orphan is */
-	place at = is(p, PR_SET_CHILD_SUBREAPER, to[EXEC], to[ALLOW]);
-
-	/* could move /proc/PID/exe and cmdline */
-	return arg(p, 0, is(p, PR_SET_MM, to[REFUSE], at));
-}
-
-static place block_personality(struct program *p, const place *to)
-{
-	static const uint32_t harmless[] = { 0xffffffff, 0x40000 /* no randomisation */ };
-	place at = is_any(p, harmless, sizeof harmless / sizeof *harmless, to[ALLOW], to[REFUSE]);
-
-	return arg(p, 0, has(p, ~0x20008u /* a 32-bit machine, an old version */, at, to[ALLOW]));
-}
-
-static place block_socket(struct program *p, const place *to)
-{
-	static const uint32_t families[] = { 1 /* unix */, 2 /* inet */, 10 /* inet6 */, 16 /* netlink */ };
-
-	return arg(p, 0, is_any(p, families, sizeof families / sizeof *families, to[ALLOW], to[REFUSE]));
-}
-
-static place block_ioctl(struct program *p, const place *to)
-{
-	static const uint32_t refused[] = {
-		0x5412, /* TIOCSTI: type into the terminal */
-		0x541c, /* TIOCLINUX: paste into the console */
-		0x8901, /* FIOSETOWN, SIOCSPGRP: have the kernel send SIGIO to anybody */
-		0x8902,
-	};
-
-	return arg(p, 1, is_any(p, refused, sizeof refused / sizeof *refused, to[REFUSE], to[ALLOW]));
-}
-
-static place block_fcntl(struct program *p, const place *to)
-{
-	/* who is meant stands in memory that may change */
-	place at = is(p, 15 /* F_SETOWN_EX */, to[REFUSE], to[ALLOW]);
-
-	return arg(p, 1, is(p, 8 /* F_SETOWN */, to[SIGNAL], at));
-}
+/* Where a comparison leads besides answers: on, to HERE, or as the options say. */
+enum { NEXT = LOOK + 1, THERE, LIMITED, READING };
 
 enum { TASKS_LIMIT = 6 /* RLIMIT_NPROC */, TAG_LIMIT = 10 }; /* RLIMIT_LOCKS: sys/tag.h */
 
-static place refuse_limits(struct program *p, int argument, place otherwise)
-{
-	static const uint32_t limits[] = { TAG_LIMIT, TASKS_LIMIT };
+/* Of the flags that open(2) has on both architectures alike. */
+enum { OPEN_PATH = 010000000, OPEN_CHANGES = 3 | 0100 /* O_CREAT */ | 01000 /* O_TRUNC */ | 020000000 };
 
-	return arg(p, argument, is_any(p, limits, p->tasks ? 2 : 1, p->answers[REFUSE], otherwise));
-}
-
-static place block_setrlimit(struct program *p, const place *to)
-{
-	return refuse_limits(p, 0, to[ALLOW]);
-}
-
-static place block_other(struct program *p, const place *to) /* sched_set…: (process, …) */
-{
-	return if_zero(p, 0, to[NOTIFY]);
-}
-
-static place block_prlimit(struct program *p, const place *to)
-{
-	/* Reading is free; the tag is never written; others' limits are the supervisor's business. */
-	place write = refuse_limits(p, 1, block_other(p, to)), at;
-
-	at = load(p, offsetof(struct seccomp_data, args[2]) + 4, is(p, 0, to[ALLOW], write));
-	return arg(p, 2, is(p, 0, at, write));
-}
-
-static place block_kill(struct program *p, const place *to) /* kill, tkill: (id, signal) */
-{
-	return if_zero(p, 1, to[SIGNAL]);
-}
-
-static place block_tgkill(struct program *p, const place *to)
-{
-	return if_zero(p, 2, to[SIGNAL]);
-}
-
-/* (which, who, …): oneself passes; the group and the user of the caller may hold outsiders. */
-static place block_which(struct program *p, uint32_t process)
-{
-	place who = if_zero(p, 1, p->answers[NOTIFY]);
-
-	return arg(p, 0, is(p, process, who, p->answers[NOTIFY]));
-}
-
-static place block_setpriority(struct program *p, const place *to)
-{
-	(void)to;
-	return block_which(p, 0 /* PRIO_PROCESS */);
-}
-
-static place block_ioprio(struct program *p, const place *to)
-{
-	(void)to;
-	return block_which(p, 1 /* IOPRIO_WHO_PROCESS */);
-}
-
-/* A call that has no sixth argument: notify_pass() may put a number here that lets it pass. */
-static place block_execve(struct program *p, const place *to)
-{
-	size_t number = offsetof(struct seccomp_data, args[5]);
-	place at;
-
-	if (to[EXEC] != to[NOTIFY] || to[TRACED] != to[ALLOW])
-		return to[EXEC]; /* there is no listener */
-	at = load(p, number + 4, is(p, 0, to[ALLOW], to[EXEC]));
-	return load(p, number, has(p, 0, at, to[EXEC]));
-}
-
-static place block_arch_prctl(struct program *p, const place *to)
-{
-	/* ARCH_SET_FS: the C library and Go set up their thread pointer once per program, before anything
-	 * else. */
-	return arg(p, 0, is(p, 0x1002, to[EXEC], to[ALLOW]));
-}
-
-/* All flags that open(2) has on both architectures alike. */
-static place block_flags(struct program *p, int argument)
-{
-	const uint32_t writes =
-	        3 | 0100 /* O_CREAT */ | 01000 /* O_TRUNC */ | 020000000 /* O_TMPFILE's own */;
-	const place *to = p->answers;
-	place at = has(p, writes, to[NOTIFY], to[p->reads ? NOTIFY : ALLOW]);
-
-	return arg(p, argument, has(p, 010000000 /* O_PATH */, to[ALLOW], at));
-}
-
-static place block_open(struct program *p, const place *to)
-{
-	(void)to;
-	return block_flags(p, 1);
-}
-
-static place block_openat(struct program *p, const place *to)
-{
-	(void)to;
-	return block_flags(p, 2);
-}
-
-typedef place block_fn(struct program *p, const place *to);
-
-static block_fn *const blocks[FILTER_BLOCKS] = {
-	[BLOCK_KILL] = block_kill,
-	[BLOCK_TGKILL] = block_tgkill,
-	[BLOCK_FCNTL] = block_fcntl,
-	[BLOCK_PRLIMIT] = block_prlimit,
-	[BLOCK_SETRLIMIT] = block_setrlimit,
-	[BLOCK_OTHER] = block_other,
-	[BLOCK_SETPRIORITY] = block_setpriority,
-	[BLOCK_IOPRIO] = block_ioprio,
-	[BLOCK_SECCOMP] = block_seccomp,
-	[BLOCK_MARK] = block_mark,
-	[BLOCK_OWN] = block_own,
-	[BLOCK_PRCTL] = block_prctl,
-	[BLOCK_PERSONALITY] = block_personality,
-	[BLOCK_SOCKET] = block_socket,
-	[BLOCK_IOCTL] = block_ioctl,
-	[BLOCK_NAMESPACES] = block_namespaces,
-	[BLOCK_ARCH_PRCTL] = block_arch_prctl,
-	[BLOCK_EXECVE] = block_execve,
-	[BLOCK_OPEN] = block_open,
-	[BLOCK_OPENAT] = block_openat,
+/* clang-format off */
+static const struct step steps[] = {
+	{ BLOCK, .k = BLOCK_SECCOMP },
+		{ LOW, .k = 0 }, { IS, MARK, NEXT, MARK_OPERATION },
+		/* A second listener would be asked instead of ours. */
+		{ IS, NEXT, ALLOW, SECCOMP_SET_MODE_FILTER },
+		{ LOW, .k = 1 }, { HAS, REFUSE, ALLOW, SECCOMP_FILTER_FLAG_NEW_LISTENER },
+	{ BLOCK, .k = BLOCK_OWN },
+		{ LOW, .k = 0 }, { IS, MARK, ALLOW, OWN_OPERATION },
+	{ BLOCK, .k = BLOCK_MARK },
+		{ LOW, .k = 0 }, { IS, MARK, REFUSE, MARK_OPERATION },
+	{ BLOCK, .k = BLOCK_NAMESPACES },
+		/* A child of one's parent would count as started by it; one without its tracer could start
+		 * nothing. */
+		{ LOW, .k = 0 }, { HAS, REFUSE, NEXT, NAMESPACES | CLONE_PARENT },
+		{ HAS, TRACED, ALLOW, CLONE_UNTRACED },
+	{ BLOCK, .k = BLOCK_PRCTL },
+		{ LOW, .k = 0 }, { IS, REFUSE, NEXT, PR_SET_MM }, /* could move /proc/PID/exe and cmdline */
+		{ IS, EXEC, ALLOW, PR_SET_CHILD_SUBREAPER },      /* changes whose child an orphan is */
+	{ BLOCK, .k = BLOCK_PERSONALITY },
+		{ LOW, .k = 0 }, { HAS, NEXT, ALLOW, ~0x20008u /* a 32-bit machine, an old version */ },
+		{ IS, ALLOW, NEXT, 0xffffffff }, { IS, ALLOW, REFUSE, 0x40000 /* no randomisation */ },
+	{ BLOCK, .k = BLOCK_SOCKET },
+		{ LOW, .k = 0 }, { IS, ALLOW, NEXT, 1 /* unix */ }, { IS, ALLOW, NEXT, 2 /* inet */ },
+		{ IS, ALLOW, NEXT, 10 /* inet6 */ }, { IS, ALLOW, REFUSE, 16 /* netlink */ },
+	{ BLOCK, .k = BLOCK_IOCTL },
+		{ LOW, .k = 1 }, { IS, REFUSE, NEXT, 0x5412 /* TIOCSTI: type into the terminal */ },
+		{ IS, REFUSE, NEXT, 0x541c /* TIOCLINUX: paste into the console */ },
+		/* FIOSETOWN, SIOCSPGRP: have the kernel send SIGIO to anybody */
+		{ IS, REFUSE, NEXT, 0x8901 }, { IS, REFUSE, ALLOW, 0x8902 },
+	{ BLOCK, .k = BLOCK_FCNTL },
+		{ LOW, .k = 1 }, { IS, SIGNAL, NEXT, 8 /* F_SETOWN */ },
+		{ IS, REFUSE, ALLOW, 15 /* F_SETOWN_EX: who is meant stands in memory that may change */ },
+	{ BLOCK, .k = BLOCK_SETRLIMIT },
+		{ LOW, .k = 0 }, { IS, REFUSE, NEXT, TAG_LIMIT }, { IS, LIMITED, ALLOW, TASKS_LIMIT },
+	{ BLOCK, .k = BLOCK_PRLIMIT },
+		/* Reading is free; the tag is never written; others' limits are the supervisor's business. */
+		{ LOW, .k = 2 }, { IS, NEXT, THERE, 0 }, { HIGH, .k = 2 }, { IS, ALLOW, NEXT, 0 },
+		{ HERE, .k = 0 },
+		{ LOW, .k = 1 }, { IS, REFUSE, NEXT, TAG_LIMIT }, { IS, LIMITED, NEXT, TASKS_LIMIT },
+		{ LOW, .k = 0 }, { IS, ALLOW, NOTIFY, 0 },
+	{ BLOCK, .k = BLOCK_OTHER }, /* sched_set…: (process, …) */
+		{ LOW, .k = 0 }, { IS, ALLOW, NOTIFY, 0 },
+	{ BLOCK, .k = BLOCK_KILL }, /* kill, tkill: (id, signal) */
+		{ LOW, .k = 1 }, { IS, ALLOW, SIGNAL, 0 },
+	{ BLOCK, .k = BLOCK_TGKILL },
+		{ LOW, .k = 2 }, { IS, ALLOW, SIGNAL, 0 },
+	/* (which, who, …): oneself passes; the group and the user of the caller may hold outsiders. */
+	{ BLOCK, .k = BLOCK_SETPRIORITY },
+		{ LOW, .k = 0 }, { IS, NEXT, NOTIFY, 0 /* PRIO_PROCESS */ },
+		{ LOW, .k = 1 }, { IS, ALLOW, NOTIFY, 0 },
+	{ BLOCK, .k = BLOCK_IOPRIO },
+		{ LOW, .k = 0 }, { IS, NEXT, NOTIFY, 1 /* IOPRIO_WHO_PROCESS */ },
+		{ LOW, .k = 1 }, { IS, ALLOW, NOTIFY, 0 },
+	{ BLOCK, .k = BLOCK_ARCH_PRCTL },
+		/* ARCH_SET_FS: the C library and Go set up their thread pointer once per program, before
+		 * anything else. */
+		{ LOW, .k = 0 }, { IS, EXEC, ALLOW, 0x1002 },
+	{ BLOCK, .k = BLOCK_EXECVE },
+		/* It has no sixth argument: notify_pass() may put a number here that lets it pass. */
+		{ LOW, .k = 5 }, { HAS, NEXT, EXEC, 0 }, { HIGH, .k = 5 }, { IS, ALLOW, EXEC, 0 },
+	{ BLOCK, .k = BLOCK_OPEN },
+		{ LOW, .k = 1 }, { HAS, ALLOW, NEXT, OPEN_PATH }, { HAS, NOTIFY, READING, OPEN_CHANGES },
+	{ BLOCK, .k = BLOCK_OPENAT },
+		{ LOW, .k = 2 }, { HAS, ALLOW, NEXT, OPEN_PATH }, { HAS, NOTIFY, READING, OPEN_CHANGES },
+	{ BLOCK, .k = NO_BLOCK },
 };
+/* clang-format on */
+
+static place put_block(struct program *p, uint32_t block)
+{
+	const struct step *first = steps, *s;
+	place to[READING + 1] = { 0 }, at = 0;
+
+	if (block == BLOCK_EXECVE && !p->listens)
+		return p->answers[EXEC];
+	memcpy(to, p->answers, sizeof p->answers);
+	to[READING] = to[p->reads ? NOTIFY : ALLOW];
+	while (first->what != BLOCK || first->k != block)
+		first++;
+	for (s = first + 1; s->what != BLOCK;)
+		s++;
+	while (--s > first) {
+		to[NEXT] = at;
+		to[LIMITED] = p->tasks ? to[REFUSE] : to[s->no];
+		if (s->what == HERE)
+			to[THERE] = at;
+		else if (s->what == IS || s->what == HAS)
+			at = branch(p, s->what == IS ? BPF_JEQ : BPF_JSET, s->k, to[s->yes], to[s->no]);
+		else
+			at = load(p, offsetof(struct seccomp_data, args) + 8 * s->k + 4 * (s->what == HIGH),
+			          at);
+	}
+	return at;
+}
 
 /* Each answer once, the mark's behind all others. */
 static void put_answers(struct program *p, const struct filter_options *o)
@@ -363,7 +252,7 @@ static size_t make_spans(struct program *p, const struct filter_row *r, size_t n
 		place *block = r[i].block ? &p->blocks[r[i].block] : NULL;
 
 		if (block && !*block)
-			*block = blocks[r[i].block](p, p->answers);
+			*block = put_block(p, r[i].block);
 		if (r[i].first > at)
 			n = add_span(s, n, at, p->answers[ALLOW]);
 		n = add_span(s, n, r[i].first, block ? *block : p->answers[r[i].answer]);
@@ -497,7 +386,10 @@ int filter_make(struct filter *f, const struct filter_target *t, const struct fi
                 struct err *e)
 {
 	struct filter_row *all = calloc(t->n_rows + o->n_blocked + FILTER_FILES, sizeof *all);
-	struct program p = { .f = f, .tasks = o->tasks, .reads = o->files & FILTER_READS };
+	struct program p = { .f = f,
+		             .tasks = o->tasks,
+		             .reads = o->files & FILTER_READS,
+		             .listens = o->kind == FILTER_LISTENER };
 	bool done = false;
 
 	f->n = 0;
