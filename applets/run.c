@@ -301,7 +301,7 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 	r->files = files_new(&o, &e);
 	if (!r->files)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
-	p->files = FILTER_READS | FILTER_WRITES;
+	p->files = FILTER_READS | FILTER_WRITES | FILTER_NAMES | FILTER_ATTRIBUTES;
 	g->file_call = files_call;
 	g->file_wait = files_wait;
 	g->files = r->files;

@@ -207,7 +207,7 @@ static struct policy *load_policy(struct msg_reader *r, int fd, struct err *e)
 		        problems.n ? problems.items[0].text : "unusable");
 	policy_problems_release(&problems);
 	/* Nobody asks us about files and connections. */
-	if (policy)
+	if (policy && !CONFIG_FILES)
 		policy_drop_places(policy);
 	return policy;
 }

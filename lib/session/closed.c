@@ -72,7 +72,7 @@ static void startup_files(const struct session *s, struct floor_options *o, stru
 /* With what file rules close. */
 static int make_floor(const struct session *s, struct floor *f, const struct floor_options *o, struct err *e)
 {
-	struct granted g = { .policy = NULL };
+	struct granted g = { .rules = { .policy = NULL } };
 	struct floor_options with = *o;
 	int rc = granted_make(&g, s, e);
 

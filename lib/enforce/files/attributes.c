@@ -6,6 +6,7 @@
 #include "sys/at.h"
 #include "sys/mem.h"
 #include "sys/proc.h"
+#include "sys/uapi/compat.h"
 
 #include <errno.h>
 #include <fcntl.h>

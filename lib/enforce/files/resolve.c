@@ -239,6 +239,8 @@ static int follow_proc(struct walk *w, const char *name, int *next)
 		return EXDEV;
 	if (!may_look_into(w->c, pid_in(text)))
 		return EACCES;
+	/* Whoever owns the directory it stands in: the process chooses where it leads. */
+	w->trusted = false;
 	*next = openat(w->dir, name, O_PATH | O_CLOEXEC);
 	if (*next < 0)
 		return errno;
