@@ -81,12 +81,12 @@ static place load(struct program *p, size_t offset, place then)
 	return put(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
 }
 
-/* What looks at arguments, forwards: load the low or the high word of one, compare it. The kernel truncates
- * int arguments to the low word, so comparing only that is what the call will see; both architectures are
- * little endian. */
+/* What looks at arguments, forwards: load the low (also at the beginning) or the high word of one, compare
+ * it. The kernel truncates int arguments to the low word, so comparing only that is what the call will see;
+ * both architectures are little endian. */
 struct step {
 	enum { BLOCK, LOW, HIGH, HERE, IS, HAS } what : 8;
-	unsigned yes : 8, no : 8;
+	unsigned yes : 8, no : 8; /* of a BLOCK: the argument whose low word it begins with */
 	uint32_t k;
 };
 
@@ -100,72 +100,77 @@ enum { OPEN_PATH = 010000000, OPEN_CHANGES = 3 | 0100 /* O_CREAT */ | 01000 /* O
 
 /* clang-format off */
 static const struct step steps[] = {
-	{ BLOCK, .k = BLOCK_SECCOMP },
-		{ LOW, .k = 0 }, { IS, MARK, NEXT, MARK_OPERATION },
+	{ BLOCK, 0, 0, BLOCK_SECCOMP },
+		{ IS, MARK, NEXT, MARK_OPERATION },
 		/* A second listener would be asked instead of ours. */
 		{ IS, NEXT, ALLOW, SECCOMP_SET_MODE_FILTER },
 		{ LOW, .k = 1 }, { HAS, REFUSE, ALLOW, SECCOMP_FILTER_FLAG_NEW_LISTENER },
-	{ BLOCK, .k = BLOCK_OWN },
-		{ LOW, .k = 0 }, { IS, MARK, ALLOW, OWN_OPERATION },
-	{ BLOCK, .k = BLOCK_MARK },
-		{ LOW, .k = 0 }, { IS, MARK, REFUSE, MARK_OPERATION },
-	{ BLOCK, .k = BLOCK_NAMESPACES },
+	{ BLOCK, 0, 0, BLOCK_OWN },
+		{ IS, MARK, ALLOW, OWN_OPERATION },
+	{ BLOCK, 0, 0, BLOCK_MARK },
+		{ IS, MARK, REFUSE, MARK_OPERATION },
+	{ BLOCK, 0, 0, BLOCK_NAMESPACES },
 		/* A child of one's parent would count as started by it; one without its tracer could start
 		 * nothing. */
-		{ LOW, .k = 0 }, { HAS, REFUSE, NEXT, NAMESPACES | CLONE_PARENT },
+		{ HAS, REFUSE, NEXT, NAMESPACES | CLONE_PARENT },
 		{ HAS, TRACED, ALLOW, CLONE_UNTRACED },
-	{ BLOCK, .k = BLOCK_PRCTL },
-		{ LOW, .k = 0 }, { IS, REFUSE, NEXT, PR_SET_MM }, /* could move /proc/PID/exe and cmdline */
-		{ IS, EXEC, ALLOW, PR_SET_CHILD_SUBREAPER },      /* changes whose child an orphan is */
-	{ BLOCK, .k = BLOCK_PERSONALITY },
-		{ LOW, .k = 0 }, { HAS, NEXT, ALLOW, ~0x20008u /* a 32-bit machine, an old version */ },
+	{ BLOCK, 0, 0, BLOCK_PRCTL },
+		{ IS, REFUSE, NEXT, PR_SET_MM },             /* could move /proc/PID/exe and cmdline */
+		{ IS, EXEC, ALLOW, PR_SET_CHILD_SUBREAPER }, /* changes whose child an orphan is */
+	{ BLOCK, 0, 0, BLOCK_PERSONALITY },
+		{ HAS, NEXT, ALLOW, ~0x20008u /* a 32-bit machine, an old version */ },
 		{ IS, ALLOW, NEXT, 0xffffffff }, { IS, ALLOW, REFUSE, 0x40000 /* no randomisation */ },
-	{ BLOCK, .k = BLOCK_SOCKET },
-		{ LOW, .k = 0 }, { IS, ALLOW, NEXT, 1 /* unix */ }, { IS, ALLOW, NEXT, 2 /* inet */ },
+	{ BLOCK, 0, 0, BLOCK_SOCKET },
+		{ IS, ALLOW, NEXT, 1 /* unix */ }, { IS, ALLOW, NEXT, 2 /* inet */ },
 		{ IS, ALLOW, NEXT, 10 /* inet6 */ }, { IS, ALLOW, REFUSE, 16 /* netlink */ },
-	{ BLOCK, .k = BLOCK_IOCTL },
-		{ LOW, .k = 1 }, { IS, REFUSE, NEXT, 0x5412 /* TIOCSTI: type into the terminal */ },
+	{ BLOCK, 1, 0, BLOCK_IOCTL },
+		{ IS, REFUSE, NEXT, 0x5412 /* TIOCSTI: type into the terminal */ },
 		{ IS, REFUSE, NEXT, 0x541c /* TIOCLINUX: paste into the console */ },
 		/* FIOSETOWN, SIOCSPGRP: have the kernel send SIGIO to anybody */
 		{ IS, REFUSE, NEXT, 0x8901 }, { IS, REFUSE, ALLOW, 0x8902 },
-	{ BLOCK, .k = BLOCK_FCNTL },
-		{ LOW, .k = 1 }, { IS, SIGNAL, NEXT, 8 /* F_SETOWN */ },
+	{ BLOCK, 1, 0, BLOCK_FCNTL },
+		{ IS, SIGNAL, NEXT, 8 /* F_SETOWN */ },
 		{ IS, REFUSE, ALLOW, 15 /* F_SETOWN_EX: who is meant stands in memory that may change */ },
-	{ BLOCK, .k = BLOCK_SETRLIMIT },
-		{ LOW, .k = 0 }, { IS, REFUSE, NEXT, TAG_LIMIT }, { IS, LIMITED, ALLOW, TASKS_LIMIT },
-	{ BLOCK, .k = BLOCK_PRLIMIT },
+	{ BLOCK, 0, 0, BLOCK_SETRLIMIT },
+		{ IS, REFUSE, NEXT, TAG_LIMIT }, { IS, LIMITED, ALLOW, TASKS_LIMIT },
+	{ BLOCK, 2, 0, BLOCK_PRLIMIT },
 		/* Reading is free; the tag is never written; others' limits are the supervisor's business. */
-		{ LOW, .k = 2 }, { IS, NEXT, THERE, 0 }, { HIGH, .k = 2 }, { IS, ALLOW, NEXT, 0 },
+		{ IS, NEXT, THERE, 0 }, { HIGH, .k = 2 }, { IS, ALLOW, NEXT, 0 },
 		{ HERE, .k = 0 },
 		{ LOW, .k = 1 }, { IS, REFUSE, NEXT, TAG_LIMIT }, { IS, LIMITED, NEXT, TASKS_LIMIT },
 		{ LOW, .k = 0 }, { IS, ALLOW, NOTIFY, 0 },
-	{ BLOCK, .k = BLOCK_OTHER }, /* sched_set…: (process, …) */
-		{ LOW, .k = 0 }, { IS, ALLOW, NOTIFY, 0 },
-	{ BLOCK, .k = BLOCK_KILL }, /* kill, tkill: (id, signal) */
-		{ LOW, .k = 1 }, { IS, ALLOW, SIGNAL, 0 },
-	{ BLOCK, .k = BLOCK_TGKILL },
-		{ LOW, .k = 2 }, { IS, ALLOW, SIGNAL, 0 },
+	{ BLOCK, 0, 0, BLOCK_OTHER }, /* sched_set…: (process, …) */
+		{ IS, ALLOW, NOTIFY, 0 },
+	{ BLOCK, 1, 0, BLOCK_KILL }, /* kill, tkill: (id, signal) */
+		{ IS, ALLOW, SIGNAL, 0 },
+	{ BLOCK, 2, 0, BLOCK_TGKILL },
+		{ IS, ALLOW, SIGNAL, 0 },
 	/* (which, who, …): oneself passes; the group and the user of the caller may hold outsiders. */
-	{ BLOCK, .k = BLOCK_SETPRIORITY },
-		{ LOW, .k = 0 }, { IS, NEXT, NOTIFY, 0 /* PRIO_PROCESS */ },
+	{ BLOCK, 0, 0, BLOCK_SETPRIORITY },
+		{ IS, NEXT, NOTIFY, 0 /* PRIO_PROCESS */ },
 		{ LOW, .k = 1 }, { IS, ALLOW, NOTIFY, 0 },
-	{ BLOCK, .k = BLOCK_IOPRIO },
-		{ LOW, .k = 0 }, { IS, NEXT, NOTIFY, 1 /* IOPRIO_WHO_PROCESS */ },
+	{ BLOCK, 0, 0, BLOCK_IOPRIO },
+		{ IS, NEXT, NOTIFY, 1 /* IOPRIO_WHO_PROCESS */ },
 		{ LOW, .k = 1 }, { IS, ALLOW, NOTIFY, 0 },
-	{ BLOCK, .k = BLOCK_ARCH_PRCTL },
+	{ BLOCK, 0, 0, BLOCK_ARCH_PRCTL },
 		/* ARCH_SET_FS: the C library and Go set up their thread pointer once per program, before
 		 * anything else. */
-		{ LOW, .k = 0 }, { IS, EXEC, ALLOW, 0x1002 },
-	{ BLOCK, .k = BLOCK_EXECVE },
+		{ IS, EXEC, ALLOW, 0x1002 },
+	{ BLOCK, 5, 0, BLOCK_EXECVE },
 		/* It has no sixth argument: notify_pass() may put a number here that lets it pass. */
-		{ LOW, .k = 5 }, { HAS, NEXT, EXEC, 0 }, { HIGH, .k = 5 }, { IS, ALLOW, EXEC, 0 },
-	{ BLOCK, .k = BLOCK_OPEN },
-		{ LOW, .k = 1 }, { HAS, ALLOW, NEXT, OPEN_PATH }, { HAS, NOTIFY, READING, OPEN_CHANGES },
-	{ BLOCK, .k = BLOCK_OPENAT },
-		{ LOW, .k = 2 }, { HAS, ALLOW, NEXT, OPEN_PATH }, { HAS, NOTIFY, READING, OPEN_CHANGES },
-	{ BLOCK, .k = NO_BLOCK },
+		{ HAS, NEXT, EXEC, 0 }, { HIGH, .k = 5 }, { IS, ALLOW, EXEC, 0 },
+	{ BLOCK, 1, 0, BLOCK_OPEN },
+		{ HAS, ALLOW, NEXT, OPEN_PATH }, { HAS, NOTIFY, READING, OPEN_CHANGES },
+	{ BLOCK, 2, 0, BLOCK_OPENAT },
+		{ HAS, ALLOW, NEXT, OPEN_PATH }, { HAS, NOTIFY, READING, OPEN_CHANGES },
+	{ BLOCK, 0, 0, NO_BLOCK },
 };
 /* clang-format on */
+
+static place load_word(struct program *p, uint32_t argument, bool high, place then)
+{
+	return load(p, offsetof(struct seccomp_data, args) + 8 * argument + 4 * high, then);
+}
 
 static place put_block(struct program *p, uint32_t block)
 {
@@ -188,10 +193,9 @@ static place put_block(struct program *p, uint32_t block)
 		else if (s->what == IS || s->what == HAS)
 			at = branch(p, s->what == IS ? BPF_JEQ : BPF_JSET, s->k, to[s->yes], to[s->no]);
 		else
-			at = load(p, offsetof(struct seccomp_data, args) + 8 * s->k + 4 * (s->what == HIGH),
-			          at);
+			at = load_word(p, s->k, s->what == HIGH, at);
 	}
-	return at;
+	return load_word(p, first->yes, false, at);
 }
 
 /* Each answer once, the mark's behind all others. */
