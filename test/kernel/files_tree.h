@@ -119,9 +119,33 @@ static int tree_by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* Times only where somebody set them. */
+static void tree_say_one(const char *name, const struct stat *st, const char *text)
+{
+	bool dir = S_ISDIR(st->st_mode);
+	char value[64];
+	ssize_t n = lgetxattr(name, "user.x", value, sizeof value);
+
+	fl_say("%.20s %o n%d %d:%d s%lld %s", name, st->st_mode, dir ? 0 : (int)st->st_nlink, (int)st->st_uid,
+	       (int)st->st_gid, dir ? 0LL : (long long)st->st_size, text);
+	if (st->st_mtim.tv_sec < 1000000000)
+		fl_say(" m%lld.%ld", (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
+	if (st->st_atim.tv_sec < 1000000000)
+		fl_say(" a%lld.%ld", (long long)st->st_atim.tv_sec, st->st_atim.tv_nsec);
+	if (n >= 0)
+		fl_say(" x%.*s", (int)n, value);
+	fl_say(";");
+}
+
+/* A store is not part of it. */
+static bool tree_is_part(const char *name)
+{
+	return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && strcmp(name, ".agentsh_trash") != 0;
+}
+
 /* All that is in a directory, in a line. */
 /* Of any pointer. */
-static const char *tree_text(const char *p)
+FL_UNUSED static const char *tree_text(const char *p)
 {
 	return (uintptr_t)p < 4096 ? "(fault)" : p;
 }
@@ -136,13 +160,10 @@ static void tree_say_dir(const char *path)
 		struct stat st;
 
 		snprintf(name, sizeof name, "%s/%s", path, list[i]->d_name);
-		if (strcmp(list[i]->d_name, ".") != 0 && strcmp(list[i]->d_name, "..") != 0 &&
-		    lstat(name, &st) == 0) {
+		if (tree_is_part(list[i]->d_name) && lstat(name, &st) == 0) {
 			if (S_ISLNK(st.st_mode) && readlink(name, text, sizeof text - 1) < 0)
 				strcpy(text, "?");
-			fl_say("%.20s %o n%d %d:%d s%lld %s;", name, st.st_mode,
-			       S_ISDIR(st.st_mode) ? 0 : (int)st.st_nlink, (int)st.st_uid, (int)st.st_gid,
-			       S_ISDIR(st.st_mode) ? 0LL : (long long)st.st_size, text);
+			tree_say_one(name, &st, text);
 			if (S_ISDIR(st.st_mode))
 				tree_say_dir(name);
 		}
@@ -174,7 +195,7 @@ static bool tree_say(void)
 	return true;
 }
 
-static void tree_enter(const struct tree *t)
+FL_UNUSED static void tree_enter(const struct tree *t)
 {
 	tree = t;
 	umask(022);
@@ -184,7 +205,7 @@ static void tree_enter(const struct tree *t)
 	tree_say();
 }
 
-static const char *tree_long_name(void)
+FL_UNUSED static const char *tree_long_name(void)
 {
 	static char name[258];
 
@@ -192,7 +213,7 @@ static const char *tree_long_name(void)
 	return name;
 }
 
-static const char *tree_long_path(void)
+FL_UNUSED static const char *tree_long_path(void)
 {
 	static char path[5000];
 
@@ -289,7 +310,7 @@ static void tree_compare_as(const char *name, void (*program)(void *), uid_t uid
 	tree_end(&governed);
 }
 
-static void tree_compare(const char *name, void (*program)(void *))
+FL_UNUSED static void tree_compare(const char *name, void (*program)(void *))
 {
 	if (geteuid() != 0)
 		t_skip_all("not root");
