@@ -11,11 +11,11 @@
 
 enum { MS = 400, MS_LOST = 4000 };
 
-#define POLICY                                                                 \
-	"version: 1\nname: race\nfile_rules:\n"                                \
-	"  - name: deny-secrets\n    paths: [\"@/secret\", \"@/secret/**\"]\n" \
-	"    operations: [\"*\"]\n    decision: deny\n"                        \
-	"  - name: allow-own\n    paths: [\"@/w\", \"@/w/**\"]\n    operations: [\"*\"]\n    decision: allow\n"
+static const char policy[] = "version: 1\nname: race\nfile_rules:\n"
+                             "  - name: deny-secrets\n    paths: [\"@/secret\", \"@/secret/**\"]\n"
+                             "    operations: [\"*\"]\n    decision: deny\n"
+                             "  - name: allow-own\n    paths: [\"@/w\", \"@/w/**\"]\n"
+                             "    operations: [\"*\"]\n    decision: allow\n";
 
 static char top[64];
 static volatile bool over;
@@ -201,16 +201,6 @@ static void build(uid_t uid)
 	utimensat(AT_FDCWD, "secret", old, 0);
 }
 
-static char *policy_here(void)
-{
-	static char text[4096];
-	char *to = text;
-
-	for (const char *from = POLICY; *from; from++)
-		to += sprintf(to, *from == '@' ? "%s" : "%.1s", *from == '@' ? top : from);
-	return text;
-}
-
 static bool run(const struct race *r, bool lax)
 {
 	struct fl_run f = {
@@ -221,7 +211,7 @@ static bool run(const struct race *r, bool lax)
 	pid_t pid;
 
 	build(f.uid);
-	f.policy = policy_here();
+	f.policy = tree_policy(policy, top);
 	pid = flip(r, f.uid);
 	fl_run(&f);
 	if (pid > 0) {
