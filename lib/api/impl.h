@@ -34,8 +34,11 @@ struct api {
 	char socket[108];     /* of api_listen_unix(), "" = none */
 	struct api_key *keys; /* owned */
 	size_t n_keys;
-	struct decide_cache *cache; /* for the standard policy, made when first asked */
-	unsigned cache_generation;
+	struct {
+		struct shared_policy *of; /* held */
+		struct policy *whole;
+		struct decide_cache *cache;
+	} test;            /* what policy-test asked last, or nothing */
 	struct list execs; /* struct exec */
 	int n_lingering;   /* of them: answered, but something still holds their output */
 	pid_t last_caller; /* who was found to hold the other end of a connection: likely the next one too */
@@ -106,6 +109,7 @@ api_handler api_profiles, api_proxy_status;
 
 /* policy.c */
 api_handler api_policy_test, api_approvals, api_approval;
+void api_policy_forget(struct api *a);
 
 /* events.c */
 api_handler api_events_stream;

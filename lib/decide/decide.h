@@ -83,7 +83,8 @@ bool file_op_parse(const char *name, enum file_op *op); /* case-insensitive */
 /* Compiled file globs share a cache of automaton states. One per thread of control; memory is taken at
  * creation. */
 struct decide_cache;
-struct decide_cache *decide_cache_new(const struct policy *p); /* NULL when out of memory */
+struct decide_cache *decide_cache_new(
+        const struct policy *p); /* NULL: out of memory, or policy_drop_places() was there */
 void decide_cache_free(struct decide_cache *c);
 
 struct file_request {

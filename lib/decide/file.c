@@ -14,7 +14,7 @@ struct decide_cache {
 
 struct decide_cache *decide_cache_new(const struct policy *p)
 {
-	struct decide_cache *c = calloc(1, sizeof *c);
+	struct decide_cache *c = p->files && p->domains ? calloc(1, sizeof *c) : NULL;
 
 	if (!c)
 		return NULL;
@@ -55,17 +55,22 @@ bool file_op_parse(const char *name, enum file_op *op)
 	return false;
 }
 
+void file_find(const struct policy *p, struct decide_cache *c, const char *path, struct query *q)
+{
+	globset_find(p->files, c->files, path, strlen(path), q);
+}
+
 struct verdict decide_file(const struct policy *p, struct decide_cache *c, const struct file_request *r)
 {
 	struct query q = { .best = QUERY_NONE };
 
-	if ((unsigned)r->op >= FILE_OPS)
+	if ((unsigned)r->op >= FILE_OPS || !p->files)
 		return verdict_of(p, &verdict_default_files.rule);
 	q.bit = 1u << r->op;
 	if (r->path)
-		globset_find(p->files, c->files, r->path, strlen(r->path), &q);
+		file_find(p, c, r->path, &q);
 	if (r->virtual)
-		globset_find(p->files, c->files, r->virtual, strlen(r->virtual), &q);
+		file_find(p, c, r->virtual, &q);
 	return verdict_of(p, q.best == QUERY_NONE ? &verdict_default_files.rule
 	                                          : &p->file_rules[q.best].head.rule);
 }

@@ -36,3 +36,6 @@ bool facts_hold(const struct command_rule *r, const char *name, size_t len, cons
 unsigned wrapper_kind(const char *base);
 
 struct globset_cache *decide_cache_domains(struct decide_cache *c);
+
+/* Lower q->best to the first file rule that matches the path. */
+void file_find(const struct policy *p, struct decide_cache *c, const char *path, struct query *q);

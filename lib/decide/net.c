@@ -104,7 +104,7 @@ struct verdict decide_net(const struct policy *p, struct decide_cache *c, const 
 		return verdict_of(p, &verdict_default_network.rule);
 	if (r->addr && !host_from_address(r->addr, r->addr_len, &address))
 		return verdict_of(p, &verdict_default_network.rule);
-	if (!r->host && !r->addr)
+	if ((!r->host && !r->addr) || !p->domains)
 		return verdict_of(p, &verdict_default_network.rule);
 	/* The address that will be connected to counts, also if the host is another literal. */
 	if (r->addr)

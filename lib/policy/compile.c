@@ -7,7 +7,7 @@
 
 static int compile_files(struct policy *p, struct err *e)
 {
-	p->files = globset_new(&p->arena, p->scratch, '/', GLOBSET_ORDERED);
+	p->files = globset_new(&p->places, p->scratch, '/', GLOBSET_ORDERED);
 	if (!p->files)
 		return err_set(e, "out of memory");
 	for (size_t i = 0; i < p->n_file; i++)
@@ -18,10 +18,9 @@ static int compile_files(struct policy *p, struct err *e)
 	return globset_finish(p->files, e);
 }
 
-static int chain_add(struct policy *p, struct accept_chain *chain, uint32_t rule, uint32_t mask,
-                     struct err *e)
+static int chain_add(struct arena *a, struct accept_chain *chain, uint32_t rule, uint32_t mask, struct err *e)
 {
-	struct accept *entry = arena_alloc(&p->arena, sizeof *entry);
+	struct accept *entry = arena_alloc(a, sizeof *entry);
 
 	if (!entry)
 		return err_set(e, "out of memory");
@@ -59,15 +58,15 @@ static int compile_ports(struct policy *p, uint32_t rule, struct err *e)
 		if (cidrset_add(p->ports, &port, rule, 1, e) < 0)
 			return -1;
 	}
-	return r->n_ports ? 0 : chain_add(p, &p->any_net, rule, 1, e);
+	return r->n_ports ? 0 : chain_add(&p->places, &p->any_net, rule, 1, e);
 }
 
 /* Each rule stands in the index of its strongest selector; decide checks the others. */
 static int compile_net(struct policy *p, struct err *e)
 {
-	p->domains = globset_new(&p->arena, p->scratch, '.', GLOBSET_REVERSED);
-	p->addresses = cidrset_new(&p->arena);
-	p->ports = cidrset_new(&p->arena);
+	p->domains = globset_new(&p->places, p->scratch, '.', GLOBSET_REVERSED);
+	p->addresses = cidrset_new(&p->places);
+	p->ports = cidrset_new(&p->places);
 	if (!p->domains || !p->addresses || !p->ports)
 		return err_set(e, "out of memory");
 	for (uint32_t i = 0; i < p->n_net; i++) {
@@ -124,7 +123,7 @@ static int add_entry(struct policy *p, uint32_t rule, const char *entry, struct 
 	struct command_glob *g;
 
 	if (!strcmp(entry, "*"))
-		return chain_add(p, &p->any_command, rule, mask, e);
+		return chain_add(&p->arena, &p->any_command, rule, mask, e);
 	if (!has_wildcard(entry))
 		return add_name(p, entry, rule, mask, e);
 	prefixset_add(strchr(entry, '/') ? p->glob_paths : p->glob_names, (uint32_t)p->n_command_globs, entry,
@@ -158,7 +157,7 @@ static int compile_commands(struct policy *p, struct err *e)
 		const struct command_rule *r = &p->command_rules[i];
 
 		if (!r->commands.n &&
-		    chain_add(p, &p->any_command, i, policy_mask(r->head.rule.decision), e) < 0)
+		    chain_add(&p->arena, &p->any_command, i, policy_mask(r->head.rule.decision), e) < 0)
 			return -1;
 		for (size_t k = 0; k < r->commands.n; k++)
 			if (add_entry(p, i, r->commands.items[k], e) < 0)

@@ -141,6 +141,7 @@ struct redirect_rule {
 
 struct policy {
 	struct arena arena;
+	struct arena places;   /* what policy_drop_places() gives back */
 	struct arena *scratch; /* while loading: what goes when it is done */
 	const char *name, *description, *file;
 	uint64_t version;

@@ -359,6 +359,11 @@ static const struct yaml_key top[] = {
 	{ NULL, NULL, 0, NULL },
 };
 
+static bool no_memory(const struct policy *p)
+{
+	return p->arena.failed || p->places.failed || (p->scratch && p->scratch->failed);
+}
+
 static void read_policy(struct load *l, const struct yaml_node *root)
 {
 	struct policy *p = l->policy;
@@ -376,11 +381,11 @@ static void read_policy(struct load *l, const struct yaml_node *root)
 	if (!yaml_get(root, "name") || (p->name && !*p->name))
 		yaml_problem(&l->sink, root, "no name; write name: followed by a word");
 	l->node = root;
-	if (l->arena->failed || p->scratch->failed)
+	if (no_memory(p))
 		yaml_problem(&l->sink, root, "out of memory");
 	if (!l->sink.n && policy_compile(p, &e) < 0)
 		yaml_problem(&l->sink, root, "%s", e.text);
-	if (!l->sink.n && (l->arena->failed || p->scratch->failed))
+	if (!l->sink.n && no_memory(p))
 		yaml_problem(&l->sink, root, "out of memory");
 }
 
@@ -398,7 +403,7 @@ struct policy *policy_load(const char *text, size_t len, const char *file,
 		finish_problems(out);
 		return NULL;
 	}
-	p->arena.max = 256 << 20;
+	p->arena.max = p->places.max = 256 << 20;
 	p->scratch = &nodes;
 	l.arena = &p->arena;
 	p->file = arena_str(&p->arena, file);
@@ -411,10 +416,11 @@ struct policy *policy_load(const char *text, size_t len, const char *file,
 	root = yaml_parse(&nodes, text, len, &l.sink);
 	if (root)
 		read_policy(&l, root);
-	p->scratch = NULL;
-	if (!l.sink.n && p->file && p->name)
+	if (!l.sink.n && p->file && p->name) {
+		p->scratch = NULL;
 		return p;
-	if (p->arena.failed || nodes.failed) /* what else was found is then no fault of the text */
+	}
+	if (no_memory(p)) /* what else was found is then no fault of the text */
 		policy_problems_release(out);
 	policy_free(p);
 	finish_problems(out);

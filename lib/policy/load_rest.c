@@ -460,7 +460,9 @@ void load_dns_redirects(void *to, const struct yaml_node *value, const struct ya
 	struct load *l = to;
 
 	(void)key;
+	l->arena = &l->policy->places;
 	l->policy->dns_redirects = load_redirects(l, value, true, &l->policy->n_dns);
+	l->arena = &l->policy->arena;
 }
 
 void load_connect_redirects(void *to, const struct yaml_node *value, const struct yaml_key *key)
@@ -468,5 +470,7 @@ void load_connect_redirects(void *to, const struct yaml_node *value, const struc
 	struct load *l = to;
 
 	(void)key;
+	l->arena = &l->policy->places;
 	l->policy->connect_redirects = load_redirects(l, value, false, &l->policy->n_connect);
+	l->arena = &l->policy->arena;
 }

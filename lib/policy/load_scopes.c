@@ -81,7 +81,9 @@ void load_file_rules(void *to, const struct yaml_node *value, const struct yaml_
 	struct load *l = to;
 
 	(void)key;
+	l->arena = &l->policy->places;
 	l->policy->file_rules = load_rules(l, value, &list, &l->policy->n_file);
+	l->arena = &l->policy->arena;
 }
 
 /* ---- network ---- */
@@ -171,7 +173,9 @@ void load_network_rules(void *to, const struct yaml_node *value, const struct ya
 	struct load *l = to;
 
 	(void)key;
+	l->arena = &l->policy->places;
 	l->policy->net_rules = load_rules(l, value, &list, &l->policy->n_net);
+	l->arena = &l->policy->arena;
 }
 
 /* ---- commands ---- */
@@ -353,5 +357,7 @@ void load_unix_rules(void *to, const struct yaml_node *value, const struct yaml_
 	struct load *l = to;
 
 	(void)key;
+	l->arena = &l->policy->places;
 	l->policy->unix_rules = load_rules(l, value, &list, &l->policy->n_unix);
+	l->arena = &l->policy->arena;
 }

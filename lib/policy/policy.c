@@ -12,6 +12,21 @@ static void release_redirects(struct redirect_rule *rules, size_t n)
 		regex_release(&rules[i].regex);
 }
 
+void policy_drop_places(struct policy *p)
+{
+	release_redirects(p->dns_redirects, p->n_dns);
+	release_redirects(p->connect_redirects, p->n_connect);
+	p->n_file = p->n_net = p->n_unix = p->n_dns = p->n_connect = 0;
+	p->file_rules = NULL;
+	p->net_rules = NULL;
+	p->unix_rules = NULL;
+	p->dns_redirects = p->connect_redirects = NULL;
+	p->files = p->domains = NULL;
+	p->addresses = p->ports = NULL;
+	p->any_net = (struct accept_chain){ 0 };
+	arena_release(&p->places);
+}
+
 void policy_free(struct policy *p)
 {
 	if (!p)
@@ -19,8 +34,7 @@ void policy_free(struct policy *p)
 	for (size_t i = 0; i < p->n_command && p->command_rules; i++)
 		for (size_t k = 0; k < p->command_rules[i].args.n && p->command_rules[i].regexes; k++)
 			regex_release(&p->command_rules[i].regexes[k]);
-	release_redirects(p->dns_redirects, p->n_dns);
-	release_redirects(p->connect_redirects, p->n_connect);
+	policy_drop_places(p);
 	arena_release(&p->arena);
 	free(p);
 }

@@ -63,6 +63,11 @@ struct policy *policy_load(const char *text, size_t len, const char *file,
 void policy_problems_release(struct policy_problems *p);
 void policy_free(struct policy *p);
 
+/* Give back the rules for files, the network and sockets: only in these do variables stand. What remains is
+ * the same for all variables: commands, signals, environment, limits; asked about the rest it denies, and
+ * decide_cache_new() gives NULL. Before anybody else holds the policy. */
+void policy_drop_places(struct policy *p);
+
 const char *policy_name(const struct policy *p);
 const char *policy_description(const struct policy *p);
 

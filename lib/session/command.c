@@ -16,11 +16,10 @@ void command_free(struct command *c)
 	struct core *core = s->core;
 
 	list_remove(&c->node);
-	if (!c->live)
-		list_remove(&c->finished_node);
+	list_remove(&c->finished_node);
+	list_remove(&c->done_node);
 	map_del(&s->commands_by_id, c->id, strlen(c->id));
-	if (s->recent[c->number % RECENT] == c)
-		s->recent[c->number % RECENT] = NULL;
+	map_del(&s->commands_by_number, (const char *)&c->number, sizeof c->number);
 	s->n_commands--;
 	list_each(n, &c->events)
 	{
@@ -41,22 +40,29 @@ void command_free(struct command *c)
 /* Make room in the history: of this session, then of all. */
 static void trim(struct core *core, struct session *s)
 {
-	while (s->n_commands - s->n_live >= COMMANDS_KEPT) {
-		struct command *oldest = NULL;
-
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): who was freed before has left the list */
-		list_each(n, &s->commands)
-		{
-			oldest = list_item(n, struct command, node);
-			if (!oldest->live)
-				break;
-		}
-		if (!oldest)
-			break;
-		command_free(oldest);
-	}
+	while (s->n_commands - s->n_live >= COMMANDS_KEPT && !list_empty(&s->finished))
+		command_free(list_item(s->finished.next, struct command, done_node));
 	while (core->kept + OUTPUT_MAX > KEPT_MAX && !list_empty(&core->finished))
 		command_free(list_item(core->finished.next, struct command, finished_node));
+}
+
+/* Into the session's books, as its newest. False when out of memory. */
+static bool enter(struct session *s, struct command *c, uint32_t number)
+{
+	c->session = s;
+	c->number = number;
+	list_init(&c->events);
+	list_init(&c->finished_node);
+	list_init(&c->done_node);
+	if (!map_set(&s->commands_by_id, c->id, strlen(c->id), c))
+		return false;
+	if (!map_set(&s->commands_by_number, (const char *)&c->number, sizeof c->number, c)) {
+		map_del(&s->commands_by_id, c->id, strlen(c->id));
+		return false;
+	}
+	s->n_commands++;
+	list_append(&s->commands, &c->node);
+	return true;
 }
 
 static struct command *make(struct session *s, enum command_origin origin, const char *path)
@@ -66,13 +72,11 @@ static struct command *make(struct session *s, enum command_origin origin, const
 	if (!c)
 		return NULL;
 	c->path = strdup(path ? path : "");
-	if (!c->path || !id_make("cmd-", c->id, sizeof c->id) ||
-	    !map_set(&s->commands_by_id, c->id, strlen(c->id), c)) {
+	if (!c->path || !id_make("cmd-", c->id, sizeof c->id) || !enter(s, c, s->last_command + 1)) {
 		free(c->path);
 		free(c);
 		return NULL;
 	}
-	c->session = s;
 	c->origin = origin;
 	c->real_ns = clock_real_ns();
 	c->start_ns = clock_mono_ns();
@@ -80,18 +84,7 @@ static struct command *make(struct session *s, enum command_origin origin, const
 	c->exit_code = -1;
 	for (int i = 0; i < STREAMS; i++)
 		c->output[i].data.max = OUTPUT_MAX;
-	list_init(&c->events);
-	list_init(&c->finished_node);
 	return c;
-}
-
-/* Into the session's books, as its newest. */
-static void enter(struct session *s, struct command *c, uint32_t number)
-{
-	c->number = number;
-	s->recent[number % RECENT] = c;
-	s->n_commands++;
-	list_append(&s->commands, &c->node);
 }
 
 struct command *command_take(struct session *s, uint32_t number, const char *id)
@@ -101,15 +94,10 @@ struct command *command_take(struct session *s, uint32_t number, const char *id)
 	if (!c)
 		return NULL;
 	snprintf(c->id, sizeof c->id, "%s", id);
-	c->session = s;
-	list_init(&c->events);
-	list_init(&c->finished_node);
-	if (!map_set(&s->commands_by_id, c->id, strlen(c->id), c)) {
-		free(c);
-		return NULL;
-	}
-	enter(s, c, number);
-	return c;
+	if (enter(s, c, number))
+		return c;
+	free(c);
+	return NULL;
 }
 
 struct command *command_begin(struct core *core, struct session *s, enum command_origin origin,
@@ -132,13 +120,17 @@ struct command *command_begin(struct core *core, struct session *s, enum command
 		return NULL;
 	}
 	if (session_step(s, EVENT_BEGIN, e) < 0) {
-		map_del(&s->commands_by_id, c->id, strlen(c->id));
-		free(c->path);
-		free(c);
+		command_free(c);
 		return NULL;
 	}
-	enter(s, c, ++s->last_command);
+	s->last_command++;
 	return c;
+}
+
+void command_to_history(struct command *c)
+{
+	list_append(&c->session->core->finished, &c->finished_node);
+	list_append(&c->session->finished, &c->done_node);
 }
 
 void command_finish(struct core *core, struct command *c, int exit_code)
@@ -156,7 +148,7 @@ void command_finish_at(struct core *core, struct command *c, int exit_code, int6
 	c->live = false;
 	c->lost = NULL;
 	c->owner = NULL;
-	list_append(&core->finished, &c->finished_node);
+	command_to_history(c);
 	session_step(c->session, EVENT_FINISH, NULL);
 }
 
@@ -220,17 +212,7 @@ struct command *command_find(const struct session *s, const char *id)
 
 struct command *command_by_number(const struct session *s, uint32_t number)
 {
-	struct command *c = s->recent[number % RECENT];
-
-	if (!number || (c && c->number == number))
-		return number ? c : NULL;
-	list_each(n, &s->commands)
-	{
-		c = list_item(n, struct command, node);
-		if (c->number >= number)
-			return c->number == number ? c : NULL;
-	}
-	return NULL;
+	return map_get(&s->commands_by_number, (const char *)&number, sizeof number);
 }
 
 int command_kill(struct core *core, struct command *c, int signal, struct err *e)

@@ -373,7 +373,10 @@ void core_free(struct core *core)
 	if (core->writer)
 		writer_close(core->writer, NULL);
 	buf_release(&core->scratch);
+	wire_in_release(&core->in);
 	map_release(&core->by_id);
+	map_release(&core->by_tag);
+	map_release(&core->by_place);
 	if (core->key_env)
 		explicit_bzero(core->key_env, strlen(core->key_env));
 	free(core->key_env);

@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "loop/loop.h"
 #include "policy/policy.h"
+#include "wire/conn.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,17 +51,25 @@ struct core_hooks {
 	int (*count)(struct core *core, uint64_t tag, uint32_t command);
 };
 
-/* A policy file compiled for one set of variables, shared by the sessions for which both are identical. */
+/* The text of a policy file, compiled as far as it is the same for all variables: policy_drop_places(). The
+ * server decides about no more than that itself. Shared by the policies whose file and text are identical. */
+struct policy_text {
+	unsigned refs;
+	const struct policy *policy;
+	int fd; /* sealed memory file, for workers */
+};
+
+/* A policy file for one set of variables, shared by the sessions for which both are identical. */
 struct shared_policy {
 	struct list node;
 	unsigned refs;
-	const struct policy *policy;
-	char *name;                /* as asked for, "default" */
-	char *path;                /* file it came from */
-	char hash[65];             /* SHA-256 of the text, for hellos and audit lines */
-	uid_t owner, dir_owner;    /* of the file and of policies.dir: whoever that is can change it */
-	int text_fd;               /* sealed memory file with the text, for workers */
-	struct policy_var vars[4]; /* PROJECT_ROOT, GIT_ROOT, HOME; owned */
+	struct policy_text *text;
+	const struct policy *policy; /* of `text` */
+	char *name;                  /* as asked for, "default" */
+	char *path;                  /* file it came from */
+	char hash[65];               /* SHA-256 of the text, for hellos and audit lines */
+	uid_t owner, dir_owner;      /* of the file and of policies.dir: whoever that is can change it */
+	struct policy_var vars[4];   /* PROJECT_ROOT, GIT_ROOT, HOME; owned */
 	bool approvals, expand;
 };
 
@@ -73,16 +82,16 @@ struct core {
 	struct gate *gate;              /* of lib/session/gate.c; likewise */
 	const struct rung_found *found; /* what this host can do; of the gate, likewise */
 
-	struct map by_id;     /* session id -> struct session */
-	struct list sessions; /* oldest first */
-	struct list awake;    /* those whose rings are looked at after this batch: core_wake() */
+	struct map by_id, by_tag; /* session id, its tag -> struct session */
+	struct map by_place;      /* workspace -> the first of its sessions */
+	struct list sessions;     /* oldest first */
+	struct list awake;        /* those whose rings are looked at after this batch: core_wake() */
 	size_t n_sessions;
 	struct timer reaper;
 
 	struct list policies; /* struct shared_policy */
 	struct shared_policy
-	        *standard;   /* policies.default without variables: what policy-test asks without a session */
-	unsigned generation; /* of `standard` */
+	        *standard; /* policies.default without variables: what policy-test asks without a session */
 	struct {
 		int64_t at_ns; /* CLOCK_REALTIME, 0 = never */
 		bool refused;
@@ -95,6 +104,7 @@ struct core {
 	char log_reason[200];
 	struct timer log_retry;
 	struct buf scratch; /* for formatting one event */
+	struct wire_in in;  /* for what supervisors say */
 	struct list subscribers;
 	uint64_t n_events;   /* written since the start */
 	uint64_t last_event; /* counter of event ids */
@@ -156,3 +166,5 @@ struct shared_policy *policies_last(struct core *core, const char *name, const s
                                     struct err *e);
 struct shared_policy *policies_hold(struct shared_policy *p);
 void policies_put(struct core *core, struct shared_policy *p);
+/* All of it, for its variables, for who has to decide about files and connections too. policy_free() it. */
+struct policy *policies_whole(const struct shared_policy *p, struct err *e);

@@ -4,7 +4,6 @@
 #include "audit/writer.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "decide/decide.h"
 #include "session/impl.h"
 #include "session/place.h"
 #include "session/worker.h"
@@ -60,7 +59,7 @@ static void put_policy(struct handover *h, const struct shared_policy *p)
 	msg_u32(&h->m, p->dir_owner);
 	msg_u32(&h->m, p->approvals);
 	msg_u32(&h->m, p->expand);
-	handover_fd(h, p->text_fd);
+	handover_fd(h, p->text->fd);
 	msg_u32(&h->m, n);
 	for (uint32_t i = 0; i < n; i++) {
 		msg_str(&h->m, p->vars[i].name);
@@ -208,7 +207,8 @@ int handover_get_fd(struct msg_reader *r)
 
 static struct shared_policy *get_policy(struct core *core, struct msg_reader *r, struct err *e)
 {
-	struct shared_policy p = { .text_fd = -1 };
+	struct policy_text text = { .fd = -1 };
+	struct shared_policy p = { .text = &text };
 	uint32_t n;
 
 	p.name = (char *)msg_get_str(r);
@@ -218,13 +218,13 @@ static struct shared_policy *get_policy(struct core *core, struct msg_reader *r,
 	p.dir_owner = msg_get_u32(r);
 	p.approvals = msg_get_u32(r) != 0;
 	p.expand = msg_get_u32(r) != 0;
-	p.text_fd = handover_get_fd(r);
+	text.fd = handover_get_fd(r);
 	n = msg_get_u32(r);
 	for (uint32_t i = 0; i < n && i < VARS - 1; i++) {
 		p.vars[i].name = msg_get_str(r);
 		p.vars[i].value = msg_get_str(r);
 	}
-	if (!msg_ok(r) || n > VARS - 1 || p.text_fd < 0) {
+	if (!msg_ok(r) || n > VARS - 1 || text.fd < 0) {
 		err_set(e, "a policy is missing");
 		return NULL;
 	}
@@ -282,7 +282,7 @@ static int get_command(struct session *s, struct msg_reader *r, struct err *e)
 	if (c->live)
 		s->n_live++;
 	else
-		list_append(&s->core->finished, &c->finished_node);
+		command_to_history(c);
 	return c->path && msg_ok(r) ? 0 : err_set(e, "a command is missing");
 }
 
@@ -329,9 +329,6 @@ static int fill(struct session *s, struct msg_reader *r, bool dry, struct err *e
 	s->gid = msg_get_u32(r);
 	if (get_texts(s, r, e) < 0 || !(s->policy = get_policy(core, r, e)))
 		return -1;
-	s->cache = decide_cache_new(s->policy->policy);
-	if (!s->cache)
-		return err_set(e, "out of memory");
 	session_take_limits(s);
 	s->created_ns = (int64_t)msg_get_u64(r);
 	s->started_ns = (int64_t)msg_get_u64(r);
@@ -345,7 +342,7 @@ static int fill(struct session *s, struct msg_reader *r, bool dry, struct err *e
 		if (get_command(s, r, e) < 0)
 			return -1;
 	s->state = s->n_live ? SESSION_BUSY : SESSION_READY;
-	return map_set(&core->by_id, s->id, strlen(s->id), s) ? 0 : err_set(e, "out of memory");
+	return index_add(core, s, e);
 }
 
 /* What is half made when this fails is left: the process ends. */
@@ -375,6 +372,7 @@ static int get_core(struct core *core, struct msg_reader *r, bool dry, struct er
 		s->core = core;
 		list_init(&s->env);
 		list_init(&s->commands);
+		list_init(&s->finished);
 		if (fill(s, r, dry, e) < 0)
 			return -1;
 		list_append(&core->sessions, &s->node);

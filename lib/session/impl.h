@@ -30,6 +30,7 @@ bool user_lookup(uid_t uid, char **home, char **name);
 
 /* command.c */
 void command_free(struct command *c);
+void command_to_history(struct command *c); /* it is not live any more */
 void command_keep_event(struct command *c, const char *json, size_t len, uint32_t flags);
 void commands_lost(struct session *s);
 void commands_orphaned(struct session *s); /* end those of shims: nobody will tell when their processes end */
@@ -39,6 +40,14 @@ struct core *core_make(const struct config *config, struct loop *l, struct err *
 void core_start(struct core *core);
 int core_record(struct core *core, struct session *s, struct command *c, const char *json, size_t len,
                 uint32_t flags);
+
+/* index.c: by id, tag and workspace. index_remove() is harmless when repeated; until index_forget() processes
+ * of the session still lead to it. */
+int index_add(struct core *core, struct session *s, struct err *e);
+void index_remove(struct core *core, struct session *s);
+void index_forget(struct core *core, struct session *s);
+/* The oldest one of that user and workspace, NULL = none. */
+struct session *session_at(const struct core *core, uid_t uid, const char *workspace);
 
 /* reap.c */
 void reaper_start(struct core *core);

@@ -1,4 +1,5 @@
-/* Policies as sessions hold them: read from policies.dir, compiled once per file and set of variables. */
+/* Policies as sessions hold them: read from policies.dir, checked for each set of variables, kept once per
+ * text. */
 #include "session/impl.h"
 
 #include "base/buf.h"
@@ -126,41 +127,51 @@ static bool same_vars(const struct shared_policy *p, const struct policy_var *va
 	return true;
 }
 
+static void put_text(struct policy_text *t)
+{
+	if (!t || --t->refs)
+		return;
+	policy_free((struct policy *)t->policy);
+	fd_close(&t->fd);
+	free(t);
+}
+
 static void release(struct shared_policy *p)
 {
 	for (int i = 0; i < VARS; i++) {
 		free((char *)p->vars[i].name);
 		free((char *)p->vars[i].value);
 	}
-	policy_free((struct policy *)p->policy);
-	fd_close(&p->text_fd);
+	put_text(p->text);
 	free(p->name);
 	free(p->path);
 	free(p);
 }
 
-static int compile(struct shared_policy *p, const struct buf *text, const char *file, struct err *e)
+static struct policy *compile(const struct shared_policy *p, const struct buf *text, struct err *e)
 {
+	const char *file = strrchr(p->path, '/') + 1;
 	struct policy_options options = { .vars = p->vars, .expand = p->expand, .approvals = p->approvals };
 	struct policy_problems problems = { 0 };
 	AUTO_BUF words = { .max = sizeof e->text - 1 };
 	bool is_variable = false;
+	struct policy *policy = policy_load(buf_text(text), text->len, file, &options, &problems);
 
-	p->policy = policy_load(buf_text(text), text->len, file, &options, &problems);
-	for (size_t i = 0; !p->policy && i < problems.n; i++) {
+	for (size_t i = 0; !policy && i < problems.n; i++) {
 		if (i < SHOWN)
 			buf_fmt(&words, "%s%s:%d:%d: %s", i ? " | " : "", file, problems.items[i].line,
 			        problems.items[i].column, problems.items[i].text);
 		is_variable |= strstr(problems.items[i].text, "is not set; write ${") != NULL;
 	}
-	if (!p->policy && problems.n > SHOWN)
+	if (!policy && problems.n > SHOWN)
 		buf_fmt(&words, " | and %zu more", problems.n - SHOWN);
 	policy_problems_release(&problems);
-	if (p->policy)
-		return 0;
+	if (policy)
+		return policy;
 	err_set(e, "%s: %s", is_variable ? "compile policy: undefined variable" : "load policy",
 	        words.len ? buf_text(&words) : "out of memory");
-	return fail(e, is_variable ? EINVAL : EIO);
+	fail(e, is_variable ? EINVAL : EIO);
+	return NULL;
 }
 
 static struct shared_policy *make(struct core *core, const char *name, const char *path,
@@ -171,7 +182,6 @@ static struct shared_policy *make(struct core *core, const char *name, const cha
 
 	if (!p)
 		return NULL;
-	p->text_fd = -1;
 	p->name = strdup(name);
 	p->path = strdup(path);
 	p->expand = vars != NULL;
@@ -188,18 +198,60 @@ static struct shared_policy *make(struct core *core, const char *name, const cha
 	return NULL;
 }
 
-/* `fresh`: from its file, not from our memory. */
-static struct shared_policy *load(struct core *core, struct shared_policy *p, const struct buf *text,
-                                  bool fresh, struct err *e)
+/* The same text, of the same file, that is there already; with a descriptor, the one that it stands for. */
+static struct policy_text *find_text(const struct core *core, const struct shared_policy *p, int fd)
 {
-	const char *file = strrchr(p->path, '/') + 1;
+	list_each(n, &core->policies)
+	{
+		const struct shared_policy *other = list_item(n, struct shared_policy, node);
+
+		if (!strcmp(p->path, other->path) && !strcmp(p->hash, other->hash) &&
+		    p->approvals == other->approvals && (fd < 0 || fd == other->text->fd))
+			return other->text;
+	}
+	return NULL;
+}
+
+/* Takes the policy, and the descriptor unless it is -1. */
+static struct policy_text *keep_text(const struct core *core, const struct shared_policy *p,
+                                     struct policy *policy, const struct buf *text, int fd, struct err *e)
+{
+	struct policy_text *t = find_text(core, p, fd);
+
+	if (t) {
+		policy_free(policy);
+		t->refs++;
+		return t;
+	}
+	t = calloc(1, sizeof *t);
+	if (!t)
+		err_set(e, "out of memory");
+	else if (fd < 0)
+		fd = fd_sealed("policy", buf_text(text), text->len, e);
+	if (!t || fd < 0) {
+		policy_free(policy);
+		free(t);
+		return NULL;
+	}
+	policy_drop_places(policy);
+	*t = (struct policy_text){ .refs = 1, .policy = policy, .fd = fd };
+	return t;
+}
+
+/* Compiled for its variables once, so that whatever is wrong with them or it shows now. `fresh`: from its
+ * file, not from our memory. */
+static struct shared_policy *load(struct core *core, struct shared_policy *p, const struct buf *text,
+                                  bool fresh, int fd, struct err *e)
+{
+	struct policy *policy;
 
 	if (fresh && *core->config->policies.manifest_path &&
-	    check_manifest(core->config->policies.manifest_path, file, p->hash, e) < 0) {
+	    check_manifest(core->config->policies.manifest_path, strrchr(p->path, '/') + 1, p->hash, e) < 0) {
 		fail(e, EIO);
-	} else if (compile(p, text, file, e) == 0) {
-		p->text_fd = fd_sealed("policy", buf_text(text), text->len, e);
-		if (p->text_fd >= 0) {
+	} else if ((policy = compile(p, text, e))) {
+		p->text = keep_text(core, p, policy, text, fd, e);
+		if (p->text) {
+			p->policy = p->text->policy;
 			p->refs = 1;
 			list_append(&core->policies, &p->node);
 			return p;
@@ -243,7 +295,7 @@ struct shared_policy *policies_get(struct core *core, const char *name, const st
 	/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): read_policy has said it */
 	p->owner = owner;
 	p->dir_owner = dir_owner;
-	return load(core, p, &text, true, e);
+	return load(core, p, &text, true, -1, e);
 }
 
 static int read_text(const struct shared_policy *p, struct buf *text, struct err *e)
@@ -252,9 +304,9 @@ static int read_text(const struct shared_policy *p, struct buf *text, struct err
 	ssize_t n;
 
 	/* By position: the descriptor is shared with supervisors. */
-	if (fstat(p->text_fd, &st) < 0 || !buf_room(text, (size_t)st.st_size))
+	if (fstat(p->text->fd, &st) < 0 || !buf_room(text, (size_t)st.st_size))
 		return err_set(e, "out of memory");
-	n = pread(p->text_fd, text->data, (size_t)st.st_size, 0);
+	n = pread(p->text->fd, text->data, (size_t)st.st_size, 0);
 	if (n != st.st_size)
 		return err_set(e, "policy %s cannot be read again", p->name);
 	text->len = (size_t)n;
@@ -281,7 +333,7 @@ struct shared_policy *policies_last(struct core *core, const char *name, const s
 	memcpy(p->hash, last->hash, sizeof p->hash);
 	p->owner = last->owner;
 	p->dir_owner = last->dir_owner;
-	return load(core, p, &text, false, e);
+	return load(core, p, &text, false, -1, e);
 }
 
 struct shared_policy *policies_take(struct core *core, const struct shared_policy *like, struct err *e)
@@ -294,11 +346,8 @@ struct shared_policy *policies_take(struct core *core, const struct shared_polic
 		p = list_item(n, struct shared_policy, node);
 		if (!strcmp(p->path, like->path) && !strcmp(p->hash, like->hash) &&
 		    p->expand == like->expand && p->approvals == like->approvals &&
-		    same_vars(p, like->vars)) {
-			if (p->text_fd != like->text_fd)
-				close(like->text_fd);
+		    p->text->fd == like->text->fd && same_vars(p, like->vars))
 			return policies_hold(p);
-		}
 	}
 	p = make(core, like->name, like->path, like->expand ? like->vars : NULL);
 	if (!p || !*like->path || !strchr(like->path, '/')) {
@@ -315,11 +364,15 @@ struct shared_policy *policies_take(struct core *core, const struct shared_polic
 		release(p);
 		return NULL;
 	}
-	if (!load(core, p, &text, false, e))
-		return NULL;
-	close(p->text_fd);
-	p->text_fd = like->text_fd; /* the same number stands for it in other sessions */
-	return p;
+	/* The same number may stand for it in other sessions. */
+	return load(core, p, &text, false, like->text->fd, e);
+}
+
+struct policy *policies_whole(const struct shared_policy *p, struct err *e)
+{
+	AUTO_BUF text = { 0 };
+
+	return read_text(p, &text, e) < 0 ? NULL : compile(p, &text, e);
 }
 
 struct shared_policy *policies_hold(struct shared_policy *p)

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "decide/decide.h"
 #include "enforce/rung.h"
 #include "session/impl.h"
 
@@ -15,7 +14,6 @@
 struct change {
 	struct session *session;
 	struct shared_policy *policy; /* ours until it is the session's */
-	struct decide_cache *cache;
 };
 
 struct reload {
@@ -28,7 +26,6 @@ struct reload {
 static void discard(struct reload *r)
 {
 	for (size_t i = 0; i < r->n; i++) {
-		decide_cache_free(r->changes[i].cache);
 		policies_put(r->core, r->changes[i].policy);
 	}
 	policies_put(r->core, r->standard);
@@ -45,7 +42,6 @@ static bool is_traced(const struct core *core)
 static int prepare_session(struct reload *r, struct session *s, struct err *e)
 {
 	struct shared_policy *p = policies_get(r->core, s->policy->name, s->policy->vars, e);
-	struct change *c = &r->changes[r->n];
 
 	if (!p)
 		return err_in(e, "session %s", s->id);
@@ -58,9 +54,8 @@ static int prepare_session(struct reload *r, struct session *s, struct err *e)
 		return err_set(e, "session %s: by ptrace its commands cannot change policy while some run",
 		               s->id);
 	}
-	*c = (struct change){ .session = s, .policy = p, .cache = decide_cache_new(p->policy) };
-	r->n++;
-	return c->cache ? 0 : err_set(e, "out of memory");
+	r->changes[r->n++] = (struct change){ .session = s, .policy = p };
+	return 0;
 }
 
 static int prepare(struct reload *r, struct err *e)
@@ -104,10 +99,8 @@ static void commit_session(struct core *core, struct change *c)
 	struct err e = { 0 };
 
 	memcpy(before, s->policy->hash, sizeof before);
-	decide_cache_free(s->cache);
 	policies_put(core, s->policy);
 	s->policy = c->policy;
-	s->cache = c->cache;
 	session_take_limits(s);
 	log_changed(core, s, before);
 	if (s->worker_state == WORKER_UP && is_traced(core)) {
@@ -126,8 +119,6 @@ static void commit(struct reload *r)
 {
 	struct core *core = r->core;
 
-	if (r->standard != core->standard)
-		core->generation++;
 	policies_put(core, core->standard);
 	core->standard = r->standard;
 	for (size_t i = 0; i < r->n; i++)

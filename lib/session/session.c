@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "config/config.h"
-#include "decide/decide.h"
 #include "enforce/rung.h"
 #include "session/impl.h"
 #include "session/reload.h"
@@ -31,25 +30,6 @@ static int fail(struct err *e, int code)
 	return -1;
 }
 
-/* ---- finding ---- */
-
-struct session *session_find(const struct core *core, const char *id)
-{
-	return map_get(&core->by_id, id, strlen(id));
-}
-
-struct session *session_by_tag(const struct core *core, uint64_t tag)
-{
-	list_each(n, &core->sessions)
-	{
-		struct session *s = list_item(n, struct session, node);
-
-		if (s->tag == tag)
-			return s;
-	}
-	return NULL;
-}
-
 /* ---- making ---- */
 
 static void release(struct session *s)
@@ -62,9 +42,9 @@ static void release(struct session *s)
 	while (!list_empty(&s->commands))
 		command_free(list_item(s->commands.next, struct command, node));
 	map_release(&s->commands_by_id);
+	map_release(&s->commands_by_number);
 	session_env_release(s);
 	ring_close(s->ring);
-	decide_cache_free(s->cache);
 	policies_put(core, s->policy);
 	free(s->home);
 	free(s->user);
@@ -169,9 +149,6 @@ static int set_policy(struct session *s, const char *name, struct err *e)
 		reload_refused(s->core, e->text);
 	if (!s->policy)
 		return -1;
-	s->cache = decide_cache_new(s->policy->policy);
-	if (!s->cache)
-		return err_set(e, "out of memory");
 	session_take_limits(s);
 	return 0;
 }
@@ -296,6 +273,7 @@ static int fill(struct core *core, struct session *s, const struct session_spec 
 	s->gid = spec->gid;
 	list_init(&s->env);
 	list_init(&s->commands);
+	list_init(&s->finished);
 	if (set_id(core, s, spec->id, e) < 0 || set_workspace(s, spec->workspace, e) < 0)
 		return -1;
 	user_lookup(s->uid, &s->home, &s->user);
@@ -334,9 +312,9 @@ struct session *session_new(struct core *core, const struct session_spec *spec, 
 		release(s);
 		return NULL;
 	}
-	if (!map_set(&core->by_id, s->id, strlen(s->id), s) || log_created(core, s) < 0 ||
-	    (core->found && log_rung(core, s) < 0)) {
-		map_del(&core->by_id, s->id, strlen(s->id));
+	if (index_add(core, s, e) < 0 || log_created(core, s) < 0 || (core->found && log_rung(core, s) < 0)) {
+		index_remove(core, s);
+		index_forget(core, s);
 		core_can_log(core, e);
 		remove_dir(s);
 		release(s);
@@ -396,17 +374,7 @@ struct session *session_for_shim(struct core *core, uid_t uid, gid_t gid, const 
 		err_set(e, "out of memory");
 		return NULL;
 	}
-	s = NULL;
-	list_each(n, &core->sessions)
-	{
-		struct session *other = list_item(n, struct session, node);
-
-		if (other->uid == uid && other->state != SESSION_ENDING &&
-		    !strcmp(other->workspace, workspace)) {
-			s = other;
-			break;
-		}
-	}
+	s = session_at(core, uid, workspace);
 	if (!s)
 		s = session_new(core,
 		                &(struct session_spec){ .workspace = workspace,
@@ -540,7 +508,7 @@ void session_end(struct core *core, struct session *s, const char *type, const c
 {
 	if (session_step(s, EVENT_END, NULL) < 0)
 		return;
-	map_del(&core->by_id, s->id, strlen(s->id));
+	index_remove(core, s);
 	loop_untimer(core->loop, &s->worker_retry);
 	/* First its processes, while the supervisor still judges what they do. */
 	if (core->hooks.kill && core->hooks.kill(core, s->tag, 0, SIGKILL) < 0)
@@ -552,6 +520,7 @@ void session_end(struct core *core, struct session *s, const char *type, const c
 	log_ended(core, s, type, reason);
 	unsubscribe_all(core, s);
 	list_remove(&s->node);
+	index_forget(core, s);
 	core->n_sessions--;
 	remove_dir(s);
 	release(s);

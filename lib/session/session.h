@@ -20,7 +20,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct decide_cache;
 struct worker;
 
 enum session_state { SESSION_READY, SESSION_BUSY, SESSION_ENDING, SESSION_STATES };
@@ -36,7 +35,7 @@ enum worker_state {
 #define SESSION_RING "ring"
 #define SESSION_TAG  "tag"
 
-enum { SESSION_ID_MAX = 128, RECENT = 256 };
+enum { SESSION_ID_MAX = 128 };
 
 struct session_env {
 	struct list node;
@@ -44,8 +43,10 @@ struct session_env {
 };
 
 struct session {
-	struct list node;  /* core->sessions */
-	struct list awake; /* core->awake, or zeroed */
+	struct list node;   /* core->sessions */
+	struct list awake;  /* core->awake, or zeroed */
+	struct list beside; /* others of the same workspace, oldest first behind the one in core->by_place */
+	bool indexed;
 	char id[SESSION_ID_MAX + 1];
 	uint64_t tag; /* of its processes (hard RLIMIT_LOCKS): random, unique, above any command number */
 	enum session_state state;
@@ -59,8 +60,7 @@ struct session {
 	struct list env; /* struct session_env, from PATCH and export */
 	char *dir;       /* <sessions.base_dir>/<id>, mode 0700 */
 
-	struct shared_policy *policy; /* policy->policy is what decide wants */
-	struct decide_cache *cache;
+	struct shared_policy *policy; /* policy->policy is what decide_command() wants */
 	int64_t command_timeout_ns, session_timeout_ns,
 	        idle_timeout_ns; /* minimum of policy and config; 0 = none */
 
@@ -77,10 +77,10 @@ struct session {
 	unsigned worker_deaths, worker_failures; /* in all; since one was last ready */
 
 	struct list commands; /* all that are kept, by number */
+	struct list finished; /* of them, in the order in which they ended */
 	size_t n_commands, n_live;
 	uint32_t last_command;
-	struct command *recent[RECENT]; /* by number % RECENT; check ->number */
-	struct map commands_by_id;
+	struct map commands_by_id, commands_by_number;
 	struct core *core;
 };
 
@@ -159,6 +159,7 @@ struct command_output {
 struct command {
 	struct list node;          /* session->commands */
 	struct list finished_node; /* core->finished, once finished */
+	struct list done_node;     /* session->finished, likewise */
 	struct session *session;
 	char id[41];     /* "cmd-<uuid4>" */
 	uint32_t number; /* in its session, from 1: tags its processes and its events */

@@ -41,7 +41,6 @@ struct worker {
 	struct limits limits;
 	int64_t floor_ns; /* when it was looked at */
 	uint32_t floor_command;
-	struct wire_in in; /* kept: its buffer is large */
 };
 
 const struct launch_plan *worker_plan(const struct session *s)
@@ -88,7 +87,6 @@ static void forget(struct worker *w)
 	floor_release(&w->floor);
 	if (CONFIG_LIMITS)
 		limits_release(&w->limits);
-	wire_in_release(&w->in);
 	w->session->worker = NULL;
 	free(w);
 }
@@ -134,18 +132,15 @@ static void on_gone(struct worker *w, const char *how)
 	session_worker_died(core, s, how);
 }
 
-static void on_control(struct loop *l, struct watch *watch, uint32_t events)
+/* All that it has said. */
+static void hear(struct worker *w, struct wire_in *in)
 {
-	struct worker *w = list_item(watch, struct worker, control);
 	struct session *s = w->session;
 	struct err e = { 0 };
 
-	(void)l;
-	(void)events;
-	core_wake(w->core, s);
 	for (;;) {
 		struct msg_reader r;
-		int rc = wire_recv(w->fd, &w->in, MSG_DONTWAIT, &e);
+		int rc = wire_recv(w->fd, in, MSG_DONTWAIT, &e);
 
 		if (rc == 0 && e.code == EAGAIN)
 			break;
@@ -153,7 +148,7 @@ static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 			on_gone(w, "its process ended");
 			break;
 		}
-		switch (msg_open(&r, w->in.data.data, w->in.data.len)) {
+		switch (msg_open(&r, in->data.data, in->data.len)) {
 		case WIRE_READY:
 			s->worker_failures = 0;
 			break;
@@ -162,6 +157,22 @@ static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 				return;
 		}
 	}
+}
+
+static void on_control(struct loop *l, struct watch *watch, uint32_t events)
+{
+	struct worker *w = list_item(watch, struct worker, control);
+	struct core *core = w->core;
+	/* Large, and one for all; not there while it is in use. */
+	struct wire_in in = core->in;
+
+	(void)l;
+	(void)events;
+	core->in = (struct wire_in){ 0 };
+	core_wake(core, w->session);
+	hear(w, &in);
+	wire_in_release(&core->in);
+	core->in = in;
 }
 
 /* What a supervisor needs to compile the policy whose text goes with the message. */
@@ -192,7 +203,7 @@ int worker_policy(struct core *core, struct session *s, struct err *e)
 	msg_start(&m, WIRE_POLICY);
 	put_policy(&m, s->policy);
 	/* A supervisor that does not take it is stopped or flooded: not waited for. */
-	rc = wire_send(s->worker->fd, &m, &s->policy->text_fd, 1, MSG_DONTWAIT, e);
+	rc = wire_send(s->worker->fd, &m, &s->policy->text->fd, 1, MSG_DONTWAIT, e);
 	msg_release(&m);
 	return rc;
 }
@@ -200,7 +211,7 @@ int worker_policy(struct core *core, struct session *s, struct err *e)
 static int send_start(struct worker *w, int their_inbox, struct err *e)
 {
 	struct session *s = w->session;
-	int fds[3] = { s->policy->text_fd, ring_fd(s->ring), their_inbox };
+	int fds[3] = { s->policy->text->fd, ring_fd(s->ring), their_inbox };
 	struct msg m = { 0 };
 	int rc;
 

@@ -344,6 +344,58 @@ static const char every_scope[] =
 
 /* The loader asks libraries for most of its memory: each place once with the small policy, some of the large.
  */
+static const char all_scopes[] = HEAD
+        "file_rules:\n  - {name: f, paths: ['${ROOT}/**'], decision: allow}\n"
+        "network_rules:\n  - {name: n, domains: ['${ZONE}'], decision: allow}\n"
+        "  - {name: n-any, ports: [80], decision: allow}\n"
+        "unix_socket_rules:\n  - {name: u, paths: ['${ROOT}/sock'], decision: allow}\n"
+        "dns_redirects:\n  - {name: d, match: '^(a|b)+$', resolve_to: 127.0.0.1}\n"
+        "command_rules:\n  - {name: c, commands: [ls, 'g*'], args_patterns: ['^(a|b)+$'], decision: allow}\n"
+        "signal_rules:\n  - {name: s, signals: ['@all'], target: {type: self}, decision: deny}\n"
+        "env_policy: {allow: [PATH]}\nresource_limits: {pids_max: 7}\n";
+
+static const struct policy_var some_vars[] = { { "ROOT", "/w" }, { "ZONE", "z.example" }, { NULL, NULL } };
+
+static const char *command_rule(const struct policy *p, const char *arg)
+{
+	const char *argv[] = { "ls", arg, NULL };
+
+	return decide_command(p, &(struct command_request){ .path = "/bin/ls", .argv = argv, .argc = 2 })
+	        .rule->name;
+}
+
+T_CASE(what_has_no_variables_stays)
+{
+	const struct policy_options options = { .vars = some_vars, .expand = true };
+	struct policy *p = load_with(all_scopes, sizeof all_scopes - 1, &options);
+	struct file_request file = { .op = FILE_READ, .path = "/w/a" };
+	struct net_request net = { .host = "z.example", .port = 80 };
+	struct decide_cache *c = p ? decide_cache_new(p) : NULL;
+
+	if (!ok(c != NULL, "%s", found))
+		return;
+	is_str(decide_file(p, c, &file).rule->name, "f");
+	is_str(decide_net(p, c, &net).rule->name, "n");
+	is_str(decide_unix(p, UNIX_CONNECT, "/w/sock").rule->name, "u");
+	policy_drop_places(p);
+	is_str(decide_file(p, c, &file).rule->name, "default-deny-files");
+	is_int(decide_file(p, c, &file).effective, EFFECT_DENY);
+	is_str(decide_net(p, c, &net).rule->name, "default-deny-network");
+	is_int(decide_net(p, c, &net).effective, EFFECT_DENY);
+	is_int(decide_unix(p, UNIX_CONNECT, "/w/sock").effective, EFFECT_DENY);
+	ok(!decide_cache_new(p), "nobody is led to ask");
+	is_str(command_rule(p, "ab"), "c");
+	ok(strcmp(command_rule(p, "x"), "c") != 0);
+	is_str(decide_signal(p, &(struct signal_request){ .signal = 15, .target = TARGET_SELF }).rule->name,
+	       "s");
+	is_str(decide_env(p, NULL, "PATH", 4).rule->name, "allow PATH");
+	is_int(decide_env(p, NULL, "X", 1).effective, EFFECT_DENY);
+	is_int(policy_limits(p)->pids_max, 7);
+	policy_drop_places(p); /* harmless when repeated */
+	decide_cache_free(c);
+	policy_free(p);
+}
+
 T_CASE(out_of_memory)
 {
 	AUTO_BUF text = { 0 };

@@ -1,6 +1,7 @@
 #include "session_world.h"
 
 #include "base/clock.h"
+#include "decide/decide.h"
 
 T_CASE(ids)
 {
@@ -121,6 +122,108 @@ T_CASE(policies_are_shared_and_read_anew)
 	world_end();
 }
 
+static struct session *session_in(const char *id, const char *name, uid_t uid)
+{
+	char path[200];
+	struct session_spec spec = { .id = id, .workspace = path, .detect_project_root = -1, .uid = uid };
+	struct err e = { 0 };
+	struct session *s;
+
+	snprintf(path, sizeof path, "%s/%s", w.dir, name);
+	mkdir(path, 0755);
+	s = session_new(w.core, &spec, &e);
+	ok(s != NULL, "%s: %s", id, e.text);
+	return s;
+}
+
+static const char *rule_of(const struct session *s, const char *path)
+{
+	struct policy *p = policies_whole(s->policy, NULL);
+	struct decide_cache *c = p ? decide_cache_new(p) : NULL;
+	static char name[100];
+
+	if (ok(c != NULL))
+		snprintf(name, sizeof name, "%s",
+		         decide_file(p, c, &(struct file_request){ .op = FILE_READ, .path = path })
+		                 .rule->name);
+	decide_cache_free(c);
+	policy_free(p);
+	return name;
+}
+
+static const char own_text[] =
+        "version: 1\nname: own\n"
+        "file_rules:\n  - {name: own, paths: ['${PROJECT_ROOT}/**'], decision: allow}\n"
+        "command_rules:\n  - {name: all, commands: ['*'], decision: allow}\n";
+
+T_CASE(one_text_for_all_workspaces)
+{
+	struct session *a, *b, *c;
+	char inside[200];
+
+	if (!world_begin(""))
+		return;
+	write_file("policies/default.yaml", own_text);
+	a = session_in("a", "a", getuid());
+	b = session_in("b", "b", getuid());
+	ok(a->policy != b->policy && a->policy->text == b->policy->text &&
+	           a->policy->policy == b->policy->policy,
+	   "what has no variables is there once");
+	is_int(a->policy->text->refs, 2);
+	snprintf(inside, sizeof inside, "%s/a/file", w.dir);
+	is_str(rule_of(a, inside), "own");
+	is_str(rule_of(b, inside), "default-deny-files", "each has its own variables");
+	write_file("policies/default.yaml", "version: 1\nname: none\ncommand_rules: []\n");
+	c = session_in("c", "c", getuid());
+	ok(c->policy->text != a->policy->text);
+	is_str(rule_of(a, inside), "own", "a session keeps the text that it began with");
+	is_str(rule_of(c, inside), "default-deny-files");
+	session_end(w.core, a, "session_destroyed", "test");
+	is_int(b->policy->text->refs, 1);
+	is_str(rule_of(b, inside), "default-deny-files");
+	world_end();
+}
+
+static struct session *of_shim(const char *name, uid_t uid)
+{
+	char path[200];
+
+	snprintf(path, sizeof path, "%s/%s", w.dir, name);
+	return session_for_shim(w.core, uid, getgid(), path, NULL, NULL);
+}
+
+T_CASE(found_by_place_and_tag)
+{
+	struct session *s[40], *other, *gone;
+	uint64_t tag;
+	char id[20];
+
+	if (!world_begin(""))
+		return;
+	for (int i = 0; i < 40; i++) {
+		snprintf(id, sizeof id, "s%d", i);
+		s[i] = session_in(id, i % 2 ? "odd" : i < 20 ? "even" : id, getuid());
+	}
+	for (int i = 0; i < 40; i++)
+		ok(session_by_tag(w.core, s[i]->tag) == s[i] && session_find(w.core, s[i]->id) == s[i]);
+	ok(of_shim("even", getuid()) == s[0], "the oldest of a place");
+	ok(of_shim("s38", getuid()) == s[38]);
+	other = session_in("other", "even", getuid() + 1);
+	ok(of_shim("even", getuid() + 1) == other && of_shim("even", getuid()) == s[0], "each user's own");
+	gone = s[0];
+	tag = gone->tag;
+	session_end(w.core, gone, "session_destroyed", "test");
+	ok(of_shim("even", getuid()) == s[2] && !session_by_tag(w.core, tag), "then the next one");
+	ok(of_shim("even", getuid() + 1) == other);
+	for (int i = 18; i >= 2; i -= 2)
+		session_end(w.core, s[i], "session_destroyed", "test");
+	ok(of_shim("even", getuid() + 1) == other, "the last one of a place");
+	session_end(w.core, other, "session_destroyed", "test");
+	other = of_shim("even", getuid());
+	ok(other && other->origin == SESSION_SHIM && of_shim("even", getuid()) == other, "a new one");
+	world_end();
+}
+
 static int lost;
 
 static void on_lost(struct command *c, void *owner)
@@ -132,7 +235,7 @@ static void on_lost(struct command *c, void *owner)
 T_CASE(commands_and_their_history)
 {
 	struct session *s;
-	struct command *c, *d;
+	struct command *c, *d, *old[3];
 	char id[41];
 
 	if (!world_begin(""))
@@ -160,6 +263,15 @@ T_CASE(commands_and_their_history)
 	ok(!command_find(s, id), "the oldest are forgotten");
 	ok(command_by_number(s, 1052) && command_by_number(s, 600)->number == 600 &&
 	   !command_by_number(s, 2));
+	for (int i = 0; i < 3; i++)
+		ok((old[i] = command_begin(w.core, s, COMMAND_EXEC, "x", NULL)) != NULL);
+	for (int i = 0; i < COMMANDS_KEPT + 50; i++)
+		command_finish(w.core, command_begin(w.core, s, COMMAND_EXEC, "x", NULL), 0);
+	is_int(s->n_commands, COMMANDS_KEPT + 3);
+	for (int i = 0; i < 3; i++)
+		ok(old[i]->live && command_by_number(s, 1053 + (uint32_t)i) == old[i], "what runs is kept");
+	for (int i = 0; i < 3; i++)
+		command_finish(w.core, old[i], 0);
 	c = command_begin(w.core, s, COMMAND_EXEC, "x", NULL);
 	c->lost = on_lost;
 	c->owner = &lost;

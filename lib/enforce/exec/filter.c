@@ -25,163 +25,149 @@
 
 #define RET_ERR(e) (SECCOMP_RET_ERRNO | (e))
 
-/* The answers stand once, at the end of the program; everything jumps there. */
-static void choose_answers(const struct filter_options *o, uint32_t *to)
-{
-	static const uint32_t ask[] = { SECCOMP_RET_USER_NOTIF, SECCOMP_RET_TRACE, RET_ERR(EPERM),
-		                        SECCOMP_RET_ALLOW };
-	bool alone = o->kind == FILTER_ALONE;
-
-	to[ALLOW] = SECCOMP_RET_ALLOW;
-	to[EXEC] = alone ? SECCOMP_RET_ALLOW : ask[o->kind];
-	to[SIGNAL] = alone && o->signals ? SECCOMP_RET_ALLOW : ask[o->kind];
-	to[NOTIFY] = ask[o->kind];
-	to[TRACED] = o->kind == FILTER_TRACER ? SECCOMP_RET_TRACE : SECCOMP_RET_ALLOW;
-	to[REFUSE] = RET_ERR(EPERM);
-	to[MISSING] = RET_ERR(ENOSYS);
-	to[MARK] = RET_ERR(MARK_ANSWER);
-}
-
-/* A jump to an answer, to be filled in when its place is known. */
-struct fix {
-	unsigned short at;
-	unsigned char answer, where; /* where: 0 jt, 1 jf, 2 k */
-};
+/* A place in the program, counted from its end: the program is made backwards, since jumps lead forwards
+ * only. What an instruction leads to is there already, once, however many lead to it. */
+typedef size_t place;
 
 struct program {
-	struct filter *f;
-	uint32_t answers[ANSWERS];
-	struct fix fixes[2 * FILTER_MAX];
-	size_t n_fixes;
+	struct filter *f; /* while it is made, its first instruction is the last of it */
+	place answers[ANSWERS], blocks[FILTER_BLOCKS];
+	struct {
+		place at, other;
+	} zero[3];  /* what if_zero() made */
 	bool tasks; /* as filter_options says */
-	bool far;   /* conditional jumps reach 255 instructions; beyond, they go over an unconditional one */
 };
 
-typedef void block_fn(struct program *p);
+/* Conditional jumps reach 255 instructions; this leaves room for the way to the other end of one. */
+enum { REACH = 250 };
 
-static void put(struct program *p, struct sock_filter s)
+static place put(struct program *p, struct sock_filter s)
 {
 	if (p->f->n < FILTER_MAX)
 		p->f->code[p->f->n] = s;
-	p->f->n++;
+	return p->f->n++;
 }
 
-static void fix(struct program *p, size_t at, enum answer answer, int where)
+/* What makes the next instruction lead on to `to`. */
+static place next(struct program *p, place to)
 {
-	if (p->n_fixes < sizeof p->fixes / sizeof *p->fixes)
-		p->fixes[p->n_fixes++] =
-		        (struct fix){ (unsigned short)at, (unsigned char)answer, (unsigned char)where };
+	size_t distance = p->f->n - to - 1;
+
+	return distance ? put(p, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)distance)) : to;
 }
 
-static void jump(struct program *p, enum answer answer)
+static place near(struct program *p, place to)
 {
-	fix(p, p->f->n, answer, 2);
-	put(p, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0));
+	return p->f->n - to > REACH ? next(p, to) : to;
 }
 
-/* Compare what is loaded with `k`; `test` is BPF_JEQ, BPF_JGT, BPF_JGE or BPF_JSET. */
-static void branch(struct program *p, int test, uint32_t k, enum answer yes, enum answer no)
+/* Compare what is loaded with `k`; `test` is BPF_JEQ, BPF_JGE or BPF_JSET. */
+static place branch(struct program *p, int test, uint32_t k, place yes, place no)
 {
-	size_t at = p->f->n;
-
-	if (!p->far) {
-		put(p, (struct sock_filter)BPF_JUMP((unsigned short)(BPF_JMP | test | BPF_K), k, 0, 0));
-		if (yes != NEXT)
-			fix(p, at, yes, 0);
-		if (no != NEXT)
-			fix(p, at, no, 1);
-		return;
-	}
-	put(p, (struct sock_filter)BPF_JUMP((unsigned short)(BPF_JMP | test | BPF_K), k,
-	                                    yes == NEXT && no != NEXT ? 1 : 0, yes == NEXT ? 0 : 1));
-	if (yes != NEXT)
-		jump(p, yes);
-	if (no != NEXT)
-		jump(p, no);
+	if (yes == no)
+		return yes;
+	yes = near(p, yes);
+	no = near(p, no);
+	return put(p, (struct sock_filter)BPF_JUMP((unsigned short)(BPF_JMP | test | BPF_K), k,
+	                                           (unsigned char)(p->f->n - yes - 1),
+	                                           (unsigned char)(p->f->n - no - 1)));
 }
 
-/* Low or high word of argument `i`; little endian on both architectures. The kernel truncates int arguments
+static place is(struct program *p, uint32_t k, place yes, place no)
+{
+	return branch(p, BPF_JEQ, k, yes, no);
+}
+
+static place has(struct program *p, uint32_t bits, place yes, place no)
+{
+	return branch(p, BPF_JSET, bits, yes, no);
+}
+
+static place load(struct program *p, size_t offset, place then)
+{
+	next(p, then);
+	return put(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
+}
+
+/* The low word of argument `i`; little endian on both architectures. The kernel truncates int arguments
  * to the low word, so comparing only that is what the call will see. */
-static void load_arg(struct program *p, int i, int high)
+static place arg(struct program *p, int i, place then)
 {
-	put(p, (struct sock_filter)BPF_STMT(
-	               BPF_LD | BPF_W | BPF_ABS,
-	               (uint32_t)(offsetof(struct seccomp_data, args) + 8 * (size_t)i + 4 * (size_t)high)));
+	return load(p, offsetof(struct seccomp_data, args) + 8 * (size_t)i, then);
 }
 
-static void if_eq(struct program *p, uint32_t k, enum answer answer)
+/* Any of `k`, or else. */
+static place is_any(struct program *p, const uint32_t *k, size_t n, place yes, place no)
 {
-	branch(p, BPF_JEQ, k, answer, NEXT);
+	while (n-- > 0)
+		no = is(p, k[n], yes, no);
+	return no;
 }
 
-static void if_bits(struct program *p, uint32_t bits, enum answer answer)
+/* Allow if argument `i` is 0. */
+static place if_zero(struct program *p, int i, place other)
 {
-	branch(p, BPF_JSET, bits, answer, NEXT);
+	if (!p->zero[i].at || p->zero[i].other != other) {
+		p->zero[i].other = other;
+		p->zero[i].at = arg(p, i, is(p, 0, p->answers[ALLOW], other));
+	}
+	return p->zero[i].at;
 }
 
-static void block_seccomp(struct program *p)
+static place block_seccomp(struct program *p, const place *to)
 {
-	load_arg(p, 0, 0);
-	if_eq(p, MARK_OPERATION, MARK);
 	/* A second listener would be asked instead of ours. */
-	branch(p, BPF_JEQ, SECCOMP_SET_MODE_FILTER, NEXT, ALLOW);
-	load_arg(p, 1, 0);
-	if_bits(p, SECCOMP_FILTER_FLAG_NEW_LISTENER, REFUSE);
-	jump(p, ALLOW);
+	place at = arg(p, 1, has(p, SECCOMP_FILTER_FLAG_NEW_LISTENER, to[REFUSE], to[ALLOW]));
+
+	at = is(p, SECCOMP_SET_MODE_FILTER, at, to[ALLOW]);
+	return arg(p, 0, is(p, MARK_OPERATION, to[MARK], at));
 }
 
-static void block_own(struct program *p)
+static place block_own(struct program *p, const place *to)
 {
-	load_arg(p, 0, 0);
-	branch(p, BPF_JEQ, OWN_OPERATION, MARK, ALLOW);
+	return arg(p, 0, is(p, OWN_OPERATION, to[MARK], to[ALLOW]));
 }
 
-static void block_mark(struct program *p)
+static place block_mark(struct program *p, const place *to)
 {
-	load_arg(p, 0, 0);
-	branch(p, BPF_JEQ, MARK_OPERATION, MARK, REFUSE);
+	return arg(p, 0, is(p, MARK_OPERATION, to[MARK], to[REFUSE]));
 }
 
-static void block_namespaces(struct program *p)
+static place block_namespaces(struct program *p, const place *to)
 {
-	load_arg(p, 0, 0);
-	/* A child of one's parent would count as started by it. */
-	if_bits(p, NAMESPACES | CLONE_PARENT, REFUSE);
+	place at = to[ALLOW];
+
 	if (CONFIG_RUNGS)
-		if_bits(p, CLONE_UNTRACED, TRACED); /* a child without its tracer could start nothing */
-	jump(p, ALLOW);
+		at = has(p, CLONE_UNTRACED, to[TRACED], at); /* without its tracer it could start nothing */
+	/* A child of one's parent would count as started by it. */
+	return arg(p, 0, has(p, NAMESPACES | CLONE_PARENT, to[REFUSE], at));
 }
 
-static void block_prctl(struct program *p)
+static place block_prctl(struct program *p, const place *to)
 {
-	load_arg(p, 0, 0);
-	if_eq(p, PR_SET_MM, REFUSE);            /* could move /proc/PID/exe and cmdline */
-	if_eq(p, PR_SET_CHILD_SUBREAPER, EXEC); /* changes whose child an orphan is */
-	jump(p, ALLOW);
+	/* changes whose child an orphan is */
+	place at = is(p, PR_SET_CHILD_SUBREAPER, to[EXEC], to[ALLOW]);
+
+	/* could move /proc/PID/exe and cmdline */
+	return arg(p, 0, is(p, PR_SET_MM, to[REFUSE], at));
 }
 
-static void block_personality(struct program *p)
+static place block_personality(struct program *p, const place *to)
 {
-	static const uint32_t harmless[] = { 0xffffffff, 0,       8,
-		                             0x20000,    0x20008, 0x40000 /* no randomisation */ };
+	static const uint32_t harmless[] = { 0xffffffff, 0x40000 /* no randomisation */ };
+	place at = is_any(p, harmless, sizeof harmless / sizeof *harmless, to[ALLOW], to[REFUSE]);
 
-	load_arg(p, 0, 0);
-	for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
-		if_eq(p, harmless[i], ALLOW);
-	jump(p, REFUSE);
+	return arg(p, 0, has(p, ~0x20008u /* a 32-bit machine, an old version */, at, to[ALLOW]));
 }
 
-static void block_socket(struct program *p)
+static place block_socket(struct program *p, const place *to)
 {
 	static const uint32_t families[] = { 1 /* unix */, 2 /* inet */, 10 /* inet6 */, 16 /* netlink */ };
 
-	load_arg(p, 0, 0);
-	for (size_t i = 0; i < sizeof families / sizeof *families; i++)
-		if_eq(p, families[i], ALLOW);
-	jump(p, REFUSE);
+	return arg(p, 0, is_any(p, families, sizeof families / sizeof *families, to[ALLOW], to[REFUSE]));
 }
 
-static void block_ioctl(struct program *p)
+static place block_ioctl(struct program *p, const place *to)
 {
 	static const uint32_t refused[] = {
 		0x5412, /* TIOCSTI: type into the terminal */
@@ -190,97 +176,83 @@ static void block_ioctl(struct program *p)
 		0x8902,
 	};
 
-	load_arg(p, 1, 0);
-	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-		if_eq(p, refused[i], REFUSE);
-	jump(p, ALLOW);
+	return arg(p, 1, is_any(p, refused, sizeof refused / sizeof *refused, to[REFUSE], to[ALLOW]));
 }
 
-static void block_fcntl(struct program *p)
+static place block_fcntl(struct program *p, const place *to)
 {
-	load_arg(p, 1, 0);
-	if_eq(p, 8 /* F_SETOWN */, SIGNAL);
-	if_eq(p, 15 /* F_SETOWN_EX: who is meant stands in memory that may change */, REFUSE);
-	jump(p, ALLOW);
+	/* who is meant stands in memory that may change */
+	place at = is(p, 15 /* F_SETOWN_EX */, to[REFUSE], to[ALLOW]);
+
+	return arg(p, 1, is(p, 8 /* F_SETOWN */, to[SIGNAL], at));
 }
 
 enum { TASKS_LIMIT = 6 /* RLIMIT_NPROC */, TAG_LIMIT = 10 }; /* RLIMIT_LOCKS: sys/tag.h */
 
-static void block_setrlimit(struct program *p)
+static place refuse_limits(struct program *p, int argument, place otherwise)
 {
-	load_arg(p, 0, 0);
-	if_eq(p, TAG_LIMIT, REFUSE);
-	if (p->tasks)
-		if_eq(p, TASKS_LIMIT, REFUSE);
-	jump(p, ALLOW);
+	static const uint32_t limits[] = { TAG_LIMIT, TASKS_LIMIT };
+
+	return arg(p, argument, is_any(p, limits, p->tasks ? 2 : 1, p->answers[REFUSE], otherwise));
 }
 
-static void block_prlimit(struct program *p)
+static place block_setrlimit(struct program *p, const place *to)
+{
+	return refuse_limits(p, 0, to[ALLOW]);
+}
+
+static place block_other(struct program *p, const place *to) /* sched_set…: (process, …) */
+{
+	return if_zero(p, 0, to[NOTIFY]);
+}
+
+static place block_prlimit(struct program *p, const place *to)
 {
 	/* Reading is free; the tag is never written; others' limits are the supervisor's business. */
-	put(p,
-	    (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])));
-	put(p, (struct sock_filter)BPF_STMT(BPF_MISC | BPF_TAX, 0));
-	load_arg(p, 2, 1);
-	put(p, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_OR | BPF_X, 0));
-	if_eq(p, 0, ALLOW);
-	load_arg(p, 1, 0);
-	if_eq(p, TAG_LIMIT, REFUSE);
-	if (p->tasks)
-		if_eq(p, TASKS_LIMIT, REFUSE);
-	load_arg(p, 0, 0);
-	if_eq(p, 0, ALLOW);
-	jump(p, NOTIFY);
+	place write = refuse_limits(p, 1, block_other(p, to)), at;
+
+	at = load(p, offsetof(struct seccomp_data, args[2]) + 4, is(p, 0, to[ALLOW], write));
+	return arg(p, 2, is(p, 0, at, write));
 }
 
-static void block_kill(struct program *p) /* kill, tkill: (id, signal) */
+static place block_kill(struct program *p, const place *to) /* kill, tkill: (id, signal) */
 {
-	load_arg(p, 1, 0);
-	if_eq(p, 0, ALLOW);
-	jump(p, SIGNAL);
+	return if_zero(p, 1, to[SIGNAL]);
 }
 
-static void block_tgkill(struct program *p)
+static place block_tgkill(struct program *p, const place *to)
 {
-	load_arg(p, 2, 0);
-	if_eq(p, 0, ALLOW);
-	jump(p, SIGNAL);
-}
-
-static void block_other(struct program *p) /* sched_set…: (process, …) */
-{
-	load_arg(p, 0, 0);
-	if_eq(p, 0, ALLOW);
-	jump(p, NOTIFY);
+	return if_zero(p, 2, to[SIGNAL]);
 }
 
 /* (which, who, …): oneself passes; the group and the user of the caller may hold outsiders. */
-static void block_which(struct program *p, uint32_t process)
+static place block_which(struct program *p, uint32_t process)
 {
-	load_arg(p, 0, 0);
-	branch(p, BPF_JEQ, process, NEXT, NOTIFY);
-	load_arg(p, 1, 0);
-	branch(p, BPF_JEQ, 0, ALLOW, NOTIFY);
+	place who = if_zero(p, 1, p->answers[NOTIFY]);
+
+	return arg(p, 0, is(p, process, who, p->answers[NOTIFY]));
 }
 
-static void block_setpriority(struct program *p)
+static place block_setpriority(struct program *p, const place *to)
 {
-	block_which(p, 0 /* PRIO_PROCESS */);
+	(void)to;
+	return block_which(p, 0 /* PRIO_PROCESS */);
 }
 
-static void block_ioprio(struct program *p)
+static place block_ioprio(struct program *p, const place *to)
 {
-	block_which(p, 1 /* IOPRIO_WHO_PROCESS */);
+	(void)to;
+	return block_which(p, 1 /* IOPRIO_WHO_PROCESS */);
 }
 
-static void block_arch_prctl(struct program *p)
+static place block_arch_prctl(struct program *p, const place *to)
 {
 	/* ARCH_SET_FS: the C library and Go set up their thread pointer once per program, before anything
 	 * else. */
-	load_arg(p, 0, 0);
-	if_eq(p, 0x1002, EXEC);
-	jump(p, ALLOW);
+	return arg(p, 0, is(p, 0x1002, to[EXEC], to[ALLOW]));
 }
+
+typedef place block_fn(struct program *p, const place *to);
 
 static block_fn *const blocks[FILTER_BLOCKS] = {
 	[BLOCK_KILL] = block_kill,
@@ -302,6 +274,33 @@ static block_fn *const blocks[FILTER_BLOCKS] = {
 	[BLOCK_ARCH_PRCTL] = block_arch_prctl,
 };
 
+/* Each answer once, the mark's behind all others. */
+static void put_answers(struct program *p, const struct filter_options *o)
+{
+	static const uint32_t ask[] = { SECCOMP_RET_USER_NOTIF, SECCOMP_RET_TRACE, RET_ERR(EPERM),
+		                        SECCOMP_RET_ALLOW };
+	bool alone = o->kind == FILTER_ALONE;
+	const uint32_t answers[ANSWERS] = {
+		[ALLOW] = SECCOMP_RET_ALLOW,
+		[EXEC] = alone ? SECCOMP_RET_ALLOW : ask[o->kind],
+		[SIGNAL] = alone && o->signals ? SECCOMP_RET_ALLOW : ask[o->kind],
+		[NOTIFY] = ask[o->kind],
+		[TRACED] = o->kind == FILTER_TRACER ? SECCOMP_RET_TRACE : SECCOMP_RET_ALLOW,
+		[REFUSE] = RET_ERR(EPERM),
+		[MISSING] = RET_ERR(ENOSYS),
+		[MARK] = RET_ERR(MARK_ANSWER),
+	};
+
+	for (int i = ANSWERS - 1; i >= 0; i--) {
+		int same = ANSWERS - 1;
+
+		while (same > i && answers[same] != answers[i])
+			same--;
+		p->answers[i] = same > i ? p->answers[same]
+		                         : put(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, answers[i]));
+	}
+}
+
 static int by_number(const void *a, const void *b)
 {
 	const struct filter_row *x = a, *y = b;
@@ -309,95 +308,123 @@ static int by_number(const void *a, const void *b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
-/* Neighbours with the same plain answer become one row. How many rows are left. */
-static size_t merge(struct filter_row *r, size_t n)
-{
-	size_t to = 0;
+/* Numbers with one answer. Spans lie side by side, from 0 on. */
+struct span {
+	uint32_t first;
+	place to;
+};
 
-	for (size_t i = 1; i < n; i++)
-		if (!r[i].block && !r[to].block && r[i].answer == r[to].answer &&
-		    r[i].first <= r[to].last + 1)
-			r[to].last = r[i].last;
+static size_t add_span(struct span *s, size_t n, uint32_t first, place to)
+{
+	if (n && s[n - 1].to == to)
+		return n;
+	s[n] = (struct span){ first, to };
+	return n + 1;
+}
+
+/* The code that looks at arguments, and from the sorted rows all spans. How many. */
+static size_t make_spans(struct program *p, const struct filter_row *r, size_t n_rows, struct span *s)
+{
+	uint32_t at = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_rows; i++) {
+		place *block = r[i].block ? &p->blocks[r[i].block] : NULL;
+
+		if (block && !*block)
+			*block = blocks[r[i].block](p, p->answers);
+		if (r[i].first > at)
+			n = add_span(s, n, at, p->answers[ALLOW]);
+		n = add_span(s, n, r[i].first, block ? *block : p->answers[r[i].answer]);
+		at = r[i].last + 1;
+	}
+	return at ? add_span(s, n, at, p->answers[ALLOW]) : n;
+}
+
+/* Spans that are told apart number by number: all but those that lead to `rest`. */
+struct group {
+	const struct span *s;
+	size_t n;
+	place rest;
+};
+
+/* The kernel runs the program once per call number when it is installed, so depth costs time, and it compiles
+ * it, so length does: a tree of groups, each with a few tests in a row. */
+enum { TESTS = 3 };
+
+/* How many spans can be a group with that rest; behind the last is one more. */
+static size_t group_size(const struct span *s, size_t n, place rest)
+{
+	uint64_t tests = 0;
+	size_t size = 0;
+
+	for (size_t i = 0; i < n && tests <= TESTS; i++)
+		if (s[i].to == rest)
+			size = i + 1;
 		else
-			r[++to] = r[i];
-	return to + 1;
+			tests += s[i + 1].first - s[i].first;
+	return size;
 }
 
-static void leaf(struct program *p, const struct filter_row *r)
+static size_t make_groups(const struct span *s, size_t n, struct group *g)
 {
-	enum answer hit = r->block ? NEXT : r->answer;
+	size_t n_groups = 0;
 
-	if (r->first != r->last) {
-		branch(p, BPF_JGE, r->first, NEXT, ALLOW);
-		branch(p, BPF_JGT, r->last, ALLOW, hit);
-	} else {
-		branch(p, BPF_JEQ, r->first, hit, ALLOW);
+	for (size_t at = 0; at < n; at += g[n_groups++].n) {
+		place rest = s[at].to, other = s[at + 1].to;
+		size_t size = group_size(s + at, n - at, rest), more = group_size(s + at, n - at, other);
+
+		g[n_groups] = (struct group){ s + at, size > more ? size : more, size > more ? rest : other };
 	}
-	if (r->block)
-		blocks[r->block](p);
+	return n_groups;
 }
 
-/* A balanced tree: the kernel runs the program once per call number when it is installed, so depth costs
- * time, and it compiles it, so length does. */
-static void tree(struct program *p, const struct filter_row *r, size_t n)
+static place tree(struct program *p, const struct group *g, size_t n)
 {
-	size_t half = n / 2, at, size;
+	size_t half = n / 2;
+	place at = g->rest, low;
 
-	if (n == 1) {
-		leaf(p, r);
-		return;
+	if (n > 1) {
+		at = tree(p, g + half, n - half);
+		low = tree(p, g, half);
+		return branch(p, BPF_JGE, g[half].s->first, at, low);
 	}
-	at = p->f->n;
-	put(p, (struct sock_filter){ 0 });
-	if (p->far)
-		put(p, (struct sock_filter){ 0 });
-	tree(p, r, half);
-	size = p->f->n - at - 1;
-	if (!p->far && size > 255) {
-		p->f->n = FILTER_MAX + 1; /* start again, far */
-	} else if (p->f->n <= FILTER_MAX && !p->far) {
-		p->f->code[at] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, r[half].first,
-		                                              (unsigned char)size, 0);
-	} else if (p->f->n <= FILTER_MAX) {
-		p->f->code[at] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, r[half].first, 0, 1);
-		p->f->code[at + 1] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(size - 1));
-	}
-	tree(p, r + half, n - half);
+	for (size_t i = g->n; i-- > 0;)
+		for (uint32_t k = g->s[i + 1].first; g->s[i].to != g->rest && k-- > g->s[i].first;)
+			at = is(p, k, g->s[i].to, at);
+	return at;
 }
 
-/* Put the answers at the end and fill in the jumps. False when one does not reach. */
-static bool finish(struct program *p)
+static void reverse(struct filter *f)
 {
-	size_t base = p->f->n;
+	for (size_t i = 0; i < f->n / 2; i++) {
+		struct sock_filter first = f->code[i];
 
-	for (int i = 0; i < ANSWERS; i++)
-		put(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, p->answers[i]));
-	if (p->f->n > FILTER_MAX)
-		return false;
-	for (size_t i = 0; i < p->n_fixes; i++) {
-		const struct fix *x = &p->fixes[i];
-		size_t distance = base + x->answer - x->at - 1;
-
-		if (x->where < 2 && distance > 255)
-			return false;
-		if (x->where == 0)
-			p->f->code[x->at].jt = (unsigned char)distance;
-		else if (x->where == 1)
-			p->f->code[x->at].jf = (unsigned char)distance;
-		else
-			p->f->code[x->at].k = (uint32_t)distance;
+		f->code[i] = f->code[f->n - 1 - i];
+		f->code[f->n - 1 - i] = first;
 	}
-	return true;
 }
 
-static bool assemble(struct program *p, uint32_t arch, const struct filter_row *r, size_t n)
+/* The rows are sorted. */
+static int assemble(struct program *p, uint32_t arch, const struct filter_row *r, size_t n_rows)
 {
-	p->f->n = p->n_fixes = 0;
-	put(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)));
-	branch(p, BPF_JEQ, arch, NEXT, REFUSE);
-	put(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
-	tree(p, r, n);
-	return finish(p);
+	struct span *s = calloc(2 * n_rows + 2, sizeof *s);
+	struct group *g = calloc(2 * n_rows + 2, sizeof *g);
+	size_t n = 0;
+	place at;
+
+	if (s && g) {
+		n = make_spans(p, r, n_rows, s);
+		at = tree(p, g, make_groups(s, n, g));
+		at = load(p, offsetof(struct seccomp_data, nr), at);
+		at = is(p, arch, at, p->answers[REFUSE]);
+		load(p, offsetof(struct seccomp_data, arch), at);
+		if (p->f->n <= FILTER_MAX)
+			reverse(p->f);
+	}
+	free(s);
+	free(g);
+	return n && p->f->n <= FILTER_MAX ? 0 : -1;
 }
 
 /* The fixed rows and the configured ones; execve and its like are decided, never switched off. */
@@ -449,7 +476,7 @@ static uint32_t own_answer(const struct filter *f)
 	const unsigned char *code = (const unsigned char *)f->code;
 	uint32_t sum = 0;
 
-	for (size_t i = 0; i < (f->n - ANSWERS) * sizeof *f->code; i++)
+	for (size_t i = 0; i < (f->n - 1) * sizeof *f->code; i++)
 		sum = sum * 31 + code[i];
 	return OWN_ANSWER + sum % 1000;
 }
@@ -458,10 +485,11 @@ int filter_make(struct filter *f, const struct filter_target *t, const struct fi
                 struct err *e)
 {
 	struct filter_row *all = calloc(t->n_rows + o->n_blocked, sizeof *all);
-	struct program *p = calloc(1, sizeof *p);
+	struct program p = { .f = f, .tasks = o->tasks };
 	bool done = false;
 
-	if (all && p) {
+	f->n = 0;
+	if (all) {
 		size_t n = add_blocked(all, t, o->blocked, o->n_blocked);
 
 		if (o->kind == FILTER_OWN)
@@ -470,19 +498,12 @@ int filter_make(struct filter *f, const struct filter_target *t, const struct fi
 			if (all[i].answer == LOOK)
 				all[i].answer = REFUSE;
 		qsort(all, n, sizeof *all, by_number);
-		n = merge(all, n);
-		p->f = f;
-		p->tasks = o->tasks;
-		choose_answers(o, p->answers);
-		for (int far = 0; far < 2 && !done; far++) {
-			p->far = far;
-			done = assemble(p, t->arch, all, n);
-		}
+		put_answers(&p, o);
+		done = assemble(&p, t->arch, all, n) == 0;
 	}
 	if (done && o->kind == FILTER_OWN)
-		f->code[f->n - ANSWERS + MARK].k = RET_ERR(own_answer(f));
+		f->code[f->n - 1].k = RET_ERR(own_answer(f));
 	free(all);
-	free(p);
 	return done ? 0
 	            : err_set(e, "seccomp program too large or no memory (%zu blocked calls)", o->n_blocked);
 }

@@ -8,9 +8,9 @@
 
 #include <stdint.h>
 
-/* NEXT is the following instruction. TRACED: for a tracer, allowed where there is none. LOOK, only in rows:
- * refused to sessions, needed to supervise them. */
-enum answer { ALLOW, EXEC, SIGNAL, NOTIFY, TRACED, REFUSE, MISSING, MARK, ANSWERS, NEXT = ANSWERS, LOOK };
+/* TRACED: for a tracer, allowed where there is none. LOOK, only in rows: refused to sessions, needed to
+ * supervise them. */
+enum answer { ALLOW, EXEC, SIGNAL, NOTIFY, TRACED, REFUSE, MISSING, MARK, ANSWERS, LOOK };
 
 /* Code that looks at the arguments. */
 enum block {

@@ -45,6 +45,16 @@ bool plan_scopes_signals(const struct rung_found *found)
 	return CONFIG_RUNGS && found->rung == RUNG_ENTRY && found->landlock >= 6;
 }
 
+/* A session keeps no more of it than there is. */
+static struct sock_filter *shrink(struct filter *f)
+{
+	struct sock_filter *code = malloc(f->n * sizeof *code);
+
+	if (code)
+		memcpy(code, f->code, f->n * sizeof *code);
+	return code;
+}
+
 int plan_make(struct plan *p, const struct plan_options *o, struct err *e)
 {
 	static const enum filter_kind kinds[] = { FILTER_LISTENER, FILTER_TRACER, FILTER_ALONE };
@@ -52,13 +62,14 @@ int plan_make(struct plan *p, const struct plan_options *o, struct err *e)
 	struct filter *f = calloc(1, sizeof *f);
 	struct filter_options fo = { .blocked = numbers, .kind = kinds[o->found->rung] };
 
-	*p = (struct plan){ .launch = { .ruleset = o->ruleset,
-		                        .keep_caps = o->keep_caps,
-		                        .rung = o->found->rung,
-		                        .tracer = o->tracer,
-		                        .tag = o->tag,
-		                        .killable = o->found->killable },
-		            .owned = f };
+	*p = (struct plan){
+		.launch = { .ruleset = o->ruleset,
+		            .keep_caps = o->keep_caps,
+		            .rung = o->found->rung,
+		            .tracer = o->tracer,
+		            .tag = o->tag,
+		            .killable = o->found->killable },
+	};
 	fo.signals = plan_scopes_signals(o->found);
 	fo.tasks = o->count_tasks;
 	if (!numbers || !f) {
@@ -67,15 +78,15 @@ int plan_make(struct plan *p, const struct plan_options *o, struct err *e)
 		err_set(e, "%s", o->missing); /* all that this rung stands on */
 	} else if (resolve(o, numbers, &fo.n_blocked, e) == 0 &&
 	           filter_make(f, &filter_native, &fo, e) == 0) {
-		free(numbers);
-		p->launch.filter = f->code;
+		p->launch.filter = p->owned = shrink(f);
 		p->launch.n_filter = f->n;
 		name_layers(p, o, fo.signals);
-		return 0;
+		if (!p->owned)
+			err_set(e, "out of memory");
 	}
 	free(numbers);
-	plan_release(p);
-	return -1;
+	free(f);
+	return p->owned ? 0 : -1;
 }
 
 void plan_release(struct plan *p)

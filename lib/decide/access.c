@@ -1,0 +1,105 @@
+#include "decide/access.h"
+
+#include "decide/baseline.h"
+#include "decide/impl.h"
+
+#include <string.h>
+
+#define OP(o) (1u << FILE_##o)
+
+/* First the operation that names it. */
+static const struct {
+	enum file_op name;
+	uint32_t mask;
+} kinds[ACCESS_KINDS] = {
+	[ACCESS_READ] = { FILE_READ, OP(READ) | OP(OPEN) },
+	[ACCESS_LIST] = { FILE_LIST, OP(LIST) | OP(OPEN) | OP(READ) },
+	[ACCESS_WRITE] = { FILE_WRITE, OP(WRITE) },
+	[ACCESS_TRUNCATE] = { FILE_TRUNCATE, OP(TRUNCATE) | OP(WRITE) },
+	[ACCESS_CREATE] = { FILE_CREATE, OP(CREATE) },
+	[ACCESS_MKDIR] = { FILE_MKDIR, OP(MKDIR) },
+	[ACCESS_SYMLINK] = { FILE_SYMLINK, OP(SYMLINK) | OP(CREATE) },
+	[ACCESS_LINK] = { FILE_LINK, OP(LINK) | OP(CREATE) },
+	[ACCESS_DELETE] = { FILE_DELETE, OP(DELETE) },
+	[ACCESS_RMDIR] = { FILE_RMDIR, OP(RMDIR) },
+	[ACCESS_RENAME] = { FILE_RENAME, OP(RENAME) },
+	[ACCESS_CHMOD] = { FILE_CHMOD, OP(CHMOD) },
+	[ACCESS_CHOWN] = { FILE_CHOWN, OP(CHOWN) | OP(CHMOD) },
+	[ACCESS_TOUCH] = { FILE_CHMOD, OP(CHMOD) | OP(WRITE) },
+	[ACCESS_STAT] = { FILE_STAT, OP(STAT) },
+	[ACCESS_READLINK] = { FILE_READLINK, OP(READLINK) },
+};
+
+uint32_t access_mask(enum access_kind kind)
+{
+	return (unsigned)kind < ACCESS_KINDS ? kinds[kind].mask : 0;
+}
+
+const char *access_name(enum access_kind kind)
+{
+	return (unsigned)kind < ACCESS_KINDS ? file_op_name(kinds[kind].name) : "unknown";
+}
+
+static const struct rule *rule_of(const struct policy *p, uint32_t best)
+{
+	return best == QUERY_NONE ? &verdict_default_files.rule : &p->file_rules[best].head.rule;
+}
+
+static bool restricts(const struct rule *rule)
+{
+	return policy_mask(rule->decision) == MASK_RESTRICTS;
+}
+
+/* What the aliases say, given the answer for the object's own name. */
+static const struct rule *by_alias(const struct policy *p, struct decide_cache *c,
+                                   const struct access_request *r, const struct rule *own)
+{
+	const struct rule *permit = NULL;
+	bool last_word = baseline_yields(p, own);
+
+	if (restricts(own) && !last_word)
+		return own;
+	for (size_t i = 0; i < r->n_alias; i++) {
+		struct query q = { .best = QUERY_NONE, .bit = kinds[r->kind].mask };
+		const struct rule *rule;
+
+		file_find(p, c, r->alias[i], &q);
+		rule = rule_of(p, q.best);
+		if (!restricts(rule))
+			permit = permit ? permit : rule;
+		else if (!baseline_yields(p, rule))
+			return rule;
+	}
+	return last_word && permit ? permit : own;
+}
+
+static bool in_baseline(const struct policy *p, const struct access_request *r, const char *name)
+{
+	return baseline_has(p, r->kind, name) && (r->world_readable || !baseline_needs_facts(r->kind, name));
+}
+
+struct verdict decide_access(const struct policy *p, struct decide_cache *c, const struct access_request *r)
+{
+	struct query q = { .best = QUERY_NONE };
+	const struct rule *rule;
+	bool falls_back;
+
+	if ((unsigned)r->kind >= ACCESS_KINDS || !r->path || *r->path != '/')
+		return verdict_of(p, &verdict_default_files.rule);
+	q.bit = kinds[r->kind].mask;
+	file_find(p, c, r->path, &q);
+	if (r->virtual)
+		file_find(p, c, r->virtual, &q);
+	rule = by_alias(p, c, r, rule_of(p, q.best));
+	if (!r->baseline || !baseline_yields(p, rule))
+		return verdict_of(p, rule);
+	falls_back = in_baseline(p, r, r->path);
+	for (size_t i = 0; i < r->n_alias && !falls_back; i++)
+		falls_back = in_baseline(p, r, r->alias[i]);
+	return verdict_of(p, falls_back ? &baseline_rule.rule : rule);
+}
+
+bool decide_is_baseline(const struct verdict *v)
+{
+	return v->rule == &baseline_rule.rule;
+}
