@@ -217,9 +217,16 @@ $(KERNEL_C): $(O)/kernel/%: $(O)/obj/test/kernel/%.o $(O)/lib.a
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $^ $(call archives,$(FLAVOUR),$(ALL_THIRD_PARTY))
 
+# The random file operations of test/kernel/fsops.sh.
+FSOPS := $(O)/files/fsops
+$(FSOPS): $(patsubst %.c,$(O)/obj/%.o,$(sort $(wildcard test/files/*.c)))
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $^ $(call archives,$(FLAVOUR),)
+
 test: $(UNIT) $(REPLAY) $(THREADS) $(BIN) ## unit tests, policy cases and fuzz corpora, under ASan and UBSan
 	$(Q)$(RUN) $(UNIT_RUNS)
-test-kernel: $(KERNEL_C) $(BIN) ## tests against the running kernel (Landlock, seccomp, namespaces)
+test-kernel: $(KERNEL_C) $(FSOPS) $(BIN) ## tests against the running kernel (Landlock, seccomp, namespaces)
 	$(Q)$(RUN) $(KERNEL)
 test-e2e: $(BIN) ## whole runs of the binary
 	@build/need $(TEST_TOOLS)
@@ -234,7 +241,7 @@ check: ## all that CI runs: every preset, lint, sizes, every test
 	@build/need $(TOOLS) $(LINT_TOOLS) $(TEST_TOOLS)
 	@test/e2e/stage need
 	$(Q)$(MAKE) --no-print-directory presets
-	$(Q)$(MAKE) --no-print-directory $(UNIT) $(REPLAY) $(THREADS) $(KERNEL_C)
+	$(Q)$(MAKE) --no-print-directory $(UNIT) $(REPLAY) $(THREADS) $(KERNEL_C) $(FSOPS)
 	$(Q)$(MAKE) --no-print-directory analyze-shipped
 	-$(Q)$(MAKE) --no-print-directory TARGET=aarch64 presets unit-static
 	$(Q)$(RUN) "build/lint/run $(O)" "build/size $(PRESETS)" $(UNIT_RUNS) $(KERNEL) $(E2E) \

@@ -24,6 +24,7 @@ config APPLET_RUN
 #include "enforce/exec/filter.h"
 #include "enforce/exec/plan.h"
 #include "enforce/exec/role.h"
+#include "enforce/files/files.h"
 #include "enforce/landlock/floor.h"
 #include "enforce/limits/count.h"
 #include "enforce/limits/limits.h"
@@ -68,6 +69,8 @@ struct runner {
 	struct counter *counter;
 	struct rung_found found;
 	bool allow_degraded;
+	bool judge_files; /* every call on files, not only what Landlock closes */
+	struct files *files;
 	pid_t child;
 	int status;
 	bool ended;
@@ -257,12 +260,13 @@ static void find_rung(struct runner *r)
 }
 
 /* A server's files, where there is one: this command is not its business, but as much a stranger. */
+static const struct floor_item items[] = { { "/etc/agentsh", false },
+	                                   { "/run/agentsh", false },
+	                                   { "/var/lib/agentsh", true },
+	                                   { "/usr/bin/agentsh", false } };
+
 static void close_files(struct runner *r, struct plan_options *p)
 {
-	static const struct floor_item items[] = { { "/etc/agentsh", false },
-		                                   { "/run/agentsh", false },
-		                                   { "/var/lib/agentsh", true },
-		                                   { "/usr/bin/agentsh", false } };
 	const struct passwd *pw = getpwuid(getuid());
 	const char *open[] = { "/tmp", pw ? pw->pw_dir : NULL };
 	struct floor_options o = { .items = items,
@@ -275,6 +279,29 @@ static void close_files(struct runner *r, struct plan_options *p)
 
 	p->missing = floor_make(&r->floor, &o, &why) < 0 ? why.text : r->floor.missing;
 	p->ruleset = r->floor.ruleset;
+}
+
+/* Without a server there is no workspace that could be spelled otherwise, and no journal. */
+static void judge_files(struct runner *r, struct plan_options *p, struct governor_options *g)
+{
+	struct files_closed closed[sizeof items / sizeof *items];
+	struct files_options o = { .policy = r->policy,
+		                   .tag = p->tag,
+		                   .baseline = true,
+		                   .inexact = FILES_READ | FILES_WRITE | FILES_REMOVE,
+		                   .closed = closed,
+		                   .n_closed = sizeof items / sizeof *items };
+	struct err e;
+
+	for (size_t i = 0; i < o.n_closed; i++)
+		closed[i] = (struct files_closed){ items[i].path, items[i].secret };
+	r->files = files_new(&o, &e);
+	if (!r->files)
+		die(EXIT_DENIED, "agentsh-run: %s", e.text);
+	p->files = FILTER_READS | FILTER_WRITES;
+	g->file_call = files_call;
+	g->file_wait = files_wait;
+	g->files = r->files;
 }
 
 static bool is_running(void *arg)
@@ -344,6 +371,8 @@ static void set_up(struct runner *r)
 	r->sigpipe = signal(SIGPIPE, SIG_IGN);
 	find_rung(r);
 	close_files(r, &p);
+	if (CONFIG_FILES && r->judge_files && r->found.rung == RUNG_NOTIFY)
+		judge_files(r, &p, &g);
 	if (CONFIG_LIMITS)
 		limit(r, &p);
 	if (proc_check(&e) < 0 || plan_make(&r->plan, &p, &e) < 0 || !(r->governor = serve_new(&g, &e)) ||
@@ -422,6 +451,7 @@ static int run(int argc, char **argv)
 	const char *policy = NULL, *audit = NULL;
 	struct opt table[] = { { .name = "policy", .type = OPT_TEXT, .to = &policy },
 		               { .name = "audit", .type = OPT_TEXT, .to = &audit },
+		               { .name = "judge-files", .type = OPT_FLAG, .to = &r.judge_files },
 		               { .name = "allow-degraded", .type = OPT_FLAG, .to = &r.allow_degraded },
 		               { 0 } };
 	struct arena a = { 0 };
@@ -447,7 +477,9 @@ static int run(int argc, char **argv)
 	set_up(&r);
 	launch(&r, args.items, make_env(&r, &a, v.rule));
 	if (CONFIG_CONFINE &&
-	    role_enter(ROLE_SUPERVISE | ROLE_LOG | (r.found.rung == RUNG_PTRACE ? ROLE_TRACE : 0), 0, &e) < 0)
+	    role_enter(ROLE_SUPERVISE | ROLE_LOG | (r.found.rung == RUNG_PTRACE ? ROLE_TRACE : 0) |
+	                       (r.files ? ROLE_FILES : 0),
+	               0, &e) < 0)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	while (!r.ended)
 		if (loop_run(r.loop, &e) < 0)

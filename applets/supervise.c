@@ -51,7 +51,8 @@ struct rules {
 
 struct supervisor {
 	struct timer idle;
-	bool rested; /* the batch that ends is the idle timer's own */
+	bool worked;  /* in the batch that ends something was asked or told; timers are no work */
+	bool resting; /* and in those of the last half second nothing */
 	struct loop *loop;
 	struct watch control, inbox;
 	struct ring *ring;
@@ -135,6 +136,7 @@ static void wake_later(void *arg)
 {
 	struct supervisor *s = arg;
 
+	s->worked = true;
 	if (!s->nap.at_ns && (s->wake || s->missed))
 		loop_timer(s->loop, &s->nap, s->wake ? WAKE_NS : RETRY_NS);
 }
@@ -154,6 +156,7 @@ static void on_gone(void *arg, uint32_t number, int status, int64_t end_ns)
 {
 	struct supervisor *s = arg;
 
+	s->worked = true;
 	if (s->n_ends == ENDS)
 		tell(s, WIRE_NEWS);
 	if (s->n_ends == ENDS)
@@ -203,6 +206,9 @@ static struct policy *load_policy(struct msg_reader *r, int fd, struct err *e)
 		err_set(e, "policy %s:%d: %s", file, problems.n ? problems.items[0].line : 0,
 		        problems.n ? problems.items[0].text : "unusable");
 	policy_problems_release(&problems);
+	/* Nobody asks us about files and connections. */
+	if (policy)
+		policy_drop_places(policy);
 	return policy;
 }
 
@@ -312,6 +318,7 @@ static void on_control(struct loop *l, struct watch *w, uint32_t events)
 	int rc;
 
 	(void)events;
+	s->worked = true;
 	while ((rc = wire_recv(w->fd, &s->in, MSG_DONTWAIT, &e)) > 0) {
 		if (CONFIG_SERVER_RELOAD && s->in.n_fds == 1 &&
 		    msg_open(&r, s->in.data.data, s->in.data.len) == WIRE_POLICY && add_rules(s, &r, &e) == 0)
@@ -334,6 +341,7 @@ static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
 	const char *id;
 
 	(void)events;
+	s->worked = true;
 	/* Who enters now was let in by what the server said before. */
 	if (CONFIG_SERVER_RELOAD)
 		on_control(l, &s->control, EPOLLIN);
@@ -357,25 +365,28 @@ static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
 		log_line(LOG_ERROR, "command %u: %s", c.number, e.text);
 }
 
-/* Nothing ran for a while: of the text, only waiting is needed. */
+/* Nothing was asked for a while. */
 static void on_idle(struct loop *l, struct timer *t)
 {
 	struct supervisor *s = list_item(t, struct supervisor, idle);
 
 	(void)l;
-	s->rested = true;
 	drop_unused_rules(s);
 	serve_rest(s->rules->governor);
-	trim_text();
+	s->resting = true;
 }
 
 static void after_batch(void *arg)
 {
 	struct supervisor *s = arg;
 
-	if (!s->rested)
+	if (s->worked) {
 		loop_timer(s->loop, &s->idle, IDLE_NS);
-	s->rested = false;
+		s->resting = false;
+	}
+	if (s->resting)
+		trim_text(); /* waiting needs little of it, and timers come seldom */
+	s->worked = false;
 }
 
 static void on_child(void *arg, int signo, pid_t sender)

@@ -12,35 +12,48 @@ enum { BLOCK = 4096 - 64, BLOCK_MAX = (256 << 10) - 64, ALIGN = 16 };
 
 struct arena_block {
 	struct arena_block *next;
-	size_t used, size;
+	size_t used, size; /* from the front; texts are taken from the end, which `size` leaves out */
+	size_t whole;
 	_Alignas(16) char data[];
 };
 
-void *arena_alloc(struct arena *a, size_t size)
+/* A block with room for `size` bytes, which count from now on. */
+static struct arena_block *room(struct arena *a, size_t size)
 {
 	struct arena_block *b = a->blocks;
 	size_t want;
-	void *p;
 
-	if (a->failed || size > SIZE_MAX / 2 || (a->max && (size > a->max || a->used > a->max - size)))
-		goto refuse;
-	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+	if (a->failed || size > SIZE_MAX / 2 || (a->max && (size > a->max || a->used > a->max - size))) {
+		a->failed = true;
+		return NULL;
+	}
 	if (!b || b->size - b->used < size) {
 		want = a->used < BLOCK ? BLOCK : a->used > BLOCK_MAX ? BLOCK_MAX : a->used;
-		want = size > want ? size : want;
+		want = size > want ? (size + ALIGN - 1) & ~(size_t)(ALIGN - 1) : want;
 		b = malloc(sizeof *b + want);
-		if (!b)
-			goto refuse;
-		*b = (struct arena_block){ .next = a->blocks, .size = want };
+		if (!b) {
+			a->failed = true;
+			return NULL;
+		}
+		*b = (struct arena_block){ .next = a->blocks, .size = want, .whole = want };
 		a->blocks = b;
 	}
+	a->used += size;
+	return b;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	struct arena_block *b;
+	void *p;
+
+	size = size < SIZE_MAX / 2 ? (size + ALIGN - 1) & ~(size_t)(ALIGN - 1) : size;
+	b = room(a, size);
+	if (!b)
+		return NULL;
 	p = b->data + b->used;
 	b->used += size;
-	a->used += size;
 	return memset(p, 0, size);
-refuse:
-	a->failed = true;
-	return NULL;
 }
 
 void *arena_array(struct arena *a, size_t n, size_t size)
@@ -54,10 +67,16 @@ void *arena_array(struct arena *a, size_t n, size_t size)
 
 char *arena_copy(struct arena *a, const char *data, size_t len)
 {
-	char *p = len < SIZE_MAX / 2 ? arena_alloc(a, len + 1) : NULL;
+	struct arena_block *b = room(a, len < SIZE_MAX / 2 ? len + 1 : len);
+	char *p;
 
-	if (p && len)
+	if (!b)
+		return NULL;
+	b->size -= len + 1;
+	p = b->data + b->size;
+	if (len)
 		memcpy(p, data, len);
+	p[len] = 0;
 	return p;
 }
 
@@ -103,7 +122,7 @@ void arena_reset(struct arena *a)
 
 	while (first && first->next)
 		first = first->next;
-	if (!first || first->size != BLOCK) {
+	if (!first || first->whole != BLOCK) {
 		arena_release(a);
 		return;
 	}
@@ -112,5 +131,6 @@ void arena_reset(struct arena *a)
 		free(b);
 	}
 	first->used = 0;
+	first->size = BLOCK;
 	*a = (struct arena){ .blocks = first, .max = a->max };
 }

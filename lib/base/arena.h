@@ -1,7 +1,7 @@
 /* arena - memory that is given back all at once.
  *
  * One arena per request or per loaded policy. A zeroed struct is an empty
- * arena without a ceiling. Allocations are zeroed and aligned for any type;
+ * arena without a ceiling. Allocations are zeroed and aligned for any type (but for copies of texts);
  * they return NULL when memory or the ceiling is reached, and stay failed.
  */
 #pragma once

@@ -123,7 +123,7 @@ static const struct env_rules *own_rules(const struct rule *rule)
 {
 	const struct head *head = (const struct head *)rule;
 
-	return head && head->scope == SCOPE_COMMAND ? &((const struct command_rule *)rule)->env : NULL;
+	return head && head->scope == SCOPE_COMMAND ? ((const struct command_rule *)rule)->env : NULL;
 }
 
 struct verdict decide_env(const struct policy *p, const struct rule *command_rule, const char *name,

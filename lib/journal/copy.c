@@ -62,13 +62,16 @@ static int copy_range(int from, int to, off_t at, off_t end, struct err *e)
 	return 0;
 }
 
-/* Share the blocks; else copy what is there and leave the holes. */
-static int copy_content(int from, int to, off_t size, struct err *e)
+int tree_copy_content(int from, int to, off_t size, uint64_t max, struct err *e)
 {
 	off_t at = 0, hole;
 
-	if (ioctl(to, FICLONE, from) == 0)
+	if (size == 0 || ioctl(to, FICLONE, from) == 0)
 		return 0;
+	if ((uint64_t)size > max) {
+		errno = EFBIG;
+		return err_sys(e, "copy");
+	}
 	if (ftruncate(to, size) < 0)
 		return err_sys(e, "set size");
 	while (at < size) {
@@ -102,7 +105,7 @@ static int copy_file(struct copier *c, int dirfd, const char *name, const char *
 	to = openat(c->to, to_name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (to < 0)
 		return err_sys(e, "%s", to_name);
-	if (copy_content(from, to, st.st_size, e) < 0)
+	if (tree_copy_content(from, to, st.st_size, UINT64_MAX, e) < 0)
 		return err_in(e, "%s", name);
 	meta_copy(from, to, &st);
 	*copy = to;

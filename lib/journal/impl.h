@@ -8,3 +8,15 @@ int journal_hash(int dirfd, const char *name, char *hex, struct err *e);
 
 /* The name of a manifest. */
 void journal_manifest_name(const char *token, char *out, size_t size);
+
+/* Parts of a store beside payload/ and manifest/: the lines of its writers, and how much all of them keep. */
+#define JOURNAL_ACTS  "acts"
+#define JOURNAL_USAGE "usage"
+enum { JOURNAL_ACTS_NAME = 48 };
+
+/* The open file of usage: add so much (0: ask) in one step. What it says then, >= 0. */
+int64_t journal_usage_add(int fd, int64_t bytes);
+void journal_usage_set(int fd, int64_t bytes);
+
+/* Of a store: for readers that drop or restore. Nothing where nobody counts. */
+void journal_uses(const struct journal *j, int64_t bytes);

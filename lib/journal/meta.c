@@ -1,6 +1,9 @@
 #include "journal/meta.h"
 
+#include "base/fd.h"
+
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -27,6 +30,30 @@ const struct journal_xattr *meta_xattrs(struct arena *a, int fd)
 		if (!value || (len = fgetxattr(fd, name, value, (size_t)len)) < 0)
 			continue;
 		*x = (struct journal_xattr){ name, value, (size_t)len, first };
+		first = x;
+	}
+	return first;
+}
+
+const struct journal_xattr *meta_xattrs_at(struct arena *a, int dirfd, const char *name)
+{
+	AUTO_FD own = name[0] ? openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
+	struct journal_xattr *first = NULL;
+	char path[40], *names;
+	ssize_t n;
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", name[0] ? own : dirfd);
+	n = listxattr(path, NULL, 0);
+	names = n > 0 ? arena_alloc(a, NAMES_MAX) : NULL;
+	n = names ? listxattr(path, names, NAMES_MAX) : -1;
+	for (char *at = names; n > 0 && at < names + n; at += strlen(at) + 1) {
+		ssize_t len = getxattr(path, at, NULL, 0);
+		struct journal_xattr *x = len >= 0 ? arena_alloc(a, sizeof *x) : NULL;
+		char *value = x ? arena_alloc(a, (size_t)len + 1) : NULL;
+
+		if (!value || (len = getxattr(path, at, value, (size_t)len)) < 0)
+			continue;
+		*x = (struct journal_xattr){ at, value, (size_t)len, first };
 		first = x;
 	}
 	return first;

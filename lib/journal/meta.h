@@ -13,3 +13,6 @@ void meta_copy_at(int dirfd, const char *name, const struct stat *st);
 
 /* The extended attributes that can be read, in the arena; NULL = none. */
 const struct journal_xattr *meta_xattrs(struct arena *a, int fd);
+
+/* Of anything, by name, which is not followed; "" for `dirfd` itself. */
+const struct journal_xattr *meta_xattrs_at(struct arena *a, int dirfd, const char *name);

@@ -31,31 +31,64 @@ static int open_part(int dir, const char *name, bool create, struct err *e)
 	return fd < 0 ? err_sys(e, "%s", name) : fd;
 }
 
-int journal_open(struct journal *j, const char *path, bool create, struct err *e)
+/* A store in somebody's work must not look like part of it. */
+static void hide(int dir)
+{
+	AUTO_FD fd = openat(dir, ".gitignore", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd >= 0 && fd_write(fd, "*\n", 2) < 0)
+		unlinkat(dir, ".gitignore", 0);
+}
+
+/* The parts of the store, whose directory is open. */
+static int open_parts(struct journal *j, bool create, struct err *e)
 {
 	char link[40];
 	ssize_t n;
 
-	*j = (struct journal){ .dir = -1, .payload = -1, .manifest = -1 };
-	if (create && mkdir(path, 0700) < 0 && errno != EEXIST)
-		return err_sys(e, "create %s", path);
-	j->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (j->dir < 0)
-		return err_sys(e, "%s", path);
 	j->payload = open_part(j->dir, "payload", create, e);
-	if (j->payload >= 0)
-		j->manifest = open_part(j->dir, "manifest", create, e);
+	j->manifest = j->payload < 0 ? -1 : open_part(j->dir, "manifest", create, e);
+	if (j->manifest < 0)
+		return -1;
 	snprintf(link, sizeof link, "/proc/self/fd/%d", j->dir);
-	n = j->manifest >= 0 ? readlink(link, j->path, sizeof j->path - 1) : -1;
-	if (n <= 0 || (size_t)n == sizeof j->path - 1) {
-		if (j->manifest >= 0)
-			err_sys(e, "name");
-		journal_close(j);
-		return err_in(e, "%s", path);
-	}
+	n = readlink(link, j->path, sizeof j->path - 1);
+	if (n <= 0 || (size_t)n == sizeof j->path - 1)
+		return err_sys(e, "name");
 	j->path[n] = 0;
 	j->trusted = is_trusted(j->dir) && is_trusted(j->payload) && is_trusted(j->manifest);
+	if (create)
+		hide(j->dir);
 	return 0;
+}
+
+static int open_at(struct journal *j, int at, const char *path, int flags, bool create, struct err *e)
+{
+	*j = (struct journal){ .dir = -1, .payload = -1, .manifest = -1 };
+	if (create && mkdirat(at, path, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, "create %s", path);
+	j->dir = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
+	if (j->dir < 0)
+		return err_sys(e, "%s", path);
+	if (open_parts(j, create, e) == 0)
+		return 0;
+	journal_close(j);
+	return err_in(e, "%s", path);
+}
+
+int journal_open(struct journal *j, const char *path, bool create, struct err *e)
+{
+	return open_at(j, AT_FDCWD, path, 0, create, e);
+}
+
+int journal_make(struct journal *j, int at, const char *path, struct err *e)
+{
+	if (open_at(j, at, path, O_NOFOLLOW, true, e) < 0)
+		return -1;
+	if (j->trusted)
+		return 0;
+	journal_close(j);
+	errno = EPERM;
+	return err_sys(e, "%s: others can write it", path);
 }
 
 void journal_close(struct journal *j)

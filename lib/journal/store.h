@@ -23,8 +23,11 @@ struct journal {
 	char path[PATH_MAX]; /* of the store, links resolved */
 };
 
-/* Open the store; with `create`, make it (mode 0700). -1 with e->code ENOENT when there is none. */
+/* Open the store; with `create`, make it (mode 0700, with a .gitignore). -1 with e->code ENOENT when there is
+ * none. */
 int journal_open(struct journal *j, const char *path, bool create, struct err *e);
+/* The same from the directory `at`. What was made must be trusted, and no link. */
+int journal_make(struct journal *j, int at, const char *path, struct err *e);
 void journal_close(struct journal *j); /* harmless when repeated */
 
 struct journal_list {
@@ -61,6 +64,7 @@ struct journal_limits {
 	const char *session; /* only its entries; NULL = all */
 	int64_t ttl_ns;      /* drop what was kept longer ago; < 0 = no such limit */
 	int64_t quota;       /* then the oldest, until so many bytes are left; < 0 = no such limit */
+	int max;             /* not more than so many at once; 0 = no such limit */
 };
 
 /* With a session and no limit, all of the session. How many were dropped, or -1. */

@@ -27,6 +27,10 @@ int tree_walk(int dirfd, const char *name, tree_fn *fn, void *arg, struct err *e
  * not set (another's owner) stays his own. On failure what was made is removed. */
 int tree_copy(int dirfd, const char *name, int to_dirfd, const char *to_name, struct err *e);
 
+/* Make the empty file `to` hold what `from` does, of `size` bytes: blocks shared where the file system can,
+ * holes left. What cannot be shared is copied, if it is no more than `max` bytes: else e->code is EFBIG. */
+int tree_copy_content(int from, int to, off_t size, uint64_t max, struct err *e);
+
 int tree_remove(int dirfd, const char *name, struct err *e);
 
 /* Bytes of the contents of all regular files. */

@@ -51,14 +51,18 @@ static uint32_t new_node(struct globset *s, const struct glob_step *step, struct
 	if (s->n_nodes == s->cap_nodes) {
 		uint32_t cap = s->cap_nodes ? s->cap_nodes * 2 : 64;
 		struct step_node *nodes = cap < 1u << 24 ? arena_array(s->scratch, cap, sizeof *nodes) : NULL;
+		struct accept_end *ends = nodes ? arena_array(s->scratch, cap, sizeof *ends) : NULL;
 
-		if (!nodes) {
+		if (!ends) {
 			err_set(e, "out of memory");
 			return 0;
 		}
-		if (s->n_nodes)
+		if (s->n_nodes) {
 			memcpy(nodes, s->nodes, s->n_nodes * sizeof *nodes);
+			memcpy(ends, s->node_ends, s->n_nodes * sizeof *ends);
+		}
 		s->nodes = nodes;
+		s->node_ends = ends;
 		s->cap_nodes = cap;
 	}
 	if (own.kind == GLOB_CLASS && !(own.class = own_class(s, step->class))) {
@@ -123,7 +127,7 @@ int automaton_add(struct globset *s, const struct glob_step *steps, size_t n, co
 	}
 	if (rule_mask[0] < s->lowest_hard)
 		s->lowest_hard = rule_mask[0];
-	return globset_accept(s, &s->nodes[node].accept, rule_mask[0], rule_mask[1], e);
+	return globset_accept(s, &s->nodes[node].accept, &s->node_ends[node], rule_mask, e);
 }
 
 static int by_number(const void *a, const void *b)
@@ -263,7 +267,7 @@ static void add_node(const struct globset *s, struct globset_cache *c, uint32_t 
 /* Sorted, accepting nodes first: equal sets get equal order. Shell sort, because qsort may allocate. */
 static bool goes_before(const struct globset *s, uint32_t a, uint32_t b)
 {
-	bool x = s->nodes[a].accept.first, y = s->nodes[b].accept.first;
+	bool x = s->nodes[a].accept, y = s->nodes[b].accept;
 
 	return x != y ? x : a < b;
 }
@@ -316,7 +320,7 @@ static uint16_t state_of_set(const struct globset *s, struct globset_cache *c, b
 	}
 	st = &c->states[c->n_states];
 	*st = (struct state){ .at = c->n_pool, .n = c->n_work, .hash = hash };
-	while (st->hits < st->n && s->nodes[c->work[st->hits]].accept.first)
+	while (st->hits < st->n && s->nodes[c->work[st->hits]].accept)
 		st->hits++;
 	memcpy(c->pool + c->n_pool, c->work, c->n_work * sizeof *c->work);
 	c->n_pool += c->n_work;
@@ -379,5 +383,5 @@ void automaton_find(const struct globset *s, struct globset_cache *c, const char
 	if (state == DEAD)
 		return;
 	for (uint32_t i = 0; i < c->states[state].hits; i++)
-		query_offer(q, s->nodes[c->pool[c->states[state].at + i]].accept.first);
+		query_offer(q, s->nodes[c->pool[c->states[state].at + i]].accept);
 }

@@ -21,27 +21,28 @@ struct globset *globset_new(struct arena *a, struct arena *scratch, char separat
 	return s;
 }
 
-int globset_accept(struct globset *s, struct accept_list *list, uint32_t rule, uint32_t mask, struct err *e)
+int globset_accept(struct globset *s, const struct accept **first, struct accept_end *end,
+                   const uint32_t rule_mask[2], struct err *e)
 {
+	uint32_t rule = rule_mask[0], mask = rule_mask[1];
 	struct accept *entry;
 
-	if (s->ordered && !(mask & ~list->covered))
+	if (s->ordered && !(mask & ~end->covered))
 		return 0;
-	if (list->last && list->last->rule == rule) {
-		list->last->mask |= mask;
-		list->covered |= mask;
+	end->covered |= mask;
+	if (end->last && end->last->rule == rule) {
+		end->last->mask |= mask;
 		return 0;
 	}
 	entry = arena_alloc(s->arena, sizeof *entry);
 	if (!entry)
 		return err_set(e, "out of memory");
 	*entry = (struct accept){ .rule = rule, .mask = mask };
-	if (list->last)
-		list->last->next = entry;
+	if (end->last)
+		end->last->next = entry;
 	else
-		list->first = entry;
-	list->last = entry;
-	list->covered |= mask;
+		*first = entry;
+	end->last = entry;
 	return 0;
 }
 
@@ -76,12 +77,15 @@ static int grow_plains(struct globset *s, struct err *e)
 {
 	uint32_t cap = s->cap_plains ? s->cap_plains * 2 : 32;
 	struct plain *plains = arena_array(s->scratch, cap, sizeof *plains);
+	struct plain_ends *ends = arena_array(s->scratch, cap, sizeof *ends);
 	uint32_t *slots = arena_array(s->scratch, cap * 4, sizeof *slots);
 
-	if (!plains || !slots)
+	if (!plains || !ends || !slots)
 		return err_set(e, "out of memory");
-	if (s->n_plains)
+	if (s->n_plains) {
 		memcpy(plains, s->plains, s->n_plains * sizeof *plains);
+		memcpy(ends, s->plain_ends, s->n_plains * sizeof *ends);
+	}
 	for (uint32_t k = 0; k < s->n_plains; k++) {
 		uint32_t i = slot_of(plains[k].hash);
 
@@ -90,6 +94,7 @@ static int grow_plains(struct globset *s, struct err *e)
 		slots[i & (cap * 4 - 1)] = k + 1;
 	}
 	s->plains = plains;
+	s->plain_ends = ends;
 	s->slots = slots;
 	s->cap_plains = cap;
 	s->n_slots = cap * 4;
@@ -128,7 +133,7 @@ static int add_sequence(struct globset *s, const struct glob_step *steps, size_t
                         const uint32_t rule_mask[2], struct err *e)
 {
 	char text[GLOB_STEPS * 4];
-	struct accept_list *list;
+	enum plain_list list;
 	struct plain *p;
 	size_t k, len = 0;
 
@@ -140,8 +145,8 @@ static int add_sequence(struct globset *s, const struct glob_step *steps, size_t
 	p = plain_for(s, text, len, e);
 	if (!p)
 		return -1;
-	list = k == n ? &p->exact : steps[k].kind == GLOB_SUPER || !s->separator ? &p->tree : &p->child;
-	return globset_accept(s, list, rule_mask[0], rule_mask[1], e);
+	list = k == n ? PLAIN_EXACT : steps[k].kind == GLOB_SUPER || !s->separator ? PLAIN_TREE : PLAIN_CHILD;
+	return globset_accept(s, &p->accept[list], &s->plain_ends[p - s->plains].at[list], rule_mask, e);
 }
 
 int globset_add(struct globset *s, const struct glob *pattern, uint32_t rule, uint32_t mask, struct err *e)
@@ -184,6 +189,8 @@ int globset_finish(struct globset *s, struct err *e)
 	s->slots = keep(s, s->slots, s->n_slots, sizeof *s->slots);
 	s->nodes = keep(s, s->nodes, s->n_nodes, sizeof *s->nodes);
 	s->bounds = keep(s, s->bounds, s->n_bounds, sizeof *s->bounds);
+	s->plain_ends = NULL;
+	s->node_ends = NULL;
 	return s->arena->failed ? err_set(e, "out of memory") : 0;
 }
 
@@ -194,20 +201,20 @@ void globset_find(const struct globset *s, struct globset_cache *c, const char *
 	uint32_t h = HASH_START;
 
 	if (p)
-		query_offer(q, p->tree.first);
+		query_offer(q, p->accept[PLAIN_TREE]);
 	for (size_t i = 0; i < len; i++) {
 		h = (h ^ (unsigned char)text[i]) * HASH_STEP;
 		if (text[i] != s->separator || !s->separator)
 			continue;
 		dir = p = lookup(s, text, i + 1, h);
 		if (p)
-			query_offer(q, p->tree.first);
+			query_offer(q, p->accept[PLAIN_TREE]);
 	}
 	if (dir)
-		query_offer(q, dir->child.first);
+		query_offer(q, dir->accept[PLAIN_CHILD]);
 	p = lookup(s, text, len, h);
 	if (p)
-		query_offer(q, p->exact.first);
+		query_offer(q, p->accept[PLAIN_EXACT]);
 	if (s->lowest_hard < q->best)
 		automaton_find(s, c, text, len, q);
 }

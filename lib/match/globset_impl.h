@@ -4,8 +4,7 @@
 #include "match/globset.h"
 
 /* A list under construction: rising rules, entries that can never be the answer left out. */
-struct accept_list {
-	const struct accept *first;
+struct accept_end {
 	struct accept *last;
 	uint32_t covered;
 };
@@ -14,7 +13,13 @@ struct accept_list {
 struct plain {
 	uint32_t hash, len;
 	const char *text;
-	struct accept_list exact, child, tree;
+	const struct accept *accept[3]; /* enum plain_list */
+};
+
+enum plain_list { PLAIN_EXACT, PLAIN_CHILD, PLAIN_TREE };
+
+struct plain_ends {
+	struct accept_end at[3];
 };
 
 /* A state of the nondeterministic automaton: a prefix of one or more patterns. */
@@ -22,7 +27,7 @@ struct step_node {
 	struct glob_step step; /* what leads here; kind STAR and SUPER: also what keeps us here */
 	uint32_t first, next;  /* children by a character; next sibling. 0 = none */
 	uint32_t star, super;  /* children reached for free */
-	struct accept_list accept;
+	const struct accept *accept;
 };
 
 struct globset {
@@ -31,11 +36,13 @@ struct globset {
 	bool reversed, ordered;
 
 	struct plain *plains;
+	struct plain_ends *plain_ends; /* while building */
 	uint32_t n_plains, cap_plains;
 	uint32_t *slots; /* index + 1 into plains, open addressing */
 	uint32_t n_slots;
 
-	struct step_node *nodes; /* [0] is the root */
+	struct step_node *nodes;      /* [0] is the root */
+	struct accept_end *node_ends; /* while building */
 	uint32_t n_nodes, cap_nodes;
 	uint32_t lowest_hard; /* first rule with a pattern in the automaton */
 
@@ -44,7 +51,8 @@ struct globset {
 	uint16_t ascii[128]; /* character → class */
 };
 
-int globset_accept(struct globset *s, struct accept_list *list, uint32_t rule, uint32_t mask, struct err *e);
+int globset_accept(struct globset *s, const struct accept **first, struct accept_end *end,
+                   const uint32_t rule_mask[2], struct err *e);
 
 int automaton_add(struct globset *s, const struct glob_step *steps, size_t n, const uint32_t rule_mask[2],
                   struct err *e);

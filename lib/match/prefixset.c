@@ -17,7 +17,7 @@ struct prefixset {
 	uint32_t *next;          /* item after the item */
 };
 
-struct prefixset *prefixset_new(struct arena *a, size_t n)
+struct prefixset *prefixset_new(struct arena *a, size_t n, size_t all)
 {
 	struct prefixset *s = arena_alloc(a, sizeof *s);
 	uint32_t slots = 2;
@@ -27,7 +27,7 @@ struct prefixset *prefixset_new(struct arena *a, size_t n)
 	if (s)
 		*s = (struct prefixset){ .slots = arena_array(a, slots, sizeof *s->slots),
 			                 .n_slots = slots,
-			                 .next = arena_array(a, n + 1, sizeof *s->next) };
+			                 .next = arena_array(a, n ? all + 1 : 1, sizeof *s->next) };
 	return s && s->slots && s->next ? s : NULL;
 }
 

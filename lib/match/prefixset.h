@@ -14,8 +14,8 @@
 
 struct prefixset;
 
-/* Room for the items 0 … n - 1. NULL when out of memory. */
-struct prefixset *prefixset_new(struct arena *a, size_t n);
+/* Room for `n` of the items 0 … all - 1. NULL when out of memory. */
+struct prefixset *prefixset_new(struct arena *a, size_t n, size_t all);
 
 /* Each item once, in rising order. Of a long beginning only a part counts; it must outlive the set. */
 void prefixset_add(struct prefixset *s, uint32_t item, const char *beginning, size_t len);

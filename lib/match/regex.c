@@ -46,13 +46,15 @@ static bool stands_at(const struct regex *r, size_t piece, struct place *p)
 {
 	struct place q = *p;
 
-	for (size_t i = 0; i < r->lengths[piece]; i++) {
-		int c = byte_at(&q), want = (unsigned char)r->pieces[piece][i];
+	for (size_t i = 0; i < r->pieces[piece].len; i++) {
+		int c = byte_at(&q), want = (unsigned char)r->pieces[piece].text[i];
 
 		if (c != want && !(r->fold && lower(c) == lower(want)))
 			return false;
 		step(&q);
 	}
+	if (r->before_blank && piece + 1 == r->n && byte_at(&q) >= 0 && byte_at(&q) != ' ')
+		return false;
 	*p = q;
 	return true;
 }
@@ -69,12 +71,30 @@ static size_t left(struct place p)
 
 static bool find_piece(const struct regex *r, size_t piece, struct place *p)
 {
-	while (!stands_at(r, piece, p)) {
+	bool at_blank = true, anywhere = piece || !r->after_blank;
+
+	while (!(anywhere || at_blank) || !stands_at(r, piece, p)) {
 		if (byte_at(p) < 0)
 			return false;
+		at_blank = byte_at(p) == ' ';
 		step(p);
 	}
 	return true;
+}
+
+/* Does the last piece stand at the end? */
+static bool ends_with(const struct regex *r, size_t piece, struct place *p)
+{
+	size_t rest = left(*p), len = r->pieces[piece].len;
+	bool at_blank = true;
+
+	if (rest < len || (!piece && r->at_start && rest != len))
+		return false;
+	for (rest -= len; rest; rest--) {
+		at_blank = byte_at(p) == ' ';
+		step(p);
+	}
+	return (piece || !r->after_blank || at_blank) && stands_at(r, piece, p);
 }
 
 static bool match_pieces(const struct regex *r, const char *const *words, size_t n)
@@ -83,17 +103,11 @@ static bool match_pieces(const struct regex *r, const char *const *words, size_t
 	struct place p = { .words = n ? words : nothing, .n = n ? n : 1 };
 
 	for (size_t i = 0; i < r->n; i++) {
-		bool first = i == 0 && r->at_start, last = i + 1 == r->n && r->at_end;
+		bool found = i + 1 == r->n && r->at_end ? ends_with(r, i, &p)
+		             : !i && r->at_start        ? stands_at(r, i, &p)
+		                                        : find_piece(r, i, &p);
 
-		if (last) {
-			size_t rest = left(p);
-
-			if (rest < r->lengths[i] || (first && rest != r->lengths[i]))
-				return false;
-			for (rest -= r->lengths[i]; rest; rest--)
-				step(&p);
-		}
-		if (first || last ? !stands_at(r, i, &p) : !find_piece(r, i, &p))
+		if (!found)
 			return false;
 	}
 	return true;
@@ -174,8 +188,8 @@ static int compile_tre(const char *posix, struct regex *out, struct err *e)
 	}
 	n = ((const struct tnfa_begin *)re->value)->n;
 	out->tre = re;
-	out->weight = 4 * ((size_t)n + 1);
-	if (n <= REGEX_TRANSITIONS)
+	out->weight = n <= REGEX_TRANSITIONS ? 4 * (n + 1) : 0;
+	if (out->weight)
 		return 0;
 	regex_release(out);
 	return err_set(e, "takes too much work (%u transitions, at most %d); write fewer or smaller {n,m}", n,
@@ -190,8 +204,8 @@ int regex_compile(struct arena *a, const char *pattern, struct regex *out, struc
 	*out = (struct regex){ 0 };
 	if (regex_translate(a, pattern, &posix, out, &simple, e) < 0)
 		return -1;
-	for (size_t i = 0; i < out->n; i++)
-		out->weight = out->lengths[i] > out->weight ? out->lengths[i] : out->weight;
+	for (size_t i = 0; i < out->n && simple; i++)
+		out->weight = out->pieces[i].len > out->weight ? (uint32_t)out->pieces[i].len : out->weight;
 	if (simple)
 		return 0;
 	out->n = 0;

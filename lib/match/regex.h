@@ -6,8 +6,9 @@
  * reason: back-references, look-around, other flags, more than three {…}, and what has
  * more than REGEX_TRANSITIONS between its states: TRE may follow all of them at each byte.
  *
- * Patterns that are literals with `.*` between them are matched directly and
- * never allocate. Others are given to TRE, whose matcher takes and returns
+ * Patterns that are literals with `.*` between them, perhaps with (^| ) in front
+ * and ( |$) at the end, are matched directly and never allocate. Others, which
+ * take some KiB each, are given to TRE, whose matcher takes and returns
  * memory by itself; when it cannot, the result is REGEX_UNKNOWN and the caller
  * must take the safe side. Without CONFIG_POLICY_REGEX only the first kind compiles.
  */
@@ -18,16 +19,22 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { REGEX_PIECES = 16, REGEX_TRANSITIONS = 10000 };
 
+struct regex_piece {
+	const char *text;
+	size_t len;
+};
+
 struct regex {
 	void *tre;                        /* owned; NULL when the pattern is literals with `.*` */
-	const char *pieces[REGEX_PIECES]; /* in the arena; found one after the other */
-	size_t lengths[REGEX_PIECES];
-	size_t n;
-	size_t weight;                     /* what one byte of text costs at most, in about 2 ns */
+	const struct regex_piece *pieces; /* in the arena; found one after the other */
+	uint32_t n;
+	uint32_t weight;                   /* what one byte of text costs at most, in about 2 ns */
 	bool at_start, at_end, fold, open; /* ^ before the first, $ after the last, (?i), a `.*` somewhere */
+	bool after_blank, before_blank;    /* (^| ) before the first, ( |$) after the last */
 };
 
 enum regex_result { REGEX_NO, REGEX_YES, REGEX_UNKNOWN };

@@ -9,6 +9,7 @@ struct translate {
 	struct arena *arena;
 	struct buf *posix;
 	struct buf literal; /* piece under construction */
+	struct regex_piece pieces[REGEX_PIECES];
 	struct regex *out;
 	struct err *err;
 	int depth, repeats, digits;
@@ -27,9 +28,9 @@ static void end_piece(struct translate *t)
 		t->simple = false;
 		return;
 	}
-	r->pieces[r->n] = arena_copy(t->arena, buf_text(&t->literal), t->literal.len);
-	r->lengths[r->n] = t->literal.len;
-	t->simple = r->pieces[r->n] != NULL;
+	t->pieces[r->n].text = arena_copy(t->arena, buf_text(&t->literal), t->literal.len);
+	t->pieces[r->n].len = t->literal.len;
+	t->simple = t->pieces[r->n].text != NULL;
 	r->n++;
 	buf_clear(&t->literal);
 }
@@ -171,8 +172,33 @@ static int dot(struct translate *t)
 	return 0;
 }
 
-static int group(struct translate *t)
+/* "(^| )" before a literal in front and "( |$)" behind one at the end: that a word begins or ends there. */
+static bool blank(struct translate *t, bool first)
 {
+	static const char *const spelled[2][2] = { { "(^| )", "(?:^| )" }, { "( |$)", "(?: |$)" } };
+	const char *next;
+	size_t len;
+
+	for (int i = 0; i < 2; i++) {
+		if (strncmp(t->p, spelled[!first][i], strlen(spelled[!first][i])) != 0)
+			continue;
+		next = t->p + strlen(spelled[!first][i]);
+		if (first ? !*next || strchr(".([^$|)", *next) || is_repeat(next, &len)
+		          : *next || !t->literal.len)
+			return false;
+		*(first ? &t->out->after_blank : &t->out->before_blank) = true;
+		buf_str(t->posix, spelled[!first][0]);
+		t->p = next;
+		t->atom = false;
+		return true;
+	}
+	return false;
+}
+
+static int group(struct translate *t, bool first)
+{
+	if (t->simple && blank(t, first))
+		return 0;
 	t->p++;
 	if (*t->p == '?') {
 		if (t->p[1] != ':')
@@ -230,7 +256,7 @@ static int token(struct translate *t, bool first)
 	case '.':
 		return dot(t);
 	case '(':
-		return group(t);
+		return group(t, first);
 	case ')':
 		return close_group(t);
 	case '^':
@@ -267,6 +293,7 @@ int regex_translate(struct arena *a, const char *pattern, struct buf *posix, str
 	struct translate t = {
 		.p = pattern, .arena = a, .posix = posix, .out = out, .err = e, .simple = true
 	};
+	struct regex_piece *pieces;
 	const char *start;
 	int rc = 0;
 
@@ -282,5 +309,11 @@ int regex_translate(struct arena *a, const char *pattern, struct buf *posix, str
 		rc = err_set(e, "out of memory");
 	buf_release(&t.literal);
 	*simple = t.simple && (out->n || out->open || !(out->at_start && out->at_end));
-	return rc;
+	if (rc || !*simple || !out->n)
+		return rc;
+	out->pieces = pieces = arena_array(a, out->n, sizeof *pieces);
+	if (!pieces)
+		return err_set(e, "out of memory");
+	memcpy(pieces, t.pieces, out->n * sizeof *pieces);
+	return 0;
 }

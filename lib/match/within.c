@@ -1,5 +1,7 @@
 #include "match/within.h"
 
+#include "base/utf8.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -278,6 +280,69 @@ static bool sequence_within(struct walk *w, const struct glob_step *a, const str
 	return !w->gave_up;
 }
 
+/* A character that the step takes and that patterns do not name. 0: none was found. */
+static uint32_t witness_symbol(const struct glob_step *step, char separator)
+{
+	static const uint32_t unusual = 2;
+
+	if (step->kind == GLOB_LITERAL)
+		return step->symbol;
+	if (glob_step_takes(step, unusual, separator))
+		return unusual;
+	return step->kind == GLOB_CLASS && step->class->n &&
+	                       glob_step_takes(step, step->class->ranges[0].low, separator)
+	               ? step->class->ranges[0].low
+	               : 0;
+}
+
+/* A text that the sequence matches. Its length, 0 = none was found. */
+static size_t make_witness(const struct glob_step *step, char separator, char *out, size_t size)
+{
+	size_t n = 0;
+
+	for (; step->kind != GLOB_END; step++) {
+		uint32_t symbol;
+
+		if (size - n < 8)
+			return 0;
+		if (is_star(step)) {
+			out[n++] = 2;
+			if (step->kind == GLOB_SUPER && separator) {
+				out[n++] = separator;
+				out[n++] = 2;
+			}
+			continue;
+		}
+		symbol = witness_symbol(step, separator);
+		if (!symbol)
+			return 0;
+		if (symbol < 0x80 || symbol >= 0x110000)
+			out[n++] = (char)symbol;
+		else
+			n += utf8_put(symbol, out + n);
+	}
+	return n;
+}
+
+/* The cheap answer for most that is not within: a text of each sequence that none of `b` matches. */
+static bool has_witness(const struct glob *a, const struct glob *const *b, size_t n, size_t *budget)
+{
+	char text[1024];
+
+	for (size_t i = 0; i < a->n; i++) {
+		size_t len = !i || a->steps[i - 1].kind == GLOB_END
+		                     ? make_witness(a->steps + i, a->separator, text, sizeof text)
+		                     : 0;
+		bool taken = !len || !glob_match(a, text, len);
+
+		for (size_t k = 0; k < n && !taken; k++)
+			taken = !spend(budget, 20) || glob_match(b[k], text, len);
+		if (!taken)
+			return true;
+	}
+	return false;
+}
+
 /* The cheap answer for most pairs. */
 static bool is_far(const struct glob *a, const struct glob *const *b, size_t n, size_t *budget)
 {
@@ -294,7 +359,7 @@ bool glob_within(const struct glob *a, const struct glob *const *b, size_t n, si
 	struct walk *w;
 	bool good;
 
-	if (a->never || !a->n || is_far(a, b, n, budget))
+	if (a->never || !a->n || is_far(a, b, n, budget) || has_witness(a, b, n, budget))
 		return false;
 	w = spend(budget, 5000) ? calloc(1, sizeof *w) : NULL;
 	if (!w)

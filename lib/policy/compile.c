@@ -101,6 +101,11 @@ static bool has_wildcard(const char *entry)
 	return strpbrk(entry, "*?[") != NULL;
 }
 
+static bool is_path(const char *entry)
+{
+	return strchr(entry, '/') != NULL;
+}
+
 static int add_name(struct policy *p, const char *entry, uint32_t rule, uint32_t mask, struct err *e)
 {
 	AUTO_ARENA work = { 0 };
@@ -126,10 +131,10 @@ static int add_entry(struct policy *p, uint32_t rule, const char *entry, struct 
 		return chain_add(&p->arena, &p->any_command, rule, mask, e);
 	if (!has_wildcard(entry))
 		return add_name(p, entry, rule, mask, e);
-	prefixset_add(strchr(entry, '/') ? p->glob_paths : p->glob_names, (uint32_t)p->n_command_globs, entry,
+	prefixset_add(is_path(entry) ? p->glob_paths : p->glob_names, (uint32_t)p->n_command_globs, entry,
 	              strcspn(entry, "*?[{\\"));
 	g = &p->command_globs[p->n_command_globs++];
-	*g = (struct command_glob){ .rule = rule, .mask = mask, .path = strchr(entry, '/') != NULL };
+	*g = (struct command_glob){ .rule = rule, .mask = mask, .path = is_path(entry) };
 	if (glob_compile(&p->arena, entry, g->path ? '/' : 0, &g->glob, e) < 0)
 		return err_in(e, "command '%s' in rule '%s', line %d", entry,
 		              p->command_rules[rule].head.rule.name, p->command_rules[rule].head.rule.line);
@@ -142,15 +147,16 @@ static int add_entry(struct policy *p, uint32_t rule, const char *entry, struct 
 
 static int compile_commands(struct policy *p, struct err *e)
 {
-	size_t n = 0;
+	size_t n[2] = { 0 };
 
 	p->names = globset_new(&p->arena, p->scratch, 0, GLOBSET_PLAIN);
 	for (size_t i = 0; i < p->n_command; i++)
 		for (size_t k = 0; k < p->command_rules[i].commands.n; k++)
-			n += has_wildcard(p->command_rules[i].commands.items[k]);
-	p->command_globs = arena_array(&p->arena, n, sizeof *p->command_globs);
-	p->glob_names = prefixset_new(&p->arena, n);
-	p->glob_paths = prefixset_new(&p->arena, n);
+			if (has_wildcard(p->command_rules[i].commands.items[k]))
+				n[is_path(p->command_rules[i].commands.items[k])]++;
+	p->command_globs = arena_array(&p->arena, n[0] + n[1], sizeof *p->command_globs);
+	p->glob_names = prefixset_new(&p->arena, n[0], n[0] + n[1]);
+	p->glob_paths = prefixset_new(&p->arena, n[1], n[0] + n[1]);
 	if (!p->names || !p->command_globs || !p->glob_names || !p->glob_paths)
 		return err_set(e, "out of memory");
 	for (uint32_t i = 0; i < p->n_command; i++) {

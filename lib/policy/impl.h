@@ -38,7 +38,7 @@ enum {
 
 struct text_list {
 	const char *const *items;
-	size_t n;
+	uint32_t n;
 	bool set; /* the key was there */
 };
 
@@ -100,7 +100,7 @@ struct command_rule {
 	size_t n_tests;          /* at most FACT_TESTS */
 	int min_depth, max_depth;
 	const struct redirect *redirect; /* NULL if none */
-	struct env_rules env;
+	const struct env_rules *env;     /* likewise */
 };
 
 /* A command entry with wildcards. */

@@ -120,7 +120,7 @@ static bool is_listed(const struct lint_rule *r, const char *op)
 	return r->ops != UINT32_MAX && lint_has_op(r, op);
 }
 
-/* Do rules that allow `op` take all of this pattern? */
+/* May rules that allow `op` take all of this pattern? What there is no time to find out may be so. */
 static bool is_allowed(struct lint *l, const struct glob *g, const char *op)
 {
 	const struct lint_rules *rules = &l->rules[SCOPE_FILE];
@@ -128,11 +128,14 @@ static bool is_allowed(struct lint *l, const struct glob *g, const char *op)
 	size_t n = 0;
 
 	for (size_t i = 0; i < rules->n; i++)
-		for (size_t k = 0; k < rules->items[i].what.n && n < 2048; k++)
+		for (size_t k = 0; k < rules->items[i].what.n; k++)
 			if (lets(&rules->items[i]) && lint_has_op(&rules->items[i], op) &&
-			    !rules->items[i].what.items[k].glob[0].never)
+			    !rules->items[i].what.items[k].glob[0].never) {
+				if (n == sizeof globs / sizeof *globs)
+					return true;
 				globs[n++] = &rules->items[i].what.items[k].glob[0];
-	return n && glob_within(g, globs, n, &l->budget);
+			}
+	return n && (glob_within(g, globs, n, &l->budget) || !l->budget);
 }
 
 static void check_ops(struct lint *l, const struct lint_rule *r)

@@ -293,6 +293,9 @@ bool load_expand(struct load *l, const struct yaml_node *rule, const char *key, 
 	if (!items || !l->options->expand)
 		return items != NULL;
 	for (size_t i = 0; i < from->n; i++, item = item->next) {
+		items[i] = from->items[i];
+		if (!strstr(items[i], "${"))
+			continue;
 		items[i] = policy_expand(l->arena, from->items[i], l->options->vars,
 		                         strcmp(key, "domains") != 0, &e);
 		if (!items[i]) {

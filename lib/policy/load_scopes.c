@@ -260,7 +260,30 @@ static void load_redirect(void *to, const struct yaml_node *value, const struct 
 	((struct command_rule *)(void *)l->at)->redirect = r;
 }
 
-#define ENV_OFFSET(member) offsetof(struct command_rule, env) + offsetof(struct env_rules, member)
+static const struct yaml_key own_env_keys[] = {
+	{ "env_allow", load_env_list, offsetof(struct env_rules, allow), "allow " },
+	{ "env_deny", load_env_list, offsetof(struct env_rules, deny), "deny " },
+	{ "env_max_bytes", load_env_number, offsetof(struct env_rules, max_bytes), NULL },
+	{ "env_max_keys", load_env_number, offsetof(struct env_rules, max_keys), NULL },
+	{ "env_block_iteration", load_env_bool, offsetof(struct env_rules, block_iteration), NULL },
+};
+
+/* key->more: the row above. Few rules have such lists. */
+static void load_own_env(void *to, const struct yaml_node *value, const struct yaml_key *key)
+{
+	const struct yaml_key *own = key->more;
+	struct load *l = to;
+	struct command_rule *r = (struct command_rule *)(void *)l->at;
+	char *at = l->at;
+
+	if (!r->env)
+		r->env = load_alloc(l, 1, sizeof *r->env);
+	if (!r->env)
+		return;
+	l->at = (char *)(uintptr_t)r->env;
+	own->take(to, value, own);
+	l->at = at;
+}
 
 static const struct yaml_key command_keys[] = {
 	LOAD_HEAD(command_decisions),
@@ -269,11 +292,11 @@ static const struct yaml_key command_keys[] = {
 	{ "facts", load_texts, offsetof(struct command_rule, facts), NULL },
 	{ "context", load_context, 0, NULL },
 	{ "redirect_to", load_redirect, 0, NULL },
-	{ "env_allow", load_env_list, ENV_OFFSET(allow), "allow " },
-	{ "env_deny", load_env_list, ENV_OFFSET(deny), "deny " },
-	{ "env_max_bytes", load_env_number, ENV_OFFSET(max_bytes), NULL },
-	{ "env_max_keys", load_env_number, ENV_OFFSET(max_keys), NULL },
-	{ "env_block_iteration", load_env_bool, ENV_OFFSET(block_iteration), NULL },
+	{ "env_allow", load_own_env, 0, &own_env_keys[0] },
+	{ "env_deny", load_own_env, 0, &own_env_keys[1] },
+	{ "env_max_bytes", load_own_env, 0, &own_env_keys[2] },
+	{ "env_max_keys", load_own_env, 0, &own_env_keys[3] },
+	{ "env_block_iteration", load_own_env, 0, &own_env_keys[4] },
 	{ NULL, NULL, 0, NULL },
 };
 
@@ -291,7 +314,7 @@ static void check_commands(struct load *l, const struct command_rule *r, const s
 			yaml_problem(&l->sink, item, "an empty command name");
 		else if (!strpbrk(text, "*?["))
 			continue;
-		else if (glob_compile(l->arena, text, strchr(text, '/') ? '/' : 0, &glob, &e) < 0)
+		else if (glob_compile(l->policy->scratch, text, strchr(text, '/') ? '/' : 0, &glob, &e) < 0)
 			yaml_problem(&l->sink, item, "pattern '%s': %s", text, e.text);
 		else if (glob.never)
 			yaml_problem(&l->sink, item, "pattern '%s' has an unclosed '{' and would never match",

@@ -87,6 +87,20 @@ bool notify_return(int listener, uint64_t id, int64_t value)
 	return answer(listener, &r);
 }
 
+int notify_inject(int listener, uint64_t id, int fd, int flags)
+{
+	struct seccomp_notif_addfd a = { .id = id,
+		                         .flags = SECCOMP_ADDFD_FLAG_SEND,
+		                         .srcfd = (uint32_t)fd,
+		                         .newfd_flags = (uint32_t)flags };
+	int rc;
+
+	do
+		rc = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &a);
+	while (rc < 0 && errno == EINTR);
+	return rc < 0 ? errno : 0;
+}
+
 static void on_signal(int signo)
 {
 	(void)signo;

@@ -46,3 +46,7 @@ bool notify_valid(int listener, uint64_t id);
 bool notify_continue(int listener, uint64_t id);
 bool notify_fail(int listener, uint64_t id, int error);
 bool notify_return(int listener, uint64_t id, int64_t value);
+/* Put a copy of our descriptor `fd` into the caller, which gets its number; `flags`: O_CLOEXEC or 0. 0, or
+ * the errno of what is not answered yet: EMFILE, or EBADF for an O_PATH descriptor, which the kernel does not
+ * hand over. */
+int notify_inject(int listener, uint64_t id, int fd, int flags);

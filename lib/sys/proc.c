@@ -137,6 +137,22 @@ void proc_each(bool (*fn)(pid_t pid, void *arg), void *arg)
 	closedir(dir);
 }
 
+size_t proc_count(pid_t pid, const char *name)
+{
+	char path[64];
+	struct dirent *d;
+	size_t n = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+	dir = opendir(path);
+	while (dir && (d = readdir(dir)))
+		n += d->d_name[0] != '.';
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
 int proc_pidfd(pid_t pid)
 {
 	return (int)syscall(__NR_pidfd_open, pid, 0);

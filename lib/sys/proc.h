@@ -38,6 +38,9 @@ bool proc_no_new_privs(pid_t pid);
 /* Call `fn` for each process until it returns false. */
 void proc_each(bool (*fn)(pid_t pid, void *arg), void *arg);
 
+/* How many entries directory /proc/PID/NAME has ("fd", "task"); 0 when it cannot be read. */
+size_t proc_count(pid_t pid, const char *name);
+
 /* A descriptor for process `pid`, close-on-exec; -1 when gone. */
 int proc_pidfd(pid_t pid);
 

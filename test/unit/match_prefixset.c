@@ -37,7 +37,7 @@ T_CASE(same_as_trying_all)
 {
 	static char items[ITEMS][LONG];
 	AUTO_ARENA a = { .blocks = NULL };
-	struct prefixset *s = prefixset_new(&a, ITEMS);
+	struct prefixset *s = prefixset_new(&a, ITEMS, ITEMS);
 	unsigned seed = 7;
 	int wrong = 0;
 
@@ -63,8 +63,8 @@ T_CASE(nothing_in_it)
 	AUTO_ARENA a = { .blocks = NULL };
 	struct found f = { .stop = UINT32_MAX };
 
-	prefixset_find(prefixset_new(&a, 0), "text", 4, each, &f);
-	prefixset_find(prefixset_new(&a, 5), "", 0, each, &f);
+	prefixset_find(prefixset_new(&a, 0, 0), "text", 4, each, &f);
+	prefixset_find(prefixset_new(&a, 5, 5), "", 0, each, &f);
 	is_int(f.wrong, 0);
 }
 
@@ -73,7 +73,7 @@ T_CASE(long_beginnings)
 {
 	static char items[2][LONG];
 	AUTO_ARENA a = { .blocks = NULL };
-	struct prefixset *s = prefixset_new(&a, 2);
+	struct prefixset *s = prefixset_new(&a, 2, 2);
 	struct found f = { .item = items, .stop = UINT32_MAX };
 
 	memset(items[0], 'x', 70);
@@ -91,7 +91,7 @@ T_CASE(stops_when_told)
 {
 	static char items[3][LONG] = { "", "", "a" };
 	AUTO_ARENA a = { .blocks = NULL };
-	struct prefixset *s = prefixset_new(&a, 3);
+	struct prefixset *s = prefixset_new(&a, 3, 3);
 	struct found f = { .item = items, .stop = 0 };
 
 	for (uint32_t i = 0; i < 3; i++)

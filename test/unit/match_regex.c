@@ -69,7 +69,62 @@ static const struct row {
 	{ "^(a|b)$|^c$", { "c" }, true },
 	{ "\\Aab\\z", { "ab" }, true },
 	{ "[.]x|[*]y", { "*y" }, true },
+	{ "(^| )--force( |$)", { "push", "--force", "x" }, true },
+	{ "(^| )--force( |$)", { "push", "x--force" }, false },
+	{ "(^| )--force( |$)", { "push", "--forced", "--force" }, true },
+	{ "(^| )--force( |$)", { "--force" }, true },
+	{ "(?i)(?:^| )-x(?: |$)", { "-X" }, true },
+	{ "^-n5( |$)", { "-n55" }, false },
+	{ "^-n5( |$)", { "-n5", "" }, true },
+	{ "(^| )a.*b( |$)", { "ca", "b" }, false },
+	{ "(^| )a.*b( |$)", { "ca", "a", "bb", "x" }, true },
+	{ "(^| )a$", { "ba", "a" }, true },
+	{ "(^| )a$", { "ba" }, false },
+	{ "( |$)", { "x" }, true },
+	{ "(^| )( |$)", { "x" }, false },
+	{ "(^| ).*x( |$)", { "ax" }, true },
+	{ "(^| )a|b( |$)", { "xb" }, true },
 };
+
+/* The same patterns, spelled so that TRE matches them. */
+T_CASE(words_are_found_as_by_the_engine)
+{
+	static const char *const pairs[][2] = {
+		{ "(^| )ab( |$)", "(^|[ ])ab([ ]|$)" },
+		{ "(^| )aba", "(^|[ ])aba" },
+		{ "ab( |$)", "ab([ ]|$)" },
+		{ "^a( |$)", "^a([ ]|$)" },
+		{ "(^| )a.*b( |$)", "(^|[ ])a.*b([ ]|$)" },
+		{ "(^| )a b$", "(^|[ ])a b$" },
+		{ "^a.*aa.*b( |$)", "^a.*aa.*b([ ]|$)" },
+		{ "(?i)(^| )A.*a", "(?i)(^|[ ])A.*a" },
+	};
+	unsigned seed = 1, different = 0;
+	AUTO_ARENA a = { 0 };
+
+	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+		struct regex own, tre;
+
+		if (!ok(!regex_compile(&a, pairs[i][0], &own, NULL) && !own.tre, "%s", pairs[i][0]) ||
+		    !ok(!regex_compile(&a, pairs[i][1], &tre, NULL) && tre.tre))
+			continue;
+		for (int k = 0; k < 3000; k++) {
+			char text[2][8];
+			const char *words[] = { text[0], text[1] };
+
+			for (int n = 0; n < 2; n++)
+				for (int at = 0; at < 8; at++) {
+					seed = seed * 1103515245u + 12345u;
+					text[n][at] = at < 7 ? "aabb  ac"[seed >> 20 & 7] : 0;
+					if ((seed >> 26 & 7) == 0)
+						text[n][at] = 0;
+				}
+			different += regex_match(&own, words, 2) != regex_match(&tre, words, 2);
+		}
+		regex_release(&tre);
+	}
+	is_int(different, 0);
+}
 
 T_CASE(table)
 {
@@ -121,6 +176,7 @@ T_CASE(weights)
 		size_t least, most;
 	} known[] = { { "abc", 3, 3 },
 		      { "^push.*--force$", 7, 7 },
+		      { "(^| )push.*--force( |$)", 7, 7 },
 		      { "a|b", 8, 40 },
 		      { "(a+)+$", 8, 40 },
 		      { "push.*(--force|-f)$", 40, 200 },
@@ -135,7 +191,7 @@ T_CASE(weights)
 
 		if (!ok(!regex_compile(&a, known[i].pattern, &r, NULL)))
 			continue;
-		ok(r.weight >= known[i].least && r.weight <= known[i].most, "'%s' weighs %zu",
+		ok(r.weight >= known[i].least && r.weight <= known[i].most, "'%s' weighs %u",
 		   known[i].pattern, r.weight);
 		regex_release(&r);
 	}

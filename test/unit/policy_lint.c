@@ -1,6 +1,7 @@
 /* What lint finds, one kind after the other, and that it finds nothing in the project's own policies. */
 #include "policy/lint.h"
 
+#include "base/buf.h"
 #include "base/fd.h"
 #include "test/t.h"
 
@@ -235,6 +236,32 @@ T_CASE(many_rules)
 		        i, i % 1400);
 	is_int(policy_lint(buf_text(&text), text.len, &r, &e), 0);
 	ok(find(&r, LINT_UNREACHABLE, "r1400") != NULL, "still exact");
+	lint_release(&r);
+}
+
+/* What is compared last is compared too, and rightly. */
+T_CASE(many_rules_before_the_usual_ones)
+{
+	static const char *const kinds[] = { "/srv/never%d/**", "**/*.never%d", "${HOME}/never%d/*.txt",
+		                             "/opt/never%d/bin/run" };
+	AUTO_BUF text = { 0 };
+	struct lint_report r;
+
+	buf_str(&text, FILES);
+	for (int i = 0; i < 480; i++) {
+		buf_fmt(&text, "- {name: n%d, decision: deny, operations: [read, write], paths: [\"", i);
+		/* NOLINTNEXTLINE(clang-diagnostic-format-nonliteral): one of those above */
+		buf_fmt(&text, kinds[i % 4], i);
+		buf_str(&text, "\"]}\n");
+	}
+	buf_str(&text, FILE_RULE("own", "${PROJECT_ROOT}\", \"${PROJECT_ROOT}/**", "*", "allow")
+	                       FILE_RULE("tmp", "/tmp\", \"/tmp/**", "*", "allow"));
+	buf_str(&text,
+	        FILE_RULE("top", "/var/x/**", "*", "allow") FILE_RULE("dead", "/tmp/x", "read", "deny"));
+	r = lint_text(buf_text(&text));
+	ok(!find(&r, LINT_UNREACHABLE, "rules"), "there is time for all");
+	ok(!find(&r, LINT_PARTLY, "tmp") && !find(&r, LINT_PARTLY, "own"), "their directories are listed");
+	ok(find(&r, LINT_PARTLY, "top") && find(&r, LINT_UNREACHABLE, "dead"), "what is wrong is found");
 	lint_release(&r);
 }
 

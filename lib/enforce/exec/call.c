@@ -2,6 +2,8 @@
 
 #include "sys/notify.h"
 
+#include <errno.h>
+
 static bool keep(const struct call *k, bool proceed, int64_t value)
 {
 	k->answer->proceed = proceed;
@@ -27,4 +29,12 @@ bool call_fail(const struct call *k, int error)
 bool call_return(const struct call *k, int64_t value)
 {
 	return k->answer ? keep(k, false, value) : notify_return(k->c->listener, k->n->id, value);
+}
+
+void call_inject(const struct call *k, int fd, int flags)
+{
+	int error = k->answer ? EPERM : notify_inject(k->c->listener, k->n->id, fd, flags);
+
+	if (error)
+		call_fail(k, error);
 }

@@ -38,10 +38,11 @@ struct desk {
 	struct list places;
 	size_t n;
 	struct timer late;     /* one for all that have ended: they are told together */
+	struct timer wait;     /* calls wait for others */
 	struct tracer *tracer; /* once it is needed */
 };
 
-static timer_fn on_late;
+static timer_fn on_late, on_wait;
 
 struct desk *desk_new(struct loop *l, struct governor *g, desk_gone *gone, void *arg, struct err *e)
 {
@@ -51,9 +52,12 @@ struct desk *desk_new(struct loop *l, struct governor *g, desk_gone *gone, void 
 		err_set(e, "out of memory");
 		return NULL;
 	}
-	*d = (struct desk){ .loop = l, .governor = g, .gone = gone, .arg = arg, .late.due = on_late };
+	*d = (struct desk){
+		.loop = l, .governor = g, .gone = gone, .arg = arg, .late.due = on_late, .wait.due = on_wait
+	};
 	list_init(&d->places);
 	list_init(&d->late.node);
+	list_init(&d->wait.node);
 	return d;
 }
 
@@ -74,6 +78,7 @@ void desk_free(struct desk *d)
 		return;
 	list_each(node, &d->places) drop(list_item(node, struct place, node));
 	loop_untimer(d->loop, &d->late);
+	loop_untimer(d->loop, &d->wait);
 	if (CONFIG_RUNGS)
 		tracer_free(d->tracer);
 	free(d);
@@ -117,6 +122,17 @@ static void on_late(struct loop *l, struct timer *t)
 		loop_timer(l, t, LINGER_NS);
 }
 
+/* Places may share a governor: then it is asked several times. */
+static void on_wait(struct loop *l, struct timer *t)
+{
+	struct desk *d = list_item(t, struct desk, wait);
+	bool more = false;
+
+	list_each(node, &d->places) more |= serve_wait(list_item(node, struct place, node)->governor);
+	if (more)
+		loop_timer(l, t, SERVE_WAIT_NS);
+}
+
 /* The pidfd hangs up when the first process has been reaped. */
 static void on_first(struct loop *l, struct watch *w, uint32_t events)
 {
@@ -144,6 +160,8 @@ static void on_call(struct loop *l, struct watch *w, uint32_t events)
 	if (events & EPOLLIN && serve_call(p->governor, &p->c) == 0) {
 		if (!p->looked)
 			look_at_first(p);
+		if (CONFIG_FILES && !p->desk->wait.at_ns && serve_wait(p->governor))
+			loop_timer(l, &p->desk->wait, SERVE_WAIT_NS);
 		return;
 	}
 	if (!(events & (EPOLLHUP | EPOLLERR)) && events & EPOLLIN)

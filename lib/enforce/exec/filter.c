@@ -34,8 +34,8 @@ struct program {
 	place answers[ANSWERS], blocks[FILTER_BLOCKS];
 	struct {
 		place at, other;
-	} zero[3];  /* what if_zero() made */
-	bool tasks; /* as filter_options says */
+	} zero[3];         /* what if_zero() made */
+	bool tasks, reads; /* as filter_options says */
 };
 
 /* Conditional jumps reach 255 instructions; this leaves room for the way to the other end of one. */
@@ -252,6 +252,29 @@ static place block_arch_prctl(struct program *p, const place *to)
 	return arg(p, 0, is(p, 0x1002, to[EXEC], to[ALLOW]));
 }
 
+/* All flags that open(2) has on both architectures alike. */
+static place block_flags(struct program *p, int argument)
+{
+	const uint32_t writes =
+	        3 | 0100 /* O_CREAT */ | 01000 /* O_TRUNC */ | 020000000 /* O_TMPFILE's own */;
+	const place *to = p->answers;
+	place at = has(p, writes, to[NOTIFY], to[p->reads ? NOTIFY : ALLOW]);
+
+	return arg(p, argument, has(p, 010000000 /* O_PATH */, to[ALLOW], at));
+}
+
+static place block_open(struct program *p, const place *to)
+{
+	(void)to;
+	return block_flags(p, 1);
+}
+
+static place block_openat(struct program *p, const place *to)
+{
+	(void)to;
+	return block_flags(p, 2);
+}
+
 typedef place block_fn(struct program *p, const place *to);
 
 static block_fn *const blocks[FILTER_BLOCKS] = {
@@ -272,6 +295,8 @@ static block_fn *const blocks[FILTER_BLOCKS] = {
 	[BLOCK_IOCTL] = block_ioctl,
 	[BLOCK_NAMESPACES] = block_namespaces,
 	[BLOCK_ARCH_PRCTL] = block_arch_prctl,
+	[BLOCK_OPEN] = block_open,
+	[BLOCK_OPENAT] = block_openat,
 };
 
 /* Each answer once, the mark's behind all others. */
@@ -484,14 +509,16 @@ static uint32_t own_answer(const struct filter *f)
 int filter_make(struct filter *f, const struct filter_target *t, const struct filter_options *o,
                 struct err *e)
 {
-	struct filter_row *all = calloc(t->n_rows + o->n_blocked, sizeof *all);
-	struct program p = { .f = f, .tasks = o->tasks };
+	struct filter_row *all = calloc(t->n_rows + o->n_blocked + FILTER_FILES, sizeof *all);
+	struct program p = { .f = f, .tasks = o->tasks, .reads = o->files & FILTER_READS };
 	bool done = false;
 
 	f->n = 0;
 	if (all) {
 		size_t n = add_blocked(all, t, o->blocked, o->n_blocked);
 
+		if (CONFIG_FILES && o->kind == FILTER_LISTENER)
+			n = filter_files(all, n, o->files);
 		if (o->kind == FILTER_OWN)
 			n = only_own(all, n);
 		for (size_t i = 0; i < n; i++)

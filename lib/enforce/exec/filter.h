@@ -31,6 +31,11 @@ struct filter_target {
 };
 extern const struct filter_target filter_native;
 
+/* Calls on files: openings that only read; that write, create or truncate, and openat2(2), whose flags are in
+ * memory; what makes, moves and removes names; what changes modes, owners, times, attributes and sizes.
+ * Openings with O_PATH are never asked about. */
+enum { FILTER_READS = 1, FILTER_WRITES = 2, FILTER_NAMES = 4, FILTER_ATTRIBUTES = 8 };
+
 /* For whom the calls are marked that are neither allowed nor refused: a listener, a tracer, or nobody. In the
  * last case programs start unasked, signals pass if `signals` (Landlock then keeps them inside), and whatever
  * else there would be to decide is refused. FILTER_OWN is for the server, which starts supervisors and
@@ -39,6 +44,7 @@ enum filter_kind { FILTER_LISTENER, FILTER_TRACER, FILTER_ALONE, FILTER_OWN };
 struct filter_options {
 	enum filter_kind kind;
 	bool signals;
+	unsigned files;     /* FILTER_…: of a listener, also asked on files */
 	bool tasks;         /* the supervisor sets RLIMIT_NPROC: sessions may not */
 	const int *blocked; /* further system call numbers to refuse with EPERM */
 	size_t n_blocked;

@@ -1,14 +1,12 @@
 /* Private to enforce/exec: what the parts of the supervisor share. */
 #pragma once
 
-#include "audit/event.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "enforce/exec/call.h"
 #include "enforce/exec/image.h"
 #include "enforce/exec/serve.h"
 #include "enforce/exec/tree.h"
-
-#include <linux/seccomp.h>
 
 enum { MESSAGE = 1024 };
 
@@ -29,37 +27,11 @@ struct governor {
 	struct arena scratch; /* of one notification */
 };
 
-/* What a tracer is to do with a call. Zeroed: leave it out, and let it return `value`. */
-struct call_answer {
-	bool proceed;
-	int64_t value; /* negative: -errno */
-	bool again;    /* the image is to be judged again at its first sign of life */
-};
-
-/* One notification, or one stop of a traced task, and what is known about it. */
-struct call {
-	struct governor *g;
-	struct governed *c;
-	const struct seccomp_notif *n;
-	pid_t pid;                  /* the process; n->pid may be any of its threads */
-	struct call_answer *answer; /* of a tracer; NULL: the listener is answered */
-	bool fresh;                 /* of the new image nothing has run: a loader has mapped nothing yet */
-};
-
-/* call.c: the answer, whoever waits for it. As notify.h has them. */
-bool call_valid(const struct call *k);
-bool call_continue(const struct call *k);
-bool call_fail(const struct call *k, int error);
-bool call_return(const struct call *k, int64_t value);
-
 /* serve.c: a traced task is stopped before a call, or has just started a new image. */
 void serve_stopped(struct governor *g, struct governed *c, const struct seccomp_notif *n,
                    struct call_answer *answer);
 void serve_started(struct governor *g, struct governed *c, const struct seccomp_notif *n,
                    struct call_answer *answer);
-
-/* Hand the event over if the policy wants it logged. False: it had to be kept and could not. */
-bool serve_report(const struct call *k, struct event *ev, uint32_t flags);
 
 /* Argument vector over a buffer of NUL-terminated strings. */
 struct args {
@@ -111,11 +83,3 @@ void judge_owner(const struct call *k);
 void judge_limit(const struct call *k);
 /* limits.c: a process that wants to be the parent of orphans. */
 void judge_adoption(const struct call *k);
-
-/* teach.c: two lines on the caller's standard error, without ever waiting for its reader. */
-struct denial {
-	const char *subject; /* "sudo" */
-	const struct verdict *verdict;
-	const char *message;
-};
-void teach(const struct call *k, const struct denial *d);

@@ -24,6 +24,7 @@ struct plan_options {
 	const char *missing;            /* what it lacks, "" = nothing */
 	const char *limits;             /* what is said of them among the layers, ",limits"; or NULL */
 	bool count_tasks;               /* by the supervisor */
+	unsigned files;                 /* calls on files that it judges: FILTER_… of filter.h; 0 = none */
 	uint64_t keep_caps;             /* capabilities that root keeps beside the usual ones: sys/caps.h */
 };
 

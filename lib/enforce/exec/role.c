@@ -12,8 +12,11 @@
 #include <unistd.h>
 
 /* By number: linux/capability.h. */
+#define CHOWN           (1ULL << 0)
 #define DAC_OVERRIDE    (1ULL << 1)
 #define DAC_READ_SEARCH (1ULL << 2)
+#define FOWNER          (1ULL << 3)
+#define FSETID          (1ULL << 4)
 #define KILL            (1ULL << 5)
 #define SETGID          (1ULL << 6)
 #define SETUID          (1ULL << 7)
@@ -32,6 +35,8 @@ static const struct {
 	  DAC_OVERRIDE | DAC_READ_SEARCH | KILL | SETGID | SETUID | SETPCAP | SYS_PTRACE | SYS_RESOURCE },
 	/* Files that are executed; what is said goes to any terminal; the same signals and looks. */
 	{ ROLE_SUPERVISE, DAC_OVERRIDE | DAC_READ_SEARCH | KILL | SYS_PTRACE | SYS_RESOURCE },
+	/* What root's own calls would do with files, as root and as others. */
+	{ ROLE_FILES, CHOWN | FOWNER | FSETID | SETGID | SETUID },
 	{ ROLE_READ, DAC_READ_SEARCH },
 	/* To see who answers. */
 	{ ROLE_ASK, SYS_PTRACE | SYS_RESOURCE },
@@ -41,12 +46,11 @@ static const struct {
 	{                          \
 		__NR_##name, roles \
 	}
-enum { S = ROLE_SUPERVISE, T = ROLE_TRACE, L = ROLE_LOG, R = ROLE_READ, A = ROLE_ASK };
+enum { S = ROLE_SUPERVISE, T = ROLE_TRACE, L = ROLE_LOG, R = ROLE_READ, A = ROLE_ASK, F = ROLE_FILES };
 
 /* Who may make which call. All others are refused with EPERM. */
 static const struct may {
-	unsigned short nr;
-	unsigned char roles;
+	unsigned short nr, roles;
 } may[] = {
 	/* memory, time, and itself */
 	MAY(brk, S | R),
@@ -133,6 +137,13 @@ static const struct may {
 	MAY(wait4, S),
 	MAY(waitid, S),
 	MAY(ptrace, T),
+	/* with files, for a caller and as it */
+	MAY(umask, F),
+	MAY(setfsuid, F),
+	MAY(setfsgid, F),
+	MAY(setgroups, F),
+	MAY(capget, F),
+	MAY(capset, F),
 	/* the log and its rotation */
 	MAY(flock, L | R),
 	MAY(ftruncate, L),

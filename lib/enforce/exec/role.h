@@ -6,6 +6,7 @@
  *   ROLE_SERVER     refuses what nobody below needs: all that is started inherits the filter
  *   ROLE_SUPERVISE  looks at processes of a session: starts none, opens no sockets
  *   ROLE_TRACE      beside ROLE_SUPERVISE: ptrace(2)
+ *   ROLE_FILES      beside ROLE_SUPERVISE: does with files what a session's calls ask for
  *   ROLE_LOG        beside ROLE_SUPERVISE: writes the log, too
  *   ROLE_READ       reads files, writes to what is open
  *   ROLE_ASK        beside ROLE_READ: asks the server's API, and looks at who answers
@@ -18,7 +19,15 @@
 
 #include <stdint.h>
 
-enum { ROLE_SERVER = 1, ROLE_SUPERVISE = 2, ROLE_TRACE = 4, ROLE_LOG = 8, ROLE_READ = 16, ROLE_ASK = 32 };
+enum {
+	ROLE_SERVER = 1,
+	ROLE_SUPERVISE = 2,
+	ROLE_TRACE = 4,
+	ROLE_LOG = 8,
+	ROLE_READ = 16,
+	ROLE_ASK = 32,
+	ROLE_FILES = 64
+};
 
 /* Take on these roles (bits), after what is opened or started once. `others`: of ROLE_SERVER, capabilities to
  * hand on to what it starts, beside CAPS_SESSION. 0, or -1: then the process must not go to its work. */

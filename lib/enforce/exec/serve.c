@@ -120,8 +120,16 @@ static void dispatch(const struct call *k)
 		judge_limit(k);
 		break;
 	default:
-		call_fail(k, EPERM);
+		if (CONFIG_FILES && k->g->o.file_call)
+			k->g->o.file_call(k->g->o.files, k);
+		else
+			call_fail(k, EPERM);
 	}
+}
+
+bool serve_wait(struct governor *g)
+{
+	return CONFIG_FILES && g->o.file_wait && g->o.file_wait(g->o.files);
 }
 
 int serve_call(struct governor *g, struct governed *c)

@@ -21,6 +21,7 @@
 typedef bool event_sink(void *arg, const char *json, size_t len, uint32_t number, uint32_t flags);
 
 struct governor;
+struct call;
 
 struct governor_options {
 	const struct policy *policy; /* borrowed, outlives the governor */
@@ -31,6 +32,12 @@ struct governor_options {
 	                                or NULL */
 	void *sink_arg;
 	bool teach; /* write why on the caller's standard error */
+	/* Takes the calls that the filter marks for files, and answers them (call.h); NULL: they are refused.
+	 */
+	void (*file_call)(void *files, const struct call *k);
+	/* Some of those wait: called every SERVE_WAIT_NS while it returns true. */
+	bool (*file_wait)(void *files);
+	void *files;
 };
 
 struct governor *serve_new(const struct governor_options *o, struct err *e);
@@ -49,6 +56,10 @@ struct governed {
 	bool entry_is_shell; /* what that shell starts was typed by the agent: depth 0 */
 	bool started;        /* the first process runs its first image */
 };
+
+/* Look after calls that wait. True: again in SERVE_WAIT_NS. */
+#define SERVE_WAIT_NS 4000000
+bool serve_wait(struct governor *g);
 
 /* Answer one waiting notification of `c`. 0, or -1 when the listener is of no more use. */
 int serve_call(struct governor *g, struct governed *c);

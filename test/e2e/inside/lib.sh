@@ -26,6 +26,10 @@ native() { [ "$E2E_PASS" = native ]; }
 # What the file layer and the identity of copies are to stop; natively seen already, governed with E2E_LATER=1 only.
 later() { ungoverned || [ -n "${E2E_LATER:-}" ]; }
 
+# The file layer decides about files (stage: E2E_FILES=on), the view of the workspace is there (E2E_VIEW=on).
+files_armed() { [ "${E2E_FILES:-off}" = on ]; }
+view_armed() { [ "${E2E_VIEW:-off}" = on ]; }
+
 # --- TAP ---------------------------------------------------------------------
 
 count() {
@@ -168,6 +172,22 @@ check_denied() {
 	if [ -z "$wrong" ]; then pass "$description"; else
 		fail "$description" "wrong:$wrong" "$(told)" "log: $(tail -c "+$((before + 1))" "$LOG" 2>/dev/null | tail -2)"
 	fi
+}
+
+# check_reach KIND TOP RULE HOW: all ways of reach.py; see reach_judge.py.
+check_reach() {
+	native && return 0
+	description="every way to $1 $2"
+	case $4 in open) ungoverned && return 0 ;; esac
+	python3 /opt/e2e/reach_judge.py "$1" "$2" "$3" "$4" "$LOG" /opt/e2e/as_user /bin/bash -c >"$TRY/ways" 2>&1 ||
+		fail "$description" "$(tail -3 "$TRY/ways")"
+	while read -r verdict line; do
+		case $verdict in
+		ok) description=$line; if ungoverned; then unreached; else pass "$line"; fi ;;
+		reached) description=$line; if ungoverned; then bypass; else fail "$line" "it was reached"; fi ;;
+		*) description=$line; if ungoverned; then unreached; else fail "$line"; fi ;;
+		esac
+	done <"$TRY/ways"
 }
 
 # check_ok DESCRIPTION PATTERN COMMAND...: exit 0 and a line of stdout matches the pattern.

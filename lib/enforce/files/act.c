@@ -1,0 +1,233 @@
+#include "enforce/files/impl.h"
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "sys/mem.h"
+#include "sys/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct rule unnamed = { .name = "unnamed-object", .file = "built-in", .decision = EFFECT_ALLOW };
+static const struct rule closed = { .name = "closed-to-sessions",
+	                            .file = "built-in",
+	                            .decision = EFFECT_DENY,
+	                            .message = "belongs to agentsh itself" };
+
+void act_fail(struct act *a, int error)
+{
+	a->answered = true;
+	call_fail(a->k, error);
+}
+
+void act_return(struct act *a, int64_t value)
+{
+	a->answered = true;
+	call_return(a->k, value);
+}
+
+void act_continue(struct act *a)
+{
+	a->answered = true;
+	call_continue(a->k);
+}
+
+void act_inject(struct act *a, int fd, int flags)
+{
+	a->answered = true;
+	call_inject(a->k, fd, flags);
+}
+
+int act_path(struct act *a, int which, uint64_t addr, const char **out)
+{
+	struct buf *b = &a->f->text[which];
+
+	buf_clear(b);
+	if (mem_string(a->caller.tid, addr, PATH_MAX - 1, b) < 0)
+		return errno == E2BIG ? ENAMETOOLONG : errno == ENOMEM ? ENOMEM : EFAULT;
+	*out = b->data;
+	return call_valid(a->k) ? 0 : ENOENT; /* else it may have been another's memory */
+}
+
+/* ---- who calls ---------------------------------------------------------------------------------------- */
+
+/* The caller's root directory when it is not ours. -1: it is; -2: it cannot be known. */
+static int other_root(pid_t tid)
+{
+	char name[40];
+	struct stat ours, its, our_mounts, its_mounts;
+
+	snprintf(name, sizeof name, "/proc/%d/ns/mnt", (int)tid);
+	if (stat(name, &its_mounts) < 0 || stat("/proc/self/ns/mnt", &our_mounts) < 0)
+		return -2;
+	snprintf(name, sizeof name, "/proc/%d/root", (int)tid);
+	if (stat(name, &its) < 0 || stat("/", &ours) < 0)
+		return -2;
+	if (its_mounts.st_ino == our_mounts.st_ino && its.st_dev == ours.st_dev && its.st_ino == ours.st_ino)
+		return -1;
+	return proc_open(tid, "root", O_PATH | O_DIRECTORY);
+}
+
+/* Facts that no process of a command can change: the filter keeps them in their namespaces and their root,
+ * and who is not root keeps its ids. NULL: not to be known. */
+static struct file_command *command_of(struct act *a)
+{
+	const struct governed *c = a->k->c;
+	struct file_command *m = &a->f->commands[c->number % ACT_COMMANDS];
+	int root;
+
+	if (m->known && m->c == c && m->number == c->number && m->entry == c->entry)
+		return m;
+	fd_close(&m->root);
+	*m = (struct file_command){ .c = c, .number = c->number, .entry = c->entry, .root = -1 };
+	root = other_root(a->caller.tid);
+	if (root == -2 || fsids_of(a->caller.tid, &m->ids, NULL) < 0 || !call_valid(a->k)) {
+		if (root >= 0)
+			close(root);
+		return NULL;
+	}
+	m->root = root;
+	m->known = true;
+	return m;
+}
+
+int act_begin(struct act *a)
+{
+	struct file_command *m = command_of(a);
+	int rc;
+
+	if (!m)
+		return ESRCH;
+	a->caller.root = m->root;
+	a->ids = m->ids;
+	if (a->f->own.uid == 0) {
+		if (fsids_of(a->caller.tid, &a->ids, NULL) < 0)
+			return ESRCH;
+		if (!fsids_same(&a->ids, &a->f->own)) {
+			rc = fsids_take(&a->f->own, &a->ids);
+			if (rc)
+				return rc;
+			a->switched = true;
+		}
+	} else if (a->ids.uid != a->f->own.uid || a->ids.gid != a->f->own.gid) {
+		return EPERM;
+	}
+	a->caller.uid = a->ids.uid;
+	a->caller.changes = a->ids.uid == 0;
+	return 0;
+}
+
+void act_end(struct act *a)
+{
+	if (a->switched)
+		fsids_take(&a->ids, &a->f->own);
+	a->switched = false;
+}
+
+int act_umask(const struct act *a)
+{
+	struct fsids ids;
+	int mask;
+
+	return fsids_of(a->caller.tid, &ids, &mask) < 0 ? -1 : mask;
+}
+
+int act_find(struct act *a, const struct place_request *r, struct place *out)
+{
+	return resolve_place(&a->caller, r, out);
+}
+
+/* ---- what may be done ------------------------------------------------------------------------------------
+ */
+
+static bool is_reading(enum access_kind kind)
+{
+	return kind == ACCESS_READ || kind == ACCESS_LIST || kind == ACCESS_STAT || kind == ACCESS_READLINK;
+}
+
+/* What a session may not touch whatever the policy says. What is moved or removed takes with it what it
+ * holds. */
+static bool is_closed(const struct files *f, enum access_kind kind, const char *path)
+{
+	bool takes_all = kind == ACCESS_RENAME || kind == ACCESS_RMDIR || kind == ACCESS_DELETE;
+
+	for (size_t i = 0; i < f->o.n_closed; i++) {
+		const struct files_closed *c = &f->o.closed[i];
+
+		if (is_reading(kind) && !c->secret)
+			continue;
+		if (path_within(path, c->path) || (takes_all && path_within(c->path, path)))
+			return true;
+	}
+	return false;
+}
+
+/* The path below the workspace as policies may spell it. */
+static const char *virtual_of(const struct files *f, const char *path, char *out, size_t size)
+{
+	size_t len;
+
+	if (!f->o.workspace || !f->o.virtual_root || !path_within(path, f->o.workspace))
+		return NULL;
+	len = strlen(f->o.workspace);
+	if ((size_t)snprintf(out, size, "%s%s", f->o.virtual_root, len > 1 ? path + len : path) >= size)
+		return NULL;
+	return out;
+}
+
+static bool is_world_readable(const struct place *p)
+{
+	mode_t need = S_ISDIR(p->st.st_mode) ? S_IROTH | S_IXOTH : S_IROTH;
+
+	return p->object >= 0 && (p->st.st_mode & need) == need;
+}
+
+struct verdict act_decide(struct act *a, enum access_kind kind, const struct place *p)
+{
+	const struct files *f = a->f;
+	const char *alias[] = { p->alias };
+	char spelled[PLACE_PATH + 64];
+	struct access_request q = { .kind = kind,
+		                    .path = p->path,
+		                    .alias = alias,
+		                    .n_alias = p->alias[0] != 0,
+		                    .virtual = virtual_of(f, p->path, spelled, sizeof spelled),
+		                    .baseline = f->o.baseline,
+		                    .world_readable = is_world_readable(p) };
+
+	if (p->nameless)
+		return (struct verdict){ .decision = EFFECT_ALLOW,
+			                 .effective = EFFECT_ALLOW,
+			                 .rule = &unnamed };
+	if (p->path[0] != '/' || is_closed(f, kind, p->path))
+		return (struct verdict){ .rule = &closed };
+	return decide_access(f->o.policy, f->cache, &q);
+}
+
+bool act_exact(const struct act *a, enum access_kind kind)
+{
+	switch (kind) {
+	case ACCESS_LIST: /* Landlock lists what it may not read: who needs "/" needs all that is below */
+		return a->f->lists_all;
+	case ACCESS_READ:
+		return !(a->f->o.inexact & FILES_READ);
+	case ACCESS_WRITE:
+	case ACCESS_TRUNCATE:
+	case ACCESS_CREATE:
+	case ACCESS_MKDIR:
+	case ACCESS_SYMLINK:
+		return !(a->f->o.inexact & FILES_WRITE);
+	case ACCESS_DELETE:
+	case ACCESS_RMDIR:
+		return !(a->f->o.inexact & FILES_REMOVE);
+	case ACCESS_LINK:
+	case ACCESS_RENAME:
+		return !(a->f->o.inexact & (FILES_WRITE | FILES_REMOVE | FILES_READ));
+	default:
+		return false; /* Landlock has no such right */
+	}
+}

@@ -1,0 +1,120 @@
+#include "enforce/files/files.h"
+
+#include "base/arena.h"
+#include "base/fd.h"
+#include "enforce/files/open.h"
+#include "sys/proc.h"
+#include "sys/uapi/compat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Where it lies without links, as the paths of objects are told; as it stands when it is not there. */
+static const char *real_path(struct arena *a, const char *path)
+{
+	char text[64], real[PATH_MAX] = "";
+	AUTO_FD fd = open(path, O_PATH | O_CLOEXEC);
+	ssize_t n = -1;
+
+	if (fd >= 0) {
+		snprintf(text, sizeof text, "/proc/self/fd/%d", fd);
+		n = readlink(text, real, sizeof real - 1);
+	}
+	if (n <= 0 || real[0] != '/')
+		return arena_str(a, path);
+	real[n] = 0;
+	return arena_str(a, real);
+}
+
+static bool copy_options(struct files *f, const struct files_options *o)
+{
+	struct files_closed *closed = arena_array(&f->memory, o->n_closed + 1, sizeof *closed);
+
+	f->o = *o;
+	f->o.closed = closed;
+	f->o.n_closed = 0;
+	if (o->workspace)
+		f->o.workspace = arena_str(&f->memory, o->workspace);
+	if (o->virtual_root)
+		f->o.virtual_root = arena_str(&f->memory, o->virtual_root);
+	for (size_t i = 0; closed && i < o->n_closed; i++)
+		if (o->closed[i].path && o->closed[i].path[0] == '/')
+			closed[f->o.n_closed++] =
+			        (struct files_closed){ real_path(&f->memory, o->closed[i].path),
+				                       o->closed[i].secret };
+	return closed && !f->memory.failed;
+}
+
+struct files *files_new(const struct files_options *o, struct err *e)
+{
+	struct files *f = calloc(1, sizeof *f);
+
+	if (f) {
+		for (size_t i = 0; i < ACT_COMMANDS; i++)
+			f->commands[i].root = -1;
+		f->cache = decide_cache_new(o->policy);
+	}
+	if (f && f->cache && copy_options(f, o)) {
+		f->lists_all = decide_tree(o->policy, ACCESS_LIST, "/", o->baseline) == TREE_ALLOWED;
+		if (fsids_of(getpid(), &f->own, NULL) == 0)
+			return f;
+		err_set(e, "our own ids cannot be read from /proc");
+	} else {
+		err_set(e, "out of memory");
+	}
+	files_free(f);
+	return NULL;
+}
+
+void files_free(struct files *f)
+{
+	if (!f)
+		return;
+	for (size_t i = 0; i < ACT_COMMANDS; i++)
+		fd_close(&f->commands[i].root);
+	for (size_t i = 0; i < ACT_PATHS; i++)
+		buf_release(&f->text[i]);
+	park_free(f);
+	decide_cache_free(f->cache);
+	arena_release(&f->memory);
+	free(f);
+}
+
+static int judge(struct act *a, int nr)
+{
+	switch (nr) {
+#ifdef __NR_open
+	case __NR_open:
+	case __NR_creat:
+#endif
+	case __NR_openat:
+	case __NR_openat2:
+		return open_judge(a);
+	default:
+		return EPERM;
+	}
+}
+
+void files_call(void *files, const struct call *k)
+{
+	struct files *f = files;
+	struct act a = {
+		.f = f,
+		.k = k,
+		.args = k->n->data.args,
+		.caller = { .tid = (pid_t)k->n->pid, .pid = k->pid, .tag = f->o.tag, .command = k->c->number }
+	};
+	int error = act_begin(&a);
+
+	if (!error)
+		error = judge(&a, k->n->data.nr);
+	act_end(&a);
+	if (!a.answered)
+		act_fail(&a, error ? error : EPERM);
+}

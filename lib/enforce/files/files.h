@@ -1,0 +1,50 @@
+/* files - file calls of a session's processes: judged by the policy on what they really touch, and done for
+ * them where Landlock alone would grant more than the policy does.
+ *
+ * Hangs on the supervisor of enforce/exec: files_call() answers what its filter marks for files
+ * (governor_options.files, filter_options.files).
+ */
+#pragma once
+
+#include "base/err.h"
+#include "policy/policy.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct call;
+struct journal_log;
+struct files;
+
+/* A path that is closed to sessions whatever the policy says, as a file or a tree. */
+struct files_closed {
+	const char *path;
+	bool secret; /* nor read */
+};
+
+/* Rights of which Landlock may grant more than the policy does; the bits of enforce/landlock/floor.h. */
+enum { FILES_READ = 1, FILES_WRITE = 2, FILES_REMOVE = 4 };
+
+/* Strings and lists are copied; the policy is borrowed. */
+struct files_options {
+	const struct policy *policy;
+	uint64_t tag;             /* of the session */
+	const char *workspace;    /* real path, or NULL */
+	const char *virtual_root; /* how policies may spell it: "/workspace", or NULL */
+	bool baseline;            /* decide/access.h */
+	bool log_reads;           /* allowed reads are logged, too */
+	uint32_t inexact; /* FILES_…; all that is named here is done for the caller, never let go on */
+	const struct files_closed *closed;
+	size_t n_closed;
+	struct journal_log *journal; /* borrowed; NULL: nothing is kept */
+};
+
+struct files *files_new(const struct files_options *o, struct err *e);
+void files_free(struct files *f);
+
+/* Take the call and answer it. `files` is a struct files. */
+void files_call(void *files, const struct call *k);
+
+/* Some calls wait for others (the ends of a FIFO): governor_options.file_wait. */
+bool files_wait(void *files);

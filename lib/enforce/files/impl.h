@@ -1,0 +1,99 @@
+/* Private to enforce/files: what the judges of file calls share. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "decide/access.h"
+#include "enforce/exec/call.h"
+#include "enforce/files/files.h"
+#include "enforce/files/resolve.h"
+#include "policy/policy.h"
+#include "sys/fsids.h"
+
+enum { ACT_PATHS = 2, ACT_COMMANDS = 8 };
+
+/* What is the same for all processes of a command. */
+struct file_command {
+	const struct governed *c;
+	uint32_t number;
+	pid_t entry;
+	int root; /* owned; -1: ours */
+	struct fsids ids;
+	bool known;
+};
+
+struct files {
+	struct arena memory;
+	struct files_options o;
+	struct decide_cache *cache;
+	bool lists_all;             /* no directory is closed to listing */
+	struct buf text[ACT_PATHS]; /* paths as the caller spelled them */
+	struct fsids own;           /* ours */
+	struct park *park;          /* calls that wait; NULL = none so far */
+	struct file_command commands[ACT_COMMANDS];
+};
+
+/* One call on its way to its answer. Made by files_call(), which releases what it holds. */
+struct act {
+	struct files *f;
+	const struct call *k;
+	const __u64 *args; /* of the call */
+	struct caller caller;
+	struct fsids ids; /* the caller's; valid after act_begin() */
+	bool switched;    /* we work with them now */
+	bool answered;
+};
+
+/* ---- act.c --------------------------------------------------------------------------------------- */
+
+/* The answers. Each call gets exactly one; files_call() gives EPERM to what got none. */
+void act_fail(struct act *a, int error);
+void act_return(struct act *a, int64_t value);
+void act_continue(struct act *a);
+void act_inject(struct act *a, int fd, int flags);
+
+/* Read a path of the caller, once, into buffer `which`. 0 or errno: EFAULT, ENAMETOOLONG. */
+int act_path(struct act *a, int which, uint64_t addr, const char **out);
+
+/* Where it leads, as resolve_place(). Permissions on the way are those of the caller: between act_begin() and
+ * act_end() only. */
+int act_find(struct act *a, const struct place_request *r, struct place *out);
+
+/* The policy on this kind of access to what was found. Denied, too, what no session may touch. */
+struct verdict act_decide(struct act *a, enum access_kind kind, const struct place *p);
+
+/* Is Landlock exactly as strict for this kind? Only then a call may go on as it is. */
+bool act_exact(const struct act *a, enum access_kind kind);
+
+/* Take on the caller's ids, groups and capabilities where they are not ours; 0 or errno. Everything that
+ * touches files for the caller stands between these two. */
+int act_begin(struct act *a);
+void act_end(struct act *a);
+
+/* The caller's file mode creation mask; -1 when it cannot be known: nothing is created then. */
+int act_umask(const struct act *a);
+
+/* ---- report.c ------------------------------------------------------------------------------------ */
+
+struct act_report {
+	enum access_kind kind;
+	const struct place *place;
+	const struct verdict *verdict;
+	const char *to;           /* of a rename, link or symlink: the other path, or NULL */
+	const char *type;         /* of the event; NULL: by kind */
+	const char *token, *hint; /* of what was kept, or NULL */
+};
+
+/* Refuse: the event, two lines on the caller's standard error for changes, and EACCES. */
+void act_refuse(struct act *a, const struct act_report *r);
+
+/* Record what is about to happen. False: it had to be recorded and could not, and was refused. */
+bool act_permit(struct act *a, const struct act_report *r);
+
+/* Both, by the verdict. True: do it. */
+bool act_allowed(struct act *a, const struct act_report *r);
+
+/* ---- judges: open.c, names.c, attributes.c ---------------------------------------------------------- */
+
+/* One for each group of calls: 0 when answered, or the errno to answer with. */
+int open_judge(struct act *a);

@@ -1,0 +1,442 @@
+#include "enforce/files/open.h"
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "sys/mem.h"
+#include "sys/proc.h"
+#include "sys/uapi/compat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define TMPFILE (O_TMPFILE & ~O_DIRECTORY)
+#define MAKES   (O_CREAT | TMPFILE)
+#define KNOWN   0x7fffc3 /* all flags there are; open(2) leaves out others */
+#ifdef __x86_64__
+#define LARGE 0100000 /* O_LARGEFILE, which the C library may hide */
+#else
+#define LARGE 0400000
+#endif
+
+enum { HOW_MAX = 4096, TRIES = 8 };
+
+/* ---- what is asked for -------------------------------------------------------------------------------- */
+
+/* copy_struct_from_user(): what we do not know must be zero. 0 or errno. */
+static int read_how(const struct act *a, uint64_t addr, uint64_t size, struct openat2_how *how)
+{
+	unsigned char raw[HOW_MAX];
+
+	if (size < sizeof *how)
+		return EINVAL;
+	if (size > sizeof raw)
+		return E2BIG;
+	if (mem_read(a->caller.tid, addr, raw, size) != (ssize_t)size)
+		return EFAULT;
+	for (size_t i = sizeof *how; i < size; i++)
+		if (raw[i])
+			return E2BIG;
+	memcpy(how, raw, sizeof *how);
+	return openat2_check(how);
+}
+
+/* As build_open_how() in fs/open.c. */
+static void take_flags(struct opening *o, uint64_t flags, uint64_t mode)
+{
+	o->by_value = true;
+	o->how.flags = flags & KNOWN;
+	if (o->how.flags & O_PATH)
+		o->how.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	o->how.mode = o->how.flags & MAKES ? mode & 07777 : 0;
+}
+
+static int read_request(struct act *a, struct opening *o)
+{
+	const __u64 *args = a->args;
+	uint64_t path = args[1];
+	int error = 0;
+
+	o->dirfd = (int)args[0];
+	switch (a->k->n->data.nr) {
+	case __NR_openat:
+		take_flags(o, args[2], args[3]);
+		break;
+	case __NR_openat2:
+		error = read_how(a, args[2], args[3], &o->how);
+		break;
+#ifdef __NR_open
+	case __NR_creat:
+		take_flags(o, O_CREAT | O_WRONLY | O_TRUNC, args[1]);
+		o->dirfd = AT_FDCWD;
+		path = args[0];
+		break;
+	case __NR_open:
+		take_flags(o, args[1], args[2]);
+		o->dirfd = AT_FDCWD;
+		path = args[0];
+		break;
+#endif
+	}
+	return error ? error : act_path(a, 0, path, &o->path);
+}
+
+static void find_kinds(struct opening *o)
+{
+	unsigned mode = o->how.flags & OPEN_MODE;
+
+	if (mode != O_WRONLY)
+		o->kinds[o->n_kinds++] = ACCESS_READ;
+	if (mode != O_RDONLY || o->how.flags & O_TRUNC)
+		o->kinds[o->n_kinds++] = ACCESS_WRITE;
+	if (o->how.flags & O_TRUNC)
+		o->kinds[o->n_kinds++] = ACCESS_TRUNCATE;
+}
+
+bool open_is_exact(const struct act *a, const struct opening *o)
+{
+	if (o->how.flags & MAKES && !act_exact(a, ACCESS_CREATE))
+		return false;
+	for (size_t i = 0; i < o->n_kinds; i++)
+		if (!act_exact(a, o->kinds[i]) || (o->kinds[i] == ACCESS_READ && !act_exact(a, ACCESS_LIST)))
+			return false;
+	/* What stands in memory may ask for something else by then. */
+	return o->by_value || (act_exact(a, ACCESS_READ) && act_exact(a, ACCESS_CREATE));
+}
+
+/* ---- what is there ------------------------------------------------------------------------------------- */
+
+/* The caller's table of descriptors is full: it must learn that before anything is made or emptied. The
+ * kernel shows how large the table is; only where that is no answer they are counted. */
+static bool has_room(const struct act *a)
+{
+	struct rlimit limit;
+	char text[4096], *at;
+
+	if (prlimit(a->caller.pid, RLIMIT_NOFILE, NULL, &limit) < 0 ||
+	    proc_text(a->caller.tid, "status", text, sizeof text) <= 0)
+		return true;
+	at = strstr(text, "\nFDSize:");
+	if (!at || strtoull(at + 8, NULL, 10) < limit.rlim_cur)
+		return true;
+	return proc_count(a->caller.tid, "fd") < limit.rlim_cur;
+}
+
+/* Open without ever waiting, then as the caller wants it. */
+static int open_now(int dirfd, const char *path, uint64_t flags, uint64_t mode)
+{
+	int fd = openat(dirfd, path, (int)(flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), (mode_t)mode);
+
+	if (fd < 0)
+		return -errno;
+	if (!(flags & O_NONBLOCK))
+		fd_nonblock(fd, 0);
+	return fd;
+}
+
+static void hand_over(struct act *a, const struct opening *o, int fd)
+{
+	act_inject(a, fd, (int)(o->how.flags & O_CLOEXEC));
+	close(fd);
+}
+
+int open_again(struct act *a, const struct opening *o, const struct place *p)
+{
+	uint64_t flags = o->how.flags & ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW);
+	char name[40];
+	int fd;
+
+	if (flags & O_TRUNC && !has_room(a))
+		return EMFILE;
+	snprintf(name, sizeof name, "/proc/self/fd/%d", p->object);
+	fd = open_now(AT_FDCWD, name, flags, 0);
+	if (fd < 0)
+		return -fd;
+	hand_over(a, o, fd);
+	return 0;
+}
+
+/* fs/namei.c, may_create_in_sticky(): in /tmp and its like O_CREAT does not open others' files. */
+static bool is_bait(const struct act *a, const struct opening *o, const struct place *p)
+{
+	struct stat dir;
+
+	return o->how.flags & O_CREAT && p->parent >= 0 &&
+	       (S_ISREG(p->st.st_mode) || S_ISFIFO(p->st.st_mode)) && fstat(p->parent, &dir) == 0 &&
+	       (dir.st_mode & (S_ISVTX | S_IWOTH)) == (S_ISVTX | S_IWOTH) && p->st.st_uid != dir.st_uid &&
+	       p->st.st_uid != a->caller.uid;
+}
+
+/* What the kernel says before it looks at permissions. 0 or errno. */
+static int check_type(const struct act *a, const struct opening *o, const struct place *p)
+{
+	uint64_t flags = o->how.flags;
+	bool dir = S_ISDIR(p->st.st_mode);
+
+	if (flags & O_CREAT && flags & O_EXCL)
+		return EEXIST;
+	if (flags & O_CREAT && (dir || p->slash))
+		return EISDIR;
+	if (flags & O_DIRECTORY && !dir)
+		return ENOTDIR;
+	if (S_ISLNK(p->st.st_mode))
+		return ELOOP;
+	if (dir && (flags & OPEN_MODE || flags & O_TRUNC))
+		return EISDIR;
+	return is_bait(a, o, p) ? EACCES : 0;
+}
+
+/* True: go on. Else the call is answered. */
+static bool is_allowed(struct act *a, const struct opening *o, const struct place *p)
+{
+	for (size_t i = 0; i < o->n_kinds; i++) {
+		enum access_kind kind = S_ISDIR(p->st.st_mode) ? ACCESS_LIST : o->kinds[i];
+		struct verdict v = act_decide(a, kind, p);
+
+		if (v.decision == EFFECT_REDIRECT)
+			v.effective = EFFECT_DENY;
+		if (v.effective != EFFECT_ALLOW) {
+			act_refuse(a, &(struct act_report){ .kind = kind, .place = p, .verdict = &v });
+			return false;
+		}
+		/* One open is told of once, by what it does last. */
+		if (i + 1 == o->n_kinds || S_ISDIR(p->st.st_mode))
+			return act_permit(a, &(struct act_report){ .kind = kind, .place = p, .verdict = &v });
+	}
+	return true;
+}
+
+static int open_there(struct act *a, const struct opening *o, const struct place *p)
+{
+	int error = check_type(a, o, p);
+	bool ours = false;
+
+	if (error)
+		return error;
+	if (!is_allowed(a, o, p))
+		return 0;
+	error = special_open(a, o, p, &ours);
+	if (error || !ours)
+		return error;
+	if (open_is_exact(a, o)) {
+		act_continue(a);
+		return 0;
+	}
+	return open_again(a, o, p);
+}
+
+/* ---- what is not there yet -------------------------------------------------------------------------------
+ */
+
+/* True: go on. */
+static bool may_create(struct act *a, const struct place *p)
+{
+	struct verdict v = act_decide(a, ACCESS_CREATE, p);
+
+	if (v.decision == EFFECT_REDIRECT)
+		v.effective = EFFECT_DENY;
+	return act_allowed(a, &(struct act_report){ .kind = ACCESS_CREATE, .place = p, .verdict = &v });
+}
+
+/* Make it with the caller's mask: the kernel takes it from us, and it depends on the directory's list of
+ * access whether it does. Descriptor or -errno. */
+static int make(struct act *a, int dirfd, const char *name, uint64_t flags, uint64_t mode)
+{
+	int mask = act_umask(a), fd;
+	mode_t old;
+
+	if (mask < 0)
+		return -EPERM;
+	if (!has_room(a))
+		return -EMFILE;
+	if (!call_valid(a->k))
+		return -ENOENT;
+	old = umask((mode_t)mask);
+	fd = open_now(dirfd, name, flags, mode);
+	umask(old);
+	return fd;
+}
+
+/* EEXIST where the caller did not ask for it: somebody else was faster. */
+static int create(struct act *a, const struct opening *o, const struct place *p)
+{
+	int fd;
+
+	if (p->slash)
+		return EISDIR;
+	if (!may_create(a, p))
+		return 0;
+	if (open_is_exact(a, o)) {
+		act_continue(a);
+		return 0;
+	}
+	fd = make(a, p->parent, p->name, (o->how.flags & ~(uint64_t)O_TRUNC) | O_EXCL | O_NOFOLLOW,
+	          o->how.mode);
+	if (fd < 0)
+		return -fd;
+	hand_over(a, o, fd);
+	return 0;
+}
+
+/* A file without a name in a directory: judged as any name there. */
+static int make_unnamed(struct act *a, const struct opening *o, struct place *p)
+{
+	char name[40];
+	int fd;
+
+	if (!S_ISDIR(p->st.st_mode))
+		return ENOTDIR;
+	if (strlen(p->path) + 3 > sizeof p->path)
+		return ENAMETOOLONG;
+	strcat(p->path, p->path[1] ? "/x" : "x");
+	p->alias[0] = 0;
+	if (!may_create(a, p))
+		return 0;
+	if (open_is_exact(a, o)) {
+		act_continue(a);
+		return 0;
+	}
+	snprintf(name, sizeof name, "/proc/self/fd/%d", p->object);
+	fd = make(a, AT_FDCWD, name, o->how.flags & ~(uint64_t)O_NOFOLLOW, o->how.mode);
+	if (fd < 0)
+		return -fd;
+	hand_over(a, o, fd);
+	return 0;
+}
+
+/* ---- reading, the usual way ------------------------------------------------------------------------------
+ */
+
+/* Where a relative path begins: a descriptor and its name. */
+static int begin(const struct act *a, const struct opening *o, char *path, size_t size)
+{
+	char dir[PATH_MAX], link[24] = "cwd";
+	ssize_t n;
+	int fd;
+
+	if (o->path[0] == '/')
+		return path_clean(o->path, path, size) ? AT_FDCWD : -1;
+	if (o->dirfd != AT_FDCWD)
+		snprintf(link, sizeof link, "fd/%d", o->dirfd);
+	n = proc_link(a->caller.tid, link, dir, sizeof dir);
+	if (n <= 0 || dir[0] != '/' || !path_join(dir, o->path, path, size))
+		return -1;
+	fd = proc_open(a->caller.tid, link, O_PATH | O_DIRECTORY);
+	/* It may have become another between the two: what we have is what counts. */
+	snprintf(link, sizeof link, "fd/%d", fd);
+	if (fd >= 0 &&
+	    (proc_link(getpid(), link, dir, sizeof dir) <= 0 || !path_join(dir, o->path, path, size))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Only what is opened for reading and leads to its place without any link: the name is the true one, and the
+ * file is opened once. False: go the long way. */
+static bool open_directly(struct act *a, const struct opening *o, struct place *p, int *error)
+{
+	const uint64_t plain = O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | LARGE | O_NOCTTY;
+	struct openat2_how how = { .flags = o->how.flags | O_NONBLOCK | O_NOCTTY,
+		                   .resolve = RESOLVE_NO_SYMLINKS };
+	bool exact = open_is_exact(a, o);
+	int base, fd;
+
+	if (o->how.flags & ~plain || o->how.resolve || a->caller.root >= 0 || !*o->path ||
+	    strlen(o->path) >= PATH_MAX)
+		return false;
+	*p = (struct place){ .parent = -1, .object = -1 };
+	base = begin(a, o, p->path, sizeof p->path);
+	if (base == -1)
+		return false;
+	if (path_within(p->path, "/proc") || path_within(p->path, "/dev") || path_within(p->path, "/sys"))
+		fd = -ELOOP;
+	else
+		fd = openat2_open(base, o->path, &how);
+	if (base >= 0)
+		close(base);
+	if (fd == -ELOOP || fd == -ENXIO)
+		return false;
+	*error = fd < 0 ? -fd : fstat(fd, &p->st) < 0 ? errno : 0;
+	if (!*error && !S_ISREG(p->st.st_mode) && !S_ISDIR(p->st.st_mode)) {
+		close(fd);
+		return false;
+	}
+	p->object = fd < 0 ? -1 : fd;
+	if (*error || !is_allowed(a, o, p))
+		return true;
+	if (exact) {
+		act_continue(a);
+		return true;
+	}
+	if (!(o->how.flags & O_NONBLOCK))
+		fd_nonblock(fd, 0);
+	act_inject(a, fd, (int)(o->how.flags & O_CLOEXEC));
+	return true;
+}
+
+/* ---- all together
+ * ------------------------------------------------------------------------------------------ */
+
+static int open_once(struct act *a, const struct opening *o)
+{
+	struct place_request r = { .dirfd = o->dirfd, .path = o->path, .resolve = o->how.resolve };
+	struct place p;
+	int error;
+
+	if (!(o->how.flags & O_NOFOLLOW) && !(o->how.flags & O_CREAT && o->how.flags & O_EXCL))
+		r.flags |= PLACE_FOLLOW;
+	if (o->how.flags & O_CREAT)
+		r.flags |= PLACE_MISS;
+	error = act_find(a, &r, &p);
+	if (error)
+		return error;
+	if (o->how.flags & TMPFILE)
+		error = make_unnamed(a, o, &p);
+	else if (p.object < 0)
+		error = create(a, o, &p);
+	else
+		error = open_there(a, o, &p);
+	resolve_release(&p);
+	return error;
+}
+
+int open_judge(struct act *a)
+{
+	struct opening o = { .dirfd = -1 };
+	struct place p = { .parent = -1, .object = -1 };
+	int error = read_request(a, &o);
+	bool done;
+
+	if (error)
+		return error;
+	find_kinds(&o);
+	if (o.how.flags & O_PATH) {
+		/* Nothing to judge, and nothing that could be handed over: the kernel refuses. What asks from
+		 * memory could ask for more by then; ENOSYS makes programs use openat(2). */
+		if (!open_is_exact(a, &o))
+			return o.by_value ? (act_continue(a), 0) : ENOSYS;
+		act_continue(a);
+		return 0;
+	}
+	if (o.by_value && (o.how.flags & TMPFILE || (o.how.flags & O_CREAT && o.how.flags & O_DIRECTORY)))
+		error = openat2_check(&o.how);
+	if (error)
+		return error;
+	done = open_directly(a, &o, &p, &error);
+	resolve_release(&p);
+	if (done)
+		return error;
+	for (int i = 0; i < TRIES; i++) {
+		error = open_once(a, &o);
+		if (error != EEXIST || o.how.flags & O_EXCL)
+			return error;
+	}
+	return EAGAIN;
+}

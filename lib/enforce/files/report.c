@@ -1,0 +1,107 @@
+#include "enforce/files/impl.h"
+
+#include "audit/ring.h"
+#include "enforce/denial.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const char *const types[ACCESS_KINDS] = {
+	[ACCESS_READ] = "file_open",         [ACCESS_LIST] = "dir_list",      [ACCESS_WRITE] = "file_write",
+	[ACCESS_TRUNCATE] = "file_write",    [ACCESS_CREATE] = "file_create", [ACCESS_MKDIR] = "dir_create",
+	[ACCESS_SYMLINK] = "symlink_create", [ACCESS_LINK] = "file_create",   [ACCESS_DELETE] = "file_delete",
+	[ACCESS_RMDIR] = "dir_delete",       [ACCESS_RENAME] = "file_rename", [ACCESS_CHMOD] = "file_chmod",
+	[ACCESS_CHOWN] = "file_chmod",       [ACCESS_TOUCH] = "file_write",   [ACCESS_STAT] = "file_stat",
+	[ACCESS_READLINK] = "file_read",
+};
+
+static const struct rule unrecorded = { .name = "audit-unavailable",
+	                                .file = "built-in",
+	                                .decision = EFFECT_DENY,
+	                                .message = "events cannot be written, and what is not "
+	                                           "recorded does not happen" };
+
+enum { MESSAGE = 1024 };
+
+static bool is_change(enum access_kind kind)
+{
+	return kind != ACCESS_READ && kind != ACCESS_LIST && kind != ACCESS_STAT && kind != ACCESS_READLINK;
+}
+
+static const char *message_of(const struct act_report *r, char *out, size_t size)
+{
+	struct message_facts facts = { .path = r->place->path,
+		                       .operation = access_name(r->kind),
+		                       .port = -1 };
+
+	decide_message(r->verdict->rule, &facts, out, size);
+	return out;
+}
+
+static bool report(const struct act *a, const struct act_report *r, const char *message, const char *action)
+{
+	struct event_field fields[4];
+	struct event ev = { .type = r->type ? r->type : types[r->kind],
+		            .depth = -1,
+		            .verdict = r->verdict,
+		            .message = *message ? message : NULL,
+		            .path = r->place->path,
+		            .operation = access_name(r->kind),
+		            .effective_action = action,
+		            .fields = fields };
+
+	if (r->token)
+		fields[ev.n_fields++] = (struct event_field){ .name = "trash_token", .text = r->token };
+	if (r->hint)
+		fields[ev.n_fields++] = (struct event_field){ .name = "restore_hint", .text = r->hint };
+	if (r->to)
+		fields[ev.n_fields++] = (struct event_field){ .name = "to_path", .text = r->to };
+	return serve_report(a->k, &ev, r->verdict->effective == EFFECT_DENY ? RING_DENIED : 0);
+}
+
+void act_refuse(struct act *a, const struct act_report *r)
+{
+	struct verdict v = *r->verdict;
+	struct act_report denied = *r;
+	char message[MESSAGE];
+
+	v.effective = EFFECT_DENY;
+	denied.verdict = &v;
+	message_of(&denied, message, sizeof message);
+	report(a, &denied, message, "denied");
+	if (is_change(r->kind))
+		teach(a->k, &(struct denial){ .subject = r->place->path, .verdict = &v, .message = message });
+	act_fail(a, EACCES);
+}
+
+/* Reading is told of only where a rule or the configuration asks for it. */
+static bool is_told(const struct act *a, const struct act_report *r)
+{
+	if (r->place->nameless && !r->type)
+		return false;
+	return is_change(r->kind) || r->verdict->decision == EFFECT_AUDIT || a->f->o.log_reads;
+}
+
+bool act_permit(struct act *a, const struct act_report *r)
+{
+	static const struct verdict no = { .rule = &unrecorded };
+	struct act_report refused = *r;
+	char message[MESSAGE];
+
+	if (!is_told(a, r))
+		return true;
+	message_of(r, message, sizeof message);
+	if (report(a, r, message, "allowed"))
+		return true;
+	refused.verdict = &no;
+	act_refuse(a, &refused);
+	return false;
+}
+
+bool act_allowed(struct act *a, const struct act_report *r)
+{
+	if (r->verdict->effective == EFFECT_ALLOW)
+		return act_permit(a, r);
+	act_refuse(a, r);
+	return false;
+}

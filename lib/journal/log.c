@@ -1,0 +1,201 @@
+#include "journal/record_impl.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+static int open_acts(struct journal_log *log, struct err *e)
+{
+	const struct journal *home = &log->stores[0].store;
+
+	if (mkdirat(home->dir, JOURNAL_ACTS, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, "%s/" JOURNAL_ACTS, home->path);
+	log->acts = openat(home->dir, JOURNAL_ACTS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return log->acts < 0 ? err_sys(e, "%s/" JOURNAL_ACTS, home->path) : 0;
+}
+
+static int open_home(struct journal_log *log, const struct journal_log_options *o, struct err *e)
+{
+	struct log_store *home = &log->stores[0];
+	struct statx st = { 0 };
+
+	if (journal_make(&home->store, o->at, o->store, e) < 0)
+		return -1;
+	log->n_stores = 1;
+	if (statx(home->store.dir, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0)
+		return err_sys(e, "%s", home->store.path);
+	home->mount = log_mount(&st);
+	if (open_acts(log, e) < 0)
+		return -1;
+	log->usage = o->quota < 0 ? -1
+	                          : openat(home->store.dir, JOURNAL_USAGE,
+	                                   O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return o->quota >= 0 && log->usage < 0 ? err_sys(e, "%s/" JOURNAL_USAGE, home->store.path) : 0;
+}
+
+int journal_log_open(struct journal_log **out, const struct journal_log_options *o, struct err *e)
+{
+	struct journal_log *log = calloc(1, sizeof *log);
+
+	*out = NULL;
+	if (!log)
+		return err_set(e, "out of memory");
+	log->acts = log->fd = log->usage = -1;
+	log->known = -1;
+	snprintf(log->session, sizeof log->session, "%s", o->session ? o->session : "");
+	log->copy_max = o->copy_max;
+	log->quota = o->quota;
+	log->ttl_ns = o->ttl_ns;
+	log->strict = o->strict;
+	if (open_home(log, o, e) < 0) {
+		journal_log_close(log);
+		return -1;
+	}
+	*out = log;
+	return 0;
+}
+
+void journal_log_close(struct journal_log *log)
+{
+	if (!log)
+		return;
+	if (log->usage >= 0)
+		log_count(log);
+	for (int i = 0; i < log->n_stores; i++)
+		journal_close(&log->stores[i].store);
+	fd_close(&log->acts);
+	fd_close(&log->fd);
+	fd_close(&log->usage);
+	buf_release(&log->line);
+	free(log);
+}
+
+/* All of it or nothing. */
+static int append(struct journal_log *log, const struct journal_line *l, struct err *e)
+{
+	buf_clear(&log->line);
+	line_write(l, &log->line);
+	if (log->line.failed) {
+		buf_release(&log->line);
+		errno = ENOMEM;
+		return err_sys(e, "journal");
+	}
+	if (fd_write(log->fd, log->line.data, log->line.len) < 0) {
+		err_sys(e, "journal");
+		(void)!ftruncate(log->fd, log->len);
+		return -1;
+	}
+	log->len += (off_t)log->line.len;
+	return 0;
+}
+
+static int64_t next_token(struct journal_log *log)
+{
+	int64_t now = clock_real_ns();
+
+	return log->last = now > log->last ? now : log->last + 1;
+}
+
+/* What every file of lines begins with: whose they are, and which stores the numbers stand for. */
+static int begin(struct journal_log *log, struct err *e)
+{
+	struct journal_line l = { .kind = LINE_BEGIN, .at = next_token(log), .command = log->session };
+
+	for (int i = 0; i < log->n_stores; i++) {
+		l.path = log->stores[i].store.path;
+		if (!log->stores[i].failed && append(log, &l, e) < 0)
+			return -1;
+		l = (struct journal_line){ .kind = LINE_STORE, .at = log->last, .store = i + 1 };
+	}
+	return 0;
+}
+
+/* This writer's file of lines: the first, or the next when the last has become long. The lock says that
+ * somebody writes it. */
+static int open_lines(struct journal_log *log, struct err *e)
+{
+	char name[JOURNAL_ACTS_NAME];
+	int fd = -1;
+
+	for (int i = 0; fd < 0 && i < 100; i++) {
+		snprintf(name, sizeof name, "%" PRId64 "-%d", next_token(log), (int)getpid());
+		fd = openat(log->acts, name, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC,
+		            0600);
+		if (fd < 0 && errno != EEXIST)
+			break;
+	}
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		err_sys(e, "%s/" JOURNAL_ACTS, log->stores[0].store.path);
+		fd_close(&fd);
+		return -1;
+	}
+	fd_close(&log->fd);
+	log->fd = fd;
+	log->len = log->settled = 0;
+	if (begin(log, e) == 0)
+		return 0;
+	unlinkat(log->acts, name, 0);
+	fd_close(&log->fd);
+	return -1;
+}
+
+int log_append(struct journal_log *log, struct journal_line *l, struct err *e)
+{
+	int rc = 0;
+
+	if (log->fd < 0 || (log->len > LOG_ROTATE && log->settled == log->len))
+		rc = open_lines(log, e);
+	if (l->at == 0)
+		l->at = next_token(log);
+	return rc < 0 ? -1 : append(log, l, e);
+}
+
+void log_void(struct journal_log *log, int64_t at)
+{
+	struct journal_line l = { .kind = LINE_VOID, .at = at };
+
+	log_append(log, &l, NULL);
+}
+
+void journal_ended(struct journal_log *log, const char *command)
+{
+	struct journal_line l = { .kind = LINE_ENDED, .command = command };
+
+	if (log->fd >= 0)
+		log_append(log, &l, NULL);
+}
+
+/* A component that begins with the name of stores. */
+static bool is_store_name(const char *component)
+{
+	size_t n = sizeof JOURNAL_STORE - 1;
+
+	return strncmp(component, JOURNAL_STORE, n) == 0 &&
+	       (!component[n] || component[n] == '/' || component[n] == '-');
+}
+
+bool journal_holds(const struct journal_log *log, const char *path)
+{
+	if (path_within(path, log->stores[0].store.path))
+		return true;
+	for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/'))
+		if (is_store_name(p + 1))
+			return true;
+	return false;
+}
+
+bool journal_settle(struct journal_log *log, int max)
+{
+	(void)log;
+	(void)max;
+	return false;
+}

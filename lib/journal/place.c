@@ -1,0 +1,77 @@
+#include "journal/record_impl.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+uint64_t log_mount(const struct statx *st)
+{
+	return st->stx_mask & STATX_MNT_ID ? st->stx_mnt_id
+	                                   : (uint64_t)st->stx_dev_major << 32 | st->stx_dev_minor;
+}
+
+/* The highest directory of the mount of `dirfd`, on the way up from it, that the caller may write; -1: none.
+ */
+static int open_top(int dirfd, uint64_t mount)
+{
+	int at = openat(dirfd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC), top = -1;
+	struct statx st, above;
+
+	while (at >= 0 && statx(at, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &st) == 0 &&
+	       log_mount(&st) == mount) {
+		int up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (faccessat(at, ".", W_OK | X_OK, AT_EACCESS) == 0) {
+			fd_close(&top);
+			top = at;
+		} else {
+			close(at);
+		}
+		at = up;
+		if (up >= 0 && statx(up, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &above) == 0 &&
+		    above.stx_ino == st.stx_ino && log_mount(&above) == mount)
+			break; /* "/" */
+	}
+	fd_close(&at);
+	return top;
+}
+
+/* A store for a mount that has none yet, and a line that says which it is. */
+static int add_store(struct journal_log *log, int dirfd, uint64_t mount, struct err *e)
+{
+	struct log_store *s = &log->stores[log->n_stores];
+	struct journal_line l = { .kind = LINE_STORE, .store = log->n_stores };
+	AUTO_FD top = open_top(dirfd, mount);
+	char name[40];
+
+	*s = (struct log_store){ .mount = mount };
+	snprintf(name, sizeof name, JOURNAL_STORE "-%u", (unsigned)geteuid());
+	s->failed = top < 0 || journal_make(&s->store, top, name, NULL) < 0;
+	if (!s->failed) {
+		l.path = s->store.path;
+		if (log->fd >= 0 && log_append(log, &l, e) < 0) {
+			journal_close(&s->store);
+			return -1;
+		}
+	}
+	return log->n_stores++;
+}
+
+int log_place(struct journal_log *log, int dirfd, struct log_place *out, struct err *e)
+{
+	struct statx st;
+	int i = 0;
+
+	if (statx(dirfd, "", AT_EMPTY_PATH, STATX_MTIME | STATX_MNT_ID, &st) < 0)
+		return err_sys(e, "directory");
+	out->above_ns = (int64_t)st.stx_mtime.tv_sec * 1000000000 + st.stx_mtime.tv_nsec;
+	while (i < log->n_stores && log->stores[i].mount != log_mount(&st))
+		i++;
+	if (i == log->n_stores)
+		i = i < LOG_STORES ? add_store(log, dirfd, log_mount(&st), e) : 0;
+	out->store = i < 0 || log->stores[i].failed ? 0 : i;
+	return i < 0 ? -1 : 0;
+}

@@ -1,0 +1,67 @@
+/* Private to journal: a writer's open journal. */
+#pragma once
+
+#include "journal/impl.h"
+#include "journal/line.h"
+#include "journal/record.h"
+
+#include <sys/stat.h>
+
+enum { LOG_STORES = 32, LOG_KEPT = 4096, LOG_PER_VERSION = 1024, LOG_ROTATE = 64 << 20 };
+
+struct log_store {
+	struct journal store;
+	uint64_t mount; /* its id, or the number of the device where the kernel tells no mounts */
+	bool failed;    /* there is none: what lies here is copied to the home */
+};
+
+/* What was kept last of a file, and for which command. */
+struct log_kept {
+	uint64_t file, command; /* hashes; 0 = none */
+	int64_t at;             /* the act that kept it */
+	bool content;
+};
+
+struct journal_log {
+	struct log_store stores[LOG_STORES]; /* the first is the home */
+	int n_stores;
+	char session[160];
+	uint64_t copy_max;
+	int64_t quota, ttl_ns;
+	bool strict;
+	int acts;      /* the directory of lines, in the home */
+	int fd;        /* of this writer's lines; -1 until there is one */
+	off_t len;     /* of it */
+	off_t settled; /* of its lines those before have their manifests */
+	int64_t last;  /* the last token */
+	int usage;     /* descriptor of the file that tells how much all writers keep, < 0 without a quota */
+	int64_t known; /* what it said; < 0 = not asked yet */
+	int64_t own;   /* what this writer kept since */
+	int64_t full_until; /* monotonic: no room was to be made */
+	struct log_kept kept[LOG_KEPT];
+	struct buf line;
+};
+
+/* Where an act happens. */
+struct log_place {
+	int store;        /* index */
+	int64_t above_ns; /* mtime of its directory */
+};
+
+/* The store for what lies in the directory `dirfd`. 0 or -1. */
+int log_place(struct journal_log *log, int dirfd, struct log_place *out, struct err *e);
+
+/* Append a line; l->at is set to a new token unless it is a remark. */
+int log_append(struct journal_log *log, struct journal_line *l, struct err *e);
+
+/* The act `at` did not happen. */
+void log_void(struct journal_log *log, int64_t at);
+
+/* Is there room for so many bytes more? They count as kept from here on. -1: ENOSPC. */
+int log_charge(struct journal_log *log, uint64_t bytes, struct err *e);
+
+/* Tell the other writers what this one kept. */
+void log_count(struct journal_log *log);
+
+/* The mount, or the device where the kernel tells no mounts. */
+uint64_t log_mount(const struct statx *st);

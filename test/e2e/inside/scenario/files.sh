@@ -1,0 +1,120 @@
+# files - "File I/O", "Credential blocking" and "FUSE protection" of the seeds, and every way round file rules.
+# shellcheck shell=sh disable=SC2016
+. /opt/e2e/lib.sh
+section "files"
+native && exit 0
+if governed && ! files_armed; then exit 0; fi
+
+D=default-deny-files
+W=$E2E_HOME/project
+secret=neighbours-secret
+as_user mkdir -p "$W" "$E2E_HOME/.ssh" "$E2E_HOME/.aws" "$E2E_HOME/.config"
+as_user git init -q "$W"
+echo "$secret" >/tmp/secret
+for name in .ssh/id_rsa .aws/credentials plain; do
+	cp /tmp/secret "$E2E_HOME/$name"
+done
+chown -R "$E2E_USER:" "$E2E_HOME"
+O=$E2E_HOME/open # the user's own, but not its workspace
+as_user mkdir "$O"
+echo x | as_user tee "$O/own" >/dev/null
+cp /tmp/secret /etc/canary-secret
+chown "root:$E2E_USER" /etc/canary-secret
+chmod 0640 /etc/canary-secret
+export E2E_CWD="$W"
+inode() { stat -c '%i %s %y %a' "$1" 2>&1; }
+seen='grep -q $secret $TRY/out'
+
+section "File I/O"
+check_ok "a write in the workspace" '^hello$' /bin/bash -c 'echo hello >f && cat f'
+check_ok "by its absolute path" '^hello$' /bin/bash -c "echo hello >$W/g && cat $W/g"
+check_ok "a write in /tmp" '^hello$' /bin/bash -c 'echo hello >/tmp/test.txt && cat /tmp/test.txt'
+check_ok "cat /etc/hostname" . /bin/bash -c 'cat /etc/hostname'
+check_ok "reads of the system" '^done$' /bin/bash -c \
+	'cat /etc/passwd /etc/hosts /usr/bin/env /proc/self/stat /proc/meminfo >/dev/null; ls / /usr /etc >/dev/null && echo done'
+check_ok "devices every program needs" '^done$' /bin/bash -c \
+	'head -c 10 /dev/urandom >/dev/null; echo x >/dev/null; cat /dev/null; ls -la /dev/fd/ >/dev/null; echo done'
+
+# written NAME FILE COMMAND: FILE is not there afterwards. What the user may not write anyway only root sees happen.
+written() {
+	if ungoverned && [ "$E2E_USER" != root ]; then case $2 in "$O"/*) ;; *) return 0 ;; esac; fi
+	rm -rf "$2"
+	check_denied "$1" "$2" "$D" fail "[ -e $2 ] || [ -L $2 ]" /bin/bash -c "$3"
+	rm -rf "$2"
+}
+written "echo into /etc" /etc/test.txt 'echo x >/etc/test.txt'
+written "echo into /usr/bin" /usr/bin/evil 'echo x >/usr/bin/evil'
+written "echo into /var" /var/evil 'echo x >/var/evil'
+written "mkdir in /etc" /etc/evil.d 'mkdir /etc/evil.d'
+written "cp into /etc" /etc/evil.txt 'cp f /etc/evil.txt'
+written "touch in /usr/bin" /usr/bin/evil.sh 'touch /usr/bin/evil.sh'
+written "tee into /etc" /etc/evil.tee 'echo x | tee /etc/evil.tee'
+written "python into /usr/lib" /usr/lib/evil.py 'python3 -c "open(\"/usr/lib/evil.py\", \"w\")"'
+for tool in 'echo x >' 'cp f' 'touch' 'mkdir' 'tee </dev/null' 'ln -s f' 'ln ../open/own' 'mkfifo' 'install f' 'truncate -s 9' \
+	'tar -cf' 'python3 -m zipfile -c'; do
+	case $tool in tar*|*zipfile*) last=' f' ;; *) last='' ;; esac
+	written "$tool outside" "$O/new" "$tool $O/new$last"
+done
+as_user dash -c 'echo x >"$1/old"' x "$O"
+for tool in 'echo x >' 'echo x >>' 'rm -f' 'truncate -s 0' 'mv f' 'cp f' 'chmod 0600' 'touch -d @5' 'sed -i s/x/y/' 'shred -n1'; do
+	before=$(inode $O/old)
+	check_denied "$tool an existing file outside" "$O/old" "quiet $D" any '[ "$(inode $O/old)" != "$before" ]' \
+		/bin/bash -c "$tool $O/old"
+	if ungoverned; then as_user dash -c 'rm -f "$1/open/old"; echo x >"$1/open/old"; echo x >"$1/project/f"' x "$E2E_HOME"; fi
+done
+rm -f "$O/old"
+
+section "Credential blocking"
+S=approve-ssh-access A=approve-aws-credentials
+check_denied "cat ~/.ssh/id_rsa" "$E2E_HOME/.ssh/id_rsa" "quiet $S" fail "$seen" /bin/bash -c 'cat ~/.ssh/id_rsa'
+check_denied "cat ~/.aws/credentials" "$E2E_HOME/.aws/credentials" "quiet $A" fail "$seen" /bin/bash -c 'cat ~/.aws/credentials'
+check_denied "python reads ~/.ssh/id_rsa" "$E2E_HOME/.ssh/id_rsa" "quiet $S" fail "$seen" \
+	/bin/bash -c "python3 -c 'print(open(\"$E2E_HOME/.ssh/id_rsa\").read())'"
+check_denied "HOME set to elsewhere" "$E2E_HOME/.ssh/id_rsa" "quiet $S" fail "$seen" \
+	HOME=/tmp /bin/bash -c "cat $E2E_HOME/.ssh/id_rsa"
+check_denied "a key is planted" "$E2E_HOME/.ssh/authorized_keys" "$S" fail "[ -e $E2E_HOME/.ssh/authorized_keys ]" \
+	/bin/bash -c 'echo key >~/.ssh/authorized_keys'
+rm -f "$E2E_HOME/.ssh/authorized_keys"
+check_denied "a file of the home outside of the workspace" "$E2E_HOME/plain" "quiet $D" fail "$seen" /bin/bash -c 'cat ~/plain'
+check_denied "FS-22 a start-up file" "$E2E_HOME/.profile" "quiet $(case $E2E_PAIR in own-*) echo block-startup-files ;; *) echo $D ;; esac)" \
+	fail "[ -e $E2E_HOME/.profile ]" /bin/bash -c 'echo x >>~/.profile'
+rm -f "$E2E_HOME/.profile"
+check_denied "what is not world-readable in /etc" /etc/canary-secret "quiet $D" fail "$seen" /bin/bash -c 'cat /etc/canary-secret'
+shadow=$D
+case $E2E_PAIR in own-*) shadow=block-system-secrets ;; esac
+if [ "$E2E_USER" = root ] || governed; then
+	check_denied "cat /etc/shadow" /etc/shadow "quiet $shadow" fail 'grep -q root: $TRY/out' /bin/bash -c 'cat /etc/shadow'
+	check_denied "through a symlink" /etc/shadow "quiet $shadow" fail 'grep -q root: $TRY/out' \
+		/bin/bash -c 'ln -sf /etc/shadow link; cat link'
+	check_denied "python reads it" /etc/shadow "quiet $shadow" fail 'grep -q root: $TRY/out' \
+		/bin/bash -c 'python3 -c "print(open(\"/etc/shadow\").read())"'
+fi
+{ ungoverned && [ "$E2E_USER" != root ]; } ||
+	check_denied "/proc/1/environ" /proc/1/environ - fail 'grep -aq E2E_ $TRY/out' /bin/bash -c 'cat /proc/1/environ'
+case $E2E_PAIR in
+own-*)
+	as_user cp /tmp/secret "$W/.env"
+	check_denied "FS-28 .env of the workspace" "$W/.env" "quiet approve-env-files" fail "$seen" /bin/bash -c 'cat .env'
+	as_user mkdir -p "$W/deep/er"
+	as_user cp /tmp/secret "$W/deep/er/.env.local"
+	check_denied "FS-28 and below" "$W/deep/er/.env.local" "quiet approve-env-files" fail "$seen" /bin/bash -c 'cat deep/er/.env.local'
+	;;
+esac
+if [ "$E2E_USER" != root ]; then
+	mkdir -p /root/.ssh
+	chmod 0755 /root /root/.ssh
+	cp /tmp/secret /root/.ssh/id_rsa
+	check_denied "root's key, readable by everybody" /root/.ssh/id_rsa "quiet $S" fail "$seen" /bin/bash -c 'cat /root/.ssh/id_rsa'
+	check_denied "the list of /root" /root "quiet $D" fail 'grep -q .ssh $TRY/out' /bin/bash -c 'ls -a /root'
+	chmod 0700 /root
+fi
+
+section "every way"
+export E2E_SCRATCH="$W/scratch"
+check_reach read "$O/ways" $D said
+check_reach change "$O/ways" $D said
+check_reach read "$E2E_HOME/.ssh/ways" $S said
+check_reach read "$W/ways" - open
+check_reach change "$W/ways" - open
+fresh_home
+exit 0

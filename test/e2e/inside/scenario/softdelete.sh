@@ -1,0 +1,90 @@
+# softdelete - "Soft delete" of the seeds: what is deleted in the workspace is kept, listed and comes back.
+# shellcheck shell=sh disable=SC2016
+. /opt/e2e/lib.sh
+section "soft delete"
+native && exit 0
+if governed && ! files_armed; then exit 0; fi
+S=soft-delete-workspace
+W=$E2E_HOME/project
+as_user mkdir -p "$W"
+as_user git init -q "$W"
+export E2E_CWD="$W"
+logged() { tail -c "+$((before + 1))" "$LOG" | grep '"type":"file_soft_deleted"' | grep -F "\"rule\":\"$S\"" | grep -qF "$1"; }
+listed() {
+	sh_c 'agentsh trash list'
+	token=$(awk -F'\t' -v n="$1" 'index($2, n) { t = $1 } END { print t }' "$TRY/out")
+	[ -n "$token" ]
+}
+
+section "as the seeds do it"
+check_ok "a file is made" '' /bin/bash -c 'python3 -c "open(\"precious.txt\", \"w\").write(\"important data\\n\")"; chmod 640 precious.txt; touch -d @1000000000 precious.txt'
+before=$(log_size)
+check_ok "rm succeeds" '' /bin/bash -c 'rm precious.txt'
+check_that "and the file is gone" '[ ! -e "$W/precious.txt" ]'
+check_that "an event names the rule, the file and the token" 'until_true 2 logged "$W/precious.txt"'
+if governed; then
+	check_that "agentsh trash list shows it" 'listed precious.txt'
+	check_that "its token is a number" 'case $token in *[!0-9]*|"") false ;; esac'
+	sh_c "agentsh trash restore $token"
+	check_that "agentsh trash restore brings it back" '[ "$rc" = 0 ] && [ "$(cat "$W/precious.txt")" = "important data" ]'
+	check_that "with its mode, time and owner" \
+		'[ "$(stat -c "%a %Y %U" "$W/precious.txt")" = "640 1000000000 $E2E_USER" ]'
+fi
+
+section "FU-01 whoever deletes"
+export W
+# kept NAME COMMAND: file x goes, and can be had back with what it held.
+kept() {
+	as_user /bin/dash -c 'echo "content of $1" >"$2/x" && chmod 0604 "$2/x"' x "$1" "$W"
+	before=$(log_size)
+	try /bin/bash -c "$2"
+	if ungoverned; then
+		description="kept: $1"
+		if [ ! -e "$W/x" ]; then bypass; else unreached; fi
+		return 0
+	fi
+	check_that "$1: gone" '[ ! -e "$W/x" ]'
+	check_that "$1: kept" 'until_true 2 logged "$W/x" && listed project/x'
+	sh_c "agentsh trash restore $token"
+	check_that "$1: back" '[ "$(cat "$W/x")" = "content of '"$1"'" ] && [ "$(stat -c %a "$W/x")" = 604 ]'
+	rm -f "$W/x"
+}
+kept "rm" 'rm x'
+kept "rm -f" '\rm -f x'
+kept "unlink" 'unlink x'
+kept "by its absolute path" "/bin/rm $W/x"
+kept "python" 'python3 -c "import os; os.unlink(\"x\")"'
+kept "perl" 'perl -e "unlink q(x)"'
+kept "node" 'node -e "require(\"fs\").unlinkSync(\"x\")"'
+kept "find -delete" 'find . -name x -delete'
+kept "git clean" 'git clean -fqx'
+kept "busybox rm" 'busybox rm x'
+kept "by a descriptor of the directory" 'python3 -c "import os; os.unlink(\"x\", dir_fd=os.open(\".\", os.O_PATH))"'
+kept "through /proc/self/cwd" 'rm /proc/self/cwd/x'
+kept "through a linked directory" 'ln -sfn . here; rm here/x; rm here'
+kept "open while it goes" 'python3 -c "import os; f = open(\"x\"); os.unlink(\"x\"); print(f.read())"'
+
+section "the store"
+if governed; then
+	as_user /bin/dash -c 'echo guarded >"$1/guarded"' x "$W"
+	sh_c 'rm guarded'
+	listed guarded
+	for way in 'rm -f .agentsh_trash/payload/*' 'echo x >.agentsh_trash/payload/new' 'mv .agentsh_trash away' \
+		'touch .agentsh_trash/manifest/1.json' 'chmod 0777 .agentsh_trash' 'ln -s / .agentsh_trash/x' \
+		'for f in .agentsh_trash/*/*; do echo x >"$f"; done' 'find .agentsh_trash -delete' \
+		'python3 -c "import shutil; shutil.rmtree(\".agentsh_trash\")"' 'agentsh trash purge'; do
+		sh_c "$way"
+		check_that "FU-06 $way: fails" '[ "$rc" != 0 ]'
+	done
+	sh_c "agentsh trash restore $token"
+	check_that "FU-06 what was kept comes back" '[ "$(cat "$W/guarded")" = guarded ]'
+	sh_c 'git status --short --ignored=no | grep -v -e guarded -e x; true'
+	check_that "git status shows nothing of ours" '! grep -q agentsh "$TRY/out"'
+	check_that "what is not the workspace's is not kept" '! { as_user touch /tmp/plain; sh_c "rm /tmp/plain"; listed tmp/plain; }'
+	sh_c 'mkdir full; echo x >full/y; rmdir full'
+	check_that "rmdir of a full directory fails as ever" '[ "$rc" != 0 ] && [ -e "$W/full/y" ] && grep -q "not empty" "$TRY/err"'
+	sh_c 'echo one >a; echo two >b; mv a b; cat b'
+	check_that "a rename renames" '[ "$(cat "$TRY/out")" = one ] && [ ! -e "$W/a" ]'
+fi
+fresh_home
+exit 0

@@ -1,0 +1,60 @@
+"""Say all that a tree is, or make one to lose.
+
+usage: tree.py show DIR      a line an object: type, mode, owner, time, size, links, xattrs, hash
+       tree.py make DIR N    N files, and one of each kind there is
+"""
+import hashlib
+import os
+import stat
+import sys
+
+os.chdir(sys.argv[2])
+
+
+def show():
+    first = {}
+    for place, dirs, files in os.walk(b"."):
+        for name in sorted(dirs + files):
+            path = os.path.join(place, name)
+            st = os.lstat(path)
+            kind = stat.S_IFMT(st.st_mode)
+            line = [path, "%o" % st.st_mode, st.st_uid, st.st_gid]
+            # A directory's own time is that of its last entry's coming back.
+            if kind != stat.S_IFDIR:
+                line += [st.st_mtime_ns, st.st_size, st.st_nlink, first.setdefault(st.st_ino, path)]
+            if kind == stat.S_IFREG:
+                line.append(hashlib.sha256(open(path, "rb").read()).hexdigest())
+            if kind == stat.S_IFLNK:
+                line.append(os.readlink(path))
+            else:
+                line += [(x, os.getxattr(path, x)) for x in sorted(os.listxattr(path)) if x.startswith("user.")]
+            print(*line)
+
+
+def make(count):
+    for i in range(count):
+        place = "d%d/e%d" % (i % 7, i % 31)
+        os.makedirs(place, exist_ok=True)
+        with open("%s/f%d" % (place, i), "w") as f:
+            f.write("file %d\n" % i * (i % 50))
+        os.utime(f.name, ns=(i * 10 ** 12 + 123456789, i * 10 ** 12 + 987654321))
+    os.chmod("d1/e1/f1", 0o4711)
+    os.chmod("d2", 0o2750)
+    os.link("d1/e1/f1", "d2/hard")
+    os.symlink("../d1/e1/f1", "d3/link")
+    os.symlink("nowhere", "dangling")
+    os.mkfifo("fifo", 0o640)
+    os.mkdir("empty", 0o711)
+    os.setxattr("d4/e4/f4", "user.note", b"kept\0too")
+    with open("sparse", "wb") as f:
+        f.truncate(1 << 20)
+        f.seek(1 << 19)
+        f.write(b"middle")
+    for name in (b"new\nline", b"-dash", b"\xff\xfe", b"n" * 255):
+        open(name, "wb").write(name)
+
+
+if sys.argv[1] == "show":
+    show()
+else:
+    make(int(sys.argv[3]))

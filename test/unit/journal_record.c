@@ -1,0 +1,330 @@
+#include "journal/record.h"
+
+#include "base/fd.h"
+#include "journal/store.h"
+#include "journal/tree.h"
+#include "test/t.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+static char top[64];
+static struct journal_log *log_;
+static struct journal_log_options options;
+static int dir = -1;
+static char token[JOURNAL_TOKEN];
+
+static const char *at(const char *rest)
+{
+	static char paths[8][PATH_MAX];
+	static int n;
+	char *path = paths[n++ & 7];
+
+	snprintf(path, sizeof *paths, "%s/%s", top, rest);
+	return path;
+}
+
+static bool begin(const char *where)
+{
+	struct err e;
+
+	snprintf(top, sizeof top, "%s/agentsh-test-XXXXXX", where);
+	if (!ok(mkdtemp(top) != NULL))
+		return false;
+	dir = open(top, O_PATH | O_DIRECTORY);
+	options = (struct journal_log_options){
+		.at = dir, .store = JOURNAL_STORE, .session = "s", .copy_max = 1000, .quota = -1, .ttl_ns = -1
+	};
+	return ok(journal_log_open(&log_, &options, &e) == 0, "%s", e.text);
+}
+
+static bool again(void)
+{
+	journal_log_close(log_);
+	return ok(journal_log_open(&log_, &options, NULL) == 0);
+}
+
+static void end(void)
+{
+	journal_log_close(log_);
+	log_ = NULL;
+	fd_close(&dir);
+	dir = open("/tmp", O_RDONLY | O_DIRECTORY);
+	ok(tree_remove(dir, top + 5, NULL) == 0);
+	fd_close(&dir);
+}
+
+static void put(const char *name, const char *text)
+{
+	int fd = open(at(name), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+	ok(fd >= 0 && fd_write(fd, text, strlen(text)) == 0);
+	fd_close(&fd);
+}
+
+static bool holds(const char *path, const char *text)
+{
+	struct buf b = { 0 };
+	bool same = fd_slurp_file(path, 65536, &b, NULL) == 0 && !strcmp(buf_text(&b), text);
+
+	buf_release(&b);
+	return same;
+}
+
+/* What the act said: 0 or an errno. */
+static int act(enum journal_kind kind, const char *name, const char *command)
+{
+	struct journal_act a = {
+		.kind = kind, .dirfd = dir, .name = name, .path = at(name), .to_dirfd = -1, .command = command
+	};
+	struct err e;
+
+	return journal_act(log_, &a, token, &e) == 0 ? 0 : e.code;
+}
+
+static const char *version(void)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/" JOURNAL_STORE "/payload/%s", top, token);
+	return path;
+}
+
+static size_t versions(void)
+{
+	DIR *d = opendir(at(JOURNAL_STORE "/payload"));
+	size_t n = 0;
+
+	while (d && readdir(d))
+		n++;
+	if (d)
+		closedir(d);
+	return n - 2;
+}
+
+T_CASE(deleted_files_move)
+{
+	struct stat before, after;
+
+	if (!begin("/tmp"))
+		return;
+	put("a", "one");
+	ok(stat(at("a"), &before) == 0);
+	is_int(act(JOURNAL_DELETE, "a", "c"), 0);
+	ok(stat(version(), &after) == 0 && after.st_ino == before.st_ino, "the very file");
+	is_int(access(at("a"), F_OK), -1);
+	ok(holds(at(JOURNAL_STORE "/.gitignore"), "*\n"), "not part of anybody's work");
+	is_int(act(JOURNAL_DELETE, "a", "c"), ENOENT);
+	is_str(token, "");
+	ok(mkdir(at("d"), 0700) == 0);
+	is_int(act(JOURNAL_DELETE, "d", "c"), EISDIR);
+	ok(symlink("/etc/passwd", at("l")) == 0 && mkfifo(at("f"), 0600) == 0);
+	is_int(act(JOURNAL_DELETE, "l", "c"), 0);
+	ok(lstat(version(), &after) == 0 && S_ISLNK(after.st_mode), "a link, not what it names");
+	is_int(act(JOURNAL_DELETE, "f", "c"), 0);
+	ok(lstat(version(), &after) == 0 && S_ISFIFO(after.st_mode), "a fifo");
+	end();
+}
+
+T_CASE(empty_directories)
+{
+	struct timespec times[2] = { { 1000, 5 }, { 2000, 7 } };
+	struct stat st;
+
+	if (!begin("/tmp"))
+		return;
+	ok(mkdir(at("d"), 0750) == 0);
+	put("d/x", "");
+	is_int(act(JOURNAL_RMDIR, "d", "c"), ENOTEMPTY);
+	is_int(versions(), 0, "what was not removed is not kept");
+	ok(unlink(at("d/x")) == 0 && utimensat(AT_FDCWD, at("d"), times, 0) == 0);
+	is_int(act(JOURNAL_RMDIR, "d", "c"), 0);
+	ok(stat(version(), &st) == 0 && S_ISDIR(st.st_mode) && (st.st_mode & 07777) == 0750 &&
+	           st.st_mtim.tv_sec == 2000,
+	   "kept with mode and times");
+	put("a", "");
+	is_int(act(JOURNAL_RMDIR, "a", "c"), ENOTDIR);
+	end();
+}
+
+T_CASE(written_files_are_copied_once)
+{
+	struct stat st;
+
+	if (!begin("/tmp"))
+		return;
+	put("a", "one");
+	ok(setxattr(at("a"), "user.x", "y", 1, 0) == 0 || errno == ENOTSUP);
+	ok(chmod(at("a"), 0640) == 0);
+	is_int(act(JOURNAL_WRITE, "a", "c1"), 0);
+	ok(holds(version(), "one") && stat(version(), &st) == 0 && (st.st_mode & 07777) == 0640);
+	put("a", "two");
+	is_int(act(JOURNAL_TRUNCATE, "a", "c1"), 0);
+	is_str(token, "", "once for a command");
+	is_int(act(JOURNAL_WRITE, "a", "c2"), 0);
+	ok(holds(version(), "two"), "and for the next");
+	put("a", "three");
+	is_int(act(JOURNAL_WRITE, "a", "c1"), 0);
+	ok(holds(version(), "three"), "also for the first, when another wrote in between");
+	journal_acted(log_, token, false);
+	is_int(access(version(), F_OK), -1, "an act that failed leaves nothing");
+	is_int(act(JOURNAL_WRITE, "a", "c1"), 0);
+	ok(holds(version(), "three"), "and is kept the next time");
+	end();
+}
+
+T_CASE(the_object_itself)
+{
+	struct journal_act a = { .kind = JOURNAL_TRUNCATE, .name = "", .command = "c", .path = "/x" };
+
+	if (!begin("/tmp"))
+		return;
+	put("a", "one");
+	a.dirfd = open(at("a"), O_PATH);
+	ok(journal_act(log_, &a, token, NULL) == 0 && holds(version(), "one"));
+	a.kind = JOURNAL_ATTRIBUTES;
+	a.command = "d";
+	ok(journal_act(log_, &a, token, NULL) == 0 && token[0]);
+	fd_close(&a.dirfd);
+	end();
+}
+
+T_CASE(large_files)
+{
+	if (!begin("/tmp"))
+		return;
+	put("a", "");
+	ok(truncate(at("a"), 2000) == 0);
+	is_int(act(JOURNAL_WRITE, "a", "c"), 0, "written all the same");
+	is_int(versions(), 0);
+	options.strict = true;
+	again();
+	is_int(act(JOURNAL_WRITE, "a", "c"), EFBIG, "but not when it must be kept");
+	is_int(act(JOURNAL_DELETE, "a", "c"), 0, "to move it, its size does not matter");
+	end();
+}
+
+T_CASE(replaced_files_keep_a_name)
+{
+	struct stat before, after;
+
+	if (!begin("/tmp"))
+		return;
+	put("a", "old");
+	put("b", "new");
+	ok(stat(at("a"), &before) == 0);
+	is_int(act(JOURNAL_OVERWRITE, "a", "c"), 0);
+	ok(rename(at("b"), at("a")) == 0 && holds(at("a"), "new") && holds(version(), "old"));
+	ok(stat(version(), &after) == 0 && before.st_ino == after.st_ino);
+	ok(mkdir(at("d"), 0711) == 0);
+	is_int(act(JOURNAL_OVERWRITE, "d", "c"), 0);
+	ok(stat(version(), &after) == 0 && S_ISDIR(after.st_mode) && (after.st_mode & 0777) == 0711);
+	end();
+}
+
+T_CASE(other_mounts_have_stores_of_their_own)
+{
+	char name[] = "/dev/shm/agentsh-test-XXXXXX", path[64];
+	struct stat a, b;
+	int fd;
+
+	if (!begin("/tmp"))
+		return;
+	ok(stat("/tmp", &a) == 0 && stat("/dev/shm", &b) == 0);
+	fd = mkstemp(name);
+	if (fd < 0 || a.st_dev == b.st_dev) {
+		t_skip("no other file system");
+		end();
+		return;
+	}
+	ok(fd_write(fd, "far", 3) == 0 && stat(name, &a) == 0);
+	close(fd);
+	fd = dir;
+	dir = open("/dev/shm", O_PATH | O_DIRECTORY);
+	is_int(act(JOURNAL_DELETE, name + 9, "c"), 0);
+	close(dir);
+	dir = fd;
+	snprintf(path, sizeof path, "/dev/shm/" JOURNAL_STORE "-%d/payload/%s", (int)geteuid(), token);
+	ok(stat(path, &b) == 0 && a.st_ino == b.st_ino, "%s", path);
+	ok(journal_holds(log_, path) && journal_holds(log_, at(JOURNAL_STORE)) && !journal_holds(log_, name));
+	ok(unlink(path) == 0);
+	end();
+}
+
+T_CASE(quota)
+{
+	if (!begin("/tmp"))
+		return;
+	options.quota = 10000;
+	again();
+	put("victim", "precious");
+	is_int(act(JOURNAL_DELETE, "victim", "c"), 0);
+	for (int i = 0, rc = 0; i < 20 && rc == 0; i++) {
+		put("junk", "x");
+		rc = act(JOURNAL_DELETE, "junk", "c");
+		if (rc)
+			is_int(rc, ENOSPC, "full at %d", i);
+	}
+	ok(holds(at("junk"), "x"), "what finds no room is not deleted");
+	ok(versions() > 4 && versions() < 10);
+	again();
+	is_int(act(JOURNAL_DELETE, "junk", "c"), ENOSPC, "the next writer knows");
+	end();
+}
+
+T_CASE(planted_stores)
+{
+	struct err e;
+
+	if (!begin("/tmp"))
+		return;
+	ok(mkdir(at("other"), 0755) == 0 && symlink("other", at("link")) == 0);
+	journal_log_close(log_);
+	options.store = "link";
+	is_int(journal_log_open(&log_, &options, &e), -1, "a link is no store");
+	is_int(access(at("other/payload"), F_OK), -1);
+	ok(mkdir(at("open"), 0777) == 0 && chmod(at("open"), 0777) == 0);
+	options.store = "open";
+	is_int(journal_log_open(&log_, &options, &e), -1, "nor is what others can write");
+	end();
+}
+
+T_CASE(a_store_that_fails)
+{
+	if (geteuid() == 0) {
+		t_skip("root writes everywhere");
+		return;
+	}
+	if (!begin("/tmp"))
+		return;
+	put("a", "one");
+	ok(chmod(at(JOURNAL_STORE "/payload"), 0500) == 0);
+	ok(act(JOURNAL_DELETE, "a", "c") != 0 && holds(at("a"), "one"), "nothing is destroyed");
+	ok(act(JOURNAL_WRITE, "a", "c") != 0);
+	ok(chmod(at(JOURNAL_STORE "/payload"), 0700) == 0);
+	end();
+}
+
+T_CASE(names)
+{
+	char name[256];
+
+	if (!begin("/tmp"))
+		return;
+	memset(name, 'n', 255);
+	name[255] = 0;
+	put(name, "1");
+	is_int(act(JOURNAL_DELETE, name, "c"), 0);
+	memcpy(name, "\n\t\\\xff\xfe.json-", 10);
+	put(name, "2");
+	is_int(act(JOURNAL_DELETE, name, "c"), 0);
+	put("..name", "3");
+	is_int(act(JOURNAL_DELETE, "..name", "c"), 0);
+	is_int(versions(), 3);
+	end();
+}
