@@ -36,9 +36,9 @@ APPLETS := $(foreach a,$(filter-out main,$(basename $(notdir $(wildcard applets/
 	$(if $(CONFIG_APPLET_$(shell echo $(a) | tr a-z A-Z)),$(a)))
 BIN_SRC := $(sort applets/main.c $(APPLETS:%=applets/%.c))
 THIRD_PARTY := $(if $(CONFIG_LIB_YAML),libyaml) $(if $(CONFIG_LIB_TRE),tre) \
-	$(if $(CONFIG_LIB_BEARSSL),bearssl)
+	$(if $(CONFIG_LIB_BEARSSL),bearssl) $(if $(CONFIG_LIB_FUSE3),libfuse)
 # libseccomp is for tests alone: what they compare our own filter and names with.
-ALL_THIRD_PARTY := libseccomp libyaml tre bearssl
+ALL_THIRD_PARTY := libseccomp libyaml tre bearssl libfuse
 
 # ---- flags --------------------------------------------------------------------------------------
 DEPS := $(CURDIR)/build/out/deps

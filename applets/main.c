@@ -60,18 +60,16 @@ static const struct applet *applet_for_shells(void)
 
 static void print_built_in(void)
 {
-	static const struct {
-		bool built_in;
-		const char *name;
-	} libraries[] = {
-		{ true, "musl 1.2.6" },
-		{ CONFIG_LIB_YAML, "libyaml 0.2.5" },
-		{ CONFIG_LIB_TRE, "tre 0.9.0" },
-		{ CONFIG_LIB_BEARSSL, "bearssl 0.6" },
+	static const char *const libraries[] = {
+		"musl 1.2.6",
+		CONFIG_LIB_YAML ? "libyaml 0.2.5" : NULL,
+		CONFIG_LIB_TRE ? "tre 0.9.0" : NULL,
+		CONFIG_LIB_BEARSSL ? "bearssl 0.6" : NULL,
+		CONFIG_LIB_FUSE3 ? "libfuse 3.18.3" : NULL,
 	};
 	for (size_t i = 0; i < COUNT(libraries); i++) {
-		if (libraries[i].built_in)
-			printf("library %s\n", libraries[i].name);
+		if (libraries[i])
+			printf("library %s\n", libraries[i]);
 	}
 	for (int i = 0; applets[i]; i++)
 		printf("applet %s\n", applets[i]->name);

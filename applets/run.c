@@ -68,6 +68,7 @@ struct runner {
 	struct limits limits;
 	struct counter *counter;
 	struct rung_found found;
+	char root[PATH_MAX]; /* of the project */
 	bool allow_degraded;
 	bool judge_files; /* every call on files, not only what Landlock closes */
 	struct files *files;
@@ -132,9 +133,8 @@ static void project_root(char *out, size_t size)
 static void load_policy(struct runner *r, const char *file)
 {
 	const struct passwd *pw = getpwuid(getuid());
-	char root[PATH_MAX];
 	struct policy_var vars[] = {
-		{ "PROJECT_ROOT", root }, { "GIT_ROOT", root }, { "HOME", pw ? pw->pw_dir : "/" }, { 0 }
+		{ "PROJECT_ROOT", r->root }, { "GIT_ROOT", r->root }, { "HOME", pw ? pw->pw_dir : "/" }, { 0 }
 	};
 	struct policy_options o = { .vars = vars, .expand = true };
 	struct policy_problems problems = { 0 };
@@ -143,7 +143,7 @@ static void load_policy(struct runner *r, const char *file)
 	struct err e;
 	size_t len;
 
-	project_root(root, sizeof root);
+	project_root(r->root, sizeof r->root);
 	data = policy_embedded(&len);
 	if (file) {
 		if (fd_slurp_file(file, POLICY_MAX, &text, &e) < 0)
@@ -275,8 +275,11 @@ static void close_files(struct runner *r, struct plan_options *p)
 		                   .n_open = 2,
 		                   .uid = geteuid(),
 		                   .signals = plan_scopes_signals(&r->found) };
+	const struct floor_rules rules = { .policy = r->policy, .workspace = r->root, .baseline = true };
 	static struct err why;
 
+	if (CONFIG_FILES && FLOOR_FILES_ARMED)
+		o.rules = &rules;
 	p->missing = floor_make(&r->floor, &o, &why) < 0 ? why.text : r->floor.missing;
 	p->ruleset = r->floor.ruleset;
 }
@@ -298,7 +301,7 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 	r->files = files_new(&o, &e);
 	if (!r->files)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
-	p->files = FILTER_READS | FILTER_WRITES;
+	p->files = FILTER_READS | FILTER_WRITES | FILTER_NAMES | FILTER_ATTRIBUTES;
 	g->file_call = files_call;
 	g->file_wait = files_wait;
 	g->files = r->files;

@@ -13,9 +13,17 @@ enum { BLOCK = 4096 - 64, BLOCK_MAX = (256 << 10) - 64, ALIGN = 16 };
 struct arena_block {
 	struct arena_block *next;
 	size_t used, size; /* from the front; texts are taken from the end, which `size` leaves out */
-	size_t whole;
+	size_t whole;      /* 0 = the caller's */
 	_Alignas(16) char data[];
 };
+
+void arena_on(struct arena *a, void *storage, size_t size)
+{
+	struct arena_block *b = storage;
+
+	*b = (struct arena_block){ .size = size - sizeof *b };
+	a->blocks = b;
+}
 
 /* A block with room for `size` bytes, which count from now on. */
 static struct arena_block *room(struct arena *a, size_t size)
@@ -110,7 +118,8 @@ void arena_release(struct arena *a)
 	while (b) {
 		struct arena_block *next = b->next;
 
-		free(b);
+		if (b->whole)
+			free(b);
 		b = next;
 	}
 	*a = (struct arena){ .max = a->max };

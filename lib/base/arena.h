@@ -18,6 +18,10 @@ struct arena {
 	bool failed;
 };
 
+/* A new arena whose first block is the caller's, aligned for any type: what is little needs no memory of its
+ * own. It is good until the first release or reset. */
+void arena_on(struct arena *a, void *storage, size_t size);
+
 void *arena_alloc(struct arena *a, size_t size);
 void *arena_array(struct arena *a, size_t n, size_t size);
 char *arena_copy(struct arena *a, const char *data, size_t len); /* NUL added */

@@ -88,5 +88,11 @@ struct tree_answers {
 	/* The same without the rules whose patterns hold at any depth ("**" in the middle): while this is
 	 * MIXED, looking at the directory's entries one by one tells more; otherwise it never does. */
 	enum tree_answer rest[ACCESS_KINDS];
+	/* The same without all rules whose patterns hold for a part only: what most files there get. */
+	enum tree_answer most[ACCESS_KINDS];
 };
 void decide_trees_ask(struct decide_trees *t, const struct tree_request *r, struct tree_answers *out);
+
+/* The names that stand in rules which permit: files, and the directories in front of a closing "**". */
+void decide_permitted_names(const struct policy *p, void (*each)(void *arg, const char *name, bool tree),
+                            void *arg);

@@ -166,7 +166,7 @@ static void ask(const struct decide_trees *t, enum access_kind kind, const struc
 		floats[answer_of(rule)] |= t->match[i] & FLOATS;
 		rule = &verdict_default_files.rule;
 	}
-	rest = last_word(t, rule, kind, r);
+	out->most[kind] = rest = last_word(t, rule, kind, r);
 	for (int a = TREE_DENIED; a <= TREE_ALLOWED; a++)
 		if (some[a])
 			rest = join(rest, (enum tree_answer)a);
@@ -187,6 +187,39 @@ void decide_trees_ask(struct decide_trees *t, const struct tree_request *r, stru
 	}
 	for (int kind = 0; kind < ACCESS_KINDS; kind++)
 		ask(t, (enum access_kind)kind, r, out);
+}
+
+/* The pattern as a plain name; the closing wildcard is cut off. */
+static bool plain_name(const char *pattern, char *out, size_t size, bool *tree)
+{
+	size_t len = 0;
+
+	*tree = false;
+	for (; *pattern && len + 1 < size; pattern++) {
+		if (!strcmp(pattern, "**") && len > 1 && out[len - 1] == '/') {
+			*tree = true;
+			out[len - 1] = 0;
+			return *out == '/';
+		}
+		if (strchr("*?[{", *pattern))
+			return false;
+		pattern += *pattern == '\\' && pattern[1];
+		out[len++] = *pattern;
+	}
+	out[len] = 0;
+	return !*pattern && *out == '/';
+}
+
+void decide_permitted_names(const struct policy *p, void (*each)(void *arg, const char *name, bool tree),
+                            void *arg)
+{
+	char name[4096];
+	bool tree;
+
+	for (const struct file_rule *r = p->file_rules; r < p->file_rules + p->n_file; r++)
+		for (size_t i = 0; i < r->expanded.n && answer_of(&r->head.rule) == TREE_ALLOWED; i++)
+			if (plain_name(r->expanded.items[i], name, sizeof name, &tree))
+				each(arg, name, tree);
 }
 
 enum tree_answer decide_tree(const struct policy *p, enum access_kind kind, const char *dir, bool baseline)

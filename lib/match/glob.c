@@ -2,12 +2,13 @@
 
 #include <string.h>
 
-enum { RAW = 0x110000, WORDS = GLOB_STEPS / 64 };
+enum { RAW = 0x110000, WORDS = GLOB_STEPS / 64, WORK = 6 << 10 };
 
 struct build {
-	struct arena *arena;
-	struct glob_step *steps;
-	size_t n, max, sequences;
+	struct arena *work;      /* multiplied-out texts are not kept */
+	struct arena *arena;     /* for what is */
+	struct glob_step *steps; /* NULL: only counted */
+	size_t n, sequences;
 	struct err *err;
 	bool never;
 };
@@ -67,9 +68,11 @@ bool glob_step_takes(const struct glob_step *step, uint32_t symbol, char separat
 
 static int put(struct build *b, struct glob_step step)
 {
-	if (b->n == b->max)
+	if (b->n == GLOB_STEPS)
 		return err_set(b->err, "pattern is too long");
-	b->steps[b->n++] = step;
+	if (b->steps)
+		b->steps[b->n] = step;
+	b->n++;
 	return 0;
 }
 
@@ -243,8 +246,8 @@ static int expand(struct build *b, const char *pattern, int depth)
 		char *one;
 
 		to = brace_next(from);
-		one = arena_fmt(b->arena, "%.*s%.*s%s", (int)(open - pattern), pattern, (int)(to - from),
-		                from, close + 1);
+		one = arena_fmt(b->work, "%.*s%.*s%s", (int)(open - pattern), pattern, (int)(to - from), from,
+		                close + 1);
 		if (!one)
 			return err_set(b->err, "out of memory");
 		if (expand(b, one, depth + 1) < 0)
@@ -269,42 +272,27 @@ static void set_edges(const struct build *b, struct glob *out)
 int glob_compile(struct arena *a, const char *pattern, char separator, struct glob *out, struct err *e)
 {
 	/* Work in a second arena: multiplied-out texts are not kept. */
+	_Alignas(16) char little[WORK];
 	AUTO_ARENA work = { .max = 4 << 20 };
-	struct build b = { .arena = &work, .err = e };
-	struct glob_step *steps;
+	struct build b = { .work = &work, .arena = &work, .err = e };
 
 	*out = (struct glob){ .separator = separator };
 	if (strlen(pattern) > 4096)
 		return err_set(e, "pattern is too long");
-	/* Without braces there is at most one step for each byte. */
-	b.max = strchr(pattern, '{') || strlen(pattern) >= GLOB_STEPS ? GLOB_STEPS : strlen(pattern) + 1;
-	b.steps = arena_array(&work, b.max, sizeof *b.steps);
+	arena_on(&work, little, sizeof little);
+	if (expand(&b, pattern, 0) < 0)
+		return -1;
+	b.steps = arena_array(a, b.n, sizeof *b.steps);
 	if (!b.steps)
 		return err_set(e, "out of memory");
+	b.arena = a;
+	b.n = b.sequences = 0;
 	if (expand(&b, pattern, 0) < 0)
 		return -1;
 	out->never = b.never;
 	set_edges(&b, out);
 	out->n = b.never ? 0 : b.n;
-	out->steps = steps = arena_array(a, out->n, sizeof *steps);
-	if (!steps)
-		return err_set(e, "out of memory");
-	for (size_t i = 0; i < out->n; i++) {
-		const struct glob_class *from = b.steps[i].class;
-		struct glob_class *set;
-		struct glob_range *ranges;
-
-		steps[i] = b.steps[i];
-		if (!from)
-			continue;
-		set = arena_alloc(a, sizeof *set);
-		steps[i].class = set;
-		ranges = arena_array(a, from->n, sizeof *ranges);
-		if (!set || !ranges)
-			return err_set(e, "out of memory");
-		memcpy(ranges, from->ranges, from->n * sizeof *ranges);
-		*set = (struct glob_class){ .ranges = ranges, .n = from->n, .negated = from->negated };
-	}
+	out->steps = b.steps;
 	return 0;
 }
 

@@ -149,9 +149,18 @@ static int add_sequence(struct globset *s, const struct glob_step *steps, size_t
 	return globset_accept(s, &p->accept[list], &s->plain_ends[p - s->plains].at[list], rule_mask, e);
 }
 
-int globset_add(struct globset *s, const struct glob *pattern, uint32_t rule, uint32_t mask, struct err *e)
+static int add_reversed(struct globset *s, const struct glob_step *steps, size_t n,
+                        const uint32_t rule_mask[2], struct err *e)
 {
 	struct glob_step back[GLOB_STEPS];
+
+	for (size_t k = 0; k < n; k++)
+		back[k] = steps[n - 1 - k];
+	return add_sequence(s, back, n, rule_mask, e);
+}
+
+int globset_add(struct globset *s, const struct glob *pattern, uint32_t rule, uint32_t mask, struct err *e)
+{
 	const uint32_t rule_mask[2] = { rule, mask };
 
 	for (size_t i = 0; i < pattern->n;) {
@@ -161,9 +170,8 @@ int globset_add(struct globset *s, const struct glob *pattern, uint32_t rule, ui
 		while (steps[n].kind != GLOB_END)
 			n++;
 		i += n + 1;
-		for (size_t k = 0; k < n && s->reversed; k++)
-			back[k] = steps[n - 1 - k];
-		if (add_sequence(s, s->reversed ? back : steps, n, rule_mask, e) < 0)
+		if ((s->reversed ? add_reversed(s, steps, n, rule_mask, e)
+		                 : add_sequence(s, steps, n, rule_mask, e)) < 0)
 			return -1;
 	}
 	return 0;

@@ -108,11 +108,15 @@ static bool is_path(const char *entry)
 
 static int add_name(struct policy *p, const char *entry, uint32_t rule, uint32_t mask, struct err *e)
 {
+	_Alignas(16) char little[2048];
 	AUTO_ARENA work = { 0 };
 	size_t size = strlen(entry) * 2 + 1;
-	char *lower = arena_str(&work, entry), *escaped = arena_alloc(&work, size);
+	char *lower, *escaped;
 	struct glob glob;
 
+	arena_on(&work, little, sizeof little);
+	lower = arena_str(&work, entry);
+	escaped = arena_alloc(&work, size);
 	if (!lower || !escaped)
 		return err_set(e, "out of memory");
 	to_lower(lower);

@@ -260,18 +260,9 @@ static void load_redirect(void *to, const struct yaml_node *value, const struct 
 	((struct command_rule *)(void *)l->at)->redirect = r;
 }
 
-static const struct yaml_key own_env_keys[] = {
-	{ "env_allow", load_env_list, offsetof(struct env_rules, allow), "allow " },
-	{ "env_deny", load_env_list, offsetof(struct env_rules, deny), "deny " },
-	{ "env_max_bytes", load_env_number, offsetof(struct env_rules, max_bytes), NULL },
-	{ "env_max_keys", load_env_number, offsetof(struct env_rules, max_keys), NULL },
-	{ "env_block_iteration", load_env_bool, offsetof(struct env_rules, block_iteration), NULL },
-};
-
-/* key->more: the row above. Few rules have such lists. */
+/* Few rules have any. key->offset is in struct env_rules. */
 static void load_own_env(void *to, const struct yaml_node *value, const struct yaml_key *key)
 {
-	const struct yaml_key *own = key->more;
 	struct load *l = to;
 	struct command_rule *r = (struct command_rule *)(void *)l->at;
 	char *at = l->at;
@@ -281,7 +272,9 @@ static void load_own_env(void *to, const struct yaml_node *value, const struct y
 	if (!r->env)
 		return;
 	l->at = (char *)(uintptr_t)r->env;
-	own->take(to, value, own);
+	(key->more                  ? load_env_list
+	 : strstr(key->name, "max") ? load_env_number
+	                            : load_env_bool)(to, value, key);
 	l->at = at;
 }
 
@@ -292,11 +285,11 @@ static const struct yaml_key command_keys[] = {
 	{ "facts", load_texts, offsetof(struct command_rule, facts), NULL },
 	{ "context", load_context, 0, NULL },
 	{ "redirect_to", load_redirect, 0, NULL },
-	{ "env_allow", load_own_env, 0, &own_env_keys[0] },
-	{ "env_deny", load_own_env, 0, &own_env_keys[1] },
-	{ "env_max_bytes", load_own_env, 0, &own_env_keys[2] },
-	{ "env_max_keys", load_own_env, 0, &own_env_keys[3] },
-	{ "env_block_iteration", load_own_env, 0, &own_env_keys[4] },
+	{ "env_allow", load_own_env, offsetof(struct env_rules, allow), "allow " },
+	{ "env_deny", load_own_env, offsetof(struct env_rules, deny), "deny " },
+	{ "env_max_bytes", load_own_env, offsetof(struct env_rules, max_bytes), NULL },
+	{ "env_max_keys", load_own_env, offsetof(struct env_rules, max_keys), NULL },
+	{ "env_block_iteration", load_own_env, offsetof(struct env_rules, block_iteration), NULL },
 	{ NULL, NULL, 0, NULL },
 };
 

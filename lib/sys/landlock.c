@@ -12,14 +12,26 @@ int landlock_abi(void)
 	return v > 0 ? (int)v : 0;
 }
 
-int landlock_new(uint64_t rights, bool signals, struct err *e)
+int landlock_make(const struct landlock_handled *h, struct err *e)
 {
-	struct {
-		uint64_t fs, net, scoped;
-	} attr = { .fs = rights, .scoped = signals ? 2 /* LANDLOCK_SCOPE_SIGNAL */ : 0 };
-	int fd = (int)syscall(__NR_landlock_create_ruleset, &attr, signals ? sizeof attr : sizeof attr.fs, 0);
+	size_t words = h->inside ? 3 : h->ports ? 2 : 1;
+	int fd = (int)syscall(__NR_landlock_create_ruleset, h, words * sizeof h->files, 0);
 
 	return fd < 0 ? err_sys(e, "landlock ruleset") : fd;
+}
+
+int landlock_new(uint64_t rights, bool signals, struct err *e)
+{
+	const struct landlock_handled h = { .files = rights, .inside = signals ? LANDLOCK_SIGNALS : 0 };
+
+	return landlock_make(&h, e);
+}
+
+int landlock_grant_port(int ruleset, uint64_t rights, uint16_t port)
+{
+	const uint64_t rule[] = { rights, port };
+
+	return (int)syscall(__NR_landlock_add_rule, ruleset, 2 /* LANDLOCK_RULE_NET_PORT */, rule, 0);
 }
 
 static int grant(int ruleset, const char *path, int flags, uint64_t rights)

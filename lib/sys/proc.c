@@ -187,6 +187,11 @@ int proc_signal(int pidfd, int signo)
 	return (int)syscall(__NR_pidfd_send_signal, pidfd, signo, NULL, 0);
 }
 
+int proc_signal_thread(pid_t pid, pid_t tid, int signo)
+{
+	return (int)syscall(__NR_tgkill, pid, tid, signo);
+}
+
 int proc_openat2(int dirfd, const char *path, uint64_t flags, uint64_t resolve)
 {
 	struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = resolve };

@@ -51,6 +51,7 @@ int proc_getfd(int pidfd, int fd);
 pid_t proc_of_pidfd(int pidfd);
 
 int proc_signal(int pidfd, int signo);
+int proc_signal_thread(pid_t pid, pid_t tid, int signo);
 
 /* openat2(2) with O_CLOEXEC added; `resolve` as RESOLVE_*. */
 int proc_openat2(int dirfd, const char *path, uint64_t flags, uint64_t resolve);

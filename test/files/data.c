@@ -90,7 +90,7 @@ static void do_write(struct op *o)
 	if (how == 0)
 		got(o, write(fd, block, n));
 	else if (how == 1)
-		got(o, pwrite(fd, block, n, at));
+		got(o, world.view ? syscall(SYS_pwrite64, fd, block, n, at) : pwrite(fd, block, n, at));
 	else
 		got(o, writev(fd, (struct iovec[]){ { block, n / 2 }, { block + n / 2, n - n / 2 } }, 2));
 }
@@ -98,7 +98,7 @@ static void do_write(struct op *o)
 static void do_seek(struct op *o)
 {
 	static const int whences[] = { SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA, SEEK_HOLE, 9 };
-	int fd = some_file(o), whence = whences[pick(o, chance(o, 97) ? 5 : 6)];
+	int fd = some_file(o), whence = whences[pick(o, chance(o, 97) ? world.view ? 3 : 5 : 6)];
 	off_t at = some_offset(o);
 	struct stat st;
 
@@ -121,7 +121,7 @@ static void do_cut(struct op *o)
 		got(o, ftruncate(fd, at));
 		return;
 	}
-	int mode = modes[pick(o, 6)];
+	int mode = modes[pick(o, world.view ? 5 : 6)];
 	size_t n = some_size(o);
 	say(o, "fallocate %d %x %lld %zu", fd, (unsigned)mode, (long long)at, n);
 	got(o, syscall(SYS_fallocate, fd, mode, at, n));
@@ -199,8 +199,10 @@ static void do_flags(struct op *o)
 	/* One that waits must never become one. */
 	if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
 		flags |= O_NONBLOCK;
+	if (world.view)
+		flags |= fcntl(fd, F_GETFL) & O_APPEND;
 	if (got(o, fcntl(fd, F_SETFL, flags)) == 0)
-		say(o, " %o", (unsigned)fcntl(fd, F_GETFL));
+		say(o, " %o", (unsigned)fcntl(fd, F_GETFL) & ~(unsigned)O_NOFOLLOW);
 }
 
 static void do_sync(struct op *o)

@@ -92,7 +92,7 @@ static void dump_object(struct op *o, int dirfd, const char *name, const struct 
 		say(o, " #%zu n=%d", number_of(st), (int)st->st_nlink);
 	say(o, st->st_uid == geteuid() && st->st_gid == getegid() ? " own" : " %u:%u", st->st_uid,
 	    st->st_gid);
-	if (st->st_mtim.tv_sec < 1728000001)
+	if (st->st_mtim.tv_sec < 1728000001 && !(world.view && S_ISFIFO(st->st_mode)))
 		say(o, " m=%lld.%ld", (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
 	snprintf(proc, sizeof proc, "/proc/self/fd/%d/%s", dirfd, name);
 	if (S_ISREG(st->st_mode)) {

@@ -1,10 +1,12 @@
 /* fsops - makes the operations, one after the other, by several actors, and writes the log.
  *
- * usage: fsops [--seed N] [--ops N] [--from N] [--no-watch] [--no-limits] DIR
+ * usage: fsops [--seed N] [--ops N] [--from N] [--no-watch] [--no-limits] [--view] DIR
  *
  * DIR is made and emptied. Two logs are comparable when their DIRs are equally long. --from starts at the
  * scene that holds operation N. A scene is 1,000 operations; between two all descriptors are closed, the tree
- * is listed in full and removed.
+ * is listed in full and removed. --view leaves out what the kernel itself does otherwise with FUSE:
+ * descriptors that append and are told not to (F_SETFL, and RWF_NOAPPEND, which this C library's pwrite
+ * uses), where holes are, ranges that collapse, times of FIFOs, and watches, which see files without a name.
  */
 #include "test/files/fsops.h"
 
@@ -99,8 +101,9 @@ void say_bytes(struct op *o, const char *bytes, size_t n)
 
 void say_place(struct op *o, const char *path, size_t n)
 {
-	/* Files without a name are called "#inode". */
-	if (path[0] != '/' || memchr(path, '#', n) || (n >= 6 && !memcmp(path, "/proc/", 6)))
+	/* Files without a name are called "#inode", or "/". */
+	if (path[0] != '/' || memchr(path, '#', n) || memmem(path, n, "//", 2) ||
+	    (n >= 6 && !memcmp(path, "/proc/", 6)))
 		return;
 	say_bytes(o, path, n);
 }
@@ -315,6 +318,8 @@ int main(int argc, char **argv)
 			ops = strtol(argv[++i], NULL, 0);
 		else if (!strcmp(argv[i], "--from") && i + 1 < argc)
 			from = strtol(argv[++i], NULL, 0) / SCENE * SCENE;
+		else if (!strcmp(argv[i], "--view"))
+			world.view = world.no_watch = true;
 		else if (!strcmp(argv[i], "--no-watch"))
 			world.no_watch = true;
 		else if (!strcmp(argv[i], "--no-limits"))

@@ -32,7 +32,7 @@ struct world {
 	int watch;       /* inotify */
 	char *mapped;    /* a page of a file in the tree: paths are put there, too */
 	char *edge;      /* the end of a page after which nothing is mapped */
-	bool no_watch, no_limits;
+	bool no_watch, no_limits, view;
 };
 extern struct world world;
 

@@ -18,6 +18,24 @@ T_CASE(zeroed_and_aligned)
 	is_str(arena_copy(&a, "abcdef", 3), "abc");
 }
 
+T_CASE(on_the_callers_own)
+{
+	_Alignas(16) char room[512];
+	AUTO_ARENA a = { .max = 100000 };
+	char *p, *q;
+
+	arena_on(&a, room, sizeof room);
+	p = arena_alloc(&a, 100);
+	q = arena_str(&a, "text");
+	ok(p > room && p < room + sizeof room && q > p && q < room + sizeof room, "first there");
+	is_str(q, "text");
+	p = arena_alloc(&a, 1000);
+	ok(p && (p < room || p >= room + sizeof room), "then elsewhere");
+	is_str(arena_copy(&a, "abcdef", 3), "abc");
+	arena_reset(&a);
+	ok(!a.blocks && a.max == 100000, "and it is given back");
+}
+
 T_CASE(ceiling)
 {
 	AUTO_ARENA a = { .max = 1000 };

@@ -208,6 +208,19 @@ struct verdict act_decide(struct act *a, enum access_kind kind, const struct pla
 	return decide_access(f->o.policy, f->cache, &q);
 }
 
+bool act_decide_tree(struct act *a, const char *dir, struct tree_answers *out)
+{
+	struct files *f = a->f;
+	char spelled[PLACE_PATH + 64];
+	struct tree_request r = { .dir = dir, .virtual = virtual_of(f, dir, spelled, sizeof spelled) };
+
+	if (!f->trees)
+		f->trees = decide_trees_new(f->o.policy);
+	if (f->trees)
+		decide_trees_ask(f->trees, &r, out);
+	return f->trees;
+}
+
 bool act_exact(const struct act *a, enum access_kind kind)
 {
 	switch (kind) {

@@ -41,6 +41,8 @@ static bool copy_options(struct files *f, const struct files_options *o)
 	f->o.n_closed = 0;
 	if (o->workspace)
 		f->o.workspace = arena_str(&f->memory, o->workspace);
+	if (o->store)
+		f->o.store = arena_str(&f->memory, o->store);
 	if (o->virtual_root)
 		f->o.virtual_root = arena_str(&f->memory, o->virtual_root);
 	for (size_t i = 0; closed && i < o->n_closed; i++)
@@ -81,6 +83,7 @@ void files_free(struct files *f)
 	for (size_t i = 0; i < ACT_PATHS; i++)
 		buf_release(&f->text[i]);
 	park_free(f);
+	decide_trees_free(f->trees);
 	decide_cache_free(f->cache);
 	arena_release(&f->memory);
 	free(f);
@@ -88,6 +91,8 @@ void files_free(struct files *f)
 
 static int judge(struct act *a, int nr)
 {
+	int rc;
+
 	switch (nr) {
 #ifdef __NR_open
 	case __NR_open:
@@ -97,7 +102,10 @@ static int judge(struct act *a, int nr)
 	case __NR_openat2:
 		return open_judge(a);
 	default:
-		return EPERM;
+		rc = names_judge(a);
+		if (rc < 0)
+			rc = attributes_judge(a);
+		return rc < 0 ? EPERM : rc;
 	}
 }
 

@@ -26,6 +26,7 @@ struct files {
 	struct arena memory;
 	struct files_options o;
 	struct decide_cache *cache;
+	struct decide_trees *trees; /* made when first asked */
 	bool lists_all;             /* no directory is closed to listing */
 	struct buf text[ACT_PATHS]; /* paths as the caller spelled them */
 	struct fsids own;           /* ours */
@@ -62,6 +63,10 @@ int act_find(struct act *a, const struct place_request *r, struct place *out);
 /* The policy on this kind of access to what was found. Denied, too, what no session may touch. */
 struct verdict act_decide(struct act *a, enum access_kind kind, const struct place *p);
 
+/* The policy on all that is or may be below a directory, without what no session may touch. False: out of
+ * memory. */
+bool act_decide_tree(struct act *a, const char *dir, struct tree_answers *out);
+
 /* Is Landlock exactly as strict for this kind? Only then a call may go on as it is. */
 bool act_exact(const struct act *a, enum access_kind kind);
 
@@ -81,6 +86,7 @@ struct act_report {
 	const struct verdict *verdict;
 	const char *to;           /* of a rename, link or symlink: the other path, or NULL */
 	const char *type;         /* of the event; NULL: by kind */
+	const char *operation;    /* the same */
 	const char *token, *hint; /* of what was kept, or NULL */
 };
 
@@ -97,3 +103,6 @@ bool act_allowed(struct act *a, const struct act_report *r);
 
 /* One for each group of calls: 0 when answered, or the errno to answer with. */
 int open_judge(struct act *a);
+/* These two give -1 for a call that is not theirs. */
+int names_judge(struct act *a);
+int attributes_judge(struct act *a);

@@ -46,7 +46,7 @@ static bool report(const struct act *a, const struct act_report *r, const char *
 		            .verdict = r->verdict,
 		            .message = *message ? message : NULL,
 		            .path = r->place->path,
-		            .operation = access_name(r->kind),
+		            .operation = r->operation ? r->operation : access_name(r->kind),
 		            .effective_action = action,
 		            .fields = fields };
 

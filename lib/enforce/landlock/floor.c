@@ -2,7 +2,9 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "enforce/landlock/rights.h"
 #include "enforce/landlock/mounts.h"
+#include "enforce/landlock/programs.h"
 #include "sys/landlock.h"
 
 #include <dirent.h>
@@ -40,6 +42,7 @@ struct work {
 	uint64_t rights; /* of what the names are looked up for */
 	struct node nodes[FLOOR_NODES];
 	size_t n_nodes;
+	struct rights *files; /* NULL: file rules are not enforced */
 };
 
 /* The programs and libraries that run outside of sessions, too. */
@@ -136,6 +139,27 @@ static void close_names(struct work *w, const struct mounts *m)
 			close_tree(w, m->all[i].where, LANDLOCK_CHANGE);
 }
 
+/* Grant, and keep in mind what file rules gave. */
+static void add(struct work *w, const char *path, uint64_t rights)
+{
+	struct floor *f = w->floor;
+	struct floor_grant *more;
+
+	rights &= ~LANDLOCK_DEVICES;
+	landlock_grant(f->ruleset, path, rights);
+	if (!CONFIG_FILES || !w->files || !rights)
+		return;
+	if (f->n_grants % 64 == 0) {
+		more = realloc(f->grants, (f->n_grants + 64) * sizeof *more);
+		if (!more)
+			return;
+		f->grants = more;
+	}
+	f->grants[f->n_grants].rights = rights;
+	f->grants[f->n_grants].path = strdup(path);
+	f->n_grants += f->grants[f->n_grants].path != NULL;
+}
+
 static struct node *find_node(struct work *w, const struct stat *st)
 {
 	for (struct node *n = w->nodes; n < w->nodes + w->n_nodes; n++)
@@ -180,31 +204,44 @@ static void index_closed(struct work *w, const struct closed *c)
 
 static void grant_all(struct work *w, const char *path, uint64_t rights);
 
+static void grant_tree(struct work *w, const char *path, const struct node *n, uint64_t rights)
+{
+	uint64_t below = n ? rights & n->below : 0;
+	struct rights_split split;
+
+	if (CONFIG_FILES && w->files) {
+		rights_split(w->files, path, rights, &split);
+		rights &= split.all | split.enter;
+		below = (below & rights) | split.enter;
+	}
+	if (rights & ~below)
+		add(w, path, rights & ~below);
+	if (below)
+		grant_all(w, path, below);
+}
+
 /* Grant one entry, or go on into it. */
 static void grant(struct work *w, const char *path, uint64_t rights)
 {
 	const struct node *n;
-	uint64_t below;
 	struct stat st;
 
 	if (lstat(path, &st) < 0)
 		return;
 	n = find_node(w, &st);
 	rights &= n ? ~n->closed : ~0ULL;
-	if (!rights)
-		return;
-	if (S_ISDIR(st.st_mode)) {
-		below = n ? rights & n->below : 0;
-		if (rights & ~below)
-			landlock_grant(w->floor->ruleset, path, rights & ~below & ~LANDLOCK_DEVICES);
-		if (below)
-			grant_all(w, path, below);
-	} else if (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode)) {
+	if (rights && S_ISDIR(st.st_mode)) {
+		grant_tree(w, path, n, rights);
+	} else if (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) ||
+	           (CONFIG_FILES && w->files && S_ISCHR(st.st_mode))) {
 		/* No rule where permissions refuse anyway: every rule costs each command. */
 		if (w->options->uid && st.st_uid != w->options->uid && !(st.st_mode & 022))
 			rights &= LANDLOCK_READ;
-		if (rights & OF_FILES)
-			landlock_grant(w->floor->ruleset, path, rights & OF_FILES);
+		rights &= OF_FILES;
+		if (CONFIG_FILES && w->files && rights)
+			rights = rights_object(w->files, path, &st, rights);
+		if (rights)
+			add(w, path, rights);
 	}
 }
 
@@ -213,6 +250,9 @@ static bool remember(struct floor *f, const char *path)
 	struct floor_way *way = f->ways + f->n_ways;
 	struct stat st;
 
+	for (size_t i = 0; CONFIG_FILES && i < f->n_ways; i++)
+		if (!strcmp(f->ways[i].path, path))
+			return true;
 	if (f->n_ways == FLOOR_WAYS || lstat(path, &st) < 0)
 		return false;
 	*way = (struct floor_way){ st.st_dev, st.st_ino, st.st_ctim, strdup(path) };
@@ -228,8 +268,10 @@ static void grant_all(struct work *w, const char *path, uint64_t rights)
 	char name[PATH_MAX];
 
 	if (!dir) {
+		if (CONFIG_FILES && w->files)
+			return; /* nothing is granted there */
 		note(w->floor, path);
-		landlock_grant(w->floor->ruleset, path, rights & ~LANDLOCK_DEVICES);
+		add(w, path, rights);
 		return;
 	}
 	while ((entry = readdir(dir)))
@@ -239,6 +281,25 @@ static void grant_all(struct work *w, const char *path, uint64_t rights)
 		            sizeof name)
 			grant(w, name, rights);
 	closedir(dir);
+}
+
+static void grant_device(struct work *w, const char *path, uint64_t rights)
+{
+	struct rights_split split;
+	struct stat st;
+
+	if (CONFIG_FILES && w->files) {
+		if (lstat(path, &st) < 0)
+			return;
+		if (S_ISDIR(st.st_mode)) {
+			rights_split(w->files, path, rights, &split);
+			rights = split.all;
+		} else {
+			rights = rights_object(w->files, path, &st, rights);
+		}
+	}
+	if (rights)
+		add(w, path, rights);
 }
 
 static void grant_devices(struct work *w, uint64_t rights)
@@ -253,8 +314,7 @@ static void grant_devices(struct work *w, uint64_t rights)
 		snprintf(path, sizeof path, "/dev/%s", entry->d_name);
 		snprintf(name, sizeof name, " %s ", entry->d_name);
 		if (entry->d_type != DT_LNK && (strstr(harmless, name) || !strncmp(name, " nvidia", 7)))
-			landlock_grant(w->floor->ruleset, path,
-			               rights & (entry->d_type == DT_DIR ? ~LANDLOCK_DEVICES : OF_FILES));
+			grant_device(w, path, rights & (entry->d_type == DT_DIR ? ~0ULL : OF_FILES));
 	}
 	if (dir)
 		closedir(dir);
@@ -281,23 +341,73 @@ static void collect(struct work *w)
 	}
 }
 
+/* What the policy allows by the name of a link. */
+static void grant_link(void *arg, const char *real, uint64_t rights)
+{
+	struct work *w = arg;
+	const struct node *n;
+	struct stat st;
+
+	if (!rights) {
+		remember(w->floor, real);
+		return;
+	}
+	if (lstat(real, &st) < 0 || closed_at(w, real, ~0ULL) || floor_grants(w->floor, real, rights))
+		return;
+	n = find_node(w, &st);
+	if (!n || !(n->below & rights))
+		add(w, real, rights);
+}
+
+/* Nothing that moves or truncates could be told apart: nothing is closed, but for device nodes. */
+static int make_open(struct floor *f, const struct floor_options *o, int abi, struct err *e)
+{
+	uint64_t rights = LANDLOCK_DEVICES | (abi > 1 ? LANDLOCK_MOVE : 0);
+
+	note(f, "every file");
+	f->ruleset = landlock_new(rights, o->signals, e);
+	landlock_grant(f->ruleset, "/", rights & LANDLOCK_MOVE);
+	return f->ruleset < 0 ? -1 : 0;
+}
+
+/* Everything closed is known: make the ruleset and grant the rest. */
+static int fill(struct work *w, uint64_t rights, int abi, struct err *e)
+{
+	struct landlock_handled h = { .files = rights, .inside = w->options->signals ? LANDLOCK_SIGNALS : 0 };
+	struct floor *f = w->floor;
+
+	if (CONFIG_FILES && w->options->rules) {
+		h.files = rights |= LANDLOCK_CHANGE | LANDLOCK_READ;
+		programs_handle(w->options->rules, abi, &h);
+		w->files = rights_new(w->options->rules, w->options->uid, e);
+		if (!w->files)
+			return -1;
+	}
+	f->ruleset = landlock_make(&h, e);
+	if (f->ruleset >= 0) {
+		grant_all(w, "/", rights);
+		grant_devices(w, rights);
+	}
+	if (CONFIG_FILES && w->files) {
+		rights_links(w->files, grant_link, w);
+		programs_grant(w->options->rules, f->ruleset, &h);
+		f->held = FLOOR_READ | FLOOR_WRITE | FLOOR_REMOVE;
+		f->inexact = rights_inexact(w->files);
+		rights_free(w->files);
+	}
+	return f->ruleset < 0 ? -1 : 0;
+}
+
 int floor_make(struct floor *f, const struct floor_options *o, struct err *e)
 {
 	struct work w = { .floor = f, .options = o };
 	struct mounts m;
 	uint64_t rights = LANDLOCK_CHANGE;
-	int abi = landlock_abi();
+	int abi = landlock_abi(), rc;
 
 	*f = (struct floor){ .ruleset = -1, .mounts = -1 };
-	if (!CONFIG_CLOSED_FILES || abi < LANDLOCK_ENOUGH) {
-		/* Nothing that moves or truncates could be told apart: nothing is closed, but for device
-		 * nodes. */
-		note(f, "every file");
-		rights = LANDLOCK_DEVICES | (abi > 1 ? LANDLOCK_MOVE : 0);
-		f->ruleset = landlock_new(rights, o->signals, e);
-		landlock_grant(f->ruleset, "/", rights & LANDLOCK_MOVE);
-		return f->ruleset < 0 ? -1 : 0;
-	}
+	if (!CONFIG_CLOSED_FILES || abi < LANDLOCK_ENOUGH)
+		return make_open(f, o, abi, e);
 	f->mounts = open("/proc/self/mounts", O_RDONLY | O_CLOEXEC); /* before it is read */
 	collect(&w);
 	if (mounts_read(&m, "/proc/self"))
@@ -309,14 +419,18 @@ int floor_make(struct floor *f, const struct floor_options *o, struct err *e)
 		rights |= w.closed[i].rights;
 		index_closed(&w, w.closed + i);
 	}
-	f->ruleset = landlock_new(rights, o->signals, e);
-	if (f->ruleset >= 0) {
-		grant_all(&w, "/", rights);
-		grant_devices(&w, rights);
-	}
+	rc = fill(&w, rights, abi, e);
 	for (size_t i = 0; i < w.n; i++)
 		free(w.closed[i].path);
-	return f->ruleset < 0 ? -1 : 0;
+	return rc;
+}
+
+bool floor_grants(const struct floor *f, const char *path, uint64_t rights)
+{
+	for (const struct floor_grant *g = f->grants; g < f->grants + f->n_grants && rights; g++)
+		if (path_within(path, g->path))
+			rights &= ~g->rights;
+	return !rights;
 }
 
 bool floor_is_stale(const struct floor *f)
@@ -340,4 +454,11 @@ void floor_release(struct floor *f)
 	for (size_t i = 0; i < f->n_ways; i++)
 		free(f->ways[i].path);
 	f->n_ways = 0;
+	for (size_t i = 0; CONFIG_FILES && i < f->n_grants; i++)
+		free(f->grants[i].path);
+	if (CONFIG_FILES) {
+		free(f->grants);
+		f->grants = NULL;
+		f->n_grants = 0;
+	}
 }

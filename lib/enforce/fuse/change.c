@@ -1,0 +1,317 @@
+#include "enforce/fuse/impl.h"
+
+#include "base/fd.h"
+#include "sys/rename.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A new name: 0, or -1 and the request is answered. */
+static int new_name(fuse_req_t req, struct node *dir, const char *text, enum view_kind kind)
+{
+	struct view *v = view_of(req);
+	int why = view_hides(v, dir, text) ? EACCES : view_judge(req, kind, dir, text);
+	int dirfd = why ? -1 : node_dirfd(v, dir);
+
+	if (dirfd < 0) {
+		fuse_reply_err(req, why ? why : errno);
+		return -1;
+	}
+	ids_as_caller(v, req);
+	return dirfd;
+}
+
+static void answer_made(fuse_req_t req, int rc, struct node *dir, const char *text)
+{
+	if (rc < 0)
+		view_errno(req);
+	else
+		look_answer(req, dir, text);
+}
+
+void change_mkdir(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mode)
+{
+	struct view *v = view_of(req);
+	struct node *dir = node_from(v, parent);
+	int rc, dirfd = new_name(req, dir, text, VIEW_MKDIR);
+
+	if (dirfd < 0)
+		return;
+	do
+		rc = mkdirat(dirfd, text, mode);
+	while (rc < 0 && ids_again(v, req));
+	answer_made(req, rc, dir, text);
+}
+
+void change_mknod(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mode, dev_t device)
+{
+	struct view *v = view_of(req);
+	struct node *dir = node_from(v, parent);
+	int rc, dirfd = new_name(req, dir, text, VIEW_CREATE);
+
+	if (dirfd < 0)
+		return;
+	do
+		rc = mknodat(dirfd, text, mode, device);
+	while (rc < 0 && ids_again(v, req));
+	answer_made(req, rc, dir, text);
+}
+
+void change_symlink(fuse_req_t req, const char *to, fuse_ino_t parent, const char *text)
+{
+	struct view *v = view_of(req);
+	struct node *dir = node_from(v, parent);
+	int rc, dirfd = new_name(req, dir, text, VIEW_SYMLINK);
+
+	if (dirfd < 0)
+		return;
+	do
+		rc = symlinkat(to, dirfd, text);
+	while (rc < 0 && ids_again(v, req));
+	answer_made(req, rc, dir, text);
+}
+
+static int link_to(struct view *v, struct node *n, int dirfd, const char *text)
+{
+	char path[40];
+	struct place p;
+
+	if (node_place(v, n, &p) < 0)
+		return -1;
+	if (*p.name)
+		return linkat(p.dirfd, p.name, dirfd, text, 0);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", p.dirfd);
+	return linkat(AT_FDCWD, path, dirfd, text, AT_SYMLINK_FOLLOW);
+}
+
+void change_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *text)
+{
+	struct view *v = view_of(req);
+	struct node *n = node_from(v, ino), *dir = node_from(v, parent);
+	char from[PATH_MAX];
+	int rc, dirfd, why = view_hides(v, dir, text) ? EACCES : 0;
+
+	if (!why && v->o.judge && !n->gone)
+		why = node_path(v, n, NULL, from, sizeof from)
+		              ? view_judge_move(req, VIEW_LINK, from, dir, text, false)
+		              : EACCES;
+	else if (!why && v->o.judge)
+		why = view_judge(req, VIEW_CREATE, dir, text); /* O_TMPFILE that gets its name */
+	dirfd = why ? -1 : node_dirfd(v, dir);
+	if (dirfd < 0) {
+		fuse_reply_err(req, why ? why : errno);
+		return;
+	}
+	/* With our own ids: the caller's rights to the file were looked at when it was found, and what it may
+	 * link is the kernel's to say (protected_hardlinks), which it did. */
+	ids_as_self(v);
+	rc = link_to(v, n, dirfd, text);
+	answer_made(req, rc, dir, text);
+}
+
+static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *text, int flags)
+{
+	struct view *v = view_of(req);
+	struct node *dir = node_from(v, parent);
+	int rc, why, dirfd;
+
+	why = view_hides(v, dir, text) ? ENOENT
+	                               : view_judge(req, flags ? VIEW_RMDIR : VIEW_DELETE, dir, text);
+	dirfd = why ? -1 : node_dirfd(v, dir);
+	if (dirfd < 0) {
+		fuse_reply_err(req, why ? why : errno);
+		return;
+	}
+	node_keep_hold(v, dir, text);
+	ids_as_caller(v, req);
+	do
+		rc = unlinkat(dirfd, text, flags);
+	while (rc < 0 && ids_again(v, req));
+	if (rc < 0) {
+		view_errno(req);
+		return;
+	}
+	fuse_reply_err(req, 0);
+	node_unnamed(v, dir, text);
+}
+
+void change_unlink(fuse_req_t req, fuse_ino_t parent, const char *text)
+{
+	remove_name(req, parent, text, 0);
+}
+
+void change_rmdir(fuse_req_t req, fuse_ino_t parent, const char *text)
+{
+	remove_name(req, parent, text, AT_REMOVEDIR);
+}
+
+/* What the kernel moved under its other name. */
+static void moved(struct view *v, struct node *from, const char *text, struct node *to, const char *to_text,
+                  unsigned flags)
+{
+	struct name *old = name_find(v, from, text), *taken = name_find(v, to, to_text);
+	struct node *n = old ? old->node : NULL, *other = taken ? taken->node : NULL;
+
+	if (n)
+		n->held++;
+	if (other)
+		other->held++;
+	if (other != n)
+		node_unnamed(v, to, to_text);
+	node_unnamed(v, from, text);
+	if (n)
+		name_set(v, to, to_text, n);
+	if (other && flags & RENAME_BOTH)
+		name_set(v, from, text, other);
+	if (n) {
+		n->held--;
+		node_forget(v, n, 0);
+	}
+	if (other) {
+		other->held--;
+		node_forget(v, other, 0);
+	}
+}
+
+static int judge_rename(fuse_req_t req, struct node *from, const char *text, struct node *to,
+                        const char *to_text)
+{
+	struct view *v = view_of(req);
+	struct name *name = name_find(v, from, text);
+	char path[PATH_MAX];
+
+	if (view_hides(v, from, text) || view_hides(v, to, to_text))
+		return EACCES;
+	if (!v->o.judge)
+		return 0;
+	if (!node_path(v, from, text, path, sizeof path))
+		return EACCES;
+	return view_judge_move(req, VIEW_RENAME, path, to, to_text, name && name->node->type == S_IFDIR);
+}
+
+void change_rename(fuse_req_t req, fuse_ino_t from, const char *text, fuse_ino_t to, const char *to_text,
+                   unsigned flags)
+{
+	struct view *v = view_of(req);
+	struct node *dir = node_from(v, from), *to_dir = node_from(v, to);
+	int rc, why = judge_rename(req, dir, text, to_dir, to_text);
+
+	/* One is opened while the other must stay open. */
+	if (!why && (node_dirfd(v, dir) < 0 || node_dirfd(v, to_dir) < 0))
+		why = errno;
+	if (why) {
+		fuse_reply_err(req, why);
+		return;
+	}
+	if (!(flags & RENAME_BOTH))
+		node_keep_hold(v, to_dir, to_text);
+	ids_as_caller(v, req);
+	do
+		rc = rename_how(node_dirfd(v, dir), text, node_dirfd(v, to_dir), to_text, flags);
+	while (rc < 0 && ids_again(v, req));
+	if (rc < 0) {
+		view_errno(req);
+		return;
+	}
+	fuse_reply_err(req, 0);
+	moved(v, dir, text, to_dir, to_text, flags);
+}
+
+static int set_mode(int fd, mode_t mode)
+{
+	char path[40];
+
+	/* By descriptor: a name could be made a link, which fchmodat() follows. */
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return chmod(path, mode);
+}
+
+static int set_size(fuse_req_t req, struct node *n, off_t size, const struct fuse_file_info *fi)
+{
+	struct view *v = view_of(req);
+	AUTO_FD fd = -1;
+
+	if (fi && data_fd(fi) >= 0)
+		return ftruncate(data_fd(fi), size);
+	/* The caller may have a descriptor for writing and no right to get another one. */
+	fd = node_open(v, n, O_WRONLY);
+	ids_as_caller(v, req);
+	return fd < 0 ? -1 : ftruncate(fd, size);
+}
+
+static struct timespec time_of(int what, int set, int now, struct timespec given)
+{
+	if (what & now)
+		given.tv_nsec = UTIME_NOW;
+	else if (!(what & set))
+		given.tv_nsec = UTIME_OMIT;
+	return given;
+}
+
+/* `fd` is O_PATH: that the caller cannot reach it by its name any more, as the directory was closed to him,
+ * is no reason to refuse what he may do to what he has. */
+static int set_attributes(fuse_req_t req, struct node *n, int fd, const struct stat *st, int what,
+                          const struct fuse_file_info *fi)
+{
+	struct timespec times[2] = {
+		time_of(what, FUSE_SET_ATTR_ATIME, FUSE_SET_ATTR_ATIME_NOW, st->st_atim),
+		time_of(what, FUSE_SET_ATTR_MTIME, FUSE_SET_ATTR_MTIME_NOW, st->st_mtim),
+	};
+
+	if (what & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID) &&
+	    fchownat(fd, "", what & FUSE_SET_ATTR_UID ? st->st_uid : (uid_t)-1,
+	             what & FUSE_SET_ATTR_GID ? st->st_gid : (gid_t)-1, AT_EMPTY_PATH) < 0)
+		return -1;
+	/* After the owner, whose change takes set-id bits away. */
+	if (what & FUSE_SET_ATTR_MODE && set_mode(fd, st->st_mode & 07777) < 0)
+		return -1;
+	if (what & FUSE_SET_ATTR_SIZE && set_size(req, n, st->st_size, fi) < 0)
+		return -1;
+	if (!(what & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
+	              FUSE_SET_ATTR_MTIME_NOW)))
+		return 0;
+	return utimensat(fd, "", times, AT_EMPTY_PATH);
+}
+
+static int judge_attributes(fuse_req_t req, const struct node *n, int what)
+{
+	int why = 0;
+
+	if (what & FUSE_SET_ATTR_SIZE)
+		why = view_judge(req, VIEW_TRUNCATE, n, NULL);
+	if (!why && what & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
+		return view_judge(req, VIEW_CHOWN, n, NULL);
+	if (!why && what & FUSE_SET_ATTR_MODE)
+		return view_judge(req, VIEW_CHMOD, n, NULL);
+	if (!why && !(what & FUSE_SET_ATTR_SIZE))
+		return view_judge(req, VIEW_TOUCH, n, NULL);
+	return why;
+}
+
+void change_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what, struct fuse_file_info *fi)
+{
+	struct view *v = view_of(req);
+	struct node *n = node_from(v, ino);
+	struct stat now;
+	int rc, why = judge_attributes(req, n, what);
+	AUTO_FD fd = why ? -1 : node_open(v, n, O_PATH);
+
+	if (fd < 0) {
+		fuse_reply_err(req, why ? why : errno);
+		return;
+	}
+	ids_as_caller(v, req);
+	do
+		rc = set_attributes(req, n, fd, st, what, fi);
+	while (rc < 0 && ids_again(v, req));
+	if (rc == 0)
+		rc = fstat(fd, &now);
+	if (rc < 0)
+		view_errno(req);
+	else
+		fuse_reply_attr(req, &now, view_keeps(v, n));
+}

@@ -1,0 +1,288 @@
+#include "enforce/fuse/impl.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* What the caller asked for, without what is done by the kernel above us or not to be done again. */
+enum { NOT_OURS = O_CREAT | O_EXCL | O_NOCTTY | O_APPEND | O_CLOEXEC | O_DIRECT };
+
+/* Give its data to the kernel, by a descriptor without rights of its own: one for writing would keep the file
+ * from being executed. */
+static bool give_backing(struct view *v, struct node *n, int path_fd)
+{
+	struct fuse_backing_map map = { .fd = path_fd };
+
+	if (!n->backing && path_fd >= 0)
+		n->backing = ioctl(v->o.device, FUSE_DEV_IOC_BACKING_OPEN, &map);
+	if (n->backing < 0) {
+		n->backing = 0;
+		/* No right, or a file system that cannot do it: no other file can. */
+		if (errno == EPERM || errno == ELOOP || errno == EOPNOTSUPP)
+			v->passthrough = false;
+	}
+	return n->backing > 0;
+}
+
+static bool has_backing(struct view *v, struct node *n)
+{
+	AUTO_FD fd = -1;
+
+	if (!v->passthrough || n->backing || n->open)
+		return n->backing;
+	if (n->gone)
+		return give_backing(v, n, n->fd);
+	fd = node_open(v, n, O_PATH);
+	return fd >= 0 && give_backing(v, n, fd);
+}
+
+/* Of a file that may be written through a mapping, nobody tells us when its times change. */
+static void note_mapping(struct view *v, struct node *n, const struct fuse_file_info *fi)
+{
+	if (n->mapped || (fi->flags & O_ACCMODE) != O_RDWR)
+		return;
+	n->mapped = true;
+	fuse_lowlevel_notify_inval_inode(v->session, (fuse_ino_t)(uintptr_t)n, -1, 0);
+}
+
+/* Data through us: `fd` is ours from now on. */
+static void keep_fd(struct node *n, struct fuse_file_info *fi, int fd)
+{
+	fi->fh = (uint64_t)fd + 1;
+	fi->keep_cache = 1;
+	fi->parallel_direct_writes = 1;
+	n->open++;
+}
+
+static void pass(struct view *v, struct node *n, struct fuse_file_info *fi)
+{
+	fi->fh = 0;
+	fi->backing_id = n->backing;
+	note_mapping(v, n, fi);
+}
+
+static int judge_open(fuse_req_t req, const struct node *n, int flags)
+{
+	int why = 0, access = flags & O_ACCMODE;
+
+	if (access != O_WRONLY)
+		why = view_judge(req, VIEW_READ, n, NULL);
+	if (!why && access != O_RDONLY)
+		why = view_judge(req, VIEW_WRITE, n, NULL);
+	if (!why && flags & O_TRUNC)
+		why = view_judge(req, VIEW_TRUNCATE, n, NULL);
+	return why;
+}
+
+/* A root that may not keep set-id bits of what he writes is not known by his ids. */
+static void drop_set_ids(int fd, const struct fuse_file_info *fi)
+{
+	struct stat st;
+
+	if (fi->kill_suidgid && fstat(fd, &st) == 0 && st.st_mode & (S_ISUID | S_ISGID))
+		fchmod(fd, st.st_mode & (st.st_mode & S_IXGRP ? 01777 : 03777));
+}
+
+static int truncate_now(struct view *v, struct node *n, const struct fuse_file_info *fi)
+{
+	AUTO_FD fd = node_open(v, n, O_WRONLY | O_TRUNC);
+
+	if (fd < 0)
+		return -1;
+	drop_set_ids(fd, fi);
+	return 0;
+}
+
+void open_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct view *v = view_of(req);
+	struct node *n = node_from(v, ino);
+	int fd, why = judge_open(req, n, fi->flags);
+
+	fi->noflush = 1;
+	if (why) {
+		fuse_reply_err(req, why);
+		return;
+	}
+	if (has_backing(v, n)) {
+		if (fi->flags & O_TRUNC) {
+			ids_as_caller(v, req);
+			if (truncate_now(v, n, fi) < 0) {
+				view_errno(req);
+				return;
+			}
+		}
+		pass(v, n, fi);
+		fuse_reply_open(req, fi);
+		return;
+	}
+	ids_as_caller(v, req);
+	fd = node_open(v, n, fi->flags & ~NOT_OURS);
+	if (fd < 0) {
+		view_errno(req);
+		return;
+	}
+	if (fi->flags & O_TRUNC)
+		drop_set_ids(fd, fi);
+	keep_fd(n, fi, fd);
+	if (fuse_reply_open(req, fi) == -ENOENT) {
+		n->open--;
+		fd_close(&fd);
+	}
+}
+
+/* Make it, if it is not there. Its O_PATH descriptor, or one with the rights that were asked for; or -1. */
+static int create(fuse_req_t req, int dirfd, const char *text, mode_t mode, int flags)
+{
+	struct view *v = view_of(req);
+	int fd, rc;
+
+	if (!v->passthrough) {
+		do
+			fd = openat(dirfd, text,
+			            (flags & ~(NOT_OURS & ~(O_CREAT | O_EXCL))) | O_CREAT | O_NOFOLLOW |
+			                    O_CLOEXEC,
+			            mode);
+		while (fd < 0 && ids_again(v, req));
+		return fd;
+	}
+	do
+		rc = mknodat(dirfd, text, S_IFREG | (mode & 07777), 0);
+	while (rc < 0 && ids_again(v, req));
+	if (rc < 0 && (errno != EEXIST || flags & O_EXCL))
+		return -1;
+	return openat(dirfd, text, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static void answer_open(fuse_req_t req, struct node *n, const struct stat *st, struct fuse_file_info *fi)
+{
+	struct view *v = view_of(req);
+	struct fuse_entry_param e;
+
+	view_entry(v, n, st, &e);
+	n->lookups++;
+	if (fuse_reply_create(req, &e, fi) == -ENOENT) {
+		int fd = data_fd(fi);
+
+		fd_close(&fd);
+		node_forget(v, n, 1);
+	}
+}
+
+/* What was made, or found, by `fd`, which is taken. */
+static void created(fuse_req_t req, struct node *n, const struct stat *st, struct fuse_file_info *fi, int fd)
+{
+	struct view *v = view_of(req);
+	char path[40];
+	int data;
+
+	if (v->passthrough && give_backing(v, n, fd)) {
+		if (!n->gone)
+			fd_close(&fd);
+		pass(v, n, fi);
+		answer_open(req, n, st, fi);
+		return;
+	}
+	/* There is no other descriptor yet where a backing was expected. */
+	if (fcntl(fd, F_GETFL) & O_PATH) {
+		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+		data = open(path, (fi->flags & ~(NOT_OURS | O_TRUNC)) | O_CLOEXEC);
+		if (!n->gone)
+			fd_close(&fd);
+		fd = data;
+	}
+	if (fd < 0) {
+		view_errno(req);
+		node_forget(v, n, 0);
+		return;
+	}
+	keep_fd(n, fi, fd);
+	answer_open(req, n, st, fi);
+}
+
+void open_create(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mode, struct fuse_file_info *fi)
+{
+	struct view *v = view_of(req);
+	struct node *n, *dir = node_from(v, parent);
+	int fd, dirfd, why = view_hides(v, dir, text) ? EACCES : view_judge(req, VIEW_CREATE, dir, text);
+	struct stat st;
+
+	fi->noflush = 1;
+	dirfd = why ? -1 : node_dirfd(v, dir);
+	if (dirfd < 0) {
+		fuse_reply_err(req, why ? why : errno);
+		return;
+	}
+	ids_as_caller(v, req);
+	fd = create(req, dirfd, text, mode, fi->flags);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		view_errno(req);
+		fd_close(&fd);
+		return;
+	}
+	n = S_ISREG(st.st_mode) ? node_seen(v, dir, text, &st) : NULL;
+	if (!n) {
+		fuse_reply_err(req, EIO);
+		fd_close(&fd);
+		return;
+	}
+	if (v->passthrough && fi->flags & O_TRUNC && st.st_size && truncate_now(v, n, fi) < 0) {
+		view_errno(req);
+		fd_close(&fd);
+		node_forget(v, n, 0);
+		return;
+	}
+	created(req, n, &st, fi, fd);
+}
+
+void open_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file_info *fi)
+{
+	struct view *v = view_of(req);
+	struct node *n, *dir = node_from(v, parent);
+	int fd = -1, hold, why = view_judge(req, VIEW_CREATE, dir, "x");
+	struct stat st;
+	char path[40];
+
+	fi->noflush = 1;
+	ids_as_caller(v, req);
+	if (!why)
+		do
+			fd = node_open_mode(v, dir, O_TMPFILE | O_RDWR | (fi->flags & O_EXCL), mode);
+		while (fd < 0 && ids_again(v, req));
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		fuse_reply_err(req, why ? why : errno);
+		fd_close(&fd);
+		return;
+	}
+	/* Held by a descriptor without rights, as others are. */
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	hold = open(path, O_PATH | O_CLOEXEC);
+	n = hold < 0 ? NULL : node_nameless(v, hold, &st);
+	if (!n) {
+		fuse_reply_err(req, ENOMEM);
+		fd_close(&fd);
+		return;
+	}
+	if (v->passthrough && give_backing(v, n, hold)) {
+		fd_close(&fd);
+		pass(v, n, fi);
+	} else {
+		keep_fd(n, fi, fd);
+	}
+	answer_open(req, n, &st, fi);
+}
+
+void open_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	int fd = data_fd(fi);
+
+	if (fd >= 0)
+		node_from(view_of(req), ino)->open--;
+	fuse_reply_err(req, 0);
+	fd_close(&fd);
+}

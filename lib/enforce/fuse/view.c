@@ -1,0 +1,225 @@
+#include "enforce/fuse/impl.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct view *view_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+bool view_hides(const struct view *v, const struct node *parent, const char *text)
+{
+	return parent == &v->root && v->o.hidden && !strcmp(text, v->o.hidden);
+}
+
+int view_judge(fuse_req_t req, enum view_kind kind, const struct node *n, const char *text)
+{
+	struct view *v = view_of(req);
+	struct view_act act = { .kind = kind, .pid = fuse_req_ctx(req)->pid };
+	char path[PATH_MAX];
+
+	if (!v->o.judge)
+		return 0;
+	if (n->gone)
+		return 0; /* no name is left that a rule could be about: it is the caller's own */
+	if (!node_path(v, n, text, path, sizeof path))
+		return EACCES;
+	act.path = path;
+	return v->o.judge(v->o.arg, &act);
+}
+
+int view_judge_move(fuse_req_t req, enum view_kind kind, const char *from, const struct node *to,
+                    const char *text, bool directory)
+{
+	struct view *v = view_of(req);
+	struct view_act act = { .kind = kind, .path = from, .directory = directory };
+	char path[PATH_MAX];
+
+	if (!node_path(v, to, text, path, sizeof path))
+		return EACCES;
+	act.pid = fuse_req_ctx(req)->pid;
+	act.to_path = path;
+	return v->o.judge(v->o.arg, &act);
+}
+
+double view_keeps(const struct view *v, const struct node *n)
+{
+	return n->mapped ? 0 : v->keep;
+}
+
+void view_entry(const struct view *v, const struct node *n, const struct stat *st,
+                struct fuse_entry_param *out)
+{
+	*out = (struct fuse_entry_param){ .ino = (fuse_ino_t)(uintptr_t)n,
+		                          .attr = *st,
+		                          .attr_timeout = view_keeps(v, n),
+		                          .entry_timeout = v->keep };
+}
+
+void view_answer(fuse_req_t req, struct node *n, const struct stat *st)
+{
+	struct view *v = view_of(req);
+	struct fuse_entry_param e;
+
+	view_entry(v, n, st, &e);
+	n->lookups++;
+	if (fuse_reply_entry(req, &e) == -ENOENT)
+		node_forget(v, n, 1);
+}
+
+void view_errno(fuse_req_t req)
+{
+	fuse_reply_err(req, errno);
+}
+
+static void init(void *arg, struct fuse_conn_info *conn)
+{
+	struct view *v = arg;
+
+	fuse_unset_feature_flag(conn, FUSE_CAP_SPLICE_READ);
+	fuse_unset_feature_flag(conn, FUSE_CAP_SPLICE_WRITE);
+	fuse_unset_feature_flag(conn, FUSE_CAP_SPLICE_MOVE);
+	/* Nobody changes data behind the kernel's back. */
+	fuse_unset_feature_flag(conn, FUSE_CAP_AUTO_INVAL_DATA);
+	fuse_set_feature_flag(conn, FUSE_CAP_EXPLICIT_INVAL_DATA);
+	fuse_set_feature_flag(conn, FUSE_CAP_PARALLEL_DIROPS);
+	fuse_set_feature_flag(conn, FUSE_CAP_CACHE_SYMLINKS);
+	fuse_set_feature_flag(conn, FUSE_CAP_DONT_MASK);
+	fuse_set_feature_flag(conn, FUSE_CAP_POSIX_ACL);
+	fuse_set_feature_flag(conn, FUSE_CAP_DIRECT_IO_ALLOW_MMAP);
+	/* Else each write would ask first for the file's capabilities. */
+	fuse_set_feature_flag(conn, FUSE_CAP_HANDLE_KILLPRIV_V2);
+	if (v->o.no_passthrough || !v->as_root || !fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH))
+		return;
+	conn->max_backing_stack_depth = 1;
+	v->passthrough = true;
+}
+
+static void no_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)fi;
+	fuse_reply_err(req, ENOSYS);
+}
+
+static const struct fuse_lowlevel_ops ops = {
+	.init = init,
+	.lookup = look_lookup,
+	.forget = look_forget,
+	.forget_multi = look_forget_multi,
+	.getattr = look_getattr,
+	.setattr = change_setattr,
+	.readlink = look_readlink,
+	.mknod = change_mknod,
+	.mkdir = change_mkdir,
+	.unlink = change_unlink,
+	.rmdir = change_rmdir,
+	.symlink = change_symlink,
+	.rename = change_rename,
+	.link = change_link,
+	.open = open_open,
+	.create = open_create,
+	.tmpfile = open_tmpfile,
+	.release = open_release,
+	.read = data_read,
+	.write = data_write,
+	.fsync = data_fsync,
+	.fsyncdir = data_fsyncdir,
+	.fallocate = data_fallocate,
+	.lseek = data_lseek,
+	.copy_file_range = data_copy,
+	.opendir = no_opendir,
+	.readdir = listing_readdir,
+	.readdirplus = listing_readdirplus,
+	.statfs = look_statfs,
+	.setxattr = xattr_set,
+	.getxattr = xattr_get,
+	.listxattr = xattr_list,
+	.removexattr = xattr_remove,
+};
+
+static int start(struct view *v, struct err *e)
+{
+	char *argv[] = { "agentsh", NULL }, device[24];
+	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+
+	if (node_init(v, e) < 0)
+		return -1;
+	if (!listing_room(v))
+		return err_set(e, "out of memory");
+	v->as_root = geteuid() == 0;
+	v->ids.mask = umask(0);
+	umask(v->ids.mask);
+	if (v->as_root)
+		setgroups(0, NULL);
+	v->keep = v->o.keep_s;
+	v->session = fuse_session_new(&args, &ops, sizeof ops, v);
+	if (!v->session)
+		return err_set(e, "fuse session");
+	snprintf(device, sizeof device, "/dev/fd/%d", v->o.device);
+	if (fuse_session_mount(v->session, device) < 0)
+		return err_set(e, "fuse session: device");
+	return 0;
+}
+
+struct view *view_new(const struct view_options *options, struct err *e)
+{
+	struct view *v = calloc(1, sizeof *v);
+
+	if (!v) {
+		err_set(e, "out of memory");
+		return NULL;
+	}
+	v->o = *options;
+	v->root.fd = -1;
+	list_init(&v->dirs);
+	list_init(&v->listings);
+	if (start(v, e) == 0)
+		return v;
+	view_free(v);
+	return NULL;
+}
+
+void view_free(struct view *v)
+{
+	if (!v)
+		return;
+	node_release_all(v);
+	if (v->session)
+		fuse_session_destroy(v->session);
+	free(v->plus);
+	free(v);
+}
+
+int view_run(struct view *v, struct err *e)
+{
+	struct fuse_buf request = { 0 };
+	int rc;
+
+	for (;;) {
+		rc = fuse_session_receive_buf(v->session, &request);
+		if (v->o.interrupted && !v->o.interrupted(v->o.arg))
+			rc = 0;
+		if (rc > 0)
+			fuse_session_process_buf(v->session, &request);
+		else if (rc != -EINTR)
+			break;
+	}
+	free(request.mem);
+	return rc < 0 ? err_set(e, "fuse device: %s", strerror(-rc)) : 0;
+}
+
+void view_count(const struct view *v, unsigned long *nodes, unsigned long *fds)
+{
+	*nodes = v->nodes.n;
+	*fds = v->n_fds;
+}

@@ -1,0 +1,76 @@
+/* view - a directory shown at another place by FUSE, every request of which can be judged.
+ *
+ * Files are known by their directory and name, not by a descriptor each: only
+ * directories in use have one, and files that have lost their last name. A
+ * file reached by several names is one file here, too, so that what the kernel
+ * keeps of it is the same under each. The kernel keeps names, attributes and
+ * listings for as long as `options.keep_s` says: all who change what is below
+ * are to go through the view.
+ *
+ * Data goes directly to the file below (FOPEN_PASSTHROUGH) where the kernel
+ * has that and we have CAP_SYS_ADMIN in the first namespace; else through us,
+ * and the page cache. Locks are the kernel's own: all who lock are here.
+ *
+ * As root, what changes something is done with the ids of who asks; as a user,
+ * with our own, and only that user can look in.
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct view;
+
+enum view_kind {
+	VIEW_READ,
+	VIEW_LIST,
+	VIEW_WRITE,
+	VIEW_TRUNCATE,
+	VIEW_CREATE,
+	VIEW_MKDIR,
+	VIEW_SYMLINK,
+	VIEW_LINK,
+	VIEW_DELETE,
+	VIEW_RMDIR,
+	VIEW_RENAME,
+	VIEW_CHMOD,
+	VIEW_CHOWN,
+	VIEW_TOUCH,
+	VIEW_KINDS
+};
+
+/* What somebody wants to do, on absolute paths. */
+struct view_act {
+	enum view_kind kind;
+	const char *path, *to_path; /* of a link, the new name is the latter */
+	pid_t pid;
+	bool directory; /* of a rename: what is moved is one */
+};
+
+struct view_options {
+	int dir;             /* the directory that is shown; stays the caller's */
+	int device;          /* of the mount; stays the caller's */
+	const char *path;    /* under which it is judged: where it is seen */
+	const char *hidden;  /* a name in it that nobody sees, or NULL */
+	unsigned keep_s;     /* how long the kernel may keep what it was told */
+	bool no_passthrough; /* for comparison */
+
+	/* 0, or the errno to refuse with. NULL: all may happen. */
+	int (*judge)(void *arg, const struct view_act *act);
+	/* Called between requests while interrupted() is set; false ends the view. */
+	bool (*interrupted)(void *arg);
+	void *arg;
+};
+
+/* NULL on failure. `options` is copied, what it points to must stay. */
+struct view *view_new(const struct view_options *options, struct err *e);
+void view_free(struct view *v);
+
+/* Serve until it is unmounted (0), or something is wrong with the device (-1). */
+int view_run(struct view *v, struct err *e);
+
+/* How many files the kernel knows, and descriptors we hold: for tests. */
+void view_count(const struct view *v, unsigned long *nodes, unsigned long *fds);

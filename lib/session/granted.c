@@ -1,0 +1,107 @@
+#include "session/granted.h"
+
+#include "base/num.h"
+#include "base/path.h"
+#include "config/config.h"
+#include "decide/decide.h"
+#include "sys/landlock.h"
+
+#include <string.h>
+
+enum { PROGRAMS = 256 };
+
+struct programs {
+	const struct policy *policy;
+	struct arena *arena;
+	const char **items;
+	size_t n;
+};
+
+static void put(struct programs *p, const char *path)
+{
+	if (path && *path && p->n < PROGRAMS)
+		p->items[p->n++] = path;
+}
+
+/* The directory of a program that a rule names by its path, unless it restricts it. */
+static void put_named(void *arg, const char *path)
+{
+	struct programs *p = arg;
+	const char *slash = strrchr(path, '/');
+
+	if (slash && slash != path && !(decide_named(p->policy, path) & NAMED_BY_RULE))
+		put(p, arena_copy(p->arena, path, (size_t)(slash - path)));
+}
+
+/* Where programs may be started from: nothing is said of that unless the configuration has a list. */
+static void find_programs(struct granted *g, const struct session *s)
+{
+	static const char *const own[] = { "/proc/self/exe", "/bin/bash", "/bin/sh", "/bin/bash.real",
+		                           "/bin/sh.real" };
+	const struct config_list *list = &s->core->config->landlock.allow_execute;
+	struct programs p = { .policy = s->policy->policy, .arena = &g->arena };
+
+	if (!list->n || !(p.items = arena_array(&g->arena, PROGRAMS, sizeof *p.items)))
+		return;
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		put(&p, own[i]);
+	put(&p, s->workspace);
+	put(&p, s->project_root);
+	for (size_t i = 0; i < list->n; i++)
+		put(&p, list->items[i]);
+	decide_named_paths(p.policy, put_named, &p);
+	g->rules.execute = p.items;
+	g->rules.n_execute = p.n;
+}
+
+static void find_ports(struct granted *g, const struct config *c)
+{
+	const struct config_list *list = &c->landlock.bind_ports;
+	uint16_t *ports = arena_array(&g->arena, list->n + 1, sizeof *ports);
+	uint64_t port;
+
+	g->rules.ports = (c->landlock.network.allow_bind_tcp ? 0 : LANDLOCK_BIND) |
+	                 (c->landlock.network.allow_connect_tcp ? 0 : LANDLOCK_CONNECT);
+	for (size_t i = 0; ports && i < list->n; i++)
+		if (num_u64(list->items[i], 0, UINT16_MAX, &port))
+			ports[g->rules.n_bind_ports++] = (uint16_t)port;
+	g->rules.bind_ports = ports;
+}
+
+/* Where deleted files are kept. */
+static void find_store(struct granted *g, const struct session *s)
+{
+	char path[PATH_MAX];
+	const char **stores = arena_array(&g->arena, 1, sizeof *stores);
+
+	if (!stores ||
+	    !path_join(s->workspace, s->core->config->sandbox.fuse.audit.trash_path, path, sizeof path))
+		return;
+	*stores = arena_str(&g->arena, path);
+	g->rules.stores = stores;
+	g->rules.n_stores = *stores != NULL;
+}
+
+int granted_make(struct granted *g, const struct session *s, struct err *e)
+{
+	const struct config *c = s->core->config;
+	const struct policy *policy = policies_whole(s->core, s->policy, e);
+
+	if (!policy)
+		return -1;
+	g->rules = (struct floor_rules){ .policy = policy,
+		                         .workspace = s->workspace,
+		                         .baseline = !c->sandbox.seccomp.file_monitor.enabled };
+	find_store(g, s);
+	if (c->landlock.enabled) {
+		find_programs(g, s);
+		find_ports(g, c);
+		g->rules.abstract = true;
+	}
+	return g->arena.failed ? err_set(e, "out of memory") : 0;
+}
+
+void granted_release(struct granted *g)
+{
+	arena_release(&g->arena);
+}

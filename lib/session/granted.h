@@ -1,0 +1,14 @@
+/* granted - what file rules and the configuration leave to a session's processes, for its Landlock domain. */
+#pragma once
+
+#include "enforce/landlock/floor.h"
+#include "session/session.h"
+
+struct granted {
+	struct floor_rules rules;
+	struct arena arena; /* owned; what `rules` points to */
+};
+
+/* 0 or -1. `g` must be zeroed; release it in any case. */
+int granted_make(struct granted *g, const struct session *s, struct err *e);
+void granted_release(struct granted *g);

@@ -1,0 +1,118 @@
+#!/bin/bash
+# fuse - a view through FUSE is what it shows: random file operations, hard links, what outlives its name,
+# more files than there are descriptors, other users. FUSE_OPS chooses how many.
+. "$(dirname "$0")/../t.sh"
+needs root setpriv fuse
+
+OPS=${FUSE_OPS:-12000} SEED=${FSOPS_SEED:-$(date +%j)}
+USER_ID=$((30000 + $$ % 30000))
+cp "$OUT/files/fsops" "$TMP"
+chmod 755 "$TMP" "$TMP/fsops"
+cd / || exit 1
+
+# show BASE [OPTION…]: BASE/seen shows BASE/real; BASE/bare is another file system to compare with.
+show() {
+	base=$1
+	shift
+	mkdir -p "$base/real" "$base/seen" "$base/bare"
+	chmod 777 "$base" "$base/real" "$base/bare"
+	mount --bind "$base/bare" "$base/bare"
+	"$AGENTSH" fuse "$@" "$base/real" "$base/seen" 2>>"$TMP/err" &
+	view=$!
+	until_true 5 mountpoint -q "$base/seen"
+}
+
+hide() {
+	umount "$base/seen" 2>/dev/null
+	wait "$view"
+	umount "$base/bare" 2>/dev/null
+}
+
+cleanup() {
+	[ -z "${base:-}" ] || { umount -l "$base/seen" "$base/bare" 2>/dev/null; wait "$view" 2>/dev/null; }
+	[ -z "${shm:-}" ] || rm -rf "$shm"
+}
+
+log() {
+	setpriv --reuid "$1" --regid "$1" --clear-groups "$TMP/fsops" --view --seed "$SEED" --ops "$2" \
+		"$3/tree" >"$4" 2>&1
+}
+
+# compared TEXT UID OPS
+compared() {
+	log "$2" "$3" "$base/bare" "$TMP/bare.log"
+	log "$2" "$3" "$base/seen" "$TMP/seen.log"
+	cmp -s "$TMP/bare.log" "$TMP/seen.log" && [ "$(wc -l <"$TMP/seen.log")" -ge "$3" ]
+	t_report $? "$1: $3 operations"
+	diff -a "$TMP/bare.log" "$TMP/seen.log" | head -8 | cut -c1-300 | sed "s/^/# seed $SEED: /"
+}
+
+shm=$(mktemp -d /dev/shm/fuse.XXXXXX)
+chmod 755 "$shm"
+show "$shm"
+ok "is mounted under its names" grep -q "^agentsh-workspace $shm/seen fuse.agentsh rw,nosuid,nodev" \
+	/proc/mounts
+compared "as a user on a tmpfs" "$USER_ID" "$OPS"
+compared "as root on a tmpfs" 0 $((OPS / 4))
+
+cd "$shm/seen" || exit 1
+echo one >a && ln a b && echo two >>b
+is "hard links are one file" "$(cat a; stat -c %h,%i a)" "one
+two
+2,$(stat -c %i ../real/b)"
+exec 5<>a
+rm a b
+echo three >&5
+is "an open file outlives its names" "$(wc -c </proc/self/fd/5; stat -Lc %h /proc/self/fd/5)" "8
+0"
+exec 5>&-
+mkdir d && (cd d && rmdir ../d && ! touch x 2>/dev/null && [ "$(stat -c %h .)" -ge 0 ])
+t_report $? "a removed directory can be left"
+(umask 027 && mkdir m && touch m/f)
+is "the umask is the caller's" "$(stat -c %a m m/f)" "750
+640"
+chmod 777 .
+setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups sh -c 'mkdir own; : >own/f; : >m/g' 2>/dev/null
+is "files are their maker's, and nobody else's directories" "$(stat -c %u own own/f; ls m)" "$USER_ID
+$USER_ID
+f"
+mkdir -m 2775 team && chgrp $((USER_ID + 1)) team && chmod 2775 team
+setpriv --reuid "$USER_ID" --regid "$USER_ID" --groups $((USER_ID + 1)) sh -c ': >team/f && mkdir team/d'
+is "a group lets in its members" "$(stat -c %g,%a team/f team/d)" "$((USER_ID + 1)),644
+$((USER_ID + 1)),2755"
+printf '#!/bin/sh\necho ran\n' >run && chmod 755 run
+cp /bin/true prog
+is "what was just written can be executed" "$(./run && ./prog && echo ran)" "ran
+ran"
+mkdir many && seq 1 3000 | (cd many && xargs touch)
+is "large directories are listed whole" "$(ls -f many | sort -u | wc -l; ls -l many | wc -l)" "3002
+3001"
+if [ -n "$(command -v python3)" ]; then
+	is "more files are known than descriptors are allowed" "$(python3 - <<'END'
+import os
+n = 30000
+held = []
+for i in range(n // 100):
+    os.mkdir('many/d%d' % i)
+    for k in range(100):
+        f = os.open('many/d%d/%d' % (i, k), os.O_CREAT | os.O_WRONLY)
+        os.close(f)
+print(sum(len(f) for _, _, f in os.walk('many')) - 3000)
+END
+)" 30000
+	is "it holds few descriptors" "$([ "$(ls "/proc/$view/fd" | wc -l)" -lt 9000 ] && echo few)" few
+fi
+rm -rf many
+is "all of it is removed" "$(ls ../real | tr "\n" " ")" "m own prog run team tree "
+cd /
+hide
+ok "what it showed is there without it" cmp /bin/true "$shm/real/prog"
+
+show "$shm" --no-passthrough
+compared "data through the process" "$USER_ID" $((OPS / 4))
+hide
+disk=$TMP/place
+show "$disk"
+compared "on the disk" "$USER_ID" $((OPS / 4))
+hide
+is "nothing was complained of" "$(cat "$TMP/err")" ""
