@@ -11,7 +11,7 @@ static const char *const types[ACCESS_KINDS] = {
 	[ACCESS_TRUNCATE] = "file_write",    [ACCESS_CREATE] = "file_create", [ACCESS_MKDIR] = "dir_create",
 	[ACCESS_SYMLINK] = "symlink_create", [ACCESS_LINK] = "file_create",   [ACCESS_DELETE] = "file_delete",
 	[ACCESS_RMDIR] = "dir_delete",       [ACCESS_RENAME] = "file_rename", [ACCESS_CHMOD] = "file_chmod",
-	[ACCESS_CHOWN] = "file_chmod",       [ACCESS_TOUCH] = "file_write",   [ACCESS_STAT] = "file_stat",
+	[ACCESS_CHOWN] = "file_chmod",       [ACCESS_TOUCH] = "file_chmod",   [ACCESS_STAT] = "file_stat",
 	[ACCESS_READLINK] = "file_read",
 };
 
