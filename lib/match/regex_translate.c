@@ -175,24 +175,17 @@ static int dot(struct translate *t)
 /* "(^| )" before a literal in front and "( |$)" behind one at the end: that a word begins or ends there. */
 static bool blank(struct translate *t, bool first)
 {
-	static const char *const spelled[2][2] = { { "(^| )", "(?:^| )" }, { "( |$)", "(?: |$)" } };
-	const char *next;
-	size_t len;
+	const char *spelled = first ? "(^| )" : "( |$)", *next = t->p + 5;
 
-	for (int i = 0; i < 2; i++) {
-		if (strncmp(t->p, spelled[!first][i], strlen(spelled[!first][i])) != 0)
-			continue;
-		next = t->p + strlen(spelled[!first][i]);
-		if (first ? !*next || strchr(".([^$|)", *next) || is_repeat(next, &len)
-		          : *next || !t->literal.len)
-			return false;
-		*(first ? &t->out->after_blank : &t->out->before_blank) = true;
-		buf_str(t->posix, spelled[!first][0]);
-		t->p = next;
-		t->atom = false;
-		return true;
-	}
-	return false;
+	/* What follows could take it away again, or leave nothing to look for. */
+	if (strncmp(t->p, spelled, 5) != 0 ||
+	    (first ? strchr(".$*+?{", *next) != NULL : *next || !t->literal.len))
+		return false;
+	*(first ? &t->out->after_blank : &t->out->before_blank) = true;
+	buf_str(t->posix, spelled);
+	t->p = next;
+	t->atom = false;
+	return true;
 }
 
 static int group(struct translate *t, bool first)

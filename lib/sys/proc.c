@@ -187,6 +187,11 @@ int proc_signal(int pidfd, int signo)
 	return (int)syscall(__NR_pidfd_send_signal, pidfd, signo, NULL, 0);
 }
 
+int proc_signal_thread(pid_t pid, pid_t tid, int signo)
+{
+	return (int)syscall(__NR_tgkill, pid, tid, signo);
+}
+
 int proc_openat2(int dirfd, const char *path, uint64_t flags, uint64_t resolve)
 {
 	struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = resolve };
@@ -208,5 +213,22 @@ bool proc_exit_status(int pidfd, int *status)
 	if (ioctl(pidfd, _IOWR(0xFF, 11, struct pidfd_info_v2), &info) < 0 || !(info.mask & 1 << 3))
 		return false;
 	*status = info.exit_code;
+	return true;
+}
+
+int proc_task_fd(pid_t tid)
+{
+	return (int)syscall(__NR_pidfd_open, tid, O_EXCL /* PIDFD_THREAD */);
+}
+
+bool proc_fs_ids(int fd, pid_t tid, uid_t *uid, gid_t *gid)
+{
+	struct pidfd_info_v2 info = { .mask = 1 << 0 /* PIDFD_INFO_PID */ | 1 << 1 /* PIDFD_INFO_CREDS */ };
+
+	if (ioctl(fd, _IOWR(0xFF, 11, struct pidfd_info_v2), &info) < 0 || !(info.mask & 1 << 1) ||
+	    info.pid != (uint32_t)tid)
+		return false;
+	*uid = info.fsuid;
+	*gid = info.fsgid;
 	return true;
 }

@@ -34,6 +34,10 @@ fi
 	three git-status $(often 1 8) "cd $E2E_HOME/repo && git status >/dev/null"
 	three python $(often 1 8) "python3 -c 'import json, ssl, asyncio, subprocess'"
 	three compile $(often 1 8) "cd $E2E_HOME/src && gcc -c f1.c"
+	three find $(often 1 8) "find $E2E_HOME/repo -name 'f1*' -size +1k"
+	# Each round unpacks a tree of its own, and later each takes one of them away.
+	three untar 1 "cd \$(mktemp -d $E2E_HOME/tree.XXXXXX) && tar -xf $E2E_HOME/many.tar"
+	three delete 1 "set -- $E2E_HOME/tree.*; find \$1 -delete"
 	three mixed 1 ". $E2E_HOME/mixed.sh >/dev/null"
 } >/tmp/commands
 as_user "$bin/spawn" "$rounds" </tmp/commands || exit 1

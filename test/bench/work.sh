@@ -16,6 +16,7 @@ git init -q
 for d in $(seq 100); do mkdir "d$d"; for f in $(seq 100); do echo "$d $f" >"d$d/f$f"; done; done
 git add . && git commit -qm files
 echo changed >>d1/f1
+tar --exclude=.git -cf "$HOME/many.tar" .
 cd "$HOME/src"
 for n in 1 2 3 4 5 6 7 8; do
 	printf '#include <stdio.h>\n#include <stdlib.h>\nint f%d(int x) { return printf("%%d", x + %d); }\n' $n $n >f$n.c

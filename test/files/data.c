@@ -202,7 +202,7 @@ static void do_flags(struct op *o)
 	if (world.view)
 		flags |= fcntl(fd, F_GETFL) & O_APPEND;
 	if (got(o, fcntl(fd, F_SETFL, flags)) == 0)
-		say(o, " %o", (unsigned)fcntl(fd, F_GETFL));
+		say(o, " %o", (unsigned)fcntl(fd, F_GETFL) & ~(unsigned)O_NOFOLLOW);
 }
 
 static void do_sync(struct op *o)

@@ -41,6 +41,8 @@ static bool copy_options(struct files *f, const struct files_options *o)
 	f->o.n_closed = 0;
 	if (o->workspace)
 		f->o.workspace = arena_str(&f->memory, o->workspace);
+	if (o->store)
+		f->o.store = arena_str(&f->memory, o->store);
 	if (o->virtual_root)
 		f->o.virtual_root = arena_str(&f->memory, o->virtual_root);
 	for (size_t i = 0; closed && i < o->n_closed; i++)
@@ -58,16 +60,15 @@ struct files *files_new(const struct files_options *o, struct err *e)
 	if (f) {
 		for (size_t i = 0; i < ACT_COMMANDS; i++)
 			f->commands[i].root = -1;
+		for (size_t i = 0; i < ACT_TASKS; i++)
+			f->tasks[i].fd = -1;
 		f->cache = decide_cache_new(o->policy);
 	}
 	if (f && f->cache && copy_options(f, o)) {
 		f->lists_all = decide_tree(o->policy, ACCESS_LIST, "/", o->baseline) == TREE_ALLOWED;
-		if (fsids_of(getpid(), &f->own, NULL) == 0)
-			return f;
-		err_set(e, "our own ids cannot be read from /proc");
-	} else {
-		err_set(e, "out of memory");
+		return f;
 	}
+	err_set(e, "out of memory");
 	files_free(f);
 	return NULL;
 }
@@ -80,7 +81,11 @@ void files_free(struct files *f)
 		fd_close(&f->commands[i].root);
 	for (size_t i = 0; i < ACT_PATHS; i++)
 		buf_release(&f->text[i]);
+	for (size_t i = 0; i < ACT_TASKS; i++)
+		fd_close(&f->tasks[i].fd);
 	park_free(f);
+	free(f->direct);
+	decide_trees_free(f->trees);
 	decide_cache_free(f->cache);
 	arena_release(&f->memory);
 	free(f);
@@ -88,6 +93,8 @@ void files_free(struct files *f)
 
 static int judge(struct act *a, int nr)
 {
+	int rc;
+
 	switch (nr) {
 #ifdef __NR_open
 	case __NR_open:
@@ -97,7 +104,10 @@ static int judge(struct act *a, int nr)
 	case __NR_openat2:
 		return open_judge(a);
 	default:
-		return EPERM;
+		rc = names_judge(a);
+		if (rc < 0)
+			rc = attributes_judge(a);
+		return rc < 0 ? EPERM : rc;
 	}
 }
 

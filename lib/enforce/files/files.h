@@ -38,6 +38,11 @@ struct files_options {
 	const struct files_closed *closed;
 	size_t n_closed;
 	struct journal_log *journal; /* borrowed; NULL: nothing is kept */
+	const char *store;           /* its directory, real path, or NULL */
+	/* What is kept, or told there, beside what a rule diverts: bits of 1 << enum journal_kind. With that
+	 * of JOURNAL_DELETE every allowed deletion is diverted. */
+	uint32_t keep;
+	bool soft_block; /* nothing may be deleted, renamed or truncated */
 };
 
 struct files *files_new(const struct files_options *o, struct err *e);

@@ -10,7 +10,7 @@
 #include "policy/policy.h"
 #include "sys/fsids.h"
 
-enum { ACT_PATHS = 2, ACT_COMMANDS = 8 };
+enum { ACT_PATHS = 2, ACT_COMMANDS = 8, ACT_TASKS = 16 };
 
 /* What is the same for all processes of a command. */
 struct file_command {
@@ -26,10 +26,17 @@ struct files {
 	struct arena memory;
 	struct files_options o;
 	struct decide_cache *cache;
+	struct decide_trees *trees; /* made when first asked */
 	bool lists_all;             /* no directory is closed to listing */
 	struct buf text[ACT_PATHS]; /* paths as the caller spelled them */
 	struct fsids own;           /* ours */
-	struct park *park;          /* calls that wait; NULL = none so far */
+	bool own_known;
+	struct park *park;     /* calls that wait; NULL = none so far */
+	struct direct *direct; /* links that only root can change */
+	struct {
+		pid_t tid;
+		int fd;     /* owned */
+	} tasks[ACT_TASKS]; /* who called lately */
 	struct file_command commands[ACT_COMMANDS];
 };
 
@@ -40,6 +47,7 @@ struct act {
 	const __u64 *args; /* of the call */
 	struct caller caller;
 	struct fsids ids; /* the caller's; valid after act_begin() */
+	bool fresh;       /* `ids` were read during this call: its mask and table, too */
 	bool switched;    /* we work with them now */
 	bool answered;
 };
@@ -62,6 +70,10 @@ int act_find(struct act *a, const struct place_request *r, struct place *out);
 /* The policy on this kind of access to what was found. Denied, too, what no session may touch. */
 struct verdict act_decide(struct act *a, enum access_kind kind, const struct place *p);
 
+/* The policy on all that is or may be below a directory, without what no session may touch. False: out of
+ * memory. */
+bool act_decide_tree(struct act *a, const char *dir, struct tree_answers *out);
+
 /* Is Landlock exactly as strict for this kind? Only then a call may go on as it is. */
 bool act_exact(const struct act *a, enum access_kind kind);
 
@@ -70,8 +82,11 @@ bool act_exact(const struct act *a, enum access_kind kind);
 int act_begin(struct act *a);
 void act_end(struct act *a);
 
+/* All that /proc says of the caller's ids, as of this call; NULL when it cannot be known. */
+const struct fsids *act_ids(struct act *a);
+
 /* The caller's file mode creation mask; -1 when it cannot be known: nothing is created then. */
-int act_umask(const struct act *a);
+int act_umask(struct act *a);
 
 /* ---- report.c ------------------------------------------------------------------------------------ */
 
@@ -81,6 +96,7 @@ struct act_report {
 	const struct verdict *verdict;
 	const char *to;           /* of a rename, link or symlink: the other path, or NULL */
 	const char *type;         /* of the event; NULL: by kind */
+	const char *operation;    /* the same */
 	const char *token, *hint; /* of what was kept, or NULL */
 };
 
@@ -97,3 +113,6 @@ bool act_allowed(struct act *a, const struct act_report *r);
 
 /* One for each group of calls: 0 when answered, or the errno to answer with. */
 int open_judge(struct act *a);
+/* These two give -1 for a call that is not theirs. */
+int names_judge(struct act *a);
+int attributes_judge(struct act *a);

@@ -2,6 +2,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "enforce/files/keep.h"
 #include "sys/mem.h"
 #include "sys/proc.h"
 #include "sys/uapi/compat.h"
@@ -128,6 +129,12 @@ static bool has_room(const struct act *a)
 	return proc_count(a->caller.tid, "fd") < limit.rlim_cur;
 }
 
+void open_unblock(int fd, uint64_t flags)
+{
+	if (!(flags & O_NONBLOCK))
+		fcntl(fd, F_SETFL, (int)(flags & (O_APPEND | O_DIRECT | O_NOATIME | O_ASYNC)));
+}
+
 /* Open without ever waiting, then as the caller wants it. */
 static int open_now(int dirfd, const char *path, uint64_t flags, uint64_t mode)
 {
@@ -135,8 +142,7 @@ static int open_now(int dirfd, const char *path, uint64_t flags, uint64_t mode)
 
 	if (fd < 0)
 		return -errno;
-	if (!(flags & O_NONBLOCK))
-		fd_nonblock(fd, 0);
+	open_unblock(fd, flags);
 	return fd;
 }
 
@@ -146,18 +152,35 @@ static void hand_over(struct act *a, const struct opening *o, int fd)
 	close(fd);
 }
 
+/* Is an old version to be kept, and of what? */
+bool open_keeps(const struct act *a, const struct opening *o, const struct place *p, enum journal_kind *kind)
+{
+	static const struct verdict plain = { .decision = EFFECT_ALLOW };
+
+	*kind = o->how.flags & O_TRUNC ? JOURNAL_TRUNCATE : JOURNAL_WRITE;
+	return (o->how.flags & OPEN_MODE || o->how.flags & O_TRUNC) && S_ISREG(p->st.st_mode) &&
+	       !p->nameless && keep_wants(a, *kind, p, &plain);
+}
+
 int open_again(struct act *a, const struct opening *o, const struct place *p)
 {
 	uint64_t flags = o->how.flags & ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW);
+	struct keep keep = { .n = 0 };
+	enum journal_kind kind;
 	char name[40];
-	int fd;
+	int fd, error = 0;
 
 	if (flags & O_TRUNC && !has_room(a))
 		return EMFILE;
+	if (open_keeps(a, o, p, &kind))
+		error = keep_object(a, &keep, kind, p);
+	if (error)
+		return error;
 	snprintf(name, sizeof name, "/proc/self/fd/%d", p->object);
 	fd = open_now(AT_FDCWD, name, flags, 0);
 	if (fd < 0)
-		return -fd;
+		return keep_after(a, &keep, -fd);
+	keep_after(a, &keep, 0);
 	hand_over(a, o, fd);
 	return 0;
 }
@@ -192,15 +215,22 @@ static int check_type(const struct act *a, const struct opening *o, const struct
 	return is_bait(a, o, p) ? EACCES : 0;
 }
 
+static struct verdict decide(struct act *a, enum access_kind kind, const struct place *p)
+{
+	struct verdict v = keep_decide(a, kind, p);
+
+	if (v.decision == EFFECT_REDIRECT)
+		v.effective = EFFECT_DENY;
+	return v;
+}
+
 /* True: go on. Else the call is answered. */
-static bool is_allowed(struct act *a, const struct opening *o, const struct place *p)
+bool open_is_allowed(struct act *a, const struct opening *o, const struct place *p)
 {
 	for (size_t i = 0; i < o->n_kinds; i++) {
 		enum access_kind kind = S_ISDIR(p->st.st_mode) ? ACCESS_LIST : o->kinds[i];
-		struct verdict v = act_decide(a, kind, p);
+		struct verdict v = decide(a, kind, p);
 
-		if (v.decision == EFFECT_REDIRECT)
-			v.effective = EFFECT_DENY;
 		if (v.effective != EFFECT_ALLOW) {
 			act_refuse(a, &(struct act_report){ .kind = kind, .place = p, .verdict = &v });
 			return false;
@@ -215,16 +245,18 @@ static bool is_allowed(struct act *a, const struct opening *o, const struct plac
 static int open_there(struct act *a, const struct opening *o, const struct place *p)
 {
 	int error = check_type(a, o, p);
+	enum journal_kind kind;
 	bool ours = false;
 
 	if (error)
 		return error;
-	if (!is_allowed(a, o, p))
+	if (!open_is_allowed(a, o, p))
 		return 0;
 	error = special_open(a, o, p, &ours);
 	if (error || !ours)
 		return error;
-	if (open_is_exact(a, o)) {
+	direct_learn(a, o->path, p);
+	if (!open_keeps(a, o, p, &kind) && open_is_exact(a, o)) {
 		act_continue(a);
 		return 0;
 	}
@@ -237,10 +269,8 @@ static int open_there(struct act *a, const struct opening *o, const struct place
 /* True: go on. */
 static bool may_create(struct act *a, const struct place *p)
 {
-	struct verdict v = act_decide(a, ACCESS_CREATE, p);
+	struct verdict v = decide(a, ACCESS_CREATE, p);
 
-	if (v.decision == EFFECT_REDIRECT)
-		v.effective = EFFECT_DENY;
 	return act_allowed(a, &(struct act_report){ .kind = ACCESS_CREATE, .place = p, .verdict = &v });
 }
 
@@ -266,20 +296,27 @@ static int make(struct act *a, int dirfd, const char *name, uint64_t flags, uint
 /* EEXIST where the caller did not ask for it: somebody else was faster. */
 static int create(struct act *a, const struct opening *o, const struct place *p)
 {
-	int fd;
+	const uint64_t flags = (o->how.flags & ~(uint64_t)O_TRUNC) | O_EXCL | O_NOFOLLOW;
+	static const struct verdict plain = { .decision = EFFECT_ALLOW };
+	struct keep keep = { .n = 0 };
+	int fd, error = 0;
 
 	if (p->slash)
 		return EISDIR;
 	if (!may_create(a, p))
 		return 0;
-	if (open_is_exact(a, o)) {
+	if (!keep_wants(a, JOURNAL_CREATE, p, &plain) && open_is_exact(a, o)) {
 		act_continue(a);
 		return 0;
 	}
-	fd = make(a, p->parent, p->name, (o->how.flags & ~(uint64_t)O_TRUNC) | O_EXCL | O_NOFOLLOW,
-	          o->how.mode);
+	if (keep_wants(a, JOURNAL_CREATE, p, &plain))
+		error = keep_name(a, &keep, JOURNAL_CREATE, p);
+	if (error)
+		return error;
+	fd = make(a, p->parent, p->name, flags, o->how.mode);
 	if (fd < 0)
-		return -fd;
+		return keep_after(a, &keep, -fd);
+	keep_after(a, &keep, 0);
 	hand_over(a, o, fd);
 	return 0;
 }
@@ -308,77 +345,6 @@ static int make_unnamed(struct act *a, const struct opening *o, struct place *p)
 		return -fd;
 	hand_over(a, o, fd);
 	return 0;
-}
-
-/* ---- reading, the usual way ------------------------------------------------------------------------------
- */
-
-/* Where a relative path begins: a descriptor and its name. */
-static int begin(const struct act *a, const struct opening *o, char *path, size_t size)
-{
-	char dir[PATH_MAX], link[24] = "cwd";
-	ssize_t n;
-	int fd;
-
-	if (o->path[0] == '/')
-		return path_clean(o->path, path, size) ? AT_FDCWD : -1;
-	if (o->dirfd != AT_FDCWD)
-		snprintf(link, sizeof link, "fd/%d", o->dirfd);
-	n = proc_link(a->caller.tid, link, dir, sizeof dir);
-	if (n <= 0 || dir[0] != '/' || !path_join(dir, o->path, path, size))
-		return -1;
-	fd = proc_open(a->caller.tid, link, O_PATH | O_DIRECTORY);
-	/* It may have become another between the two: what we have is what counts. */
-	snprintf(link, sizeof link, "fd/%d", fd);
-	if (fd >= 0 &&
-	    (proc_link(getpid(), link, dir, sizeof dir) <= 0 || !path_join(dir, o->path, path, size))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-/* Only what is opened for reading and leads to its place without any link: the name is the true one, and the
- * file is opened once. False: go the long way. */
-static bool open_directly(struct act *a, const struct opening *o, struct place *p, int *error)
-{
-	const uint64_t plain = O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | LARGE | O_NOCTTY;
-	struct openat2_how how = { .flags = o->how.flags | O_NONBLOCK | O_NOCTTY,
-		                   .resolve = RESOLVE_NO_SYMLINKS };
-	bool exact = open_is_exact(a, o);
-	int base, fd;
-
-	if (o->how.flags & ~plain || o->how.resolve || a->caller.root >= 0 || !*o->path ||
-	    strlen(o->path) >= PATH_MAX)
-		return false;
-	*p = (struct place){ .parent = -1, .object = -1 };
-	base = begin(a, o, p->path, sizeof p->path);
-	if (base == -1)
-		return false;
-	if (path_within(p->path, "/proc") || path_within(p->path, "/dev") || path_within(p->path, "/sys"))
-		fd = -ELOOP;
-	else
-		fd = openat2_open(base, o->path, &how);
-	if (base >= 0)
-		close(base);
-	if (fd == -ELOOP || fd == -ENXIO)
-		return false;
-	*error = fd < 0 ? -fd : fstat(fd, &p->st) < 0 ? errno : 0;
-	if (!*error && !S_ISREG(p->st.st_mode) && !S_ISDIR(p->st.st_mode)) {
-		close(fd);
-		return false;
-	}
-	p->object = fd < 0 ? -1 : fd;
-	if (*error || !is_allowed(a, o, p))
-		return true;
-	if (exact) {
-		act_continue(a);
-		return true;
-	}
-	if (!(o->how.flags & O_NONBLOCK))
-		fd_nonblock(fd, 0);
-	act_inject(a, fd, (int)(o->how.flags & O_CLOEXEC));
-	return true;
 }
 
 /* ---- all together
@@ -410,9 +376,7 @@ static int open_once(struct act *a, const struct opening *o)
 int open_judge(struct act *a)
 {
 	struct opening o = { .dirfd = -1 };
-	struct place p = { .parent = -1, .object = -1 };
 	int error = read_request(a, &o);
-	bool done;
 
 	if (error)
 		return error;
@@ -429,9 +393,7 @@ int open_judge(struct act *a)
 		error = openat2_check(&o.how);
 	if (error)
 		return error;
-	done = open_directly(a, &o, &p, &error);
-	resolve_release(&p);
-	if (done)
+	if (direct_open(a, &o, &error))
 		return error;
 	for (int i = 0; i < TRIES; i++) {
 		error = open_once(a, &o);

@@ -35,8 +35,7 @@ static int exact_or(struct act *a, const struct opening *o, int error)
 	return 0;
 }
 
-/* Has the kernel, not a disk, what is in there, so that writing means more than keeping bytes? */
-static bool is_kernels(int fd)
+bool special_is_kernels(int fd)
 {
 	static const uint32_t magic[] = {
 		PROC_SUPER_MAGIC,
@@ -151,6 +150,7 @@ static int open_fifo(struct act *a, const struct opening *o, const struct place 
 {
 	unsigned mode = o->how.flags & OPEN_MODE;
 	char name[40];
+	bool met;
 	int fd;
 
 	if (open_is_exact(a, o)) {
@@ -163,11 +163,10 @@ static int open_fifo(struct act *a, const struct opening *o, const struct place 
 	fd = open(name, (int)((o->how.flags & (OPEN_MODE | O_DIRECT | O_APPEND)) | O_NONBLOCK | O_CLOEXEC));
 	if (fd < 0 && (errno != ENXIO || mode != O_WRONLY || o->how.flags & O_NONBLOCK))
 		return errno;
-	if (fd >= 0)
-		park_wake(a->f, &p->st, mode);
-	if (fd >= 0 && (mode == O_WRONLY || mode == O_RDWR || o->how.flags & O_NONBLOCK || p->nameless)) {
-		if (!(o->how.flags & O_NONBLOCK))
-			fd_nonblock(fd, 0);
+	met = fd >= 0 && park_wake(a->f, &p->st, mode);
+	if (fd >= 0 &&
+	    (met || mode == O_WRONLY || mode == O_RDWR || o->how.flags & O_NONBLOCK || p->nameless)) {
+		open_unblock(fd, o->how.flags);
 		act_inject(a, fd, (int)(o->how.flags & O_CLOEXEC));
 		close(fd);
 		return 0;
@@ -189,7 +188,7 @@ int special_open(struct act *a, const struct opening *o, const struct place *p, 
 		return open_device(a, o, p);
 	if (path_within(p->path, "/proc"))
 		return open_proc(a, o, p, ours);
-	if (writes(o) && is_kernels(p->object))
+	if (writes(o) && special_is_kernels(p->object))
 		return exact_or(a, o, EACCES);
 	*ours = true;
 	return 0;

@@ -17,7 +17,8 @@ import time
 
 kind, top, rule, how, log = sys.argv[1:6]
 command = sys.argv[6:]
-user = os.environ["E2E_USER"]
+user = os.environ["E2E_USER"] # a name, or a number without one
+user = int(user) if user.isdigit() else user
 here = os.environ.get("E2E_DIR", "/opt/e2e")
 SECRET = b"the secret of this test\n"
 # A socket is made by bind(2), which Landlock refuses without a word.

@@ -1,0 +1,38 @@
+/* keep - what file calls owe the journal: versions of what they destroy, lines about the rest.
+ *
+ * Every judge of changes asks keep_decide() instead of act_decide(), and puts the change between
+ * keep_before() and keep_after(). Where nothing is to be kept these do nothing.
+ */
+#pragma once
+
+#include "enforce/files/impl.h"
+#include "journal/record.h"
+
+/* As act_decide(), and denied, too: what lies in the journal's store ("journal-store"); what is to be kept
+ * where nothing can be ("journal-missing"); what the rule would have done elsewhere (a redirect of anything
+ * but writing). */
+struct verdict keep_decide(struct act *a, enum access_kind kind, const struct place *p);
+
+/* Is this act recorded: because the rule says so, or the configuration? */
+bool keep_wants(const struct act *a, enum journal_kind kind, const struct place *p, const struct verdict *v);
+
+/* What was kept for one call. Zeroed: nothing. */
+struct keep {
+	char token[2][JOURNAL_TOKEN];
+	size_t n;
+};
+
+/* Before it happens; an overwritten target before the rename. 0, or the errno with which the act fails
+ * without having happened. */
+int keep_before(struct act *a, struct keep *k, const struct journal_act *act);
+
+/* The same for a name and what has it, or for what is to have it. */
+int keep_name(struct act *a, struct keep *k, enum journal_kind kind, const struct place *p);
+/* The same for a name that becomes another, or changes places with it. */
+int keep_names(struct act *a, struct keep *k, enum journal_kind kind, const struct place *from,
+               const struct place *to);
+/* The same for an object, wherever its name is by now. */
+int keep_object(struct act *a, struct keep *k, enum journal_kind kind, const struct place *p);
+
+/* It happened, or it failed. Harmless when nothing was kept. Returns `error`. */
+int keep_after(const struct act *a, struct keep *k, int error);

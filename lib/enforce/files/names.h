@@ -1,0 +1,25 @@
+/* Private to enforce/files: what makes, moves and removes names.
+ *
+ * The kernel's checks come in the kernel's order: what is not there or in the way, other mounts, slashes;
+ * then the policy, where Landlock would stand; then permissions, by doing it with the caller's rights.
+ */
+#pragma once
+
+#include "enforce/files/impl.h"
+
+#define AUTO_PLACE __attribute__((cleanup(resolve_release))) struct place
+#define NO_PLACE                            \
+	{                                   \
+		.parent = -1, .object = -1, \
+	}
+
+/* Could something have this name: not ".", ".." or "/", nor too long? No call that changes names succeeds on
+ * those; the kernel says why. */
+bool names_plain(const struct place *p);
+
+/* Rename, with the flags of renameat2. 0, also when answered, or errno. */
+int names_move(struct act *a, const struct place *from, const struct place *to, unsigned flags);
+
+/* May what is `from`, with all that is in it, be found at `to` instead? No name may be closed for renaming,
+ * before or after; nothing may become readable or writable by it. False: refused, and answered. */
+bool names_may_move(struct act *a, const struct place *from, const struct place *to);

@@ -1,0 +1,169 @@
+#include "enforce/files/names.h"
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "enforce/files/keep.h"
+#include "sys/proc.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What is looked at before a directory may move: the session waits meanwhile. */
+enum { TREE_ENTRIES = 200000, TREE_TEXT = 16 << 20 };
+
+static const struct rule too_large = { .name = "rename-too-large",
+	                               .file = "built-in",
+	                               .decision = EFFECT_DENY,
+	                               .message =
+	                                       "too much lies in it, or cannot be looked at, to tell whether "
+	                                       "something there is protected" };
+
+struct moving {
+	struct act *a;
+	const struct place *from, *to;
+	struct place before, after; /* of what is looked at now */
+	struct verdict verdict;     /* why not */
+};
+
+/* What could not be read or written may not become so. */
+static bool gains(struct moving *m, enum access_kind kind)
+{
+	m->verdict = keep_decide(m->a, kind, &m->before);
+	return m->verdict.effective != EFFECT_ALLOW &&
+	       keep_decide(m->a, kind, &m->after).effective == EFFECT_ALLOW;
+}
+
+/* The names themselves were judged by the caller. */
+static bool may_have_content(struct moving *m)
+{
+	return !gains(m, ACCESS_READ) && !gains(m, ACCESS_WRITE);
+}
+
+static bool may_be_named(struct moving *m)
+{
+	m->verdict = keep_decide(m->a, ACCESS_RENAME, &m->before);
+	if (m->verdict.effective == EFFECT_ALLOW)
+		m->verdict = keep_decide(m->a, ACCESS_RENAME, &m->after);
+	return m->verdict.effective == EFFECT_ALLOW;
+}
+
+static bool set_path(struct place *p, const char *dir, const char *below, const char *name)
+{
+	return (size_t)snprintf(p->path, sizeof p->path, "%s/%s%s%s", dir, below, *below ? "/" : "", name) <
+	       sizeof p->path;
+}
+
+/* One entry of the directory `below` (relative to what moves). Directories are put behind the others in
+ * `text`. */
+static bool may_entry(struct moving *m, struct buf *text, const char *below, const struct dirent *e)
+{
+	if (!set_path(&m->before, m->from->path, below, e->d_name) ||
+	    !set_path(&m->after, m->to->path, below, e->d_name)) {
+		m->verdict = (struct verdict){ .rule = &too_large };
+		return false;
+	}
+	if (!may_be_named(m) || !may_have_content(m))
+		return false;
+	if (e->d_type == DT_DIR || e->d_type == DT_UNKNOWN) {
+		const char *path = m->before.path + strlen(m->from->path) + 1;
+
+		buf_add(text, path, strlen(path) + 1);
+	}
+	return true;
+}
+
+/* A directory that is not there any more, or is none, holds nothing. */
+static DIR *open_below(const struct moving *m, const char *below, bool *none)
+{
+	int fd = proc_openat2(m->from->object, *below ? below : ".",
+	                      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK,
+	                      RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	*none = fd < 0 && (errno == ENOENT || errno == ENOTDIR);
+	if (fd >= 0 && !dir)
+		close(fd);
+	return dir;
+}
+
+static bool may_entries(struct moving *m, struct buf *text, size_t at, size_t *n)
+{
+	bool none, good = true;
+	/* What it points to may move while it grows. */
+	char below[PLACE_PATH];
+	const struct dirent *e;
+	DIR *dir;
+
+	snprintf(below, sizeof below, "%s", text->data + at);
+	dir = open_below(m, below, &none);
+	if (!dir) {
+		m->verdict = (struct verdict){ .rule = &too_large };
+		return none;
+	}
+	while (good && (e = readdir(dir)))
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
+			good = may_entry(m, text, below, e);
+			if (good && (++*n > TREE_ENTRIES || text->failed)) {
+				m->verdict = (struct verdict){ .rule = &too_large };
+				good = false;
+			}
+		}
+	closedir(dir);
+	return good;
+}
+
+static bool may_walk(struct moving *m)
+{
+	AUTO_BUF text = { .max = TREE_TEXT };
+	bool good = true;
+	size_t n = 0;
+
+	buf_add(&text, "", 1);
+	for (size_t at = 0; good && at < text.len; at += strlen(text.data + at) + 1)
+		good = may_entries(m, &text, at, &n);
+	return good;
+}
+
+static bool refuse(struct moving *m)
+{
+	struct act_report r = {
+		.kind = ACCESS_RENAME, .place = &m->before, .verdict = &m->verdict, .to = m->after.path
+	};
+
+	m->verdict.effective = EFFECT_DENY;
+	act_refuse(m->a, &r);
+	return false;
+}
+
+/* Names alone tell, whatever is in there? */
+static bool is_open_tree(struct act *a, const char *from, const char *to)
+{
+	struct tree_answers old, new;
+
+	if (!act_decide_tree(a, from, &old) || !act_decide_tree(a, to, &new))
+		return false;
+	for (int k = 0; k < 2; k++) {
+		enum access_kind kind = k ? ACCESS_WRITE : ACCESS_READ;
+
+		if (old.is[kind] != TREE_ALLOWED && new.is[kind] != TREE_DENIED)
+			return false;
+	}
+	return old.is[ACCESS_RENAME] == TREE_ALLOWED && new.is[ACCESS_RENAME] == TREE_ALLOWED;
+}
+
+bool names_may_move(struct act *a, const struct place *from, const struct place *to)
+{
+	struct moving m = { .a = a, .from = from, .to = to, .before = *from, .after = *to };
+
+	if (!S_ISDIR(from->st.st_mode))
+		return may_have_content(&m) || refuse(&m);
+	if (is_open_tree(a, from->path, to->path))
+		return true;
+	*m.before.alias = *m.after.alias = 0;
+	return may_walk(&m) || refuse(&m);
+}

@@ -1,0 +1,44 @@
+/* at - changes of files by descriptor, which C libraries lack or try to emulate. As the system calls: -1 with
+ * errno, ENOSYS where the kernel is older.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+/* renameat2(2), Linux 3.15; with no flags as renameat(2). */
+int at_rename(int from_dirfd, const char *from, int to_dirfd, const char *to, unsigned flags);
+
+/* mknodat(2) with the device as the kernel takes it. */
+int at_mknod(int dirfd, const char *name, unsigned mode, unsigned device);
+
+/* The files of O_PATH descriptors. A descriptor of a symbolic link means the link. */
+int at_chmod(int fd, mode_t mode);
+int at_chown(int fd, uid_t uid, gid_t gid);
+int at_touch(int fd, const struct timespec times[2]); /* NULL = now */
+int at_truncate(int fd, int64_t size);                /* EWOULDBLOCK where it would wait for a lease */
+int at_set_xattr(int fd, const char *name, const void *value, size_t size, int flags);
+int at_remove_xattr(int fd, const char *name);
+
+/* The same by calls that are not everywhere: fchmodat2 (6.6), setxattrat and removexattrat (6.13),
+ * file_setattr (6.17). */
+int at_chmod2(int fd, mode_t mode);
+struct at_xattr_args {
+	uint64_t value; /* address */
+	uint32_t size, flags;
+};
+int at_set_xattrat(int fd, const char *name, const struct at_xattr_args *args);
+int at_remove_xattrat(int fd, const char *name);
+int at_set_file_attr(int fd, const void *attr, size_t size);
+
+/* Open the file of `fd` anew, with O_CLOEXEC. */
+int at_open(int fd, int flags);
+
+/* Give the file of `fd` (O_PATH) another name. */
+int at_link(int fd, int dirfd, const char *name);
+
+/* Do the two descriptors belong to different mounts? What cannot be known is no. */
+bool at_elsewhere(int a, int b);

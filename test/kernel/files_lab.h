@@ -1,0 +1,277 @@
+/* files_lab - a program under the file layer alone: its file calls are marked by a filter of this test's own,
+ * and answered by lib/enforce/files as a session's supervisor would. No Landlock stands behind: what holds
+ * here, the supervisor holds.
+ *
+ * The supervisor is a process of its own with the ids of the program, as in a session.
+ */
+#pragma once
+
+#include "test/t.h"
+
+#include "audit/ring.h"
+#include "base/err.h"
+#include "enforce/exec/call.h"
+#include "enforce/exec/serve.h"
+#include "enforce/files/files.h"
+#include "journal/record.h"
+#include "policy/policy.h"
+#include "sys/notify.h"
+#include "sys/proc.h"
+#include "sys/uapi/compat.h"
+#include "wire/conn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { FL_TEXT = 8 << 20, FL_CALLS = 64 };
+
+/* Shared between driver, supervisor and program. */
+struct fl_shared {
+	size_t events_len, out_len;
+	int answered, continued;
+	char events[FL_TEXT], out[FL_TEXT];
+};
+static struct fl_shared *fl;
+
+struct fl_run {
+	const char *policy;      /* YAML */
+	void (*program)(void *); /* what it says goes to fl->out, by fl_say() */
+	void *arg;
+	uid_t uid;
+	bool native; /* without any of this */
+	uint32_t inexact, keep;
+	bool soft_block;
+	const char *workspace, *store;
+	const struct files_closed *closed;
+	size_t n_closed;
+};
+
+#define FL_UNUSED __attribute__((unused))
+
+static const int fl_calls[] = {
+#ifdef __NR_open
+	__NR_unlink,        __NR_rmdir,        __NR_mkdir,        __NR_mknod,        __NR_symlink,
+	__NR_link,          __NR_rename,       __NR_chmod,        __NR_chown,        __NR_lchown,
+	__NR_utime,         __NR_utimes,       __NR_futimesat,
+#endif
+#ifdef __NR_renameat
+	__NR_renameat,
+#endif
+	__NR_unlinkat,      __NR_mkdirat,      __NR_mknodat,      __NR_symlinkat,    __NR_linkat,
+	__NR_renameat2,     __NR_fchmod,       __NR_fchmodat,     __NR_fchmodat2,    __NR_fchown,
+	__NR_fchownat,      __NR_truncate,     __NR_utimensat,    __NR_setxattr,     __NR_lsetxattr,
+	__NR_fsetxattr,     __NR_removexattr,  __NR_lremovexattr, __NR_fremovexattr, __NR_setxattrat,
+	__NR_removexattrat, __NR_file_setattr,
+};
+enum { FL_N = sizeof fl_calls / sizeof *fl_calls };
+
+FL_UNUSED static void fl_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void fl_say(const char *fmt, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(fl->out + fl->out_len, FL_TEXT - fl->out_len, fmt, args);
+	va_end(args);
+	if (n > 0 && fl->out_len + (size_t)n < FL_TEXT)
+		fl->out_len += (size_t)n;
+}
+
+static bool fl_sink(void *arg, const char *json, size_t len, uint32_t number, uint32_t flags)
+{
+	(void)arg;
+	(void)number;
+	(void)flags;
+	if (fl->events_len + len + 2 > FL_TEXT)
+		fl->events_len = 0; /* the last ones are looked at */
+	memcpy(fl->events + fl->events_len, json, len);
+	fl->events_len += len;
+	fl->events[fl->events_len++] = '\n';
+	fl->events[fl->events_len] = 0;
+	return true;
+}
+
+static void fl_need(bool good, const char *what)
+{
+	if (good)
+		return;
+	printf("Bail out! %s: %s\n", what, strerror(errno));
+	fflush(stdout);
+	_exit(1);
+}
+
+static int fl_filter(void)
+{
+	struct sock_filter f[FL_N + 3];
+	size_t n = 0;
+
+	f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	for (size_t i = 0; i < FL_N; i++)
+		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)fl_calls[i],
+		                                      (unsigned char)(FL_N - i), 0);
+	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+	return notify_install(f, n, false, NULL);
+}
+
+/* The program's side: under the filter, and its listener handed over, it is let go. */
+static void fl_child(const struct fl_run *r, int sock)
+{
+	struct msg m = { 0 };
+	char go;
+	int listener;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!r->native) {
+		fl_need(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
+		listener = fl_filter();
+		fl_need(listener >= 0, "listener");
+		msg_start(&m, WIRE_ATTACH);
+		fl_need(wire_send(sock, &m, &listener, 1, 0, NULL) == 0 && read(sock, &go, 1) == 1,
+		        "hand over");
+		msg_release(&m);
+		close(listener);
+	}
+	close(sock);
+	r->program(r->arg);
+	_exit(0);
+}
+
+static struct policy *fl_policy(const char *text)
+{
+	struct policy_options o = { 0 };
+	struct policy_problems problems = { 0 };
+	struct policy *p = policy_load(text, strlen(text), "lab.yaml", &o, &problems);
+
+	for (size_t i = 0; i < problems.n; i++)
+		printf("# lab.yaml:%d: %s\n", problems.items[i].line, problems.items[i].text);
+	fl_need(p != NULL, "policy");
+	return p;
+}
+
+static void fl_answer(struct governor *g, struct governed *c, struct files *files)
+{
+	struct seccomp_notif n;
+	struct call k = { .g = g, .c = c, .n = &n };
+
+	if (notify_receive(c->listener, &n) <= 0)
+		return;
+	k.pid = proc_tgid((pid_t)n.pid);
+	if (k.pid)
+		files_call(files, &k);
+	else
+		call_fail(&k, EPERM);
+	fl->answered++;
+}
+
+static void fl_serve(const struct fl_run *r, int listener, pid_t child)
+{
+	struct policy *p = fl_policy(r->policy);
+	struct governor_options go = { .policy = p, .tag = 1, .session_id = "session-lab", .sink = fl_sink };
+	struct files_options fo = { .policy = p,
+		                    .tag = 1,
+		                    .workspace = r->workspace,
+		                    .inexact = r->inexact,
+		                    .closed = r->closed,
+		                    .n_closed = r->n_closed,
+		                    .store = r->store,
+		                    .keep = r->keep,
+		                    .soft_block = r->soft_block };
+	struct journal_log_options jo = {
+		.at = AT_FDCWD, .store = r->store, .session = "session-lab", .copy_max = 1 << 20, .quota = -1
+	};
+	struct governed c = { .listener = listener, .number = 1, .id = "cmd-lab", .entry = child };
+	struct err e = { 0 };
+	struct governor *g = serve_new(&go, &e);
+	struct files *files;
+
+	notify_sync_wakeup(listener);
+	if (r->store && journal_log_open(&fo.journal, &jo, &e) < 0)
+		printf("# journal: %s\n", e.text);
+	files = files_new(&fo, &e);
+	fl_need(g && files && (fo.journal || !r->store), "supervisor");
+	for (;;) {
+		struct pollfd w = { .fd = listener, .events = POLLIN };
+
+		if (poll(&w, 1, 60000) <= 0 || !(w.revents & POLLIN))
+			break; /* nobody is left */
+		fl_answer(g, &c, files);
+	}
+	journal_log_close(fo.journal);
+	files_free(files);
+	serve_free(g);
+	policy_free(p);
+}
+
+static void fl_supervise(const struct fl_run *r)
+{
+	struct wire_in in = { 0 };
+	int sock[2], status;
+	gid_t gid = r->uid;
+	pid_t child;
+
+	if (r->uid)
+		fl_need(setgroups(1, &gid) == 0 && setresgid(gid, gid, gid) == 0 &&
+		                setresuid(r->uid, r->uid, r->uid) == 0,
+		        "user");
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	fl_need(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) == 0, "socketpair");
+	child = fork();
+	if (child == 0)
+		fl_child(r, sock[1]);
+	close(sock[1]);
+	if (!r->native) {
+		fl_need(wire_recv(sock[0], &in, 0, NULL) > 0 && in.n_fds == 1 && write(sock[0], "x", 1) == 1,
+		        "listener");
+		fl_serve(r, in.fds[0], child);
+	}
+	waitpid(child, &status, 0);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
+/* The program's exit status. What it did, said and was told of is in *fl. */
+FL_UNUSED static int fl_run(const struct fl_run *r)
+{
+	int status = -1;
+	pid_t pid;
+
+	if (!fl) {
+		fl = mmap(NULL, sizeof *fl, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		fl_need(fl != MAP_FAILED, "memory");
+	}
+	fl->events_len = fl->out_len = 0;
+	fl->answered = 0;
+	*fl->events = *fl->out = 0;
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		fl_supervise(r);
+	fl_need(pid > 0 && waitpid(pid, &status, 0) == pid, "fork");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* One event that holds all these texts (the last is NULL)? */
+FL_UNUSED static bool fl_event(const char *a, const char *b, const char *c)
+{
+	for (const char *p = fl->events; *p;) {
+		const char *end = strchr(p, '\n');
+		size_t len = end ? (size_t)(end - p) : strlen(p);
+
+		if (memmem(p, len, a, strlen(a)) && (!b || memmem(p, len, b, strlen(b))) &&
+		    (!c || memmem(p, len, c, strlen(c))))
+			return true;
+		p += len + (end != NULL);
+	}
+	return false;
+}
