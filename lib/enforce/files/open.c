@@ -159,7 +159,7 @@ bool open_keeps(const struct act *a, const struct opening *o, const struct place
 
 	*kind = o->how.flags & O_TRUNC ? JOURNAL_TRUNCATE : JOURNAL_WRITE;
 	return (o->how.flags & OPEN_MODE || o->how.flags & O_TRUNC) && S_ISREG(p->st.st_mode) &&
-	       !p->nameless && keep_wants(a, *kind, &plain);
+	       !p->nameless && keep_wants(a, *kind, p, &plain);
 }
 
 int open_again(struct act *a, const struct opening *o, const struct place *p)
@@ -305,11 +305,11 @@ static int create(struct act *a, const struct opening *o, const struct place *p)
 		return EISDIR;
 	if (!may_create(a, p))
 		return 0;
-	if (!keep_wants(a, JOURNAL_CREATE, &plain) && open_is_exact(a, o)) {
+	if (!keep_wants(a, JOURNAL_CREATE, p, &plain) && open_is_exact(a, o)) {
 		act_continue(a);
 		return 0;
 	}
-	if (keep_wants(a, JOURNAL_CREATE, &plain))
+	if (keep_wants(a, JOURNAL_CREATE, p, &plain))
 		error = keep_name(a, &keep, JOURNAL_CREATE, p);
 	if (error)
 		return error;
