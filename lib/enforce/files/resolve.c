@@ -514,9 +514,10 @@ static void note_proc(const struct caller *c, struct place *p)
 
 	if (!pid)
 		return;
-	p->foreign = !is_own(c, pid);
+	p->own = is_own(c, pid);
+	p->foreign = !may_look_into(c, pid);
 	tail = strchr(p->path + 6, '/');
-	if (!p->foreign)
+	if (p->own)
 		snprintf(p->alias, sizeof p->alias, "/proc/self%s", tail ? tail : "");
 }
 
@@ -585,7 +586,7 @@ int resolve_place(const struct caller *c, const struct place_request *r, struct 
 
 	out->parent = out->object = -1;
 	out->name[0] = out->path[0] = out->alias[0] = 0;
-	out->slash = out->nameless = out->foreign = false;
+	out->slash = out->nameless = out->foreign = out->own = false;
 	out->st = (struct stat){ 0 };
 	if (strlen(r->path) >= PATH_MAX)
 		return ENAMETOOLONG;
