@@ -479,9 +479,10 @@ static void note_proc(const struct caller *c, struct place *p)
 
 	if (!pid)
 		return;
-	p->foreign = !own_is(c, pid);
+	p->own = own_is(c, pid);
+	p->foreign = !own_may_look(c, pid);
 	tail = strchr(p->path + 6, '/');
-	if (!p->foreign)
+	if (p->own)
 		snprintf(p->alias, sizeof p->alias, "/proc/self%s", tail ? tail : "");
 }
 
@@ -550,7 +551,7 @@ int resolve_place(const struct caller *c, const struct place_request *r, struct 
 
 	out->parent = out->object = -1;
 	out->name[0] = out->path[0] = out->alias[0] = 0;
-	out->slash = out->nameless = out->foreign = false;
+	out->slash = out->nameless = out->foreign = out->own = false;
 	out->st = (struct stat){ 0 };
 	if (strlen(r->path) >= PATH_MAX)
 		return ENAMETOOLONG;
