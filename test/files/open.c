@@ -168,7 +168,7 @@ static void do_open_full(struct op *o)
 	struct rlimit old, none;
 	struct spelling s;
 	struct stat st;
-	int flags = O_RDWR | (chance(o, 50) ? O_CREAT : 0);
+	int flags = O_RDONLY | (chance(o, 50) ? O_CREAT : 0);
 
 	say(o, "openat-full %o", (unsigned)flags);
 	spell(o, &s, true);

@@ -84,6 +84,8 @@ static int read_request(struct act *a, struct opening *o)
 		break;
 #endif
 	}
+	if (o->by_value && (o->how.flags & TMPFILE || (o->how.flags & O_CREAT && o->how.flags & O_DIRECTORY)))
+		error = openat2_check(&o->how);
 	return error ? error : act_path(a, 0, path, &o->path);
 }
 
@@ -142,8 +144,7 @@ static int open_now(int dirfd, const char *path, uint64_t flags, uint64_t mode)
 
 static void hand_over(struct act *a, const struct opening *o, int fd)
 {
-	act_inject(a, fd, (int)(o->how.flags & O_CLOEXEC));
-	close(fd);
+	act_give(a, fd, (int)(o->how.flags & O_CLOEXEC));
 }
 
 int open_again(struct act *a, const struct opening *o, const struct place *p)
@@ -384,6 +385,14 @@ static bool open_directly(struct act *a, const struct opening *o, struct place *
 /* ---- all together
  * ------------------------------------------------------------------------------------------ */
 
+/* "name/" with O_CREAT is an error, whatever is there. */
+static bool makes_directory(const struct opening *o)
+{
+	size_t len = strlen(o->path);
+
+	return o->how.flags & O_CREAT && len && o->path[len - 1] == '/';
+}
+
 static int open_once(struct act *a, const struct opening *o)
 {
 	struct place_request r = { .dirfd = o->dirfd, .path = o->path, .resolve = o->how.resolve };
@@ -394,10 +403,15 @@ static int open_once(struct act *a, const struct opening *o)
 		r.flags |= PLACE_FOLLOW;
 	if (o->how.flags & O_CREAT)
 		r.flags |= PLACE_MISS;
+	/* Not looked at at all, but the way there is. */
+	if (makes_directory(o))
+		r.flags = PLACE_NAME;
 	error = act_find(a, &r, &p);
 	if (error)
 		return error;
-	if (o->how.flags & TMPFILE)
+	if (makes_directory(o))
+		error = EISDIR;
+	else if (o->how.flags & TMPFILE)
 		error = make_unnamed(a, o, &p);
 	else if (p.object < 0)
 		error = create(a, o, &p);
@@ -425,10 +439,6 @@ int open_judge(struct act *a)
 		act_continue(a);
 		return 0;
 	}
-	if (o.by_value && (o.how.flags & TMPFILE || (o.how.flags & O_CREAT && o.how.flags & O_DIRECTORY)))
-		error = openat2_check(&o.how);
-	if (error)
-		return error;
 	done = open_directly(a, &o, &p, &error);
 	resolve_release(&p);
 	if (done)

@@ -160,7 +160,8 @@ static int open_fifo(struct act *a, const struct opening *o, const struct place 
 	if (!call_valid(a->k))
 		return ENOENT;
 	snprintf(name, sizeof name, "/proc/self/fd/%d", p->object);
-	fd = open(name, (int)((o->how.flags & (OPEN_MODE | O_DIRECT | O_APPEND)) | O_NONBLOCK | O_CLOEXEC));
+	fd = open(name, (int)((o->how.flags & (OPEN_MODE | O_DIRECT | O_APPEND | O_NOATIME)) | O_NONBLOCK |
+	                      O_CLOEXEC));
 	if (fd < 0 && (errno != ENXIO || mode != O_WRONLY || o->how.flags & O_NONBLOCK))
 		return errno;
 	if (fd >= 0)
@@ -168,8 +169,7 @@ static int open_fifo(struct act *a, const struct opening *o, const struct place 
 	if (fd >= 0 && (mode == O_WRONLY || mode == O_RDWR || o->how.flags & O_NONBLOCK || p->nameless)) {
 		if (!(o->how.flags & O_NONBLOCK))
 			fd_nonblock(fd, 0);
-		act_inject(a, fd, (int)(o->how.flags & O_CLOEXEC));
-		close(fd);
+		act_give(a, fd, (int)(o->how.flags & O_CLOEXEC));
 		return 0;
 	}
 	if (fd < 0)
