@@ -13,6 +13,8 @@ config APPLET_SUPERVISE
 #include "enforce/exec/desk.h"
 #include "enforce/exec/role.h"
 #include "enforce/exec/serve.h"
+#include "enforce/files/files.h"
+#include "enforce/files/wired.h"
 #include "enforce/limits/count.h"
 #include "loop/loop.h"
 #include "policy/policy.h"
@@ -46,6 +48,7 @@ struct ended {
 struct rules {
 	struct rules *older;
 	struct policy *policy;
+	struct files *files; /* NULL: file calls are not judged */
 	struct governor *governor;
 };
 
@@ -62,6 +65,7 @@ struct supervisor {
 	char session_id[160];
 	uint64_t tag;
 	enum rung rung;
+	struct wired wired;
 	struct counter *counter; /* NULL without CONFIG_LIMITS */
 	unsigned held;           /* limits that groups hold, and which groups */
 	char pids_dir[512], memory_dir[512];
@@ -180,7 +184,7 @@ static int read_policy(int fd, struct buf *text, struct err *e)
 	return 0;
 }
 
-static struct policy *load_policy(struct msg_reader *r, int fd, struct err *e)
+static struct policy *load_policy(struct msg_reader *r, int fd, bool files, struct err *e)
 {
 	const char *file = msg_get_str(r);
 	struct policy_var vars[MAX_VARS + 1] = { 0 };
@@ -206,8 +210,8 @@ static struct policy *load_policy(struct msg_reader *r, int fd, struct err *e)
 		err_set(e, "policy %s:%d: %s", file, problems.n ? problems.items[0].line : 0,
 		        problems.n ? problems.items[0].text : "unusable");
 	policy_problems_release(&problems);
-	/* Nobody asks us about files and connections. */
-	if (policy)
+	/* Nobody asks us about connections, and about files perhaps. */
+	if (policy && !files)
 		policy_drop_places(policy);
 	return policy;
 }
@@ -215,8 +219,31 @@ static struct policy *load_policy(struct msg_reader *r, int fd, struct err *e)
 static void rules_free(struct rules *rules)
 {
 	serve_free(rules->governor);
+	if (CONFIG_FILES)
+		files_free(rules->files);
 	policy_free(rules->policy);
 	free(rules);
+}
+
+static struct governor *make_governor(struct supervisor *s, struct rules *rules, struct err *e)
+{
+	struct governor_options o = { .policy = rules->policy,
+		                      .tag = s->tag,
+		                      .session_id = s->session_id,
+		                      .sink = sink,
+		                      .answered = wake_later,
+		                      .sink_arg = s,
+		                      .teach = true };
+
+	if (CONFIG_FILES && s->wired.calls) {
+		rules->files = wired_files(&s->wired, rules->policy, e);
+		if (!rules->files)
+			return NULL;
+		o.file_call = files_call;
+		o.file_wait = files_wait;
+		o.files = rules->files;
+	}
+	return serve_new(&o, e);
 }
 
 /* From now on commands enter under this policy, which the message and its first descriptor hold. */
@@ -226,16 +253,9 @@ static int add_rules(struct supervisor *s, struct msg_reader *r, struct err *e)
 
 	if (!rules)
 		return err_set(e, "out of memory");
-	rules->policy = load_policy(r, s->in.fds[0], e);
+	rules->policy = load_policy(r, s->in.fds[0], CONFIG_FILES && s->wired.calls, e);
 	if (rules->policy)
-		rules->governor = serve_new(&(struct governor_options){ .policy = rules->policy,
-		                                                        .tag = s->tag,
-		                                                        .session_id = s->session_id,
-		                                                        .sink = sink,
-		                                                        .answered = wake_later,
-		                                                        .sink_arg = s,
-		                                                        .teach = true },
-		                            e);
+		rules->governor = make_governor(s, rules, e);
 	if (!rules->governor) {
 		rules_free(rules);
 		return -1;
@@ -284,6 +304,10 @@ static int start(struct supervisor *s, struct err *e)
 	s->held = msg_get_u32(&r);
 	pids_dir = msg_get_str(&r);
 	memory_dir = msg_get_str(&r);
+	s->wired.session = s->session_id;
+	s->wired.o.tag = s->tag;
+	if (CONFIG_FILES && wired_read(&s->wired, &r, e) < 0)
+		return -1;
 	if (!msg_ok(&r) || strlen(id) >= sizeof s->session_id || strlen(pids_dir) >= sizeof s->pids_dir ||
 	    strlen(memory_dir) >= sizeof s->memory_dir)
 		return err_set(e, "bad start message");
@@ -464,7 +488,9 @@ static int confine(const struct supervisor *s, struct err *e)
 {
 	if (!CONFIG_CONFINE)
 		return 0;
-	return role_enter(ROLE_SUPERVISE | (s->rung == RUNG_PTRACE ? ROLE_TRACE : 0), 0, e);
+	return role_enter(ROLE_SUPERVISE | (s->rung == RUNG_PTRACE ? ROLE_TRACE : 0) |
+	                          (s->wired.calls ? ROLE_FILES : 0),
+	                  0, e);
 }
 
 static int run(int argc, char **argv)

@@ -142,7 +142,6 @@ void api_free(struct api *a)
 	a->core->hooks.api_accept = NULL;
 	for (size_t i = 0; i < a->n_types; i++)
 		free(a->types[i].name);
-	api_policy_forget(a);
 	if (a->socket[0])
 		unlink(a->socket);
 	if (a->keys)

@@ -34,11 +34,6 @@ struct api {
 	char socket[108];     /* of api_listen_unix(), "" = none */
 	struct api_key *keys; /* owned */
 	size_t n_keys;
-	struct {
-		struct shared_policy *of; /* held */
-		struct policy *whole;
-		struct decide_cache *cache;
-	} test;            /* what policy-test asked last, or nothing */
 	struct list execs; /* struct exec */
 	int n_lingering;   /* of them: answered, but something still holds their output */
 	pid_t last_caller; /* who was found to hold the other end of a connection: likely the next one too */

@@ -2,8 +2,6 @@
 
 #include "decide/ask.h"
 
-#include <string.h>
-
 /* The arguments of the command in question, NULL-terminated. False when they are no list of strings. */
 static bool take_args(struct arena *arena, const struct json_value *body, struct ask *q)
 {
@@ -62,34 +60,13 @@ static void answer_verdict(struct call *c, const struct ask *q, const struct ver
 	api_json(c, 200, &body);
 }
 
-void api_policy_forget(struct api *a)
-{
-	decide_cache_free(a->test.cache);
-	policy_free(a->test.whole);
-	policies_put(a->core, a->test.of);
-	memset(&a->test, 0, sizeof a->test);
-}
-
-/* The server itself decides about less than may be asked here. */
-static bool take_whole(struct api *a, struct shared_policy *p)
-{
-	if (a->test.of == p)
-		return true;
-	api_policy_forget(a);
-	a->test.of = policies_hold(p);
-	a->test.whole = policies_whole(p, NULL);
-	a->test.cache = a->test.whole ? decide_cache_new(a->test.whole) : NULL;
-	if (!a->test.cache)
-		api_policy_forget(a);
-	return a->test.cache != NULL;
-}
-
 /* The session's own engine when one is named, else the standard policy, with variables not expanded. False
  * with the answer given. */
 static bool choose_engine(struct call *c, const char *id, struct ask *q)
 {
 	struct core *core = c->api->core;
 	const struct session *session = NULL;
+	const struct whole_policy *whole;
 
 	if (id && *id) {
 		c->args[0] = id;
@@ -99,12 +76,13 @@ static bool choose_engine(struct call *c, const char *id, struct ask *q)
 		q->cwd = session->cwd;
 		q->workspace = session->workspace;
 	}
-	if (!take_whole(c->api, session ? session->policy : core->standard)) {
+	whole = policies_engine(core, session ? session->policy : core->standard, NULL);
+	if (!whole) {
 		api_error(c, 500, "out of memory");
 		return false;
 	}
-	q->policy = c->api->test.whole;
-	q->cache = c->api->test.cache;
+	q->policy = whole->policy;
+	q->cache = whole->cache;
 	return true;
 }
 

@@ -71,6 +71,8 @@ struct policy_needs policy_needs(const struct policy *p)
 	for (size_t i = 0; i < p->n_command; i++)
 		if (p->command_rules[i].min_depth > 0 || p->command_rules[i].max_depth < INT_MAX)
 			needs.depth = true;
+	for (size_t i = 0; i < p->n_file; i++)
+		needs.soft_delete |= p->file_rules[i].head.rule.decision == EFFECT_SOFT_DELETE;
 	return needs;
 }
 

@@ -73,9 +73,10 @@ const char *policy_description(const struct policy *p);
 
 /* Facts that tell the supervisor and the filter what they need to trap and read. */
 struct policy_needs {
-	bool commands; /* some command rule is not a plain allow: execve must be judged */
-	bool depth;    /* some command rule has a context: the process tree must be read */
-	bool signals;  /* signal_rules are present */
+	bool commands;    /* some command rule is not a plain allow: execve must be judged */
+	bool depth;       /* some command rule has a context: the process tree must be read */
+	bool signals;     /* signal_rules are present */
+	bool soft_delete; /* some file rule keeps what it lets go */
 };
 struct policy_needs policy_needs(const struct policy *p);
 

@@ -72,7 +72,7 @@ static void startup_files(const struct session *s, struct floor_options *o, stru
 /* With what file rules close. */
 static int make_floor(const struct session *s, struct floor *f, const struct floor_options *o, struct err *e)
 {
-	struct granted g = { .policy = NULL };
+	struct granted g = { .rules = { .policy = NULL } };
 	struct floor_options with = *o;
 	int rc = granted_make(&g, s, e);
 
@@ -90,9 +90,35 @@ static void denied_paths(const struct config *c, struct floor_options *o, struct
 		items[o->n++] = (struct floor_item){ c->landlock.deny_paths.items[i], true };
 }
 
-int closed_make(const struct session *s, struct floor *f, struct err *e)
+enum { DIRS = sizeof named / sizeof *named };
+
+/* All of it; `dirs` are to be freed. */
+static void list(const struct session *s, struct floor_options *o, struct floor_item *items, char *dirs[DIRS])
 {
 	const struct config *c = s->core->config;
+
+	for (size_t i = 0; i < DIRS; i++) {
+		const char *path = *(const char *const *)((const char *)c + named[i].at);
+
+		dirs[i] = named[i].ours ? own_dir(s, path) : NULL;
+		items[o->n++] = (struct floor_item){ dirs[i] ? dirs[i] : path, named[i].secret };
+	}
+	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+		items[o->n++].path = fixed[i];
+	items[o->n++].path = s->core->place;
+	startup_files(s, o, items);
+	if (CONFIG_FILES && FLOOR_FILES_ARMED)
+		denied_paths(c, o, items);
+}
+
+static void free_dirs(char *dirs[DIRS])
+{
+	for (size_t i = 0; i < DIRS; i++)
+		free(dirs[i]);
+}
+
+int closed_make(const struct session *s, struct floor *f, struct err *e)
+{
 	const char *open[] = { "/tmp", "/var/tmp", "/dev/shm", s->workspace, s->project_root, s->home };
 	struct floor_item items[FLOOR_CLOSED] = { 0 };
 	struct floor_options o = { .items = items,
@@ -100,27 +126,29 @@ int closed_make(const struct session *s, struct floor *f, struct err *e)
 		                   .n_open = sizeof open / sizeof *open,
 		                   .uid = s->uid,
 		                   .signals = plan_scopes_signals(s->core->found) };
-	char *dirs[sizeof named / sizeof *named];
+	char *dirs[DIRS] = { 0 };
 	int rc;
 
 	if (!CONFIG_CLOSED_FILES)
 		return floor_make(f, &o, e);
-	for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
-		const char *path = *(const char *const *)((const char *)c + named[i].at);
-
-		dirs[i] = named[i].ours ? own_dir(s, path) : NULL;
-		items[o.n++] = (struct floor_item){ dirs[i] ? dirs[i] : path, named[i].secret };
-	}
-	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
-		items[o.n++].path = fixed[i];
-	items[o.n++].path = s->core->place;
-	startup_files(s, &o, items);
-	if (CONFIG_FILES && FLOOR_FILES_ARMED)
-		denied_paths(c, &o, items);
+	list(s, &o, items, dirs);
 	rc = CONFIG_FILES && FLOOR_FILES_ARMED ? make_floor(s, f, &o, e) : floor_make(f, &o, e);
-	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
-		free(dirs[i]);
+	free_dirs(dirs);
 	return rc;
+}
+
+void closed_each(const struct session *s, void (*each)(void *arg, const struct floor_item *item), void *arg)
+{
+	struct floor_item items[FLOOR_CLOSED] = { 0 };
+	struct floor_options o = { .items = items };
+	char *dirs[DIRS] = { 0 };
+
+	if (!CONFIG_CLOSED_FILES)
+		return;
+	list(s, &o, items, dirs);
+	for (size_t i = 0; i < o.n; i++)
+		each(arg, &items[i]);
+	free_dirs(dirs);
 }
 
 uint64_t closed_caps(const struct config *c)

@@ -7,6 +7,9 @@
 /* Make the session's ruleset. 0 or -1. */
 int closed_make(const struct session *s, struct floor *f, struct err *e);
 
+/* Tell `each` what is closed whatever the policy says. */
+void closed_each(const struct session *s, void (*each)(void *arg, const struct floor_item *item), void *arg);
+
 /* Capabilities that the configuration leaves to root beside the usual ones; never those with which a process
  * could look or reach behind its session's back. */
 uint64_t closed_caps(const struct config *c);

@@ -370,6 +370,7 @@ void core_free(struct core *core)
 	loop_untimer(core->loop, &core->log_retry);
 	loop_untimer(core->loop, &core->again);
 	policies_put(core, core->standard);
+	policies_rest(core);
 	if (core->writer)
 		writer_close(core->writer, NULL);
 	buf_release(&core->scratch);

@@ -25,6 +25,7 @@ struct api;
 struct command;
 struct config;
 struct core;
+struct decide_cache;
 struct gate;
 struct session;
 struct writer;
@@ -73,6 +74,13 @@ struct shared_policy {
 	bool approvals, expand;
 };
 
+/* A policy with all of its scopes. */
+struct whole_policy {
+	const struct shared_policy *of; /* not held; NULL = none */
+	struct policy *policy;
+	struct decide_cache *cache; /* NULL = not asked for */
+};
+
 struct core {
 	const struct config *config;
 	struct loop *loop;
@@ -90,6 +98,7 @@ struct core {
 	struct timer reaper;
 
 	struct list policies; /* struct shared_policy */
+	struct whole_policy whole;
 	struct shared_policy
 	        *standard; /* policies.default without variables: what policy-test asks without a session */
 	struct {
@@ -166,5 +175,9 @@ struct shared_policy *policies_last(struct core *core, const char *name, const s
                                     struct err *e);
 struct shared_policy *policies_hold(struct shared_policy *p);
 void policies_put(struct core *core, struct shared_policy *p);
-/* All of it, for its variables, for who has to decide about files and connections too. policy_free() it. */
-struct policy *policies_whole(const struct shared_policy *p, struct err *e);
+/* All of it, for its variables, for who has to decide about files and connections too. The server keeps one:
+ * good until another is asked for or loaded. NULL when memory runs out. */
+const struct policy *policies_whole(struct core *core, struct shared_policy *p, struct err *e);
+/* The same, and what decide_file() and decide_net() want beside it. */
+const struct whole_policy *policies_engine(struct core *core, struct shared_policy *p, struct err *e);
+void policies_rest(struct core *core); /* nobody asks for a while: give it back */

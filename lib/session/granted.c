@@ -85,11 +85,11 @@ static void find_store(struct granted *g, const struct session *s)
 int granted_make(struct granted *g, const struct session *s, struct err *e)
 {
 	const struct config *c = s->core->config;
+	const struct policy *policy = policies_whole(s->core, s->policy, e);
 
-	g->policy = policies_whole(s->policy, e);
-	if (!g->policy)
+	if (!policy)
 		return -1;
-	g->rules = (struct floor_rules){ .policy = g->policy,
+	g->rules = (struct floor_rules){ .policy = policy,
 		                         .workspace = s->workspace,
 		                         .baseline = !c->sandbox.seccomp.file_monitor.enabled };
 	find_store(g, s);
@@ -103,6 +103,5 @@ int granted_make(struct granted *g, const struct session *s, struct err *e)
 
 void granted_release(struct granted *g)
 {
-	policy_free(g->policy);
 	arena_release(&g->arena);
 }

@@ -6,8 +6,7 @@
 
 struct granted {
 	struct floor_rules rules;
-	struct policy *policy; /* all of it; owned */
-	struct arena arena;    /* owned; what `rules` points to */
+	struct arena arena; /* owned; what `rules` points to */
 };
 
 /* 0 or -1. `g` must be zeroed; release it in any case. */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/trusted.h"
 #include "config/config.h"
+#include "decide/decide.h"
 
 #include <bearssl.h>
 #include <ctype.h>
@@ -212,14 +213,27 @@ static struct policy_text *find_text(const struct core *core, const struct share
 	return NULL;
 }
 
+void policies_rest(struct core *core)
+{
+	decide_cache_free(core->whole.cache);
+	policy_free(core->whole.policy);
+	core->whole = (struct whole_policy){ .of = NULL };
+}
+
+static void keep_whole(struct core *core, const struct shared_policy *p, struct policy *policy)
+{
+	policies_rest(core);
+	core->whole = (struct whole_policy){ .of = p, .policy = policy };
+}
+
 /* Takes the policy, and the descriptor unless it is -1. */
-static struct policy_text *keep_text(const struct core *core, const struct shared_policy *p,
-                                     struct policy *policy, const struct buf *text, int fd, struct err *e)
+static struct policy_text *keep_text(struct core *core, const struct shared_policy *p, struct policy *policy,
+                                     const struct buf *text, int fd, struct err *e)
 {
 	struct policy_text *t = find_text(core, p, fd);
 
 	if (t) {
-		policy_free(policy);
+		keep_whole(core, p, policy); /* who starts a session needs it next */
 		t->refs++;
 		return t;
 	}
@@ -368,11 +382,29 @@ struct shared_policy *policies_take(struct core *core, const struct shared_polic
 	return load(core, p, &text, false, like->text->fd, e);
 }
 
-struct policy *policies_whole(const struct shared_policy *p, struct err *e)
+const struct policy *policies_whole(struct core *core, struct shared_policy *p, struct err *e)
 {
 	AUTO_BUF text = { 0 };
+	struct policy *policy;
 
-	return read_text(p, &text, e) < 0 ? NULL : compile(p, &text, e);
+	if (core->whole.of == p)
+		return core->whole.policy;
+	policy = read_text(p, &text, e) < 0 ? NULL : compile(p, &text, e);
+	if (policy)
+		keep_whole(core, p, policy);
+	return policy;
+}
+
+const struct whole_policy *policies_engine(struct core *core, struct shared_policy *p, struct err *e)
+{
+	if (!policies_whole(core, p, e))
+		return NULL;
+	if (!core->whole.cache)
+		core->whole.cache = decide_cache_new(core->whole.policy);
+	if (core->whole.cache)
+		return &core->whole;
+	err_set(e, "out of memory");
+	return NULL;
 }
 
 struct shared_policy *policies_hold(struct shared_policy *p)
@@ -383,9 +415,10 @@ struct shared_policy *policies_hold(struct shared_policy *p)
 
 void policies_put(struct core *core, struct shared_policy *p)
 {
-	(void)core;
 	if (!p || --p->refs)
 		return;
+	if (core->whole.of == p)
+		policies_rest(core);
 	list_remove(&p->node);
 	release(p);
 }

@@ -54,6 +54,7 @@ static void reap(struct loop *l, struct timer *t)
 		else
 			end_never_entered(core, s, now);
 	}
+	policies_rest(core);
 	loop_timer(l, t, core->config->sessions.cleanup_interval_ns);
 }
 

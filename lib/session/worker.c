@@ -9,6 +9,7 @@
 #include "session/closed.h"
 #include "session/gate.h"
 #include "session/handover.h"
+#include "session/judged.h"
 #include "session/limited.h"
 #include "sys/proc.h"
 #include "sys/hunt.h"
@@ -225,6 +226,8 @@ static int send_start(struct worker *w, int their_inbox, struct err *e)
 	msg_u32(&m, w->limits.held);
 	msg_str(&m, CONFIG_LIMITS ? limits_dir(&w->limits, LIMITS_PIDS) : "");
 	msg_str(&m, CONFIG_LIMITS ? limits_dir(&w->limits, LIMITS_MEMORY) : "");
+	if (CONFIG_FILES)
+		judged_put(s, &m);
 	put_policy(&m, s->policy);
 	rc = wire_send(w->fd, &m, fds, 3, 0, e);
 	msg_release(&m);
@@ -251,6 +254,8 @@ static int make_plan(struct worker *w, struct err *e)
 		o.count_tasks = limited_counts(w->core, &w->limits);
 		o.limits = limited_layer(w->core, &w->limits);
 	}
+	if (CONFIG_FILES)
+		o.files = judged_calls(w->session);
 	if (plan_make(&w->plan, &o, e) < 0)
 		return -1;
 	w->plan.launch.join = w->limits.join;

@@ -19,7 +19,7 @@ int at_mknod(int dirfd, const char *name, unsigned mode, unsigned device);
 int at_chmod(int fd, mode_t mode);
 int at_chown(int fd, uid_t uid, gid_t gid);
 int at_touch(int fd, const struct timespec times[2]); /* NULL = now */
-int at_truncate(int fd, int64_t size);
+int at_truncate(int fd, int64_t size);                /* EWOULDBLOCK where it would wait for a lease */
 int at_set_xattr(int fd, const char *name, const void *value, size_t size, int flags);
 int at_remove_xattr(int fd, const char *name);
 

@@ -10,6 +10,7 @@ echo 'sessions: {max_sessions: 3, cleanup_interval: 1s}' >>"$D/config.yaml"
 echo 'file_rules: [{name: any, paths: ["/**"], decision: allow}]' >>"$D/policies/default.yaml"
 cp "$D/policies/default.yaml" "$D/policies/short.yaml"
 echo 'resource_limits: {idle_timeout: 1s}' >>"$D/policies/short.yaml"
+cp "$(dirname "$0")/../../policies/e2b/default.yaml" "$D/policies/counted.yaml" # which has resource_limits
 
 post() { # PATH JSON
 	curl -s --max-time 30 -H 'Content-Type: application/json' -d "$2" "$URL$1"
@@ -54,6 +55,15 @@ run "$s" 'true' >/dev/null
 ok 'an idle session expires' until_true 10 grep -q '"expired_by":"idle_timeout"' "$D/events.jsonl"
 is 'and is not found' "$(curl -s "$URL/$s")" '{"error":"session not found"}'
 
+# ---- memory ----
+s=$(session counted)
+run "$s" 'sleep 300 >/dev/null 2>&1 &' >/dev/null
+supervisor=$(pgrep -P "$PID" | tail -n 1)
+# In KiB, all that is resident.
+small() { [ "$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$1/status")" -le 1024 ]; }
+ok 'a supervisor that counts what runs is small when nothing is asked' until_true 5 small "$supervisor"
+curl -s -X DELETE "$URL/$s"
+
 # ---- limits ----
 a=$(session default)
 session default >/dev/null
@@ -84,7 +94,7 @@ has 'a command in work gets its answer' "$(cat "$D/answer")" '"stdout":"in time'
 wait "$PID"
 is 'the server ends with 0' $? 0
 ok 'what was left of sessions is gone' until_true 5 gone "$left"
-is 'all sessions were ended' "$(grep -c '"type":"session_destroyed"' "$D/events.jsonl")" 4
+is 'all sessions were ended' "$(grep -c '"type":"session_destroyed"' "$D/events.jsonl")" 5
 is 'no session directory stays' "$(ls "$D/sessions")" ''
 ok 'the log is whole' "$AGENTSH" audit verify "$D/events.jsonl"
 

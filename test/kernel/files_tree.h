@@ -119,6 +119,24 @@ static int tree_by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* Times only where somebody set them. */
+static void tree_say_one(const char *name, const struct stat *st, const char *text)
+{
+	bool dir = S_ISDIR(st->st_mode);
+	char value[64];
+	ssize_t n = lgetxattr(name, "user.x", value, sizeof value);
+
+	fl_say("%.20s %o n%d %d:%d s%lld %s", name, st->st_mode, dir ? 0 : (int)st->st_nlink, (int)st->st_uid,
+	       (int)st->st_gid, dir ? 0LL : (long long)st->st_size, text);
+	if (st->st_mtim.tv_sec < 1000000000)
+		fl_say(" m%lld.%ld", (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
+	if (st->st_atim.tv_sec < 1000000000)
+		fl_say(" a%lld.%ld", (long long)st->st_atim.tv_sec, st->st_atim.tv_nsec);
+	if (n >= 0)
+		fl_say(" x%.*s", (int)n, value);
+	fl_say(";");
+}
+
 /* All that is in a directory, in a line. */
 /* Of any pointer. */
 static const char *tree_text(const char *p)
@@ -140,9 +158,7 @@ static void tree_say_dir(const char *path)
 		    lstat(name, &st) == 0) {
 			if (S_ISLNK(st.st_mode) && readlink(name, text, sizeof text - 1) < 0)
 				strcpy(text, "?");
-			fl_say("%.20s %o n%d %d:%d s%lld %s;", name, st.st_mode,
-			       S_ISDIR(st.st_mode) ? 0 : (int)st.st_nlink, (int)st.st_uid, (int)st.st_gid,
-			       S_ISDIR(st.st_mode) ? 0LL : (long long)st.st_size, text);
+			tree_say_one(name, &st, text);
 			if (S_ISDIR(st.st_mode))
 				tree_say_dir(name);
 		}

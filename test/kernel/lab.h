@@ -37,6 +37,7 @@ struct lab {
 	char dir[96]; /* everybody may look, only root may write */
 	char agentsh[128], tool[128], canary[128], policy[128], log[128];
 	char drop[128], reached[160], err[160], out[160]; /* everybody may write */
+	const char *option;                               /* one more for "agentsh run", or NULL */
 };
 static struct lab lab;
 
@@ -318,10 +319,14 @@ static void lab_clear(void)
 /* Start `argv` (absolute program first), governed or not, as root or as a user. */
 LAB_UNUSED static pid_t lab_spawn(char *const *argv, bool governed, uid_t uid)
 {
-	const char *line[80] = { lab.agentsh, "run", "--policy", lab.policy, "--audit", lab.log, "--" };
-	size_t n = governed ? 7 : 0;
+	const char *line[80] = { lab.agentsh, "run", "--policy", lab.policy, "--audit", lab.log };
+	size_t n = governed ? 6 : 0;
 	pid_t pid;
 
+	if (governed && lab.option)
+		line[n++] = lab.option;
+	if (governed)
+		line[n++] = "--";
 	while (*argv && n < 79)
 		line[n++] = *argv++;
 	line[n] = NULL;

@@ -1,6 +1,7 @@
 #include "decide/decide.h"
-#include "policy/policy.h"
+#include "policy/impl.h"
 
+#include "base/buf.h"
 #include "base/fd.h"
 #include "test/alloc.h"
 #include "test/t.h"
@@ -362,6 +363,35 @@ static const char *command_rule(const struct policy *p, const char *arg)
 
 	return decide_command(p, &(struct command_request){ .path = "/bin/ls", .argv = argv, .argc = 2 })
 	        .rule->name;
+}
+
+/* A supervisor has a MiB for all it is. */
+T_CASE(many_rules_are_small)
+{
+	AUTO_BUF text = { 0 };
+	struct policy *p;
+
+	buf_str(&text, HEAD "command_rules:\n");
+	for (int i = 0; i < 500; i++)
+		buf_fmt(&text,
+		        "  - name: command-%d\n    commands: [never%d, other%d]\n    decision: deny\n"
+		        "    args_patterns: ['(^| )--force%d( |$)']\n",
+		        i, i, i, i);
+	buf_str(&text, "file_rules:\n");
+	for (int i = 0; i < 500; i++)
+		buf_fmt(&text,
+		        "  - name: file-%d\n    paths: ['/srv/never%d/**', '**/*.never%d']\n"
+		        "    decision: deny\n",
+		        i, i, i);
+	p = load_with(buf_text(&text), text.len, &(struct policy_options){ 0 });
+	if (!ok(p != NULL, "%s", found))
+		return;
+	ok(p->arena.used < 320 * 1024, "commands: %zu bytes", p->arena.used);
+	ok(p->places.used < 320 * 1024, "files: %zu bytes", p->places.used);
+	for (size_t i = 0; i < p->n_command; i++)
+		if (p->command_rules[i].regexes[0].tre)
+			ok(0, "rule %zu needs an engine", i);
+	policy_free(p);
 }
 
 T_CASE(what_has_no_variables_stays)

@@ -138,16 +138,14 @@ static struct session *session_in(const char *id, const char *name, uid_t uid)
 
 static const char *rule_of(const struct session *s, const char *path)
 {
-	struct policy *p = policies_whole(s->policy, NULL);
-	struct decide_cache *c = p ? decide_cache_new(p) : NULL;
+	const struct whole_policy *whole = policies_engine(w.core, s->policy, NULL);
 	static char name[100];
 
-	if (ok(c != NULL))
+	if (ok(whole != NULL))
 		snprintf(name, sizeof name, "%s",
-		         decide_file(p, c, &(struct file_request){ .op = FILE_READ, .path = path })
+		         decide_file(whole->policy, whole->cache,
+		                     &(struct file_request){ .op = FILE_READ, .path = path })
 		                 .rule->name);
-	decide_cache_free(c);
-	policy_free(p);
 	return name;
 }
 
@@ -173,6 +171,10 @@ T_CASE(one_text_for_all_workspaces)
 	snprintf(inside, sizeof inside, "%s/a/file", w.dir);
 	is_str(rule_of(a, inside), "own");
 	is_str(rule_of(b, inside), "default-deny-files", "each has its own variables");
+	is_str(rule_of(b, inside), "default-deny-files", "twice");
+	ok(w.core->whole.of == b->policy);
+	policies_rest(w.core);
+	is_str(rule_of(a, inside), "own", "also after a rest");
 	write_file("policies/default.yaml", "version: 1\nname: none\ncommand_rules: []\n");
 	c = session_in("c", "c", getuid());
 	ok(c->policy->text != a->policy->text);
@@ -180,6 +182,7 @@ T_CASE(one_text_for_all_workspaces)
 	is_str(rule_of(c, inside), "default-deny-files");
 	session_end(w.core, a, "session_destroyed", "test");
 	is_int(b->policy->text->refs, 1);
+	ok(w.core->whole.of != b->policy && (rule_of(b, inside), w.core->whole.of == b->policy));
 	is_str(rule_of(b, inside), "default-deny-files");
 	world_end();
 }

@@ -145,6 +145,7 @@ static const struct may {
 	MAY(capget, F),
 	MAY(capset, F),
 	MAY(statx, F),
+	MAY(setitimer, F),
 	MAY(unlinkat, F),
 	MAY(mkdirat, F),
 	MAY(mknodat, F),

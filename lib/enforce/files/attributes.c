@@ -6,6 +6,7 @@
 #include "sys/at.h"
 #include "sys/mem.h"
 #include "sys/proc.h"
+#include "sys/uapi/compat.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,9 +30,11 @@ struct change {
 	int dir;
 	uint64_t path; /* in the caller's memory */
 	unsigned flags;
-	bool of_fd;  /* `dir` is the object, and must be open for more than its name */
-	bool newer;  /* by a system call that is not everywhere */
-	bool follow; /* of what has no flags */
+	bool of_fd;      /* `dir` is the object, and must be open for more than its name */
+	bool newer;      /* by a system call that is not everywhere */
+	bool takes_none; /* of those with AT_EMPTY_PATH, one to which no path is as good as an empty one,
+	                    which is `of_fd` then */
+	bool follow;     /* of what has no flags */
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
@@ -88,34 +91,28 @@ static int apply_attr(const struct act *a, const struct change *c, const struct 
 	return at_set_file_attr(p->object, c->value, c->value_len) < 0 ? errno : 0;
 }
 
-/* The caller may not make files so large; the kernel would tell us instead. */
-static int check_size(const struct act *a, const struct change *c, const struct place *p)
+/* The caller may not make files so large; the kernel would tell us instead of it. */
+static bool is_too_large(const struct act *a, const struct change *c, const struct place *p)
 {
 	struct rlimit limit;
 
-	if (c->size <= p->st.st_size || prlimit(a->caller.pid, RLIMIT_FSIZE, NULL, &limit) < 0 ||
-	    limit.rlim_cur == RLIM_INFINITY || (uint64_t)c->size <= limit.rlim_cur)
-		return 0;
-	proc_signal_thread(a->caller.pid, a->caller.tid, SIGXFSZ);
-	return EFBIG;
+	return S_ISREG(p->st.st_mode) && c->size > p->st.st_size &&
+	       prlimit(a->caller.pid, RLIMIT_FSIZE, NULL, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+	       (uint64_t)c->size > limit.rlim_cur;
 }
 
-/* Who holds a lease on the file is told and waited for: not by us. A file that is open for writing gets no
- * lease. */
 static int apply_size(const struct act *a, const struct change *c, const struct place *p)
 {
-	int fd, error;
+	int fd;
 
-	if (!S_ISREG(p->st.st_mode))
+	if (!is_too_large(a, c, p))
 		return at_truncate(p->object, c->size) < 0 ? errno : 0;
-	fd = at_open(p->object, O_WRONLY | O_NONBLOCK);
+	fd = at_open(p->object, O_WRONLY | O_NONBLOCK); /* permissions come first */
 	if (fd < 0)
-		return errno == EWOULDBLOCK ? EAGAIN : errno;
-	error = check_size(a, c, p);
-	if (!error && at_truncate(p->object, c->size) < 0)
-		error = errno;
+		return errno;
 	close(fd);
-	return error;
+	proc_signal_thread(a->caller.pid, a->caller.tid, SIGXFSZ);
+	return EFBIG;
 }
 
 /* ---- what it is done to ------------------------------------------------------------------------------ */
@@ -137,15 +134,16 @@ static int check_descriptor(const struct act *a, int fd)
 static int find_object(struct act *a, const struct change *c, struct place *p)
 {
 	struct place_request r = { .dirfd = c->dir, .path = "", .flags = PLACE_EMPTY };
-	int error;
+	bool empty = c->flags & AT_EMPTY_PATH, none = c->of_fd || (c->takes_none && empty && !c->path);
+	int error = 0;
 
-	if (!c->of_fd) {
-		r.flags = (c->flags & AT_EMPTY_PATH ? PLACE_EMPTY : 0) |
+	if (!none) {
+		r.flags = (empty ? PLACE_EMPTY : 0) |
 		          (c->follow && !(c->flags & AT_SYMLINK_NOFOLLOW) ? PLACE_FOLLOW : 0);
 		error = act_path(a, 0, c->path, &r.path);
-	} else {
-		error = check_descriptor(a, c->dir);
 	}
+	if (!error && (c->of_fd || (c->takes_none && empty && !*r.path && c->dir != AT_FDCWD)))
+		error = check_descriptor(a, c->dir);
 	return error ? error : act_find(a, &r, p);
 }
 
@@ -256,7 +254,7 @@ static int with_xattr_args(const struct act *a, struct change *c, uint64_t name,
 
 	if (error)
 		return error;
-	c->newer = true;
+	c->newer = c->takes_none = true;
 	c->value_flags = (int)args.flags;
 	return with_xattr(a, c, name, args.value, args.size);
 }
@@ -271,13 +269,14 @@ static int with_file_attr(const struct act *a, struct change *c, uint64_t addr, 
 	c->kind = ACCESS_TOUCH;
 	c->operation = "setattr";
 	c->apply = apply_attr;
-	c->newer = true;
+	c->takes_none = true;
 	c->value_len = (size_t)len;
 	c->value = malloc((size_t)len);
 	if (!c->value)
 		return ENOMEM;
 	memcpy(c->value, attr, (size_t)len);
-	return 0;
+	/* What is wrong with it the kernel says before it looks for the file: for none. */
+	return at_set_file_attr(-1, c->value, c->value_len) < 0 && errno != ENOENT ? errno : 0;
 }
 
 static int with_mode(struct change *c, uint64_t mode)
@@ -435,7 +434,7 @@ static int decode_xattr(const struct act *a, struct change *c)
 		return error ? error : with_xattr_args(a, c, arg[3], arg[4], arg[5]);
 	case __NR_removexattrat:
 		error = on_at(a, c, arg[2]);
-		c->newer = true;
+		c->newer = c->takes_none = true;
 		return error ? error : with_no_xattr(a, c, arg[3]);
 	case __NR_file_setattr:
 		error = on_at(a, c, arg[4]);

@@ -27,7 +27,7 @@ bool names_plain(const struct place *p)
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		if (!strcmp(p->name, others[i]))
 			return false;
-	return p->parent >= 0;
+	return p->parent >= 0 && strlen(p->name) <= NAME_MAX + (size_t)p->slash;
 }
 
 static int find_name(struct act *a, int which, int dirfd, uint64_t addr, struct place *p)
@@ -139,7 +139,9 @@ static int make_name(struct act *a, const struct place *p, const struct making *
 	struct keep keep = { 0 };
 	int error;
 
-	if (!names_plain(p) || p->object >= 0)
+	if (!names_plain(p))
+		return make_as_it_is(p, m);
+	if (p->object >= 0)
 		return EEXIST;
 	if (p->slash && m->kind != ACCESS_MKDIR)
 		return ENOENT;
@@ -188,14 +190,14 @@ static int link_name(struct act *a, const struct place *from, const struct place
 	struct verdict v;
 	int error;
 
-	if (!names_plain(to) || to->object >= 0)
-		return EEXIST;
-	/* Neither can be: the kernel says why. */
-	if (to->slash || S_ISDIR(from->st.st_mode))
+	if (!names_plain(to))
 		return link_as_it_is(from, to);
-	/* Another mount, before anybody asks whether it is allowed: programs copy then. */
-	if (at_elsewhere(from->object, to->parent))
-		return EXDEV;
+	if (to->object >= 0)
+		return EEXIST;
+	/* None of this can be: the kernel says why. It does so before anybody asks whether it is allowed; to
+	 * another mount, programs copy then. */
+	if (to->slash || S_ISDIR(from->st.st_mode) || at_elsewhere(from->object, to->parent))
+		return link_as_it_is(from, to);
 	if (!link_allowed(a, from, to, &v))
 		return 0;
 	if (!keep_wants(a, JOURNAL_LINK, &v))

@@ -17,9 +17,8 @@ static int precheck(const struct place *from, const struct place *to, unsigned f
 {
 	bool exchange = flags & RENAME_EXCHANGE;
 
-	if (at_elsewhere(from->parent, to->parent))
-		return EXDEV;
-	if (!names_plain(from) || !names_plain(to))
+	/* Neither can be; the kernel says why. To another mount, programs copy then. */
+	if (at_elsewhere(from->parent, to->parent) || !names_plain(from) || !names_plain(to))
 		return move_as_it_is(from, to, flags);
 	if (from->object < 0)
 		return ENOENT;

@@ -2,6 +2,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "enforce/files/keep.h"
 #include "sys/mem.h"
 #include "sys/proc.h"
 #include "sys/uapi/compat.h"
@@ -147,18 +148,36 @@ static void hand_over(struct act *a, const struct opening *o, int fd)
 	act_give(a, fd, (int)(o->how.flags & O_CLOEXEC));
 }
 
+/* Is an old version to be kept, and of what? */
+static bool keeps(const struct act *a, const struct opening *o, const struct place *p,
+                  enum journal_kind *kind)
+{
+	static const struct verdict plain = { .decision = EFFECT_ALLOW };
+
+	*kind = o->how.flags & O_TRUNC ? JOURNAL_TRUNCATE : JOURNAL_WRITE;
+	return (o->how.flags & OPEN_MODE || o->how.flags & O_TRUNC) && S_ISREG(p->st.st_mode) &&
+	       !p->nameless && keep_wants(a, *kind, &plain);
+}
+
 int open_again(struct act *a, const struct opening *o, const struct place *p)
 {
 	uint64_t flags = o->how.flags & ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW);
+	struct keep keep = { .n = 0 };
+	enum journal_kind kind;
 	char name[40];
-	int fd;
+	int fd, error = 0;
 
 	if (flags & O_TRUNC && !has_room(a))
 		return EMFILE;
+	if (keeps(a, o, p, &kind))
+		error = keep_object(a, &keep, kind, p);
+	if (error)
+		return error;
 	snprintf(name, sizeof name, "/proc/self/fd/%d", p->object);
 	fd = open_now(AT_FDCWD, name, flags, 0);
 	if (fd < 0)
-		return -fd;
+		return keep_after(a, &keep, -fd);
+	keep_after(a, &keep, 0);
 	hand_over(a, o, fd);
 	return 0;
 }
@@ -193,15 +212,22 @@ static int check_type(const struct act *a, const struct opening *o, const struct
 	return is_bait(a, o, p) ? EACCES : 0;
 }
 
+static struct verdict decide(struct act *a, enum access_kind kind, const struct place *p)
+{
+	struct verdict v = keep_decide(a, kind, p);
+
+	if (v.decision == EFFECT_REDIRECT)
+		v.effective = EFFECT_DENY;
+	return v;
+}
+
 /* True: go on. Else the call is answered. */
 static bool is_allowed(struct act *a, const struct opening *o, const struct place *p)
 {
 	for (size_t i = 0; i < o->n_kinds; i++) {
 		enum access_kind kind = S_ISDIR(p->st.st_mode) ? ACCESS_LIST : o->kinds[i];
-		struct verdict v = act_decide(a, kind, p);
+		struct verdict v = decide(a, kind, p);
 
-		if (v.decision == EFFECT_REDIRECT)
-			v.effective = EFFECT_DENY;
 		if (v.effective != EFFECT_ALLOW) {
 			act_refuse(a, &(struct act_report){ .kind = kind, .place = p, .verdict = &v });
 			return false;
@@ -216,6 +242,7 @@ static bool is_allowed(struct act *a, const struct opening *o, const struct plac
 static int open_there(struct act *a, const struct opening *o, const struct place *p)
 {
 	int error = check_type(a, o, p);
+	enum journal_kind kind;
 	bool ours = false;
 
 	if (error)
@@ -225,7 +252,7 @@ static int open_there(struct act *a, const struct opening *o, const struct place
 	error = special_open(a, o, p, &ours);
 	if (error || !ours)
 		return error;
-	if (open_is_exact(a, o)) {
+	if (!keeps(a, o, p, &kind) && open_is_exact(a, o)) {
 		act_continue(a);
 		return 0;
 	}
@@ -238,10 +265,8 @@ static int open_there(struct act *a, const struct opening *o, const struct place
 /* True: go on. */
 static bool may_create(struct act *a, const struct place *p)
 {
-	struct verdict v = act_decide(a, ACCESS_CREATE, p);
+	struct verdict v = decide(a, ACCESS_CREATE, p);
 
-	if (v.decision == EFFECT_REDIRECT)
-		v.effective = EFFECT_DENY;
 	return act_allowed(a, &(struct act_report){ .kind = ACCESS_CREATE, .place = p, .verdict = &v });
 }
 
@@ -267,20 +292,27 @@ static int make(struct act *a, int dirfd, const char *name, uint64_t flags, uint
 /* EEXIST where the caller did not ask for it: somebody else was faster. */
 static int create(struct act *a, const struct opening *o, const struct place *p)
 {
-	int fd;
+	const uint64_t flags = (o->how.flags & ~(uint64_t)O_TRUNC) | O_EXCL | O_NOFOLLOW;
+	static const struct verdict plain = { .decision = EFFECT_ALLOW };
+	struct keep keep = { .n = 0 };
+	int fd, error = 0;
 
 	if (p->slash)
 		return EISDIR;
 	if (!may_create(a, p))
 		return 0;
-	if (open_is_exact(a, o)) {
+	if (!keep_wants(a, JOURNAL_CREATE, &plain) && open_is_exact(a, o)) {
 		act_continue(a);
 		return 0;
 	}
-	fd = make(a, p->parent, p->name, (o->how.flags & ~(uint64_t)O_TRUNC) | O_EXCL | O_NOFOLLOW,
-	          o->how.mode);
+	if (keep_wants(a, JOURNAL_CREATE, &plain))
+		error = keep_name(a, &keep, JOURNAL_CREATE, p);
+	if (error)
+		return error;
+	fd = make(a, p->parent, p->name, flags, o->how.mode);
 	if (fd < 0)
-		return -fd;
+		return keep_after(a, &keep, -fd);
+	keep_after(a, &keep, 0);
 	hand_over(a, o, fd);
 	return 0;
 }

@@ -30,6 +30,8 @@ int special_open(struct act *a, const struct opening *o, const struct place *p, 
 /* park.c: a FIFO that was opened for one end waits for the other, as its caller does. `fd`: our own end, or
  * O_PATH where a writer waits; it becomes park's. 0 when it waits, or errno. */
 int park_call(struct act *a, const struct opening *o, const struct place *p, int fd);
-/* Somebody opened this FIFO: who waits for that goes on. `mode`: O_RDONLY, O_WRONLY or O_RDWR. */
-void park_wake(struct files *f, const struct stat *fifo, unsigned mode);
+/* Somebody opened this FIFO: who waits for that goes on. `mode`: O_RDONLY, O_WRONLY or O_RDWR. Was there
+ * anybody?
+ */
+bool park_wake(struct files *f, const struct stat *fifo, unsigned mode);
 void park_free(struct files *f);

@@ -107,18 +107,27 @@ static void look(struct park *park, struct parked *w)
 	}
 }
 
-void park_wake(struct files *f, const struct stat *fifo, unsigned mode)
+bool park_wake(struct files *f, const struct stat *fifo, unsigned mode)
 {
+	bool woken = false;
+
 	for (size_t i = 0; f->park && i < PLACES && f->park->n; i++) {
 		struct parked *w = &f->park->places[i];
 
-		if (w->listener < 0 || w->dev != fifo->st_dev || w->ino != fifo->st_ino)
+		if (w->listener < 0 || w->dev != fifo->st_dev || w->ino != fifo->st_ino ||
+		    mode == (w->writes ? O_WRONLY : O_RDONLY))
 			continue;
-		if (w->writes && mode != O_WRONLY)
+		if (!notify_valid(w->listener, w->id)) {
+			leave(f->park, w);
+			continue;
+		}
+		woken = true;
+		if (w->writes)
 			look(f->park, w);
-		else if (!w->writes && mode != O_RDONLY)
+		else
 			finish(f->park, w, w->fd);
 	}
+	return woken;
 }
 
 bool files_wait(void *files)

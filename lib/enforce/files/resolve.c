@@ -369,6 +369,25 @@ static int arrive(struct walk *w, const char *name, bool slash, int fd, struct p
 	return 0;
 }
 
+/* A name that is too long for any directory. For a call that changes names it is as good as another such:
+ * what comes first, that or something else, is the kernel's to say, which looks at the directory before. */
+static int too_long(struct walk *w, bool *done, struct place *out)
+{
+	const char *from = rest(w), *end = from + strcspn(from, "/");
+	char name[NAME_MAX + 2];
+	int fd;
+
+	memset(name, 'x', NAME_MAX + 1);
+	name[NAME_MAX + 1] = 0;
+	fd = openat(w->dir, name, O_PATH | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	else if (errno != ENAMETOOLONG)
+		return errno;
+	*done = w->r->flags & PLACE_NAME && !end[strspn(end, "/")];
+	return *done ? arrive(w, name, false, -ENOENT, out) : ENAMETOOLONG;
+}
+
 /* One name. 0 with *done, or without it the walk has moved on; or errno. */
 static int step(struct walk *w, bool *done, struct place *out)
 {
@@ -378,7 +397,7 @@ static int step(struct walk *w, bool *done, struct place *out)
 	struct stat st;
 
 	if (!next_name(w, name, &slash, &last))
-		return ENAMETOOLONG;
+		return too_long(w, done, out);
 	fd = open_name(w, name);
 	w->rooted = w->rooted || !strcmp(name, "..");
 	is_link = fd >= 0 && fstat(fd, &st) == 0 && S_ISLNK(st.st_mode);

@@ -151,6 +151,7 @@ static int open_fifo(struct act *a, const struct opening *o, const struct place 
 {
 	unsigned mode = o->how.flags & OPEN_MODE;
 	char name[40];
+	bool met;
 	int fd;
 
 	if (open_is_exact(a, o)) {
@@ -164,9 +165,9 @@ static int open_fifo(struct act *a, const struct opening *o, const struct place 
 	                      O_CLOEXEC));
 	if (fd < 0 && (errno != ENXIO || mode != O_WRONLY || o->how.flags & O_NONBLOCK))
 		return errno;
-	if (fd >= 0)
-		park_wake(a->f, &p->st, mode);
-	if (fd >= 0 && (mode == O_WRONLY || mode == O_RDWR || o->how.flags & O_NONBLOCK || p->nameless)) {
+	met = fd >= 0 && park_wake(a->f, &p->st, mode);
+	if (fd >= 0 &&
+	    (met || mode == O_WRONLY || mode == O_RDWR || o->how.flags & O_NONBLOCK || p->nameless)) {
 		if (!(o->how.flags & O_NONBLOCK))
 			fd_nonblock(fd, 0);
 		act_give(a, fd, (int)(o->how.flags & O_CLOEXEC));

@@ -1,0 +1,73 @@
+#include "enforce/files/wired.h"
+
+#include "base/log.h"
+#include "journal/record.h"
+
+#include <fcntl.h>
+
+enum { CLOSED = 256 };
+#define COPY_MAX (64ULL << 20) /* bytes of a file that are copied before it is written to */
+
+int wired_read(struct wired *w, struct msg_reader *r, struct err *e)
+{
+	struct files_closed *closed;
+	const char *store;
+	uint32_t kind;
+
+	w->calls = msg_get_u32(r);
+	if (!w->calls)
+		return msg_ok(r) ? 0 : err_set(e, "bad start message");
+	w->flags = msg_get_u32(r);
+	w->o.workspace = arena_str(&w->text, msg_get_str(r));
+	store = msg_get_str(r);
+	w->o.store = *store ? arena_str(&w->text, store) : NULL;
+	w->quota = (int64_t)msg_get_u64(r);
+	w->ttl_ns = (int64_t)msg_get_u64(r);
+	closed = arena_array(&w->text, CLOSED, sizeof *closed);
+	w->o.closed = closed;
+	while (closed && (kind = msg_get_u32(r)) && msg_ok(r) && w->o.n_closed < CLOSED)
+		closed[w->o.n_closed++] =
+		        (struct files_closed){ arena_str(&w->text, msg_get_str(r)), kind == 2 };
+	return msg_ok(r) && !w->text.failed && w->o.n_closed < CLOSED ? 0 : err_set(e, "bad start message");
+}
+
+/* Where nothing can be kept, what the policy keeps is refused: keep.h. */
+static void open_journal(struct wired *w)
+{
+	const struct journal_log_options o = { .at = AT_FDCWD,
+		                               .store = w->o.store,
+		                               .session = w->session,
+		                               .copy_max = COPY_MAX,
+		                               .quota = w->quota > 0 ? w->quota : -1,
+		                               .ttl_ns = w->ttl_ns > 0 ? w->ttl_ns : -1,
+		                               .strict = w->flags & WIRED_STRICT };
+	struct err e;
+
+	if (w->o.store && !w->journal && journal_log_open(&w->journal, &o, &e) < 0)
+		log_line(LOG_ERROR, "journal: %s", e.text);
+}
+
+struct files *wired_files(struct wired *w, const struct policy *p, struct err *e)
+{
+	struct files_options o = w->o;
+
+	o.policy = p;
+	o.virtual_root = "/workspace";
+	o.baseline = w->flags & WIRED_BASELINE;
+	o.log_reads = w->flags & WIRED_LOG_READS;
+	o.soft_block = w->flags & WIRED_SOFT_BLOCK;
+	/* What the floor grants was made from a policy and a tree that may both have changed since. */
+	o.inexact = FILES_READ | FILES_WRITE | FILES_REMOVE;
+	if (w->flags & WIRED_KEEP || policy_needs(p).soft_delete)
+		open_journal(w);
+	o.journal = w->journal;
+	o.keep = w->flags & WIRED_KEEP ? (1u << JOURNAL_KINDS) - 1 : 0;
+	return files_new(&o, e);
+}
+
+void wired_release(struct wired *w)
+{
+	journal_log_close(w->journal);
+	arena_release(&w->text);
+	*w = (struct wired){ .calls = 0 };
+}

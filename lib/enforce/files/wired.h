@@ -1,0 +1,29 @@
+/* wired - what the server tells a session's supervisor about judging files, and the judge made from it. */
+#pragma once
+
+#include "base/arena.h"
+#include "enforce/files/files.h"
+#include "wire/msg.h"
+
+/* Flags in the message. */
+enum { WIRED_BASELINE = 1, WIRED_LOG_READS = 2, WIRED_SOFT_BLOCK = 4, WIRED_KEEP = 8, WIRED_STRICT = 16 };
+
+/* Zeroed: nothing is judged. */
+struct wired {
+	unsigned calls; /* FILTER_… of enforce/exec/filter.h */
+	uint32_t flags;
+	struct files_options o;
+	struct arena text;
+	const char *session;
+	int64_t quota, ttl_ns;
+	struct journal_log *journal; /* owned; opened for the first policy that needs it */
+};
+
+/* In this order: calls (0: nothing follows), flags, workspace, store, quota, time to live; then 1 or, for
+ * secrets, 2 with a path that is closed, until 0. 0 or -1. */
+int wired_read(struct wired *w, struct msg_reader *r, struct err *e);
+
+/* A judge by this policy, which must outlive it. After the supervisor has taken the user's ids. */
+struct files *wired_files(struct wired *w, const struct policy *p, struct err *e);
+
+void wired_release(struct wired *w);

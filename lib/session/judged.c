@@ -1,0 +1,60 @@
+#include "session/judged.h"
+
+#include "base/path.h"
+#include "config/config.h"
+#include "enforce/exec/filter.h"
+#include "enforce/files/wired.h"
+#include "enforce/landlock/floor.h"
+#include "enforce/rung.h"
+#include "session/closed.h"
+
+#include <limits.h>
+
+unsigned judged_calls(const struct session *s)
+{
+	if (!CONFIG_FILES || !FLOOR_FILES_ARMED || s->core->found->rung != RUNG_NOTIFY)
+		return 0;
+	return FILTER_READS | FILTER_WRITES | FILTER_NAMES | FILTER_ATTRIBUTES;
+}
+
+static uint32_t flags_of(const struct config *c)
+{
+	const bool as_written = c->sandbox.seccomp.file_monitor.enabled;
+	const int mode = c->sandbox.fuse.audit.mode;
+	uint32_t flags = as_written ? WIRED_LOG_READS : WIRED_BASELINE;
+
+	if (!c->sandbox.fuse.audit.enabled)
+		return flags;
+	if (mode == FUSE_SOFT_BLOCK)
+		flags |= WIRED_SOFT_BLOCK;
+	if (mode == FUSE_SOFT_DELETE || mode == FUSE_STRICT)
+		flags |= WIRED_KEEP;
+	return mode == FUSE_STRICT ? flags | WIRED_STRICT : flags;
+}
+
+static void put_item(void *m, const struct floor_item *item)
+{
+	if (item->path && item->path[0] == '/') {
+		msg_u32(m, item->secret ? 2 : 1);
+		msg_str(m, item->path);
+	}
+}
+
+void judged_put(const struct session *s, struct msg *m)
+{
+	const struct config *c = s->core->config;
+	unsigned calls = judged_calls(s);
+	char store[PATH_MAX];
+
+	msg_u32(m, calls);
+	if (!calls)
+		return;
+	msg_u32(m, flags_of(c));
+	msg_str(m, s->workspace);
+	msg_str(m,
+	        path_join(s->workspace, c->sandbox.fuse.audit.trash_path, store, sizeof store) ? store : "");
+	msg_u64(m, c->sandbox.fuse.audit.quota);
+	msg_u64(m, (uint64_t)c->sandbox.fuse.audit.ttl_ns);
+	closed_each(s, put_item, m);
+	msg_u32(m, 0); /* ends the list */
+}

@@ -1,0 +1,11 @@
+/* judged - what a session's supervisor must know to judge file calls. */
+#pragma once
+
+#include "session/session.h"
+#include "wire/msg.h"
+
+/* Calls that its filter marks for the supervisor: FILTER_… of enforce/exec/filter.h; 0 = none. */
+unsigned judged_calls(const struct session *s);
+
+/* Append them, and the rest: enforce/files/wired.h. */
+void judged_put(const struct session *s, struct msg *m);
