@@ -152,6 +152,7 @@ static void do_tmpfile(struct op *o)
 		return;
 	say(o, " write=%zd", write((int)fd, "without a name\n", 15));
 	o->dir = false;
+	o->moves = true;
 	spell(o, &to, true);
 	snprintf(proc, sizeof proc, "/proc/self/fd/%ld", fd);
 	if (chance(o, 70))

@@ -437,13 +437,11 @@ static int open_once(struct act *a, const struct opening *o)
 		r.flags |= PLACE_MISS;
 	/* Not looked at at all, but the way there is. */
 	if (makes_directory(o))
-		r.flags = PLACE_NAME;
+		r.flags = PLACE_NAME | PLACE_MISS;
 	error = act_find(a, &r, &p);
 	if (error)
 		return error;
-	if (makes_directory(o))
-		error = EISDIR;
-	else if (o->how.flags & TMPFILE)
+	if (o->how.flags & TMPFILE)
 		error = make_unnamed(a, o, &p);
 	else if (p.object < 0)
 		error = create(a, o, &p);
