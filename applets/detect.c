@@ -21,10 +21,12 @@ config APPLET_DETECT
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/opt.h"
+#include "enforce/landlock/try.h"
 #include "enforce/limits/try.h"
 #include "json/read.h"
 #include "json/write.h"
 #include "json/yaml.h"
+#include "policy/policy.h"
 #include "sys/attempt.h"
 #include "sys/probe.h"
 #include "sys/proc.h"
@@ -88,14 +90,17 @@ enum proof {
 	PROOF_GROUPS_V1 = 128,
 	PROOF_COUNTED = 256,
 	PROOF_LIMITS = PROOF_GROUPS_V2 | PROOF_GROUPS_V1 | PROOF_COUNTED,
+	/* It could not read what file rules deny: names anywhere, whole trees. */
+	PROOF_NAMES = 512,
+	PROOF_TREES = 1024,
 };
+#define FILES(proof) (CONFIG_FILES && POLICY_FILES_ENFORCED ? (proof) : NOT_BUILT)
 
 struct backend {
 	const char *name;
 	enum probe_id needs;
 	enum proof proof;
 	const char *description;
-	const char *check_method;
 };
 
 struct domain {
@@ -107,39 +112,37 @@ struct domain {
 static const struct domain domains[] = {
 	{ "File Protection",
 	  25,
-	  { { "file-monitor", PROBE_ADDFD, NOT_BUILT, "file rules by opening on the caller's behalf",
-	      "probe" },
-	    { "landlock-files", PROBE_LANDLOCK, NOT_BUILT, "file rules on whole trees", "probe" },
-	    { "fuse", PROBE_FUSE, NOT_BUILT, "file rules in a view of the workspace", "probe" } } },
+	  { { "file-monitor", PROBE_ADDFD, FILES(PROOF_NAMES),
+	      "file rules by opening on the caller's behalf" },
+	    { "landlock-files", PROBE_LANDLOCK, FILES(PROOF_TREES), "file rules on whole trees" },
+	    { "fuse", PROBE_FUSE, NOT_BUILT, "file rules in a view of the workspace" } } },
 	{ "Command Control",
 	  25,
-	  { { "seccomp-notify", PROBE_NOTIFY, PROOF_EXEC, "each execve is judged", "governed command" },
-	    { "ptrace", PROBE_PTRACE, CONFIG_RUNGS ? PROOF_TRACE : NOT_BUILT, "each execve is judged, slower",
-	      "governed command" },
+	  { { "seccomp-notify", PROBE_NOTIFY, PROOF_EXEC, "each execve is judged" },
+	    { "ptrace", PROBE_PTRACE, CONFIG_RUNGS ? PROOF_TRACE : NOT_BUILT,
+	      "each execve is judged, slower" },
 	    { "entry", PROBE_LANDLOCK, CONFIG_RUNGS ? PROOF_ENTRY : NOT_BUILT,
-	      "what is started first is judged, nothing below it", "governed command" } } },
+	      "what is started first is judged, nothing below it" } } },
 	{ "Network",
 	  20,
-	  { { "proxy", PROBE_NO_NEW_PRIVS, NOT_BUILT, "domains, addresses, ports", "none" },
-	    { "landlock-network", PROBE_LANDLOCK_NET, NOT_BUILT, "TCP ports", "probe" },
-	    { "ebpf", PROBE_EBPF, NOT_BUILT, "connections by control group", "probe" } } },
+	  { { "proxy", PROBE_NO_NEW_PRIVS, NOT_BUILT, "domains, addresses, ports" },
+	    { "landlock-network", PROBE_LANDLOCK_NET, NOT_BUILT, "TCP ports" },
+	    { "ebpf", PROBE_EBPF, NOT_BUILT, "connections by control group" } } },
 	{ "Resource Limits",
 	  15,
 	  { { "cgroups-v2", PROBE_CGROUP, CONFIG_LIMITS ? PROOF_GROUPS_V2 : NOT_BUILT,
-	      "memory, processor, processes", "governed command" },
+	      "memory, processor, processes" },
 	    { "cgroups-v1", PROBE_CGROUP_V1, CONFIG_LIMITS ? PROOF_GROUPS_V1 : NOT_BUILT,
-	      "memory, processor, processes", "governed command" },
+	      "memory, processor, processes" },
 	    { "supervisor", PROBE_SECCOMP, CONFIG_LIMITS ? PROOF_COUNTED : NOT_BUILT,
-	      "processes counted, memory watched", "governed command" } } },
+	      "processes counted, memory watched" } } },
 	{ "Isolation",
 	  15,
-	  { { "no-new-privs", PROBE_NO_NEW_PRIVS, PROOF_NO_NEW_PRIVS, "no way to more rights",
-	      "governed command" },
-	    { "seccomp-static", PROBE_SECCOMP, PROOF_SECCOMP, "mounts, modules, tracing and the like denied",
-	      "governed command" },
-	    { "landlock-floor", PROBE_LANDLOCK, PROOF_FLOOR, "no tracing or reading of processes outside",
-	      "governed command" },
-	    { "pid-namespace", PROBE_PID_NAMESPACE, NOT_BUILT, "other processes out of sight", "probe" },
+	  { { "no-new-privs", PROBE_NO_NEW_PRIVS, PROOF_NO_NEW_PRIVS, "no way to more rights" },
+	    { "seccomp-static", PROBE_SECCOMP, PROOF_SECCOMP,
+	      "mounts, modules, tracing and the like denied" },
+	    { "landlock-floor", PROBE_LANDLOCK, PROOF_FLOOR, "no tracing or reading of processes outside" },
+	    { "pid-namespace", PROBE_PID_NAMESPACE, NOT_BUILT, "other processes out of sight" },
 	    { 0 } } },
 };
 
@@ -189,6 +192,9 @@ static const char *missing_proof(enum proof proof)
 		return "a governed command ran without a filter";
 	case PROOF_FLOOR:
 		return "a governed command could read /proc/PID/environ of a process outside";
+	case PROOF_NAMES:
+	case PROOF_TREES:
+		return "a governed command could read what file rules deny";
 	case PROOF_GROUPS_V2:
 	case PROOF_GROUPS_V1:
 	case PROOF_COUNTED:
@@ -233,16 +239,6 @@ static int score(const struct found *f, const struct domain *d)
 }
 
 /* ---- governing one command, really ---- */
-
-extern const struct applet *const applets[];
-
-static bool is_built(const char *name)
-{
-	for (int i = 0; applets[i]; i++)
-		if (!strcmp(applets[i]->name, name))
-			return true;
-	return false;
-}
 
 /* Run a script, governed. Its exit code, or -1 with a detail when it had to be killed. */
 static int try_script(char *path, struct probe *out)
@@ -313,7 +309,7 @@ static void try_governed(struct found *f)
 
 	f->proofs = 0;
 	f->governed = (struct probe){ 0 };
-	if (!is_built("run")) {
+	if (!CONFIG_APPLET_RUN) {
 		f->governed = (struct probe){ .detail = "governing commands is not built into this file" };
 	} else if (proc_check(&e) < 0) {
 		snprintf(f->governed.detail, sizeof f->governed.detail, "%.90s", e.text);
@@ -327,6 +323,8 @@ static void try_governed(struct found *f)
 			f->proofs |= said & TRY_V2   ? PROOF_GROUPS_V2
 			             : said & TRY_V1 ? PROOF_GROUPS_V1
 			                             : PROOF_COUNTED;
+		said = FILES(PROOF_NAMES) && f->proofs ? try_files(dir, EXEC_DEADLINE_MS) : 0;
+		f->proofs |= (said & TRY_NAME ? PROOF_NAMES : 0) | (said & TRY_TREE ? PROOF_TREES : 0);
 		rmdir(dir);
 	}
 }
@@ -414,7 +412,7 @@ static void write_domain(struct json *j, const struct found *f, const struct dom
 		json_key_bool(j, "kernel", offers(f, b));
 		json_key_text(j, "detail", state(f, b, why, sizeof why));
 		json_key_text(j, "description", b->description);
-		json_key_text(j, "check_method", b->check_method);
+		json_key_text(j, "check_method", b->proof ? "governed command" : "probe");
 		json_end(j);
 	}
 	json_end(j);

@@ -17,6 +17,7 @@ config APPLET_SHIM
 #include "shell/plain.h"
 #include "shell/search.h"
 #include "session/place.h"
+#include "sys/notify.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -97,11 +98,9 @@ static bool find_real(struct shim *s, const char *argv0)
 	       (slash && try_real(s, argv0, (size_t)(slash - argv0), &self));
 }
 
-static void exec_real(const struct shim *s, char **argv, char **env)
+static void exec_real(const struct shim *s, char **argv, char **env, uint64_t pass)
 {
-	char *none[] = { (char *)s->name, NULL };
-
-	execve(s->real, argv[0] ? argv : none, env);
+	notify_exec(s->real, argv, env, pass);
 	die(errno == EACCES || errno == ENOSYS ? EXIT_DENIED : EXIT_NOTFOUND, "agentsh: %s: %s", s->real,
 	    errno == ENOSYS ? "no supervisor answers: denied" : strerror(errno));
 }
@@ -185,28 +184,36 @@ static char **shell_env(const struct shim *s, char **env, const char *program)
 	return copy;
 }
 
-/* Run a plain command without the shell. Returns only when the shell should do it after all. */
-static void exec_plain(const struct shim *s, char **argv, char **env)
-{
-	const char *text =
-	        argv[0] && argv[1] ? plain_text((const char *const *)argv + 1, argv[2] ? 2 : 1) : NULL;
+/* A plain command that can be run without the shell? */
+struct simple {
 	char program[PATH_MAX];
-	struct plain plain = { .n = 0 };
+	struct plain plain;
+};
 
-	if (!text || !plain_parse(text, &plain) ||
-	    !find_program(plain.words[0], search_env(env, "PATH"), program, sizeof program))
-		return;
-	execve(program, plain.words, shell_env(s, env, program));
+static bool find_simple(struct simple *c, char **argv, char **env)
+{
+	const char *text = argv[1] ? plain_text((const char *const *)argv + 1, argv[2] ? 2 : 1) : NULL;
+
+	return text && plain_parse(text, &c->plain) &&
+	       find_program(c->plain.words[0], search_env(env, "PATH"), c->program, sizeof c->program);
+}
+
+/* Run it. Returns only when the shell should do it after all. */
+static void exec_simple(const struct shim *s, struct simple *c, char **argv, char **env)
+{
+	execve(c->program, c->plain.words, shell_env(s, env, c->program));
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what is left dies with the process, soon */
 	if (errno != EACCES)
 		return;
-	complain("%s: line 1: %s: Permission denied", argv[0], program);
+	complain("%s: line 1: %s: Permission denied", argv[0], c->program);
 	exit(EXIT_DENIED);
 }
 
 static void enter(struct shim *s, char **argv)
 {
 	static struct entry_room room;
+	static struct simple simple;
+	const struct entry_first first = { s->real, (const char *const *)argv };
 	struct entry_hello h = { .kind = ENTRY_SHELL,
 		                 .program = s->real,
 		                 .argv = (const char *const *)argv,
@@ -232,23 +239,25 @@ static void enter(struct shim *s, char **argv)
 		fputs(t.text, stderr);
 		exit(t.exit_code);
 	}
-	if (entry_commit(&t, &e) < 0)
+	t.plain = t.plain && find_simple(&simple, argv, t.env);
+	if (entry_commit(&t, t.plain ? NULL : &first, &e) < 0)
 		die(EXIT_DENIED, "agentsh: denied: %s", e.text);
 	fd_close(&fd);
 	if (t.plain)
-		exec_plain(s, argv, t.env);
-	exec_real(s, argv, t.env);
+		exec_simple(s, &simple, argv, t.env);
+	exec_real(s, argv, t.env, t.pass);
 }
 
 static int run(int argc, char **argv)
 {
 	static struct shim s; /* of pages that are not touched nothing is paid */
 
-	s.name = shell_name(argc > 0 ? argv[0] : NULL);
-	if (!find_real(&s, argc > 0 ? argv[0] : NULL))
+	(void)argc;
+	s.name = shell_name(argv[0]);
+	if (!find_real(&s, argv[0]))
 		die(EXIT_NOTFOUND, "agentsh: %s.real: the real shell is missing", s.name);
 	if (filter_here())
-		exec_real(&s, argv, environ);
+		exec_real(&s, argv, environ, 0);
 	enter(&s, argv);
 	return EXIT_DENIED;
 }

@@ -375,16 +375,21 @@ static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
 	c.number = msg_get_u32(&r);
 	c.entry_is_shell = msg_get_u32(&r) != 0;
 	id = msg_get_str(&r);
-	if (!msg_end(&r) || strlen(id) >= sizeof c.id)
+	if (!msg_ok(&r) || strlen(id) >= sizeof c.id)
 		return; /* the listener is closed with the next message: its processes are refused everything
 		         */
 	strcpy(c.id, id);
 	c.rung = s->rung;
 	c.entry = s->in.from.pid;
-	c.listener = s->in.fds[0];
-	s->in.fds[0] = -1;
 	if (CONFIG_LIMITS)
 		counter_entered(s->counter, c.entry);
+	if (!msg_end(&r)) {
+		if (!serve_first(s->rules->governor, &c, &r))
+			return;
+		wake_later(s);
+	}
+	c.listener = s->in.fds[0];
+	s->in.fds[0] = -1;
 	if (desk_add(s->desk, &c, &e) < 0)
 		log_line(LOG_ERROR, "command %u: %s", c.number, e.text);
 }

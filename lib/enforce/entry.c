@@ -1,6 +1,7 @@
 #include "enforce/entry.h"
 
 #include "base/fd.h"
+#include "sys/notify.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -144,7 +145,7 @@ int entry_ask(int server, const struct entry_hello *h, struct entry_room *room, 
 int entry_attach(int inbox, const struct entry_name *name, int listener, struct err *e)
 {
 	struct msg m = { 0 };
-	char room[256];
+	char room[1024];
 	int rc;
 
 	buf_on(&m.b, room, sizeof room);
@@ -152,19 +153,29 @@ int entry_attach(int inbox, const struct entry_name *name, int listener, struct 
 	msg_u32(&m, name->number);
 	msg_u32(&m, name->shell);
 	msg_str(&m, name->id);
+	if (name->first) {
+		msg_str(&m, name->first->path);
+		msg_strv(&m, name->first->argv, count(name->first->argv));
+	}
 	rc = wire_send(inbox, &m, &listener, 1, 0, e);
 	msg_release(&m);
 	return rc;
 }
 
-int entry_commit(struct entry *t, struct err *e)
+int entry_commit(struct entry *t, const struct entry_first *first, struct err *e)
 {
-	AUTO_FD listener = launch_enter(&t->plan, t->number, e);
+	AUTO_FD listener = -1;
 	int rc;
 
+	/* The program lies in our own copy of the answer. */
+	if (first)
+		t->pass = notify_pass((struct sock_filter *)t->plan.filter, t->plan.n_filter);
+	listener = launch_enter(&t->plan, t->number, e);
 	if (listener < 0)
 		return -1;
-	rc = entry_attach(t->inbox, &(struct entry_name){ t->number, t->id, t->shell }, listener, e);
+	rc = entry_attach(t->inbox,
+	                  &(struct entry_name){ t->number, t->id, t->shell, t->pass ? first : NULL },
+	                  listener, e);
 	if (rc == 0)
 		rc = launch_wait(&t->plan, listener, e);
 	fd_close(&t->inbox);

@@ -36,6 +36,7 @@ struct entry {
 	bool shell;              /* its first program is a shell: what that starts was typed */
 	struct launch_plan plan; /* filter inside `in` */
 	int inbox;               /* of the session's supervisor */
+	uint64_t pass;           /* entry_commit() */
 	struct wire_in in;
 	char **env_room; /* borrowed, or NULL */
 	size_t n_env_room;
@@ -56,16 +57,25 @@ int entry_ask(int server, const struct entry_hello *h, struct entry_room *room, 
 /* The part of it that takes the answer, t->in, apart. The rest of `t` is zeroed. */
 int entry_read(const struct entry_hello *h, struct entry *t, struct err *e);
 
+/* What the process will execute first, told before: the supervisor judges it meanwhile, and need not be
+ * asked. What does start is looked at as ever. */
+struct entry_first {
+	const char *path;        /* absolute */
+	const char *const *argv; /* NULL-terminated, not empty */
+};
+
 /* Hand a listener to the session's supervisor. */
 struct entry_name {
 	uint32_t number;
 	const char *id;
 	bool shell;
+	const struct entry_first *first; /* or NULL */
 };
 int entry_attach(int inbox, const struct entry_name *name, int listener, struct err *e);
 
 /* Enter as the server said. From success on this process is governed. 0 or -1; after -1 the process may be
- * half restricted and must not run anything. */
-int entry_commit(struct entry *t, struct err *e);
+ * half restricted and must not run anything. With `first` (or NULL) that is what must be executed next, by
+ * notify_exec() with t->pass; without, or where t->pass is 0 afterwards, anything is asked about. */
+int entry_commit(struct entry *t, const struct entry_first *first, struct err *e);
 
 void entry_release(struct entry *t);

@@ -94,6 +94,46 @@ static const char *command_by(const struct lint_rule *r)
 	return depth ? "each execve, by file, name and depth" : scopes[SCOPE_COMMAND].by;
 }
 
+/* Is it a name, or a directory with all that is below? */
+static bool is_tree(const char *pattern)
+{
+	size_t fixed = strcspn(pattern, "*?[{");
+
+	while (pattern[fixed] == '{' && fixed && pattern[fixed - 1] == '$') /* a variable */
+		fixed += 1 + strcspn(pattern + fixed + 1, "*?[{");
+	return !pattern[fixed] || (!strcmp(pattern + fixed, "**") && fixed && pattern[fixed - 1] == '/') ||
+	       !strcmp(pattern, "**");
+}
+
+/* What only asks about a name is not held up, and starting programs is for command rules. */
+static bool file_is_enforced(const struct lint_rule *r)
+{
+	static const char *const others[] = { "stat", "readlink", "access", "execute" };
+	uint32_t ops = r->ops & ((1u << POLICY_FILE_OPS) - 1);
+
+	for (unsigned i = 0; i < POLICY_FILE_OPS; i++)
+		for (size_t k = 0; k < sizeof others / sizeof *others; k++)
+			if (!strcmp(policy_file_ops[i], others[k]))
+				ops &= ~(1u << i);
+	return POLICY_FILES_ENFORCED && CONFIG_FILES && ops;
+}
+
+static const char *file_by(const struct lint_rule *r)
+{
+	bool trees = true;
+
+	if (!CONFIG_FILES || !POLICY_FILES_ENFORCED)
+		return scopes[SCOPE_FILE].by;
+	if (!file_is_enforced(r))
+		return "nothing asks about names, and programs are for command rules";
+	if (r->decision == EFFECT_SOFT_DELETE)
+		return "each call, which keeps the file; Landlock alone refuses it";
+	for (size_t i = 0; i < r->what.n; i++)
+		trees = trees && is_tree(r->what.items[i].text);
+	return trees ? "each call; whole trees and files by Landlock, too"
+	             : "each call; Landlock knows no such patterns";
+}
+
 static const char *note_of(const struct lint_rule *r)
 {
 	switch (r->decision) {
@@ -118,8 +158,10 @@ static void add_rule(struct explain *x, const struct lint_rule *r)
 	row->rule = arena_str(&x->out->arena, r->name);
 	row->line = r->line;
 	row->decision = effect_name(r->decision);
-	row->enforced = scopes[r->scope].enforced;
-	row->by = r->scope == SCOPE_COMMAND ? command_by(r) : scopes[r->scope].by;
+	row->enforced = r->scope == SCOPE_FILE ? file_is_enforced(r) : scopes[r->scope].enforced;
+	row->by = r->scope == SCOPE_COMMAND ? command_by(r)
+	          : r->scope == SCOPE_FILE  ? file_by(r)
+	                                    : scopes[r->scope].by;
 	row->note = note_of(r);
 }
 

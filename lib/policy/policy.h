@@ -56,6 +56,9 @@ struct policy_problems {
 
 struct policy;
 
+/* Are file rules enforced? Not before the supervisor holds what Landlock cannot. */
+enum { POLICY_FILES_ENFORCED = 0 };
+
 /* Parse, check and compile. `file` is the name shown in problems and denials. NULL with `out` filled on
  * failure. */
 struct policy *policy_load(const char *text, size_t len, const char *file,

@@ -66,7 +66,7 @@ int inplace_exec(const struct inplace *what, struct err *e)
 		complain("agentsh: %s: %s", t.dir, strerror(errno));
 		return EXIT_MISUSE;
 	}
-	if (entry_commit(&t, e) < 0) {
+	if (entry_commit(&t, NULL, e) < 0) {
 		complain("agentsh: denied: %s", e->text);
 		return EXIT_DENIED;
 	}

@@ -215,6 +215,8 @@ static struct policy_text *find_text(const struct core *core, const struct share
 
 void policies_rest(struct core *core)
 {
+	if (!core->whole.of)
+		return;
 	decide_cache_free(core->whole.cache);
 	policy_free(core->whole.policy);
 	core->whole = (struct whole_policy){ .of = NULL };
@@ -233,7 +235,10 @@ static struct policy_text *keep_text(struct core *core, const struct shared_poli
 	struct policy_text *t = find_text(core, p, fd);
 
 	if (t) {
-		keep_whole(core, p, policy); /* who starts a session needs it next */
+		if (CONFIG_FILES || CONFIG_API_HTTP)
+			keep_whole(core, p, policy); /* who starts a session needs it next */
+		else
+			policy_free(policy);
 		t->refs++;
 		return t;
 	}

@@ -104,7 +104,7 @@ static void child_main(const struct child *c)
 	listener = launch_enter(c->plan, c->number, &e);
 	if (listener < 0)
 		give_up(c, 126, e.text, errno);
-	name = (struct entry_name){ c->number, c->id, shell_is(c->program) };
+	name = (struct entry_name){ c->number, c->id, shell_is(c->program), NULL };
 	if (entry_attach(c->inbox, &name, listener, &e) < 0 || launch_wait(c->plan, listener, &e) < 0)
 		give_up(c, 126, e.text, errno);
 	close(listener);

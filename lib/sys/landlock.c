@@ -1,8 +1,10 @@
 #include "sys/landlock.h"
 
+#include "sys/proc.h"
 #include "sys/uapi/compat.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <unistd.h>
 
 int landlock_abi(void)
@@ -34,27 +36,28 @@ int landlock_grant_port(int ruleset, uint64_t rights, uint16_t port)
 	return (int)syscall(__NR_landlock_add_rule, ruleset, 2 /* LANDLOCK_RULE_NET_PORT */, rule, 0);
 }
 
-static int grant(int ruleset, const char *path, int flags, uint64_t rights)
+/* Takes the descriptor. */
+static int grant(int ruleset, int fd, uint64_t rights)
 {
-	struct landlock_path_beneath_attr rule = { .allowed_access = rights };
-	long rc;
+	struct landlock_path_beneath_attr rule = { .allowed_access = rights, .parent_fd = fd };
+	long rc = -1;
 
-	rule.parent_fd = open(path, O_PATH | O_CLOEXEC | flags);
-	if (rule.parent_fd < 0)
-		return -1;
-	rc = syscall(__NR_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-	close(rule.parent_fd);
+	if (fd >= 0) {
+		rc = syscall(__NR_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+		close(fd);
+	}
 	return rc < 0 ? -1 : 0;
 }
 
 int landlock_grant(int ruleset, const char *path, uint64_t rights)
 {
-	return grant(ruleset, path, O_NOFOLLOW, rights);
+	/* Whoever may move directories about on the way must not choose what is granted. */
+	return grant(ruleset, proc_openat2(AT_FDCWD, path, O_PATH, RESOLVE_NO_SYMLINKS), rights);
 }
 
 void landlock_grant_self(int ruleset)
 {
-	grant(ruleset, "/proc/self", 0, LANDLOCK_WRITE);
+	grant(ruleset, open("/proc/self", O_PATH | O_CLOEXEC), LANDLOCK_WRITE);
 }
 
 int landlock_enter(int ruleset, struct err *e)

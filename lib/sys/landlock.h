@@ -46,7 +46,7 @@ int landlock_make(const struct landlock_handled *h, struct err *e);
 /* Grant binding or connecting to a TCP port. */
 int landlock_grant_port(int ruleset, uint64_t rights, uint16_t port);
 
-/* Grant `rights` on the file or tree `path`, links not followed. What cannot be granted stays refused: -1. */
+/* Grant `rights` on the file or tree `path`, no links followed. What cannot be granted stays refused: -1. */
 int landlock_grant(int ruleset, const char *path, uint64_t rights);
 
 /* Grant writing files of the calling process's /proc/PID. */

@@ -38,6 +38,29 @@ int notify_filter(const struct sock_filter *filter, size_t n, struct err *e)
 	                                                                    : 0;
 }
 
+uint64_t notify_pass(struct sock_filter *filter, size_t n)
+{
+	uint64_t pass;
+
+	for (struct sock_filter *f = filter; f + 2 < filter + n; f++) {
+		if (f->code != (BPF_JMP | BPF_JSET | BPF_K) || f->k)
+			continue;
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+		if (syscall(__NR_getrandom, &pass, sizeof pass, 0) != sizeof pass || !pass)
+			return 0;
+		f->code = BPF_JMP | BPF_JEQ | BPF_K;
+		f[0].k = (uint32_t)pass;
+		f[2].k = (uint32_t)(pass >> 32);
+		return pass;
+	}
+	return 0;
+}
+
+void notify_exec(const char *path, char *const *argv, char *const *env, uint64_t pass)
+{
+	syscall(__NR_execve, path, argv, env, 0, 0, pass);
+}
+
 void notify_sync_wakeup(int listener)
 {
 	ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);

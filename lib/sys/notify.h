@@ -22,6 +22,15 @@ int notify_install(const struct sock_filter *filter, size_t n, bool killable, st
 /* The same without a listener. 0 or -1. */
 int notify_filter(const struct sock_filter *filter, size_t n, struct err *e);
 
+/* Let one exec pass unasked: draw a number and put it into a program that has a place for it (execve's unused
+ * sixth argument is searched for none of its bits: enforce/exec/filter.c). 0: no such program, or no
+ * number. It must not become known: it is only in the memory of the caller, which cannot be looked at from
+ * now on, and gone with its exec. */
+uint64_t notify_pass(struct sock_filter *filter, size_t n);
+
+/* execve(2) with that number. Returns only when it failed, with errno. */
+void notify_exec(const char *path, char *const *argv, char *const *env, uint64_t pass);
+
 /* Does WAIT_KILLABLE_RECV really behave on this kernel? Tries it in a child. */
 bool notify_probe_killable(void);
 

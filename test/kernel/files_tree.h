@@ -137,9 +137,15 @@ static void tree_say_one(const char *name, const struct stat *st, const char *te
 	fl_say(";");
 }
 
+/* A store is not part of it. */
+static bool tree_is_part(const char *name)
+{
+	return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && strcmp(name, ".agentsh_trash") != 0;
+}
+
 /* All that is in a directory, in a line. */
 /* Of any pointer. */
-static const char *tree_text(const char *p)
+FL_UNUSED static const char *tree_text(const char *p)
 {
 	return (uintptr_t)p < 4096 ? "(fault)" : p;
 }
@@ -154,8 +160,7 @@ static void tree_say_dir(const char *path)
 		struct stat st;
 
 		snprintf(name, sizeof name, "%s/%s", path, list[i]->d_name);
-		if (strcmp(list[i]->d_name, ".") != 0 && strcmp(list[i]->d_name, "..") != 0 &&
-		    lstat(name, &st) == 0) {
+		if (tree_is_part(list[i]->d_name) && lstat(name, &st) == 0) {
 			if (S_ISLNK(st.st_mode) && readlink(name, text, sizeof text - 1) < 0)
 				strcpy(text, "?");
 			tree_say_one(name, &st, text);
@@ -190,7 +195,7 @@ static bool tree_say(void)
 	return true;
 }
 
-static void tree_enter(const struct tree *t)
+FL_UNUSED static void tree_enter(const struct tree *t)
 {
 	tree = t;
 	umask(022);
@@ -200,7 +205,7 @@ static void tree_enter(const struct tree *t)
 	tree_say();
 }
 
-static const char *tree_long_name(void)
+FL_UNUSED static const char *tree_long_name(void)
 {
 	static char name[258];
 
@@ -208,7 +213,7 @@ static const char *tree_long_name(void)
 	return name;
 }
 
-static const char *tree_long_path(void)
+FL_UNUSED static const char *tree_long_path(void)
 {
 	static char path[5000];
 
@@ -305,7 +310,7 @@ static void tree_compare_as(const char *name, void (*program)(void *), uid_t uid
 	tree_end(&governed);
 }
 
-static void tree_compare(const char *name, void (*program)(void *))
+FL_UNUSED static void tree_compare(const char *name, void (*program)(void *))
 {
 	if (geteuid() != 0)
 		t_skip_all("not root");

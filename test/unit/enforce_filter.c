@@ -3,6 +3,7 @@
  * of the table. */
 #include "enforce/exec/filter.h"
 
+#include "sys/notify.h"
 #include "sys/uapi/compat.h"
 #include "test/bpf.h"
 #include "test/t.h"
@@ -263,6 +264,38 @@ T_CASE(untraced_children)
 	is_int(simulate(&f, &d, &steps), SECCOMP_RET_TRACE, "clone, untraced");
 	d.args[0] |= CLONE_NEWNS;
 	is_int(simulate(&f, &d, &steps), E(EPERM), "clone, untraced, with a name space");
+}
+
+/* Bits of the number that do not agree, or another call: asked about, as all is without a number. */
+T_CASE(one_exec_may_pass)
+{
+	static const struct filter_options by_tracer = { .kind = FILTER_TRACER };
+	struct seccomp_data d = { .arch = NATIVE_AUDIT_ARCH, .nr = __NR_execve };
+	static struct filter f;
+	uint64_t pass;
+	size_t steps = 0;
+	int bad = 0;
+
+	filter_build(&f, NULL, 0, NULL);
+	d.args[5] = UINT64_MAX;
+	is_int(simulate(&f, &d, &steps), N, "without a number none passes");
+	pass = notify_pass(f.code, f.n);
+	ok(pass != 0 && prctl(PR_GET_DUMPABLE) == 0, "a number, in memory that is closed");
+	ok(bpf_is_sound(f.code, f.n), "still a program");
+	d.args[5] = pass;
+	is_int(simulate(&f, &d, &steps), A, "with it execve passes");
+	d.nr = __NR_execveat;
+	is_int(simulate(&f, &d, &steps), N, "execveat does not");
+	d.nr = __NR_execve;
+	for (int bit = 0; bit < 64; bit++) {
+		d.args[5] = pass ^ 1ULL << bit;
+		bad += simulate(&f, &d, &steps) != N;
+	}
+	is_int(bad, 0, "every bit of it counts");
+	is_int((long long)notify_pass(f.code, f.n), 0, "there is no second one");
+	prctl(PR_SET_DUMPABLE, 1);
+	filter_make(&f, &filter_native, &by_tracer, NULL);
+	is_int((long long)notify_pass(f.code, f.n), 0, "nor one for a tracer");
 }
 
 T_CASE(foreign_architectures)

@@ -32,10 +32,7 @@ typedef size_t place;
 struct program {
 	struct filter *f; /* while it is made, its first instruction is the last of it */
 	place answers[ANSWERS], blocks[FILTER_BLOCKS];
-	struct {
-		place at, other;
-	} zero[3];         /* what if_zero() made */
-	bool tasks, reads; /* as filter_options says */
+	bool tasks, reads, listens; /* as filter_options says */
 };
 
 /* Conditional jumps reach 255 instructions; this leaves room for the way to the other end of one. */
@@ -78,226 +75,128 @@ static place is(struct program *p, uint32_t k, place yes, place no)
 	return branch(p, BPF_JEQ, k, yes, no);
 }
 
-static place has(struct program *p, uint32_t bits, place yes, place no)
-{
-	return branch(p, BPF_JSET, bits, yes, no);
-}
-
 static place load(struct program *p, size_t offset, place then)
 {
 	next(p, then);
 	return put(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
 }
 
-/* The low word of argument `i`; little endian on both architectures. The kernel truncates int arguments
- * to the low word, so comparing only that is what the call will see. */
-static place arg(struct program *p, int i, place then)
-{
-	return load(p, offsetof(struct seccomp_data, args) + 8 * (size_t)i, then);
-}
+/* What looks at arguments, forwards: load the low (also at the beginning) or the high word of one, compare
+ * it. The kernel truncates int arguments to the low word, so comparing only that is what the call will see;
+ * both architectures are little endian. */
+struct step {
+	enum { BLOCK, LOW, HIGH, HERE, IS, HAS } what : 8;
+	unsigned yes : 8, no : 8; /* of a BLOCK: the argument whose low word it begins with */
+	uint32_t k;
+};
 
-/* Any of `k`, or else. */
-static place is_any(struct program *p, const uint32_t *k, size_t n, place yes, place no)
-{
-	while (n-- > 0)
-		no = is(p, k[n], yes, no);
-	return no;
-}
-
-/* Allow if argument `i` is 0. */
-static place if_zero(struct program *p, int i, place other)
-{
-	if (!p->zero[i].at || p->zero[i].other != other) {
-		p->zero[i].other = other;
-		p->zero[i].at = arg(p, i, is(p, 0, p->answers[ALLOW], other));
-	}
-	return p->zero[i].at;
-}
-
-static place block_seccomp(struct program *p, const place *to)
-{
-	/* A second listener would be asked instead of ours. */
-	place at = arg(p, 1, has(p, SECCOMP_FILTER_FLAG_NEW_LISTENER, to[REFUSE], to[ALLOW]));
-
-	at = is(p, SECCOMP_SET_MODE_FILTER, at, to[ALLOW]);
-	return arg(p, 0, is(p, MARK_OPERATION, to[MARK], at));
-}
-
-static place block_own(struct program *p, const place *to)
-{
-	return arg(p, 0, is(p, OWN_OPERATION, to[MARK], to[ALLOW]));
-}
-
-static place block_mark(struct program *p, const place *to)
-{
-	return arg(p, 0, is(p, MARK_OPERATION, to[MARK], to[REFUSE]));
-}
-
-static place block_namespaces(struct program *p, const place *to)
-{
-	place at = to[ALLOW];
-
-	if (CONFIG_RUNGS)
-		at = has(p, CLONE_UNTRACED, to[TRACED], at); /* without its tracer it could start nothing */
-	/* A child of one's parent would count as started by it. */
-	return arg(p, 0, has(p, NAMESPACES | CLONE_PARENT, to[REFUSE], at));
-}
-
-static place block_prctl(struct program *p, const place *to)
-{
-	/* changes whose child an orphan is */
-	place at = is(p, PR_SET_CHILD_SUBREAPER, to[EXEC], to[ALLOW]);
-
-	/* could move /proc/PID/exe and cmdline */
-	return arg(p, 0, is(p, PR_SET_MM, to[REFUSE], at));
-}
-
-static place block_personality(struct program *p, const place *to)
-{
-	static const uint32_t harmless[] = { 0xffffffff, 0x40000 /* no randomisation */ };
-	place at = is_any(p, harmless, sizeof harmless / sizeof *harmless, to[ALLOW], to[REFUSE]);
-
-	return arg(p, 0, has(p, ~0x20008u /* a 32-bit machine, an old version */, at, to[ALLOW]));
-}
-
-static place block_socket(struct program *p, const place *to)
-{
-	static const uint32_t families[] = { 1 /* unix */, 2 /* inet */, 10 /* inet6 */, 16 /* netlink */ };
-
-	return arg(p, 0, is_any(p, families, sizeof families / sizeof *families, to[ALLOW], to[REFUSE]));
-}
-
-static place block_ioctl(struct program *p, const place *to)
-{
-	static const uint32_t refused[] = {
-		0x5412, /* TIOCSTI: type into the terminal */
-		0x541c, /* TIOCLINUX: paste into the console */
-		0x8901, /* FIOSETOWN, SIOCSPGRP: have the kernel send SIGIO to anybody */
-		0x8902,
-	};
-
-	return arg(p, 1, is_any(p, refused, sizeof refused / sizeof *refused, to[REFUSE], to[ALLOW]));
-}
-
-static place block_fcntl(struct program *p, const place *to)
-{
-	/* who is meant stands in memory that may change */
-	place at = is(p, 15 /* F_SETOWN_EX */, to[REFUSE], to[ALLOW]);
-
-	return arg(p, 1, is(p, 8 /* F_SETOWN */, to[SIGNAL], at));
-}
+/* Where a comparison leads besides answers: on, to HERE, or as the options say. */
+enum { NEXT = LOOK + 1, THERE, LIMITED, READING };
 
 enum { TASKS_LIMIT = 6 /* RLIMIT_NPROC */, TAG_LIMIT = 10 }; /* RLIMIT_LOCKS: sys/tag.h */
 
-static place refuse_limits(struct program *p, int argument, place otherwise)
-{
-	static const uint32_t limits[] = { TAG_LIMIT, TASKS_LIMIT };
+/* Of the flags that open(2) has on both architectures alike. */
+enum { OPEN_PATH = 010000000, OPEN_CHANGES = 3 | 0100 /* O_CREAT */ | 01000 /* O_TRUNC */ | 020000000 };
 
-	return arg(p, argument, is_any(p, limits, p->tasks ? 2 : 1, p->answers[REFUSE], otherwise));
-}
-
-static place block_setrlimit(struct program *p, const place *to)
-{
-	return refuse_limits(p, 0, to[ALLOW]);
-}
-
-static place block_other(struct program *p, const place *to) /* sched_set…: (process, …) */
-{
-	return if_zero(p, 0, to[NOTIFY]);
-}
-
-static place block_prlimit(struct program *p, const place *to)
-{
-	/* Reading is free; the tag is never written; others' limits are the supervisor's business. */
-	place write = refuse_limits(p, 1, block_other(p, to)), at;
-
-	at = load(p, offsetof(struct seccomp_data, args[2]) + 4, is(p, 0, to[ALLOW], write));
-	return arg(p, 2, is(p, 0, at, write));
-}
-
-static place block_kill(struct program *p, const place *to) /* kill, tkill: (id, signal) */
-{
-	return if_zero(p, 1, to[SIGNAL]);
-}
-
-static place block_tgkill(struct program *p, const place *to)
-{
-	return if_zero(p, 2, to[SIGNAL]);
-}
-
-/* (which, who, …): oneself passes; the group and the user of the caller may hold outsiders. */
-static place block_which(struct program *p, uint32_t process)
-{
-	place who = if_zero(p, 1, p->answers[NOTIFY]);
-
-	return arg(p, 0, is(p, process, who, p->answers[NOTIFY]));
-}
-
-static place block_setpriority(struct program *p, const place *to)
-{
-	(void)to;
-	return block_which(p, 0 /* PRIO_PROCESS */);
-}
-
-static place block_ioprio(struct program *p, const place *to)
-{
-	(void)to;
-	return block_which(p, 1 /* IOPRIO_WHO_PROCESS */);
-}
-
-static place block_arch_prctl(struct program *p, const place *to)
-{
-	/* ARCH_SET_FS: the C library and Go set up their thread pointer once per program, before anything
-	 * else. */
-	return arg(p, 0, is(p, 0x1002, to[EXEC], to[ALLOW]));
-}
-
-/* All flags that open(2) has on both architectures alike. */
-static place block_flags(struct program *p, int argument)
-{
-	const uint32_t writes =
-	        3 | 0100 /* O_CREAT */ | 01000 /* O_TRUNC */ | 020000000 /* O_TMPFILE's own */;
-	const place *to = p->answers;
-	place at = has(p, writes, to[NOTIFY], to[p->reads ? NOTIFY : ALLOW]);
-
-	return arg(p, argument, has(p, 010000000 /* O_PATH */, to[ALLOW], at));
-}
-
-static place block_open(struct program *p, const place *to)
-{
-	(void)to;
-	return block_flags(p, 1);
-}
-
-static place block_openat(struct program *p, const place *to)
-{
-	(void)to;
-	return block_flags(p, 2);
-}
-
-typedef place block_fn(struct program *p, const place *to);
-
-static block_fn *const blocks[FILTER_BLOCKS] = {
-	[BLOCK_KILL] = block_kill,
-	[BLOCK_TGKILL] = block_tgkill,
-	[BLOCK_FCNTL] = block_fcntl,
-	[BLOCK_PRLIMIT] = block_prlimit,
-	[BLOCK_SETRLIMIT] = block_setrlimit,
-	[BLOCK_OTHER] = block_other,
-	[BLOCK_SETPRIORITY] = block_setpriority,
-	[BLOCK_IOPRIO] = block_ioprio,
-	[BLOCK_SECCOMP] = block_seccomp,
-	[BLOCK_MARK] = block_mark,
-	[BLOCK_OWN] = block_own,
-	[BLOCK_PRCTL] = block_prctl,
-	[BLOCK_PERSONALITY] = block_personality,
-	[BLOCK_SOCKET] = block_socket,
-	[BLOCK_IOCTL] = block_ioctl,
-	[BLOCK_NAMESPACES] = block_namespaces,
-	[BLOCK_ARCH_PRCTL] = block_arch_prctl,
-	[BLOCK_OPEN] = block_open,
-	[BLOCK_OPENAT] = block_openat,
+/* clang-format off */
+static const struct step steps[] = {
+	{ BLOCK, 0, 0, BLOCK_SECCOMP },
+		{ IS, MARK, NEXT, MARK_OPERATION },
+		/* A second listener would be asked instead of ours. */
+		{ IS, NEXT, ALLOW, SECCOMP_SET_MODE_FILTER },
+		{ LOW, .k = 1 }, { HAS, REFUSE, ALLOW, SECCOMP_FILTER_FLAG_NEW_LISTENER },
+	{ BLOCK, 0, 0, BLOCK_OWN },
+		{ IS, MARK, ALLOW, OWN_OPERATION },
+	{ BLOCK, 0, 0, BLOCK_MARK },
+		{ IS, MARK, REFUSE, MARK_OPERATION },
+	{ BLOCK, 0, 0, BLOCK_NAMESPACES },
+		/* A child of one's parent would count as started by it; one without its tracer could start
+		 * nothing. */
+		{ HAS, REFUSE, NEXT, NAMESPACES | CLONE_PARENT },
+		{ HAS, TRACED, ALLOW, CLONE_UNTRACED },
+	{ BLOCK, 0, 0, BLOCK_PRCTL },
+		{ IS, REFUSE, NEXT, PR_SET_MM },             /* could move /proc/PID/exe and cmdline */
+		{ IS, EXEC, ALLOW, PR_SET_CHILD_SUBREAPER }, /* changes whose child an orphan is */
+	{ BLOCK, 0, 0, BLOCK_PERSONALITY },
+		{ HAS, NEXT, ALLOW, ~0x20008u /* a 32-bit machine, an old version */ },
+		{ IS, ALLOW, NEXT, 0xffffffff }, { IS, ALLOW, REFUSE, 0x40000 /* no randomisation */ },
+	{ BLOCK, 0, 0, BLOCK_SOCKET },
+		{ IS, ALLOW, NEXT, 1 /* unix */ }, { IS, ALLOW, NEXT, 2 /* inet */ },
+		{ IS, ALLOW, NEXT, 10 /* inet6 */ }, { IS, ALLOW, REFUSE, 16 /* netlink */ },
+	{ BLOCK, 1, 0, BLOCK_IOCTL },
+		{ IS, REFUSE, NEXT, 0x5412 /* TIOCSTI: type into the terminal */ },
+		{ IS, REFUSE, NEXT, 0x541c /* TIOCLINUX: paste into the console */ },
+		/* FIOSETOWN, SIOCSPGRP: have the kernel send SIGIO to anybody */
+		{ IS, REFUSE, NEXT, 0x8901 }, { IS, REFUSE, ALLOW, 0x8902 },
+	{ BLOCK, 1, 0, BLOCK_FCNTL },
+		{ IS, SIGNAL, NEXT, 8 /* F_SETOWN */ },
+		{ IS, REFUSE, ALLOW, 15 /* F_SETOWN_EX: who is meant stands in memory that may change */ },
+	{ BLOCK, 0, 0, BLOCK_SETRLIMIT },
+		{ IS, REFUSE, NEXT, TAG_LIMIT }, { IS, LIMITED, ALLOW, TASKS_LIMIT },
+	{ BLOCK, 2, 0, BLOCK_PRLIMIT },
+		/* Reading is free; the tag is never written; others' limits are the supervisor's business. */
+		{ IS, NEXT, THERE, 0 }, { HIGH, .k = 2 }, { IS, ALLOW, NEXT, 0 },
+		{ HERE, .k = 0 },
+		{ LOW, .k = 1 }, { IS, REFUSE, NEXT, TAG_LIMIT }, { IS, LIMITED, NEXT, TASKS_LIMIT },
+		{ LOW, .k = 0 }, { IS, ALLOW, NOTIFY, 0 },
+	{ BLOCK, 0, 0, BLOCK_OTHER }, /* sched_set…: (process, …) */
+		{ IS, ALLOW, NOTIFY, 0 },
+	{ BLOCK, 1, 0, BLOCK_KILL }, /* kill, tkill: (id, signal) */
+		{ IS, ALLOW, SIGNAL, 0 },
+	{ BLOCK, 2, 0, BLOCK_TGKILL },
+		{ IS, ALLOW, SIGNAL, 0 },
+	/* (which, who, …): oneself passes; the group and the user of the caller may hold outsiders. */
+	{ BLOCK, 0, 0, BLOCK_SETPRIORITY },
+		{ IS, NEXT, NOTIFY, 0 /* PRIO_PROCESS */ },
+		{ LOW, .k = 1 }, { IS, ALLOW, NOTIFY, 0 },
+	{ BLOCK, 0, 0, BLOCK_IOPRIO },
+		{ IS, NEXT, NOTIFY, 1 /* IOPRIO_WHO_PROCESS */ },
+		{ LOW, .k = 1 }, { IS, ALLOW, NOTIFY, 0 },
+	{ BLOCK, 0, 0, BLOCK_ARCH_PRCTL },
+		/* ARCH_SET_FS: the C library and Go set up their thread pointer once per program, before
+		 * anything else. */
+		{ IS, EXEC, ALLOW, 0x1002 },
+	{ BLOCK, 5, 0, BLOCK_EXECVE },
+		/* It has no sixth argument: notify_pass() may put a number here that lets it pass. */
+		{ HAS, NEXT, EXEC, 0 }, { HIGH, .k = 5 }, { IS, ALLOW, EXEC, 0 },
+	{ BLOCK, 1, 0, BLOCK_OPEN },
+		{ HAS, ALLOW, NEXT, OPEN_PATH }, { HAS, NOTIFY, READING, OPEN_CHANGES },
+	{ BLOCK, 2, 0, BLOCK_OPENAT },
+		{ HAS, ALLOW, NEXT, OPEN_PATH }, { HAS, NOTIFY, READING, OPEN_CHANGES },
+	{ BLOCK, 0, 0, NO_BLOCK },
 };
+/* clang-format on */
+
+static place load_word(struct program *p, uint32_t argument, bool high, place then)
+{
+	return load(p, offsetof(struct seccomp_data, args) + 8 * argument + 4 * high, then);
+}
+
+static place put_block(struct program *p, uint32_t block)
+{
+	const struct step *first = steps, *s;
+	place to[READING + 1] = { 0 }, at = 0;
+
+	if (block == BLOCK_EXECVE && !p->listens)
+		return p->answers[EXEC];
+	memcpy(to, p->answers, sizeof p->answers);
+	to[READING] = to[p->reads ? NOTIFY : ALLOW];
+	while (first->what != BLOCK || first->k != block)
+		first++;
+	for (s = first + 1; s->what != BLOCK;)
+		s++;
+	while (--s > first) {
+		to[NEXT] = at;
+		to[LIMITED] = p->tasks ? to[REFUSE] : to[s->no];
+		if (s->what == HERE)
+			to[THERE] = at;
+		else if (s->what == IS || s->what == HAS)
+			at = branch(p, s->what == IS ? BPF_JEQ : BPF_JSET, s->k, to[s->yes], to[s->no]);
+		else
+			at = load_word(p, s->k, s->what == HIGH, at);
+	}
+	return load_word(p, first->yes, false, at);
+}
 
 /* Each answer once, the mark's behind all others. */
 static void put_answers(struct program *p, const struct filter_options *o)
@@ -357,7 +256,7 @@ static size_t make_spans(struct program *p, const struct filter_row *r, size_t n
 		place *block = r[i].block ? &p->blocks[r[i].block] : NULL;
 
 		if (block && !*block)
-			*block = blocks[r[i].block](p, p->answers);
+			*block = put_block(p, r[i].block);
 		if (r[i].first > at)
 			n = add_span(s, n, at, p->answers[ALLOW]);
 		n = add_span(s, n, r[i].first, block ? *block : p->answers[r[i].answer]);
@@ -366,58 +265,41 @@ static size_t make_spans(struct program *p, const struct filter_row *r, size_t n
 	return at ? add_span(s, n, at, p->answers[ALLOW]) : n;
 }
 
-/* Spans that are told apart number by number: all but those that lead to `rest`. */
-struct group {
-	const struct span *s;
-	size_t n;
-	place rest;
-};
-
 /* The kernel runs the program once per call number when it is installed, so depth costs time, and it compiles
- * it, so length does: a tree of groups, each with a few tests in a row. */
-enum { TESTS = 3 };
+ * it, so length does: a tree, each leaf of which makes a few tests in a row. */
+enum { TESTS = 4 };
 
-/* How many spans can be a group with that rest; behind the last is one more. */
-static size_t group_size(const struct span *s, size_t n, place rest)
+/* Can the spans be told apart by so many tests of numbers, all but those that lead to `rest`? Behind the last
+ * is one more. */
+static bool is_leaf(const struct span *s, size_t n, place rest)
 {
 	uint64_t tests = 0;
-	size_t size = 0;
 
-	for (size_t i = 0; i < n && tests <= TESTS; i++)
-		if (s[i].to == rest)
-			size = i + 1;
-		else
-			tests += s[i + 1].first - s[i].first;
-	return size;
+	for (size_t i = 0; i < n; i++)
+		tests += s[i].to == rest ? 0 : s[i + 1].first - s[i].first;
+	return tests <= TESTS;
 }
 
-static size_t make_groups(const struct span *s, size_t n, struct group *g)
+static place leaf(struct program *p, const struct span *s, size_t n, place rest)
 {
-	size_t n_groups = 0;
+	place at = rest;
 
-	for (size_t at = 0; at < n; at += g[n_groups++].n) {
-		place rest = s[at].to, other = s[at + 1].to;
-		size_t size = group_size(s + at, n - at, rest), more = group_size(s + at, n - at, other);
-
-		g[n_groups] = (struct group){ s + at, size > more ? size : more, size > more ? rest : other };
-	}
-	return n_groups;
+	while (n-- > 0)
+		for (uint32_t k = s[n + 1].first; s[n].to != rest && k-- > s[n].first;)
+			at = is(p, k, s[n].to, at);
+	return at;
 }
 
-static place tree(struct program *p, const struct group *g, size_t n)
+static place tree(struct program *p, const struct span *s, size_t n)
 {
 	size_t half = n / 2;
-	place at = g->rest, low;
+	place high;
 
-	if (n > 1) {
-		at = tree(p, g + half, n - half);
-		low = tree(p, g, half);
-		return branch(p, BPF_JGE, g[half].s->first, at, low);
-	}
-	for (size_t i = g->n; i-- > 0;)
-		for (uint32_t k = g->s[i + 1].first; g->s[i].to != g->rest && k-- > g->s[i].first;)
-			at = is(p, k, g->s[i].to, at);
-	return at;
+	for (size_t i = 0; i < 2 && i < n; i++)
+		if (is_leaf(s, n, s[i].to))
+			return leaf(p, s, n, s[i].to);
+	high = tree(p, s + half, n - half);
+	return branch(p, BPF_JGE, s[half].first, high, tree(p, s, half));
 }
 
 static void reverse(struct filter *f)
@@ -434,13 +316,12 @@ static void reverse(struct filter *f)
 static int assemble(struct program *p, uint32_t arch, const struct filter_row *r, size_t n_rows)
 {
 	struct span *s = calloc(2 * n_rows + 2, sizeof *s);
-	struct group *g = calloc(2 * n_rows + 2, sizeof *g);
 	size_t n = 0;
 	place at;
 
-	if (s && g) {
+	if (s) {
 		n = make_spans(p, r, n_rows, s);
-		at = tree(p, g, make_groups(s, n, g));
+		at = tree(p, s, n);
 		at = load(p, offsetof(struct seccomp_data, nr), at);
 		at = is(p, arch, at, p->answers[REFUSE]);
 		load(p, offsetof(struct seccomp_data, arch), at);
@@ -448,7 +329,6 @@ static int assemble(struct program *p, uint32_t arch, const struct filter_row *r
 			reverse(p->f);
 	}
 	free(s);
-	free(g);
 	return n && p->f->n <= FILTER_MAX ? 0 : -1;
 }
 
@@ -469,7 +349,7 @@ static size_t add_blocked(struct filter_row *all, const struct filter_target *t,
 		 * seccomp(2) keeps the mark, by which nested shells know where they are. */
 		if (k == n)
 			all[n++] = (struct filter_row){ .first = nr, .last = nr, .answer = REFUSE };
-		else if (all[k].block)
+		else if (all[k].block && all[k].block != BLOCK_EXECVE)
 			all[k] = (struct filter_row){ nr, nr, REFUSE,
 				                      all[k].block == BLOCK_SECCOMP ? BLOCK_MARK : NO_BLOCK };
 	}
@@ -510,7 +390,10 @@ int filter_make(struct filter *f, const struct filter_target *t, const struct fi
                 struct err *e)
 {
 	struct filter_row *all = calloc(t->n_rows + o->n_blocked + FILTER_FILES, sizeof *all);
-	struct program p = { .f = f, .tasks = o->tasks, .reads = o->files & FILTER_READS };
+	struct program p = { .f = f,
+		             .tasks = o->tasks,
+		             .reads = o->files & FILTER_READS,
+		             .listens = o->kind == FILTER_LISTENER };
 	bool done = false;
 
 	f->n = 0;

@@ -26,7 +26,7 @@
 
 /* clang-format off */
 static const struct filter_row rows[] = {
-	CALL(execve, EXEC, NO_BLOCK),
+	CALL(execve, EXEC, BLOCK_EXECVE),
 	CALL(execveat, EXEC, NO_BLOCK),
 	CALL(kill, ALLOW, BLOCK_KILL),
 	CALL(tkill, ALLOW, BLOCK_KILL),

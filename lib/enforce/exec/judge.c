@@ -7,7 +7,9 @@
 #include "shell/plain.h"
 #include "sys/mem.h"
 #include "sys/proc.h"
+#include "sys/tag.h"
 #include "sys/uapi/compat.h"
+#include "wire/msg.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -242,11 +244,28 @@ static void clean_up(struct governor *g)
 	shrink(&g->args);
 }
 
+/* What was read is to be judged. */
+static void judge_attempt(const struct call *k, struct attempt *a, int dirfd, int flags)
+{
+	int rc;
+
+	if (k->g->needs.depth)
+		a->depth = tree_depth(k->g->tree, k->pid, k->c->entry, k->c->entry_is_shell, &a->parent);
+	rc = follow_chain(k, a, dirfd, flags);
+	if (rc && a->verdict.rule && a->verdict.effective != EFFECT_ALLOW)
+		rc = 0;
+	if (rc)
+		call_fail(k, rc);
+	else if (a->verdict.effective == EFFECT_ALLOW)
+		permit(k, a);
+	else
+		refuse(k, a);
+}
+
 void judge_exec(const struct call *k)
 {
 	const struct seccomp_data *d = &k->n->data;
 	bool at = d->nr == __NR_execveat;
-	int dirfd = at ? (int)d->args[0] : AT_FDCWD, rc;
 	struct attempt a = { .given = "" };
 
 	a.image.path[0] = 0;
@@ -256,18 +275,7 @@ void judge_exec(const struct call *k)
 	} else if (!call_valid(k)) {
 		; /* the caller is gone, and what was read may be another's */
 	} else {
-		if (k->g->needs.depth)
-			a.depth =
-			        tree_depth(k->g->tree, k->pid, k->c->entry, k->c->entry_is_shell, &a.parent);
-		rc = follow_chain(k, &a, dirfd, at ? (int)d->args[4] : 0);
-		if (rc && a.verdict.rule && a.verdict.effective != EFFECT_ALLOW)
-			rc = 0;
-		if (rc)
-			call_fail(k, rc);
-		else if (a.verdict.effective == EFFECT_ALLOW)
-			permit(k, &a);
-		else
-			refuse(k, &a);
+		judge_attempt(k, &a, at ? (int)d->args[0] : AT_FDCWD, at ? (int)d->args[4] : 0);
 	}
 	clean_up(k->g);
 }
@@ -312,6 +320,35 @@ static void kill_caller(const struct call *k)
 		proc_signal(fd, SIGKILL);
 	fd_close(&fd);
 	call_fail(k, EPERM);
+}
+
+static bool read_first(struct governor *g, struct attempt *a, struct msg_reader *r)
+{
+	a->given = msg_get_str(r);
+	a->args.n = msg_get_u32(r);
+	a->args.v = a->args.n <= r->len ? arena_array(&g->scratch, a->args.n + 1, sizeof *a->args.v) : NULL;
+	for (size_t i = 0; a->args.v && i < a->args.n; i++)
+		a->args.v[i] = msg_get_str(r);
+	return a->args.v && msg_end(r);
+}
+
+/* It may run already. An exec that would fail fails by itself. */
+bool serve_first(struct governor *g, struct governed *c, struct msg_reader *r)
+{
+	struct seccomp_notif call = { .pid = (uint32_t)c->entry };
+	struct call_answer answer = { 0 };
+	struct call k = { .g = g, .c = c, .n = &call, .pid = c->entry, .answer = &answer };
+	struct attempt a = { 0 };
+	bool good;
+
+	good = read_first(g, &a, r);
+	if (good)
+		judge_attempt(&k, &a, AT_FDCWD, 0);
+	/* Who does not wait for us may be gone, and its number another's. */
+	if (a.verdict.rule && a.verdict.effective != EFFECT_ALLOW && tag_match(k.pid, g->o.tag))
+		kill_caller(&k);
+	clean_up(g);
+	return good;
 }
 
 /* What the entry starts was typed only while its first image, a shell, runs. */

@@ -57,6 +57,12 @@ struct governed {
 	bool started;        /* the first process runs its first image */
 };
 
+/* Before the listener of `c` is served: what its process executes first, unasked, is the rest of the message
+ * (struct entry_first). Judged as the call would be; when it is refused, the process is killed. False: that
+ * is not what the message says. */
+struct msg_reader;
+bool serve_first(struct governor *g, struct governed *c, struct msg_reader *r);
+
 /* Look after calls that wait. True: again in SERVE_WAIT_NS. */
 #define SERVE_WAIT_NS 4000000
 bool serve_wait(struct governor *g);

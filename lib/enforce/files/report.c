@@ -11,7 +11,7 @@ static const char *const types[ACCESS_KINDS] = {
 	[ACCESS_TRUNCATE] = "file_write",    [ACCESS_CREATE] = "file_create", [ACCESS_MKDIR] = "dir_create",
 	[ACCESS_SYMLINK] = "symlink_create", [ACCESS_LINK] = "file_create",   [ACCESS_DELETE] = "file_delete",
 	[ACCESS_RMDIR] = "dir_delete",       [ACCESS_RENAME] = "file_rename", [ACCESS_CHMOD] = "file_chmod",
-	[ACCESS_CHOWN] = "file_chmod",       [ACCESS_TOUCH] = "file_write",   [ACCESS_STAT] = "file_stat",
+	[ACCESS_CHOWN] = "file_chmod",       [ACCESS_TOUCH] = "file_chmod",   [ACCESS_STAT] = "file_stat",
 	[ACCESS_READLINK] = "file_read",
 };
 
@@ -77,7 +77,8 @@ void act_refuse(struct act *a, const struct act_report *r)
 /* Reading is told of only where a rule or the configuration asks for it. */
 static bool is_told(const struct act *a, const struct act_report *r)
 {
-	if (r->place->nameless && !r->type)
+	/* What goes nowhere or to a terminal is no file. */
+	if ((r->place->nameless || S_ISCHR(r->place->st.st_mode)) && !r->type)
 		return false;
 	return is_change(r->kind) || r->verdict->decision == EFFECT_AUDIT || a->f->o.log_reads;
 }

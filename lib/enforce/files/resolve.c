@@ -375,11 +375,10 @@ static int arrive(struct walk *w, const char *name, bool slash, int fd, struct p
 static int too_long(struct walk *w, bool *done, struct place *out)
 {
 	const char *from = rest(w), *end = from + strcspn(from, "/");
-	char name[NAME_MAX + 2];
+	char name[NAME_MAX + 2] = "";
 	int fd;
 
 	memset(name, 'x', NAME_MAX + 1);
-	name[NAME_MAX + 1] = 0;
 	fd = openat(w->dir, name, O_PATH | O_CLOEXEC);
 	if (fd >= 0)
 		close(fd);

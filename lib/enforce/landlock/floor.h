@@ -41,9 +41,6 @@ struct floor_item {
 
 struct policy;
 
-/* Are file rules enforced? Not before the supervisor holds what Landlock cannot. */
-enum { FLOOR_FILES_ARMED = 0 };
-
 struct floor_rules {
 	const struct policy *policy;
 	const char *workspace;     /* which is called /workspace, too */

@@ -205,7 +205,7 @@ static void split_mixed(struct rights *f, const char *dir, const struct right *r
                         struct rights_split *out)
 {
 	bool must = f->virtual && path_within(f->rules->workspace, dir);
-	size_t max = most == TREE_ALLOWED || f->uid ? FEW : RULES; /* secrets have permissions, too */
+	size_t max = f->uid ? FEW : RULES; /* from root nothing is kept by permissions */
 
 	if (most == TREE_MIXED && all_readable(f, dir, 0))
 		out->all |= r->bit;
