@@ -75,7 +75,8 @@ static void deletions(void *arg)
 }
 
 static const char native_says[] =
-        "file: 0\nagain: No such file or directory\nroot's: Permission denied\nsticky: Operation not permitted\n"
+        "file: 0\nagain: No such file or directory\nroot's: Permission denied\n"
+        "sticky: Operation not permitted\n"
         "a directory: Is a directory\nfull: Directory not empty\nno directory: Not a directory\ninside: 0\n"
         "empty now: 0\nbusy: Invalid argument\nslash: Not a directory\n";
 

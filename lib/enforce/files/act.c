@@ -147,8 +147,8 @@ int act_begin(struct act *a)
 	a->ids = m->ids;
 	if (a->f->own.uid == 0)
 		rc = begin_as_root(a);
-	else if (a->ids.uid != a->f->own.uid || a->ids.gid != a->f->own.gid)
-		rc = EPERM;
+	else if (a->ids.uid != a->f->own.uid)
+		rc = EPERM; /* groups are those of the user, whichever of them the caller has */
 	a->caller.uid = a->ids.uid;
 	a->caller.changes = a->ids.uid == 0;
 	return rc;

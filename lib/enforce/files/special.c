@@ -86,9 +86,9 @@ static bool is_public(const char *path)
 
 static int open_proc(struct act *a, const struct opening *o, const struct place *p, bool *ours)
 {
-	if (p->foreign && (writes(o) || !is_public(p->path)))
-		return exact_or(a, o, EACCES);
-	if (writes(o) && !p->alias[0])
+	const bool memory = !strcmp(path_base(p->path), "mem");
+
+	if ((p->foreign && !is_public(p->path)) || (!p->own && (writes(o) || memory)))
 		return exact_or(a, o, EACCES);
 	*ours = true;
 	return 0;
