@@ -229,6 +229,11 @@ static int a_alias(void)
 	return again(open("../outside", O_PATH), "/dev/fd/%d");
 }
 
+static int a_proc_alias(void)
+{
+	return again(open("../outside", O_PATH), "/proc/self/fd/%d");
+}
+
 static int a_stdin_alias(void)
 {
 	dup2(open("../outside", O_PATH), 0);
