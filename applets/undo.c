@@ -188,15 +188,10 @@ static void print_diff(const struct undo_change *c)
 
 static int show_change(void *arg, const struct undo_change *c, struct err *e)
 {
-	static const char *const words[] = { "deleted",   "removed directory", "replaced",
-		                             "truncated", "written",           "attributes",
-		                             "created",   "made directory",    "linked",
-		                             "linked",    "renamed",           "exchanged" };
-
 	(void)arg;
 	(void)e;
-	printf("%s\t%s%s%s\n", words[strchr(LINE_ACTS, c->kind) - LINE_ACTS], shown(c->path),
-	       *c->to ? "\t" : "", *c->to ? shown(c->to) : "");
+	printf("%s\t%s%s%s\n", undo_word(c->kind), shown(c->path), *c->to ? "\t" : "",
+	       *c->to ? shown(c->to) : "");
 	if (*c->version_of)
 		printf("(%s)\n", c->version_of);
 	else if (c->version >= 0 || c->kind == LINE_ACTS[JOURNAL_CREATE])

@@ -9,6 +9,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+const char *undo_word(char kind)
+{
+	static const char *const words[] = { "deleted",   "removed directory", "replaced",
+		                             "truncated", "written",           "attributes",
+		                             "created",   "made directory",    "linked",
+		                             "linked",    "renamed",           "exchanged" };
+	const char *at = kind ? strchr(LINE_ACTS, kind) : NULL;
+
+	return at ? words[at - LINE_ACTS] : "changed";
+}
+
 static int open_version(const struct past_act *act)
 {
 	char token[JOURNAL_TOKEN];

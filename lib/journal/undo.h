@@ -52,6 +52,9 @@ struct undo_change {
 	const char *version_of; /* why there is none: "" or in words */
 };
 
+/* "deleted", "renamed" … */
+const char *undo_word(char kind);
+
 typedef int undo_change_fn(void *arg, const struct undo_change *c, struct err *e);
 
 /* What a command did, oldest first. `command` NULL = the last. */
