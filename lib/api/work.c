@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -104,6 +105,7 @@ static void run_child(const struct api_work *todo, int fd)
 		_exit(1);
 	fd_close_from(4);
 	signal(SIGPIPE, SIG_DFL);
+	umask(022);
 	if (s && caps_become(s->uid, s->gid, s->user, -1, NULL) < 0)
 		_exit(1);
 	_exit(todo->write(todo->arg, 3) < 0);

@@ -48,12 +48,14 @@ int journal_changes(const struct journal *j, const struct undo_request *request,
                     void *arg, struct err *e)
 {
 	struct past p;
+	struct undo_request any = *request;
 	struct map seen = { 0 };
 	int rc;
 
 	if (!j->trusted)
 		return err_set(e, "%s: others can write this store: what it tells may be forged", j->path);
-	rc = past_make(&p, j, request, e);
+	any.look = true;
+	rc = past_make(&p, j, &any, e);
 	for (size_t i = 0; rc == 0 && i < p.n; i++) {
 		const struct journal_line *l = &p.acts[i].line;
 

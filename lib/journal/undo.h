@@ -29,6 +29,7 @@ struct undo_request {
 	bool redo;  /* `command` was undone: undo that */
 	bool force; /* also what was changed since */
 	bool dry_run;
+	bool look; /* journal_changes() sets it: also what was undone */
 };
 
 /* What became of one act. `verb` is one of restore, remove, rename, attributes; `why` is "" when done. */
