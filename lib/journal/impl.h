@@ -12,7 +12,7 @@ void journal_manifest_name(const char *token, char *out, size_t size);
 /* Parts of a store beside payload/ and manifest/: the lines of its writers, and how much all of them keep. */
 #define JOURNAL_ACTS  "acts"
 #define JOURNAL_USAGE "usage"
-enum { JOURNAL_ACTS_NAME = 48 };
+enum { JOURNAL_ACTS_NAME = 48, JOURNAL_PER_VERSION = 1024 /* what a version costs beside its bytes */ };
 
 /* The open file of usage: add so much (0: ask) in one step. What it says then, >= 0. */
 int64_t journal_usage_add(int fd, int64_t bytes);
@@ -20,3 +20,15 @@ void journal_usage_set(int fd, int64_t bytes);
 
 /* Of a store: for readers that drop or restore. Nothing where nobody counts. */
 void journal_uses(const struct journal *j, int64_t bytes);
+
+int journal_read_manifest(const struct journal *j, struct arena *a, const char *token,
+                          struct journal_entry *out, struct err *e);
+bool journal_has_payload(const struct journal *j, const char *token);
+
+/* Write it as `temporary` in manifest/, which must not exist. */
+int journal_write_manifest(const struct journal *j, const struct journal_entry *en, const char *temporary,
+                           struct err *e);
+
+/* The directory of `path`, which starts below the one `from` stands for. Links are not followed; missing
+ * directories are made with `create`. `name` is the last component. The descriptor, or -1. */
+int journal_open_way(int from, const char *path, bool create, char *name, size_t size, struct err *e);

@@ -67,8 +67,8 @@ static int describe(struct arena *a, int dirfd, const char *name, const struct j
 	return 0;
 }
 
-static int write_manifest(const struct journal *j, const struct journal_entry *en, const char *temporary,
-                          struct err *e)
+int journal_write_manifest(const struct journal *j, const struct journal_entry *en, const char *temporary,
+                           struct err *e)
 {
 	char payload[PATH_MAX + 32];
 	AUTO_BUF text = { 0 };
@@ -96,7 +96,7 @@ static int claim(struct journal *j, struct journal_entry *en, struct err *e)
 		snprintf(temporary, sizeof temporary, ".%s.%d", en->token, (int)getpid());
 		if (faccessat(j->payload, en->token, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 			continue;
-		if (write_manifest(j, en, temporary, e) < 0) {
+		if (journal_write_manifest(j, en, temporary, e) < 0) {
 			unlinkat(j->manifest, temporary, 0);
 			return -1;
 		}

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { FIELDS = 14 }; /* and attributes behind them */
+enum { FIELDS = 17 }; /* and attributes behind them */
 
 bool line_is_act(char kind)
 {
@@ -65,6 +65,9 @@ void line_write(const struct journal_line *l, struct buf *out)
 	add_number(out, l->mtime_ns, 10);
 	add_number(out, l->atime_ns, 10);
 	add_number(out, l->above_ns, 10);
+	add_number(out, l->to_above_ns, 10);
+	add_number(out, l->of, 10);
+	add_number(out, (int64_t)l->reborn, 10);
 	add_text(out, l->path);
 	add_text(out, l->to_path);
 	for (const struct journal_xattr *x = l->xattrs; x; x = x->next) {
@@ -151,13 +154,13 @@ static bool in_range(const int64_t *n)
 
 bool line_read(char *text, size_t len, struct arena *a, struct journal_line *out)
 {
-	static const char form[] = "ntnonnnnnnnntt"; /* number, octal number, text */
+	static const char form[] = "ntnonnnnnnnnnnntt"; /* number, octal number, text */
 	char *at = text + 2, *end = text + len, *texts[3];
 	int64_t n[FIELDS];
 	size_t n_texts = 0, n_numbers = 0;
 
 	*out = (struct journal_line){ .kind = len ? text[0] : 0 };
-	if (len < 3 || text[1] != '\t' || !out->kind || !strchr(LINE_ACTS "bsveu", out->kind))
+	if (len < 3 || text[1] != '\t' || !out->kind || !strchr(LINE_ACTS "bsveud", out->kind))
 		return false;
 	for (size_t i = 0; i < FIELDS; i++) {
 		if (!at ||
@@ -178,6 +181,9 @@ bool line_read(char *text, size_t len, struct arena *a, struct journal_line *out
 	out->mtime_ns = n[8];
 	out->atime_ns = n[9];
 	out->above_ns = n[10];
+	out->to_above_ns = n[11];
+	out->of = n[12];
+	out->reborn = (uint64_t)n[13];
 	out->command = texts[0];
 	out->path = texts[1];
 	out->to_path = texts[2];

@@ -14,14 +14,16 @@
 enum { LINE_NOT_KEPT = -1, LINE_PATH_MAX = 1 << 16, LINE_XATTRS_MAX = 1 << 20 };
 
 /* Remarks. Acts have the letters LINE_ACTS, by enum journal_kind. */
-#define LINE_ACTS  "DROTWACMYLNX"
-#define LINE_BEGIN 'b' /* command: the session; path: the home */
-#define LINE_STORE 's' /* `store` stands for the store `path` from here on */
-#define LINE_VOID  'v' /* the act `at` did not happen */
-#define LINE_ENDED 'e' /* the command is over */
-#define LINE_UNDONE                                                                            \
-	'u' /* the acts of `command` undo those of the command `path`; to_path "part": of some \
-	     */
+#define LINE_ACTS   "DROTWACMYLNX"
+#define LINE_BEGIN  'b' /* command: the session; path: the home */
+#define LINE_STORE  's' /* `store` stands for the store `path` from here on */
+#define LINE_VOID   'v' /* the act `at` did not happen */
+#define LINE_ENDED  'e' /* the command is over */
+#define LINE_UNDONE 'u' /* the acts of `command` undo those of the command `path`; to_path: how far */
+#define LINE_DONE   'd' /* there was nothing to undo of the act `of` */
+
+#define LINE_PART   "part"  /* not all, or not yet */
+#define LINE_WHOLE  "whole" /* all of them */
 
 struct journal_line {
 	char kind;
@@ -34,7 +36,9 @@ struct journal_line {
 	gid_t gid;
 	uint64_t ino, size, held; /* held: bytes on the disk, at most size */
 	int64_t mtime_ns, atime_ns;
-	int64_t above_ns; /* mtime of the directory before the act */
+	int64_t above_ns, to_above_ns; /* mtime of the directory of path, and of to_path, before the act */
+	int64_t of;                    /* of an undoing: the act that it undoes; else 0 */
+	uint64_t reborn;               /* and the number that the restored file has; 0 = as it had */
 	const struct journal_xattr *xattrs;
 };
 

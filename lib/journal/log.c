@@ -53,6 +53,7 @@ int journal_log_open(struct journal_log **out, const struct journal_log_options 
 	log->known = -1;
 	snprintf(log->session, sizeof log->session, "%s", o->session ? o->session : "");
 	log->copy_max = o->copy_max;
+	log->hash_up_to = o->hash_up_to;
 	log->quota = o->quota;
 	log->ttl_ns = o->ttl_ns;
 	log->strict = o->strict;
@@ -190,12 +191,5 @@ bool journal_holds(const struct journal_log *log, const char *path)
 	for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/'))
 		if (is_store_name(p + 1))
 			return true;
-	return false;
-}
-
-bool journal_settle(struct journal_log *log, int max)
-{
-	(void)log;
-	(void)max;
 	return false;
 }

@@ -27,6 +27,8 @@ struct journal_xattr {
 
 /* Strings live in the arena it was read into, or are the writer's. */
 struct journal_entry {
+	char kind;                 /* of the act, one of LINE_ACTS; 0 = known by its manifest alone */
+	const char *store;         /* path of the store on another mount that has it; NULL = in this one */
 	char token[JOURNAL_TOKEN]; /* decimal digits */
 	const char *path;          /* where it was, absolute */
 	const char *session, *command;

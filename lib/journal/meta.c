@@ -1,6 +1,7 @@
 #include "journal/meta.h"
 
 #include "base/fd.h"
+#include "journal/line.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -81,4 +82,49 @@ void meta_copy_at(int dirfd, const char *name, const struct stat *st)
 	if (!S_ISLNK(st->st_mode))
 		(void)!fchmodat(dirfd, name, safe_mode(st, chowned), 0);
 	(void)!utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW);
+}
+
+static bool has_xattr(const struct journal_xattr *x, const char *name)
+{
+	while (x && strcmp(x->name, name) != 0)
+		x = x->next;
+	return x;
+}
+
+static void give_xattrs(const char *path, const struct journal_xattr *now, const struct journal_xattr *then)
+{
+	for (const struct journal_xattr *x = now; x; x = x->next)
+		if (!has_xattr(then, x->name))
+			(void)!removexattr(path, x->name);
+	for (const struct journal_xattr *x = then; x; x = x->next)
+		(void)!setxattr(path, x->name, x->value, x->len, 0);
+}
+
+static struct timespec spec(int64_t ns)
+{
+	int64_t rest = ns % 1000000000;
+
+	rest += rest < 0 ? 1000000000 : 0;
+	return (struct timespec){ .tv_sec = (time_t)((ns - rest) / 1000000000), .tv_nsec = (long)rest };
+}
+
+int meta_give(int dirfd, const char *name, const struct journal_line *l)
+{
+	const struct timespec times[2] = { spec(l->atime_ns), spec(l->mtime_ns) };
+	AUTO_FD fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_ARENA a = { 0 };
+	struct stat st;
+	char path[40];
+	int rc;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -1;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	rc = st.st_uid == l->uid && st.st_gid == l->gid
+	             ? 0
+	             : fchownat(fd, "", l->uid, l->gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW);
+	give_xattrs(path, meta_xattrs_at(&a, fd, ""), l->xattrs);
+	if (!S_ISLNK(st.st_mode) && (rc < 0 || chmod(path, l->mode & 07777) < 0))
+		rc = -1;
+	return utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? -1 : rc;
 }

@@ -16,3 +16,8 @@ const struct journal_xattr *meta_xattrs(struct arena *a, int fd);
 
 /* Of anything, by name, which is not followed; "" for `dirfd` itself. */
 const struct journal_xattr *meta_xattrs_at(struct arena *a, int dirfd, const char *name);
+
+/* Give `name` the owner, mode and attributes of `l`, also taking away attributes of users that it has not;
+ * then the times. 0, or -1 when the owner, mode or times could not be given. */
+struct journal_line;
+int meta_give(int dirfd, const char *name, const struct journal_line *l);

@@ -60,6 +60,13 @@ static int add_store(struct journal_log *log, int dirfd, uint64_t mount, struct 
 	return log->n_stores++;
 }
 
+int64_t log_mtime(int dirfd)
+{
+	struct stat st;
+
+	return fstat(dirfd, &st) == 0 ? (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec : 0;
+}
+
 int log_place(struct journal_log *log, int dirfd, struct log_place *out, struct err *e)
 {
 	struct statx st;

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "journal/index.h"
 #include "journal/tree.h"
 
 #include <dirent.h>
@@ -65,13 +66,83 @@ static void sweep(const struct journal *j, int dir, bool manifests)
 		closedir(d);
 }
 
+static bool is_all(const struct journal_limits *limits)
+{
+	return limits->session && limits->ttl_ns < 0 && limits->quota < 0;
+}
+
 static bool is_over(const struct journal_entry *en, const struct journal_limits *limits, int64_t now,
                     uint64_t left)
 {
-	bool all = limits->session && limits->ttl_ns < 0 && limits->quota < 0;
-
-	return all || (limits->ttl_ns >= 0 && now - en->created_ns > limits->ttl_ns) ||
+	return is_all(limits) || (limits->ttl_ns >= 0 && now - en->created_ns > limits->ttl_ns) ||
 	       (limits->quota >= 0 && left > (uint64_t)limits->quota);
+}
+
+static int drop(struct journal *j, const struct journal_entry *en, struct err *e)
+{
+	struct journal other;
+	int rc;
+
+	if (!en->store)
+		return journal_drop(j, en->token, e);
+	rc = journal_open(&other, en->store, false, e);
+	if (rc == 0) {
+		rc = journal_drop(&other, en->token, e);
+		journal_close(&other);
+	}
+	return rc;
+}
+
+/* A file of lines goes when nobody writes it, no version is left of it and what it tells is old. */
+struct shedding {
+	const struct journal *j;
+	const struct journal_limits *limits;
+	int64_t now;
+	int acts;
+	char name[JOURNAL_ACTS_NAME]; /* of the file that is looked at */
+	bool needed;
+};
+
+static void shed_one(struct shedding *s)
+{
+	if (s->name[0] && !s->needed)
+		unlinkat(s->acts, s->name, 0);
+}
+
+static int shed_line(void *arg, const struct index_line *l, struct err *e)
+{
+	struct shedding *s = arg;
+	bool old = s->limits->ttl_ns >= 0 && s->now - l->line->at > s->limits->ttl_ns;
+	bool ours = !s->limits->session || !strcmp(l->session, s->limits->session);
+
+	(void)e;
+	if (strcmp(s->name, l->file) != 0) {
+		shed_one(s);
+		snprintf(s->name, sizeof s->name, "%s", l->file);
+		s->needed = l->alive;
+	}
+	s->needed |= l->store || !ours || !(old || is_all(s->limits));
+	return 0;
+}
+
+static void shed(struct journal *j, const struct journal_limits *limits)
+{
+	struct shedding s = { .j = j, .limits = limits, .now = clock_real_ns(), .acts = index_open_acts(j) };
+	struct index x = { 0 };
+
+	if (s.acts >= 0 && index_each(&x, j, NULL, shed_line, &s, NULL) == 0)
+		shed_one(&s);
+	index_release(&x);
+	fd_close(&s.acts);
+}
+
+/* How much is kept, for the writers. */
+static void count(const struct journal *j, const struct journal_list *l, uint64_t left)
+{
+	AUTO_FD fd = openat(j->dir, JOURNAL_USAGE, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0)
+		journal_usage_set(fd, (int64_t)(left + l->n * JOURNAL_PER_VERSION));
 }
 
 int journal_purge(struct journal *j, const struct journal_limits *limits, struct err *e)
@@ -80,17 +151,24 @@ int journal_purge(struct journal *j, const struct journal_limits *limits, struct
 	int rc = journal_list(j, limits->session, &l, e), dropped = 0;
 	int64_t now = clock_real_ns();
 	uint64_t left = 0;
+	bool all = !limits->session;
 
 	for (size_t i = 0; rc == 0 && i < l.n; i++)
 		left += l.items[i].size;
-	for (size_t i = 0; rc == 0 && i < l.n; i++) {
+	for (size_t i = 0; rc == 0 && i < l.n && (!limits->max || dropped < limits->max); i++) {
 		if (!is_over(&l.items[i], limits, now, left))
 			continue;
-		rc = journal_drop(j, l.items[i].token, e);
+		rc = drop(j, &l.items[i], e);
 		dropped += rc == 0;
 		left -= l.items[i].size;
 	}
+	if (rc == 0)
+		l.n -= (size_t)dropped;
+	if (rc == 0 && all)
+		count(j, &l, left);
 	journal_list_release(&l);
+	if (rc == 0 && !limits->max)
+		shed(j, limits);
 	sweep(j, j->payload, false);
 	sweep(j, j->manifest, true);
 	return rc < 0 ? -1 : dropped;

@@ -77,7 +77,7 @@ static int look(struct acting *x, struct err *e)
 static int give_up(struct acting *x, struct err *e)
 {
 	if (x->log->quota >= 0 && line_keeps(x->line.kind))
-		x->log->own -= (int64_t)x->line.held + LOG_PER_VERSION;
+		x->log->own -= (int64_t)x->line.held + JOURNAL_PER_VERSION;
 	log_void(x->log, x->line.at);
 	x->token[0] = 0;
 	if (e && !e->code)
@@ -264,7 +264,7 @@ static int act_write(struct acting *x, struct err *e)
 
 	if (look(x, e) < 0)
 		return -1;
-	if (!S_ISREG(x->st.st_mode) || is_kept(x, true, &slot))
+	if (!S_ISREG(x->st.st_mode) || (is_kept(x, true, &slot) && !x->act->of))
 		return 0;
 	if (log_charge(x->log, x->line.held, e) < 0 || tell(x, e) < 0) {
 		slot->file = 0;
@@ -316,7 +316,7 @@ static int act_attributes(struct acting *x, struct err *e)
 
 	if (look(x, e) < 0)
 		return -1;
-	if (is_kept(x, false, &slot))
+	if (is_kept(x, false, &slot) && !x->act->of)
 		return 0;
 	x->line.xattrs = meta_xattrs_at(&x->a, x->act->dirfd, x->act->name);
 	if (tell(x, e) < 0) {
@@ -332,7 +332,8 @@ static int act_note(struct acting *x, struct err *e)
 {
 	enum journal_kind kind = x->act->kind;
 
-	if ((kind == JOURNAL_RENAME || kind == JOURNAL_EXCHANGE) && look(x, e) < 0)
+	/* What is there already is not made, whatever the line says: then the act fails. */
+	if (look(x, e) < 0 && (kind == JOURNAL_RENAME || kind == JOURNAL_EXCHANGE || e->code != ENOENT))
 		return -1;
 	return tell(x, e);
 }
@@ -366,11 +367,14 @@ int journal_act(struct journal_log *log, const struct journal_act *act, char tok
 	x.line = (struct journal_line){ .kind = LINE_ACTS[act->kind],
 		                        .command = act->command,
 		                        .path = act->path,
+		                        .of = act->of,
+		                        .reborn = act->reborn,
 		                        .to_path = act->to_path };
 	rc = log_place(log, act->dirfd, &x.place, &own);
 	if (rc == 0) {
 		x.line.store = x.place.store;
 		x.line.above_ns = act->name[0] ? x.place.above_ns : 0;
+		x.line.to_above_ns = act->to_path ? log_mtime(act->to_dirfd) : 0;
 		rc = perform(&x, &own);
 	}
 	arena_release(&x.a);

@@ -50,6 +50,8 @@ struct journal_act {
 	int to_dirfd;     /* of RENAME and EXCHANGE: the new name */
 	const char *to_name, *to_path;
 	const char *command; /* its id, "" when unknown */
+	int64_t of;          /* 0; for undoing (undo.h): the act that is undone, */
+	uint64_t reborn;     /* and the number of the file that comes back */
 };
 
 struct journal_log_options {
@@ -58,8 +60,9 @@ struct journal_log_options {
 	const char *session;
 	uint64_t copy_max; /* bytes that are copied at most, of one file; where blocks are shared there is no
 	                      limit */
-	int64_t quota;     /* bytes kept in all; < 0 = no limit */
-	int64_t ttl_ns;    /* younger versions are never given up for new ones; < 0 = none ever is */
+	uint64_t hash_up_to; /* manifests tell the hash of files up to this size */
+	int64_t quota;       /* bytes kept in all; < 0 = no limit */
+	int64_t ttl_ns;      /* younger versions are never given up for new ones; < 0 = none ever is */
 	bool strict; /* what is larger than copy_max must not be written to; else the line says "not kept" */
 };
 

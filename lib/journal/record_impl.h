@@ -7,7 +7,7 @@
 
 #include <sys/stat.h>
 
-enum { LOG_STORES = 32, LOG_KEPT = 4096, LOG_PER_VERSION = 1024, LOG_ROTATE = 64 << 20 };
+enum { LOG_STORES = 32, LOG_KEPT = 4096, LOG_ROTATE = 64 << 20 };
 
 struct log_store {
 	struct journal store;
@@ -26,7 +26,7 @@ struct journal_log {
 	struct log_store stores[LOG_STORES]; /* the first is the home */
 	int n_stores;
 	char session[160];
-	uint64_t copy_max;
+	uint64_t copy_max, hash_up_to;
 	int64_t quota, ttl_ns;
 	bool strict;
 	int acts;      /* the directory of lines, in the home */
@@ -62,6 +62,9 @@ int log_charge(struct journal_log *log, uint64_t bytes, struct err *e);
 
 /* Tell the other writers what this one kept. */
 void log_count(struct journal_log *log);
+
+/* When the open directory was changed; 0 = not known. */
+int64_t log_mtime(int dirfd);
 
 /* The mount, or the device where the kernel tells no mounts. */
 uint64_t log_mount(const struct statx *st);

@@ -13,55 +13,6 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/* A directory below `at`, made when it is missing. The descriptor, or -1. */
-static int step_into(int at, const char *name, const char *path, struct err *e)
-{
-	struct stat st;
-	int fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd < 0 && errno == ENOENT && mkdirat(at, name, 0755) == 0) {
-		/* Made for whoever has the directory above. */
-		if (geteuid() == 0 && fstat(at, &st) == 0)
-			(void)!fchownat(at, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW);
-		fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	}
-	if (fd >= 0)
-		return fd;
-	if (errno == ENOTDIR && fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
-		return err_set(e, "%s: the symbolic link '%s' stands in the way", path, name);
-	return err_sys(e, "%s: %s", path, name);
-}
-
-/* The directory of `path`, which is below the one `from` stands for, at its byte `at`. Links are not
- * followed. `name` is the last component. */
-static int open_way(int from, const char *path, size_t at, char *name, size_t size, struct err *e)
-{
-	int dir = fcntl(from, F_DUPFD_CLOEXEC, 3);
-	size_t len;
-
-	if (dir < 0)
-		return err_sys(e, "%s", path);
-	for (const char *p = path + at;; p += len) {
-		int next;
-
-		p += strspn(p, "/");
-		len = strcspn(p, "/");
-		if (!len || len >= size || (len == 1 && p[0] == '.') || (len == 2 && !memcmp(p, "..", 2))) {
-			close(dir);
-			return err_set(e, "%s: no path to a file", path);
-		}
-		memcpy(name, p, len);
-		name[len] = 0;
-		if (!p[len])
-			return dir;
-		next = step_into(dir, name, path, e);
-		close(dir);
-		if (next < 0)
-			return -1;
-		dir = next;
-	}
-}
-
 /* From a store that others can write, nothing goes anywhere but to where the store itself is. */
 static int open_parent(const struct journal *j, const struct journal_restore *how, const char *path,
                        char *name, size_t size, struct err *e)
@@ -74,7 +25,7 @@ static int open_parent(const struct journal *j, const struct journal_restore *ho
 		return err_set(e, "%s: lies in the store", path);
 	if (j->trusted || how->to) {
 		from = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		return from < 0 ? err_sys(e, "/") : open_way(from, path, 0, name, size, e);
+		return from < 0 ? err_sys(e, "/") : journal_open_way(from, path, true, name, size, e);
 	}
 	memcpy(home, j->path, len);
 	home[len > 1 ? len - 1 : len] = 0;
@@ -84,7 +35,22 @@ static int open_parent(const struct journal *j, const struct journal_restore *ho
 		               "place with --dest",
 		               path, home);
 	from = openat(j->dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return from < 0 ? err_sys(e, "%s", home) : open_way(from, path, strlen(home), name, size, e);
+	return from < 0 ? err_sys(e, "%s", home)
+	                : journal_open_way(from, path + strlen(home), true, name, size, e);
+}
+
+/* A program that held a deleted file open can write to it still. */
+static int check_unchanged(const struct journal *j, const struct journal_entry *en, struct err *e)
+{
+	struct stat st;
+
+	if (!en->kind || fstatat(j->payload, en->token, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISREG(st.st_mode) ||
+	    ((uint64_t)st.st_size == en->size &&
+	     (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec == en->mtime_ns))
+		return 0;
+	return err_set(e, "%s was changed after it was deleted (use force=true to restore it as it is)",
+	               en->path);
 }
 
 static int check_hash(const struct journal *j, const struct journal_entry *en, struct err *e)
@@ -159,31 +125,50 @@ static int move_out(struct journal *j, const char *token, int dir, const char *n
 	                       : err_sys(e, "%s", path);
 }
 
+/* `j` is the store that has it. */
+static int put_back(struct journal *j, const struct journal_entry *en, const struct journal_restore *how,
+                    char *to, struct err *e)
+{
+	char name[NAME_MAX + 1], manifest[JOURNAL_TOKEN + 8];
+	AUTO_FD dir = -1;
+
+	if (!path_clean(how->to ? how->to : en->path, to, PATH_MAX))
+		return err_set(e, "%s: no absolute path", how->to ? how->to : en->path);
+	if (!how->force && check_unchanged(j, en, e) < 0)
+		return -1;
+	if (check_hash(j, en, e) < 0)
+		return -1;
+	dir = open_parent(j, how, to, name, sizeof name, e);
+	if (dir < 0 || check_free(dir, name, to, how->force, e) < 0)
+		return -1;
+	if (j->trusted && !en->kind)
+		complete(j, en);
+	if (move_out(j, en->token, dir, name, how->force, to, e) < 0)
+		return -1;
+	journal_manifest_name(en->token, manifest, sizeof manifest);
+	unlinkat(j->manifest, manifest, 0);
+	return 0;
+}
+
 int journal_put_back(struct journal *j, const char *token, const struct journal_restore *how, char *to,
                      struct err *e)
 {
-	char name[NAME_MAX + 1], manifest[JOURNAL_TOKEN + 8];
 	struct arena a = { 0 };
 	struct journal_entry en;
-	int dir = -1, rc = journal_find(j, &a, token, &en, e);
+	struct journal other;
+	int rc = journal_find(j, &a, token, &en, e);
 
-	if (rc == 0 && !path_clean(how->to ? how->to : en.path, to, PATH_MAX))
-		rc = err_set(e, "%s: no absolute path", how->to ? how->to : en.path);
-	if (rc == 0)
-		rc = check_hash(j, &en, e);
-	if (rc == 0)
-		rc = dir = open_parent(j, how, to, name, sizeof name, e);
-	if (rc >= 0)
-		rc = check_free(dir, name, to, how->force, e);
-	if (rc == 0 && j->trusted)
-		complete(j, &en);
-	if (rc == 0)
-		rc = move_out(j, token, dir, name, how->force, to, e);
-	if (rc == 0) {
-		journal_manifest_name(token, manifest, sizeof manifest);
-		unlinkat(j->manifest, manifest, 0);
+	if (rc == 0 && en.store) {
+		rc = journal_open(&other, en.store, false, e);
+		if (rc == 0) {
+			rc = put_back(&other, &en, how, to, e);
+			journal_close(&other);
+		}
+	} else if (rc == 0) {
+		rc = put_back(j, &en, how, to, e);
 	}
-	fd_close(&dir);
+	if (rc == 0)
+		journal_uses(j, -(int64_t)en.size - JOURNAL_PER_VERSION);
 	arena_release(&a);
-	return rc < 0 ? -1 : 0;
+	return rc;
 }

@@ -78,7 +78,7 @@ static void make_room(struct journal_log *log)
 
 int log_charge(struct journal_log *log, uint64_t bytes, struct err *e)
 {
-	int64_t more = bytes < INT64_MAX / 2 ? (int64_t)bytes + LOG_PER_VERSION : INT64_MAX / 2;
+	int64_t more = bytes < INT64_MAX / 2 ? (int64_t)bytes + JOURNAL_PER_VERSION : INT64_MAX / 2;
 
 	if (log->quota < 0)
 		return 0;

@@ -2,16 +2,12 @@
 
 #include "base/fd.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { LIST_MAX = 512 << 20 }; /* bytes of memory for all manifests of a listing */
 
 /* Who could have put something into it? */
 static bool is_trusted(int dir)
@@ -103,8 +99,8 @@ void journal_manifest_name(const char *token, char *out, size_t size)
 	snprintf(out, size, "%s.json", token);
 }
 
-static int read_manifest(const struct journal *j, struct arena *a, const char *token,
-                         struct journal_entry *out, struct err *e)
+int journal_read_manifest(const struct journal *j, struct arena *a, const char *token,
+                          struct journal_entry *out, struct err *e)
 {
 	char name[JOURNAL_TOKEN + 8];
 	struct buf text = { .max = MANIFEST_MAX };
@@ -127,106 +123,9 @@ static int read_manifest(const struct journal *j, struct arena *a, const char *t
 	return rc;
 }
 
-static bool has_payload(const struct journal *j, const char *token)
+bool journal_has_payload(const struct journal *j, const char *token)
 {
 	struct stat st;
 
 	return fstatat(j->payload, token, &st, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-int journal_find(const struct journal *j, struct arena *a, const char *token, struct journal_entry *out,
-                 struct err *e)
-{
-	if (manifest_token_ok(token) && has_payload(j, token) && read_manifest(j, a, token, out, e) == 0)
-		return 0;
-	if (manifest_token_ok(token) && has_payload(j, token) && e && e->code != ENOENT)
-		return -1;
-	err_set(e, "unknown token: %.40s", token);
-	if (e)
-		e->code = ENOENT;
-	return -1;
-}
-
-/* The token of "TOKEN.json"; false for other names. */
-static bool manifest_token(const char *name, char *token)
-{
-	size_t n = strspn(name, "0123456789");
-
-	if (!n || n >= JOURNAL_TOKEN || strcmp(name + n, ".json") != 0)
-		return false;
-	memcpy(token, name, n);
-	token[n] = 0;
-	return true;
-}
-
-static bool take(struct journal_list *l, const struct journal_entry *en)
-{
-	if (l->n == l->room) {
-		size_t room = l->room ? 2 * l->room : 64;
-		struct journal_entry *items = realloc(l->items, room * sizeof *items);
-
-		if (!items)
-			return false;
-		l->items = items;
-		l->room = room;
-	}
-	l->items[l->n++] = *en;
-	return true;
-}
-
-static int by_age(const void *a, const void *b)
-{
-	const struct journal_entry *x = a, *y = b;
-
-	if (x->created_ns != y->created_ns)
-		return x->created_ns < y->created_ns ? -1 : 1;
-	return strcmp(x->token, y->token);
-}
-
-static int list_one(const struct journal *j, const char *name, const char *session, struct journal_list *out,
-                    struct err *e)
-{
-	struct journal_entry en;
-	char token[JOURNAL_TOKEN];
-	struct err why;
-
-	if (!manifest_token(name, token) || !has_payload(j, token))
-		return 0;
-	if (read_manifest(j, &out->a, token, &en, &why) < 0) {
-		if (out->a.failed)
-			return err_set(e, "too many entries for the memory at hand");
-		if (why.code != ENOENT && !out->n_bad++)
-			snprintf(out->first, sizeof out->first, "%.300s", why.text);
-		return 0;
-	}
-	if (session && strcmp(en.session, session) != 0)
-		return 0;
-	return take(out, &en) ? 0 : err_set(e, "out of memory");
-}
-
-int journal_list(const struct journal *j, const char *session, struct journal_list *out, struct err *e)
-{
-	int fd = openat(j->manifest, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	const struct dirent *entry;
-
-	*out = (struct journal_list){ .a.max = LIST_MAX };
-	if (!dir) {
-		fd_close(&fd);
-		return err_sys(e, "%s/manifest", j->path);
-	}
-	while (rc == 0 && (entry = readdir(dir)))
-		rc = list_one(j, entry->d_name, session, out, e);
-	closedir(dir);
-	if (out->n)
-		qsort(out->items, out->n, sizeof *out->items, by_age);
-	return rc;
-}
-
-void journal_list_release(struct journal_list *l)
-{
-	arena_release(&l->a);
-	free(l->items);
-	l->items = NULL;
-	l->n = l->room = 0;
 }

@@ -70,6 +70,9 @@ struct journal_limits {
 /* With a session and no limit, all of the session. How many were dropped, or -1. */
 int journal_purge(struct journal *j, const struct journal_limits *limits, struct err *e);
 
+/* Write up to `max` manifests that writers of lines (record.h) left unwritten when they ended. */
+void journal_settle_ended(const struct journal *j, uint64_t hash_up_to, int max);
+
 struct journal_restore {
 	const char *to; /* absolute path, NULL = where it was */
 	bool force;     /* replace a file that is there (never a directory) */

@@ -48,10 +48,10 @@ static void take_groups(const char *at, struct fsids *out)
 	}
 }
 
-int fsids_of(pid_t tid, struct fsids *out, int *umask)
+int fsids_of(pid_t tid, struct fsids *out)
 {
 	char text[8192];
-	const char *groups, *caps, *mask;
+	const char *groups, *caps, *mask, *table;
 
 	if (proc_text(tid, "status", text, sizeof text) <= 0)
 		return -1;
@@ -63,8 +63,9 @@ int fsids_of(pid_t tid, struct fsids *out, int *umask)
 	take_groups(groups, out);
 	out->caps = strtoull(caps, NULL, 16);
 	mask = value_of(text, "\nUmask:");
-	if (umask)
-		*umask = mask ? (int)strtol(mask, NULL, 8) & 0777 : -1;
+	out->umask = mask ? (int)strtol(mask, NULL, 8) & 0777 : -1;
+	table = value_of(text, "\nFDSize:");
+	out->table = table ? strtoull(table, NULL, 10) : 0;
 	return 0;
 }
 
@@ -74,6 +75,22 @@ static uint64_t file_caps(uint64_t caps)
 	if (caps & 1ULL << CAP_DAC_OVERRIDE)
 		caps |= 1ULL << CAP_DAC_READ_SEARCH;
 	return caps & FSIDS_CAPS;
+}
+
+bool fsids_holds(int fd, pid_t tid, const struct fsids *ids)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3, .pid = tid };
+	struct __user_cap_data_struct data[2] = { 0 };
+	const uint64_t overrides = 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_FSETID;
+	uint64_t caps;
+	uid_t uid;
+	gid_t gid;
+
+	if (!proc_fs_ids(fd, tid, &uid, &gid) || uid != ids->uid || gid != ids->gid ||
+	    syscall(SYS_capget, &head, data) < 0)
+		return false;
+	caps = data[0].effective | (uint64_t)data[1].effective << 32;
+	return file_caps(caps) == file_caps(ids->caps) && (caps & overrides) == overrides;
 }
 
 bool fsids_same(const struct fsids *a, const struct fsids *b)

@@ -21,11 +21,16 @@ struct fsids {
 	uint64_t caps; /* in force */
 	size_t n;      /* groups; FSIDS_GROUPS + 1: more than there is room for */
 	gid_t groups[FSIDS_GROUPS];
+	int umask;      /* -1: the kernel does not tell */
+	uint64_t table; /* room for descriptors that it has without growing */
 };
 
-/* Those of a task, and its file mode creation mask in *umask (may be NULL; -1: the kernel does not tell). 0
- * or -1. */
-int fsids_of(pid_t tid, struct fsids *out, int *umask);
+/* Those of a task. 0 or -1. */
+int fsids_of(pid_t tid, struct fsids *out);
+
+/* Do a task's ids and capabilities equal these, and make the groups no difference? `fd`: of the task, of
+ * proc_task_fd(). False also when the kernel is too old to tell (Linux 6.13) or it is another task by now. */
+bool fsids_holds(int fd, pid_t tid, const struct fsids *ids);
 
 /* Would work with `b` give the same results as with `a`? */
 bool fsids_same(const struct fsids *a, const struct fsids *b);

@@ -215,3 +215,20 @@ bool proc_exit_status(int pidfd, int *status)
 	*status = info.exit_code;
 	return true;
 }
+
+int proc_task_fd(pid_t tid)
+{
+	return (int)syscall(__NR_pidfd_open, tid, O_EXCL /* PIDFD_THREAD */);
+}
+
+bool proc_fs_ids(int fd, pid_t tid, uid_t *uid, gid_t *gid)
+{
+	struct pidfd_info_v2 info = { .mask = 1 << 0 /* PIDFD_INFO_PID */ | 1 << 1 /* PIDFD_INFO_CREDS */ };
+
+	if (ioctl(fd, _IOWR(0xFF, 11, struct pidfd_info_v2), &info) < 0 || !(info.mask & 1 << 1) ||
+	    info.pid != (uint32_t)tid)
+		return false;
+	*uid = info.fsuid;
+	*gid = info.fsgid;
+	return true;
+}

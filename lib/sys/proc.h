@@ -44,6 +44,13 @@ size_t proc_count(pid_t pid, const char *name);
 /* A descriptor for process `pid`, close-on-exec; -1 when gone. */
 int proc_pidfd(pid_t pid);
 
+/* The same for a single thread (Linux 6.9). */
+int proc_task_fd(pid_t tid);
+
+/* With which ids task `tid`, to which `fd` leads, works on files (Linux 6.13). False: the kernel does not
+ * tell, or it is gone. */
+bool proc_fs_ids(int fd, pid_t tid, uid_t *uid, gid_t *gid);
+
 /* Copy descriptor `fd` of another process into ours (Linux 5.6), close-on-exec. */
 int proc_getfd(int pidfd, int fd);
 

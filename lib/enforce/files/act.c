@@ -85,7 +85,7 @@ static struct file_command *command_of(struct act *a)
 	fd_close(&m->root);
 	*m = (struct file_command){ .c = c, .number = c->number, .entry = c->entry, .root = -1 };
 	root = other_root(a->caller.tid);
-	if (root == -2 || fsids_of(a->caller.tid, &m->ids, NULL) < 0 || !call_valid(a->k)) {
+	if (root == -2 || fsids_of(a->caller.tid, &m->ids) < 0 || !call_valid(a->k)) {
 		if (root >= 0)
 			close(root);
 		return NULL;
@@ -95,30 +95,57 @@ static struct file_command *command_of(struct act *a)
 	return m;
 }
 
+/* Does it work with our ids? Asked through a descriptor of the task, which is kept for the next call: that it
+ * still answers for this number says that it is the same task. False: look closer. */
+static bool has_own_ids(struct act *a)
+{
+	struct files *f = a->f;
+	const size_t i = (size_t)a->caller.tid % ACT_TASKS;
+
+	if (f->tasks[i].tid == a->caller.tid && fsids_holds(f->tasks[i].fd, a->caller.tid, &f->own))
+		return true;
+	fd_close(&f->tasks[i].fd);
+	f->tasks[i].tid = a->caller.tid;
+	f->tasks[i].fd = proc_task_fd(a->caller.tid);
+	return f->tasks[i].fd >= 0 && fsids_holds(f->tasks[i].fd, a->caller.tid, &f->own) && call_valid(a->k);
+}
+
+/* Root's processes may become somebody else. */
+static int begin_as_root(struct act *a)
+{
+	const struct fsids *now;
+	int rc;
+
+	if (has_own_ids(a)) {
+		a->ids = a->f->own;
+		return 0;
+	}
+	now = act_ids(a);
+	if (!now || fsids_same(now, &a->f->own))
+		return now ? 0 : ESRCH;
+	rc = fsids_take(&a->f->own, now);
+	a->switched = !rc;
+	return rc;
+}
+
 int act_begin(struct act *a)
 {
 	struct file_command *m = command_of(a);
-	int rc;
+	int rc = 0;
 
-	if (!m)
+	/* Not before the first call: until then we give up capabilities. */
+	if (!m || (!a->f->own_known && fsids_of(getpid(), &a->f->own) < 0))
 		return ESRCH;
+	a->f->own_known = true;
 	a->caller.root = m->root;
 	a->ids = m->ids;
-	if (a->f->own.uid == 0) {
-		if (fsids_of(a->caller.tid, &a->ids, NULL) < 0)
-			return ESRCH;
-		if (!fsids_same(&a->ids, &a->f->own)) {
-			rc = fsids_take(&a->f->own, &a->ids);
-			if (rc)
-				return rc;
-			a->switched = true;
-		}
-	} else if (a->ids.uid != a->f->own.uid || a->ids.gid != a->f->own.gid) {
-		return EPERM;
-	}
+	if (a->f->own.uid == 0)
+		rc = begin_as_root(a);
+	else if (a->ids.uid != a->f->own.uid || a->ids.gid != a->f->own.gid)
+		rc = EPERM;
 	a->caller.uid = a->ids.uid;
 	a->caller.changes = a->ids.uid == 0;
-	return 0;
+	return rc;
 }
 
 void act_end(struct act *a)
@@ -128,12 +155,19 @@ void act_end(struct act *a)
 	a->switched = false;
 }
 
-int act_umask(const struct act *a)
+const struct fsids *act_ids(struct act *a)
 {
-	struct fsids ids;
-	int mask;
+	if (!a->fresh && fsids_of(a->caller.tid, &a->ids) < 0)
+		return NULL;
+	a->fresh = true;
+	return &a->ids;
+}
 
-	return fsids_of(a->caller.tid, &ids, &mask) < 0 ? -1 : mask;
+int act_umask(struct act *a)
+{
+	const struct fsids *now = act_ids(a);
+
+	return now ? now->umask : -1;
 }
 
 int act_find(struct act *a, const struct place_request *r, struct place *out)

@@ -152,7 +152,7 @@ static int keep_change(struct act *a, struct keep *k, const struct change *c, co
 {
 	enum journal_kind as = c->kind == ACCESS_TRUNCATE ? JOURNAL_TRUNCATE : JOURNAL_ATTRIBUTES;
 
-	if (p->nameless || !keep_wants(a, as, v))
+	if (p->nameless || !keep_wants(a, as, p, v))
 		return 0;
 	return keep_object(a, k, as, p);
 }

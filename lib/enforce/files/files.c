@@ -60,16 +60,15 @@ struct files *files_new(const struct files_options *o, struct err *e)
 	if (f) {
 		for (size_t i = 0; i < ACT_COMMANDS; i++)
 			f->commands[i].root = -1;
+		for (size_t i = 0; i < ACT_TASKS; i++)
+			f->tasks[i].fd = -1;
 		f->cache = decide_cache_new(o->policy);
 	}
 	if (f && f->cache && copy_options(f, o)) {
 		f->lists_all = decide_tree(o->policy, ACCESS_LIST, "/", o->baseline) == TREE_ALLOWED;
-		if (fsids_of(getpid(), &f->own, NULL) == 0)
-			return f;
-		err_set(e, "our own ids cannot be read from /proc");
-	} else {
-		err_set(e, "out of memory");
+		return f;
 	}
+	err_set(e, "out of memory");
 	files_free(f);
 	return NULL;
 }
@@ -82,7 +81,10 @@ void files_free(struct files *f)
 		fd_close(&f->commands[i].root);
 	for (size_t i = 0; i < ACT_PATHS; i++)
 		buf_release(&f->text[i]);
+	for (size_t i = 0; i < ACT_TASKS; i++)
+		fd_close(&f->tasks[i].fd);
 	park_free(f);
+	free(f->direct);
 	decide_trees_free(f->trees);
 	decide_cache_free(f->cache);
 	arena_release(&f->memory);

@@ -10,7 +10,7 @@
 #include "policy/policy.h"
 #include "sys/fsids.h"
 
-enum { ACT_PATHS = 2, ACT_COMMANDS = 8 };
+enum { ACT_PATHS = 2, ACT_COMMANDS = 8, ACT_TASKS = 16 };
 
 /* What is the same for all processes of a command. */
 struct file_command {
@@ -30,7 +30,13 @@ struct files {
 	bool lists_all;             /* no directory is closed to listing */
 	struct buf text[ACT_PATHS]; /* paths as the caller spelled them */
 	struct fsids own;           /* ours */
-	struct park *park;          /* calls that wait; NULL = none so far */
+	bool own_known;
+	struct park *park;     /* calls that wait; NULL = none so far */
+	struct direct *direct; /* links that only root can change */
+	struct {
+		pid_t tid;
+		int fd;     /* owned */
+	} tasks[ACT_TASKS]; /* who called lately */
 	struct file_command commands[ACT_COMMANDS];
 };
 
@@ -41,6 +47,7 @@ struct act {
 	const __u64 *args; /* of the call */
 	struct caller caller;
 	struct fsids ids; /* the caller's; valid after act_begin() */
+	bool fresh;       /* `ids` were read during this call: its mask and table, too */
 	bool switched;    /* we work with them now */
 	bool answered;
 };
@@ -75,8 +82,11 @@ bool act_exact(const struct act *a, enum access_kind kind);
 int act_begin(struct act *a);
 void act_end(struct act *a);
 
+/* All that /proc says of the caller's ids, as of this call; NULL when it cannot be known. */
+const struct fsids *act_ids(struct act *a);
+
 /* The caller's file mode creation mask; -1 when it cannot be known: nothing is created then. */
-int act_umask(const struct act *a);
+int act_umask(struct act *a);
 
 /* ---- report.c ------------------------------------------------------------------------------------ */
 

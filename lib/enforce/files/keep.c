@@ -41,6 +41,12 @@ static bool is_store(const struct act *a, enum access_kind kind, const char *pat
 	       ((kind == ACCESS_RENAME || kind == ACCESS_RMDIR) && o->store && path_within(o->store, path));
 }
 
+/* The configuration speaks of the workspace; rules name their own places. */
+static bool in_workspace(const struct files_options *o, const struct place *p)
+{
+	return o->workspace && path_within(p->path, o->workspace);
+}
+
 struct verdict keep_decide(struct act *a, enum access_kind kind, const struct place *p)
 {
 	const struct files_options *o = &a->f->o;
@@ -50,7 +56,7 @@ struct verdict keep_decide(struct act *a, enum access_kind kind, const struct pl
 		return v;
 	if (is_change(kind) && o->journal && is_store(a, kind, p->path))
 		return deny(&store);
-	if (o->soft_block && destroys(kind))
+	if (o->soft_block && destroys(kind) && in_workspace(o, p))
 		return deny(&blocked);
 	if (v.decision == EFFECT_SOFT_DELETE && !o->journal)
 		return deny(&missing);
@@ -60,11 +66,12 @@ struct verdict keep_decide(struct act *a, enum access_kind kind, const struct pl
 	return v;
 }
 
-bool keep_wants(const struct act *a, enum journal_kind kind, const struct verdict *v)
+bool keep_wants(const struct act *a, enum journal_kind kind, const struct place *p, const struct verdict *v)
 {
 	const struct files_options *o = &a->f->o;
 
-	return o->journal && (o->keep >> kind & 1 || v->decision == EFFECT_SOFT_DELETE);
+	return o->journal &&
+	       (v->decision == EFFECT_SOFT_DELETE || (o->keep >> kind & 1 && in_workspace(o, p)));
 }
 
 int keep_before(struct act *a, struct keep *k, const struct journal_act *act)

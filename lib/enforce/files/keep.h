@@ -14,7 +14,7 @@
 struct verdict keep_decide(struct act *a, enum access_kind kind, const struct place *p);
 
 /* Is this act recorded: because the rule says so, or the configuration? */
-bool keep_wants(const struct act *a, enum journal_kind kind, const struct verdict *v);
+bool keep_wants(const struct act *a, enum journal_kind kind, const struct place *p, const struct verdict *v);
 
 /* What was kept for one call. Zeroed: nothing. */
 struct keep {

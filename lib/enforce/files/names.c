@@ -83,7 +83,7 @@ static int remove_name(struct act *a, const struct place *p, int flags)
 	v = keep_decide(a, kind, p);
 	if (!act_allowed(a, &r))
 		return 0;
-	if (!keep_wants(a, as, &v))
+	if (!keep_wants(a, as, p, &v))
 		return unlink_as_it_is(p, flags);
 	if (!dir && S_ISDIR(p->st.st_mode))
 		return EISDIR; /* were it tried, something else could have the name by now */
@@ -151,7 +151,7 @@ static int make_name(struct act *a, const struct place *p, const struct making *
 		return make_as_it_is(p, m);
 	if (!act_allowed(a, &r))
 		return 0;
-	if (!keep_wants(a, m->as, &v))
+	if (!keep_wants(a, m->as, p, &v))
 		return make_masked(a, p, m);
 	error = keep_name(a, &keep, m->as, p);
 	return error ? error : keep_after(a, &keep, make_masked(a, p, m));
@@ -200,7 +200,7 @@ static int link_name(struct act *a, const struct place *from, const struct place
 		return link_as_it_is(from, to);
 	if (!link_allowed(a, from, to, &v))
 		return 0;
-	if (!keep_wants(a, JOURNAL_LINK, &v))
+	if (!keep_wants(a, JOURNAL_LINK, to, &v))
 		return link_as_it_is(from, to);
 	error = keep_name(a, &keep, JOURNAL_LINK, to);
 	return error ? error : keep_after(a, &keep, link_as_it_is(from, to));

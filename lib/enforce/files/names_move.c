@@ -79,9 +79,9 @@ static int keep_move(struct act *a, struct keep *k, const struct place *from, co
 	enum journal_kind as = exchange ? JOURNAL_EXCHANGE : JOURNAL_RENAME;
 	int error = 0;
 
-	if (!exchange && to->object >= 0 && keep_wants(a, JOURNAL_OVERWRITE, v))
+	if (!exchange && to->object >= 0 && keep_wants(a, JOURNAL_OVERWRITE, to, v))
 		error = keep_name(a, k, JOURNAL_OVERWRITE, to);
-	if (!error && keep_wants(a, as, v))
+	if (!error && (keep_wants(a, as, from, v) || keep_wants(a, as, to, v)))
 		error = keep_names(a, k, as, from, to);
 	return error;
 }

@@ -129,6 +129,12 @@ static bool has_room(const struct act *a)
 	return proc_count(a->caller.tid, "fd") < limit.rlim_cur;
 }
 
+void open_unblock(int fd, uint64_t flags)
+{
+	if (!(flags & O_NONBLOCK))
+		fcntl(fd, F_SETFL, (int)(flags & (O_APPEND | O_DIRECT | O_NOATIME | O_ASYNC)));
+}
+
 /* Open without ever waiting, then as the caller wants it. */
 static int open_now(int dirfd, const char *path, uint64_t flags, uint64_t mode)
 {
@@ -136,8 +142,7 @@ static int open_now(int dirfd, const char *path, uint64_t flags, uint64_t mode)
 
 	if (fd < 0)
 		return -errno;
-	if (!(flags & O_NONBLOCK))
-		fd_nonblock(fd, 0);
+	open_unblock(fd, flags);
 	return fd;
 }
 
@@ -148,14 +153,13 @@ static void hand_over(struct act *a, const struct opening *o, int fd)
 }
 
 /* Is an old version to be kept, and of what? */
-static bool keeps(const struct act *a, const struct opening *o, const struct place *p,
-                  enum journal_kind *kind)
+bool open_keeps(const struct act *a, const struct opening *o, const struct place *p, enum journal_kind *kind)
 {
 	static const struct verdict plain = { .decision = EFFECT_ALLOW };
 
 	*kind = o->how.flags & O_TRUNC ? JOURNAL_TRUNCATE : JOURNAL_WRITE;
 	return (o->how.flags & OPEN_MODE || o->how.flags & O_TRUNC) && S_ISREG(p->st.st_mode) &&
-	       !p->nameless && keep_wants(a, *kind, &plain);
+	       !p->nameless && keep_wants(a, *kind, p, &plain);
 }
 
 int open_again(struct act *a, const struct opening *o, const struct place *p)
@@ -168,7 +172,7 @@ int open_again(struct act *a, const struct opening *o, const struct place *p)
 
 	if (flags & O_TRUNC && !has_room(a))
 		return EMFILE;
-	if (keeps(a, o, p, &kind))
+	if (open_keeps(a, o, p, &kind))
 		error = keep_object(a, &keep, kind, p);
 	if (error)
 		return error;
@@ -221,7 +225,7 @@ static struct verdict decide(struct act *a, enum access_kind kind, const struct 
 }
 
 /* True: go on. Else the call is answered. */
-static bool is_allowed(struct act *a, const struct opening *o, const struct place *p)
+bool open_is_allowed(struct act *a, const struct opening *o, const struct place *p)
 {
 	for (size_t i = 0; i < o->n_kinds; i++) {
 		enum access_kind kind = S_ISDIR(p->st.st_mode) ? ACCESS_LIST : o->kinds[i];
@@ -246,12 +250,13 @@ static int open_there(struct act *a, const struct opening *o, const struct place
 
 	if (error)
 		return error;
-	if (!is_allowed(a, o, p))
+	if (!open_is_allowed(a, o, p))
 		return 0;
 	error = special_open(a, o, p, &ours);
 	if (error || !ours)
 		return error;
-	if (!keeps(a, o, p, &kind) && open_is_exact(a, o)) {
+	direct_learn(a, o->path, p);
+	if (!open_keeps(a, o, p, &kind) && open_is_exact(a, o)) {
 		act_continue(a);
 		return 0;
 	}
@@ -300,11 +305,11 @@ static int create(struct act *a, const struct opening *o, const struct place *p)
 		return EISDIR;
 	if (!may_create(a, p))
 		return 0;
-	if (!keep_wants(a, JOURNAL_CREATE, &plain) && open_is_exact(a, o)) {
+	if (!keep_wants(a, JOURNAL_CREATE, p, &plain) && open_is_exact(a, o)) {
 		act_continue(a);
 		return 0;
 	}
-	if (keep_wants(a, JOURNAL_CREATE, &plain))
+	if (keep_wants(a, JOURNAL_CREATE, p, &plain))
 		error = keep_name(a, &keep, JOURNAL_CREATE, p);
 	if (error)
 		return error;
@@ -342,77 +347,6 @@ static int make_unnamed(struct act *a, const struct opening *o, struct place *p)
 	return 0;
 }
 
-/* ---- reading, the usual way ------------------------------------------------------------------------------
- */
-
-/* Where a relative path begins: a descriptor and its name. */
-static int begin(const struct act *a, const struct opening *o, char *path, size_t size)
-{
-	char dir[PATH_MAX], link[24] = "cwd";
-	ssize_t n;
-	int fd;
-
-	if (o->path[0] == '/')
-		return path_clean(o->path, path, size) ? AT_FDCWD : -1;
-	if (o->dirfd != AT_FDCWD)
-		snprintf(link, sizeof link, "fd/%d", o->dirfd);
-	n = proc_link(a->caller.tid, link, dir, sizeof dir);
-	if (n <= 0 || dir[0] != '/' || !path_join(dir, o->path, path, size))
-		return -1;
-	fd = proc_open(a->caller.tid, link, O_PATH | O_DIRECTORY);
-	/* It may have become another between the two: what we have is what counts. */
-	snprintf(link, sizeof link, "fd/%d", fd);
-	if (fd >= 0 &&
-	    (proc_link(getpid(), link, dir, sizeof dir) <= 0 || !path_join(dir, o->path, path, size))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-/* Only what is opened for reading and leads to its place without any link: the name is the true one, and the
- * file is opened once. False: go the long way. */
-static bool open_directly(struct act *a, const struct opening *o, struct place *p, int *error)
-{
-	const uint64_t plain = O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | LARGE | O_NOCTTY;
-	struct openat2_how how = { .flags = o->how.flags | O_NONBLOCK | O_NOCTTY,
-		                   .resolve = RESOLVE_NO_SYMLINKS };
-	bool exact = open_is_exact(a, o);
-	int base, fd;
-
-	if (o->how.flags & ~plain || o->how.resolve || a->caller.root >= 0 || !*o->path ||
-	    strlen(o->path) >= PATH_MAX)
-		return false;
-	*p = (struct place){ .parent = -1, .object = -1 };
-	base = begin(a, o, p->path, sizeof p->path);
-	if (base == -1)
-		return false;
-	if (path_within(p->path, "/proc") || path_within(p->path, "/dev") || path_within(p->path, "/sys"))
-		fd = -ELOOP;
-	else
-		fd = openat2_open(base, o->path, &how);
-	if (base >= 0)
-		close(base);
-	if (fd == -ELOOP || fd == -ENXIO)
-		return false;
-	*error = fd < 0 ? -fd : fstat(fd, &p->st) < 0 ? errno : 0;
-	if (!*error && !S_ISREG(p->st.st_mode) && !S_ISDIR(p->st.st_mode)) {
-		close(fd);
-		return false;
-	}
-	p->object = fd < 0 ? -1 : fd;
-	if (*error || !is_allowed(a, o, p))
-		return true;
-	if (exact) {
-		act_continue(a);
-		return true;
-	}
-	if (!(o->how.flags & O_NONBLOCK))
-		fd_nonblock(fd, 0);
-	act_inject(a, fd, (int)(o->how.flags & O_CLOEXEC));
-	return true;
-}
-
 /* ---- all together
  * ------------------------------------------------------------------------------------------ */
 
@@ -442,9 +376,7 @@ static int open_once(struct act *a, const struct opening *o)
 int open_judge(struct act *a)
 {
 	struct opening o = { .dirfd = -1 };
-	struct place p = { .parent = -1, .object = -1 };
 	int error = read_request(a, &o);
-	bool done;
 
 	if (error)
 		return error;
@@ -461,9 +393,7 @@ int open_judge(struct act *a)
 		error = openat2_check(&o.how);
 	if (error)
 		return error;
-	done = open_directly(a, &o, &p, &error);
-	resolve_release(&p);
-	if (done)
+	if (direct_open(a, &o, &error))
 		return error;
 	for (int i = 0; i < TRIES; i++) {
 		error = open_once(a, &o);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "enforce/files/impl.h"
+#include "journal/record.h"
 #include "sys/openat2.h"
 
 enum { OPEN_MODE = 3 }; /* O_ACCMODE, to which C libraries add */
@@ -16,6 +17,22 @@ struct opening {
 	size_t n_kinds;
 };
 
+/* open.c: does the policy allow all of it? False: refused and answered. */
+bool open_is_allowed(struct act *a, const struct opening *o, const struct place *p);
+
+/* Is an old version to be kept, and of what? */
+bool open_keeps(const struct act *a, const struct opening *o, const struct place *p, enum journal_kind *kind);
+
+/* What was opened without waiting waits from now on, if `flags` want it so. */
+void open_unblock(int fd, uint64_t flags);
+
+/* direct.c: what leads to its place without links that the caller could change is opened at once and by its
+ * name. False: go the long way. */
+bool direct_open(struct act *a, const struct opening *o, int *error);
+
+/* The long way led there: perhaps the next time it need not be gone. */
+void direct_learn(struct act *a, const char *given, const struct place *p);
+
 /* May the call go on as it is: does Landlock decide all of it as the policy does? */
 bool open_is_exact(const struct act *a, const struct opening *o);
 
@@ -26,6 +43,9 @@ int open_again(struct act *a, const struct opening *o, const struct place *p);
 /* special.c: what was found is no regular file nor directory, or the kernel's own. 0 with *ours: nothing
  * special; 0 when answered; or errno. */
 int special_open(struct act *a, const struct opening *o, const struct place *p, bool *ours);
+
+/* Has the kernel, not a disk, what is in there, so that writing means more than keeping bytes? */
+bool special_is_kernels(int fd);
 
 /* park.c: a FIFO that was opened for one end waits for the other, as its caller does. `fd`: our own end, or
  * O_PATH where a writer waits; it becomes park's. 0 when it waits, or errno. */

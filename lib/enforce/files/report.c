@@ -77,7 +77,8 @@ void act_refuse(struct act *a, const struct act_report *r)
 /* Reading is told of only where a rule or the configuration asks for it. */
 static bool is_told(const struct act *a, const struct act_report *r)
 {
-	if (r->place->nameless && !r->type)
+	/* What goes nowhere or to a terminal is no file. */
+	if ((r->place->nameless || S_ISCHR(r->place->st.st_mode)) && !r->type)
 		return false;
 	return is_change(r->kind) || r->verdict->decision == EFFECT_AUDIT || a->f->o.log_reads;
 }

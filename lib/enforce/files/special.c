@@ -35,8 +35,7 @@ static int exact_or(struct act *a, const struct opening *o, int error)
 	return 0;
 }
 
-/* Has the kernel, not a disk, what is in there, so that writing means more than keeping bytes? */
-static bool is_kernels(int fd)
+bool special_is_kernels(int fd)
 {
 	static const uint32_t magic[] = {
 		PROC_SUPER_MAGIC,
@@ -167,8 +166,7 @@ static int open_fifo(struct act *a, const struct opening *o, const struct place 
 	met = fd >= 0 && park_wake(a->f, &p->st, mode);
 	if (fd >= 0 &&
 	    (met || mode == O_WRONLY || mode == O_RDWR || o->how.flags & O_NONBLOCK || p->nameless)) {
-		if (!(o->how.flags & O_NONBLOCK))
-			fd_nonblock(fd, 0);
+		open_unblock(fd, o->how.flags);
 		act_inject(a, fd, (int)(o->how.flags & O_CLOEXEC));
 		close(fd);
 		return 0;
@@ -190,7 +188,7 @@ int special_open(struct act *a, const struct opening *o, const struct place *p, 
 		return open_device(a, o, p);
 	if (path_within(p->path, "/proc"))
 		return open_proc(a, o, p, ours);
-	if (writes(o) && is_kernels(p->object))
+	if (writes(o) && special_is_kernels(p->object))
 		return exact_or(a, o, EACCES);
 	*ours = true;
 	return 0;

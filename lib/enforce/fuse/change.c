@@ -221,12 +221,13 @@ void change_rename(fuse_req_t req, fuse_ino_t from, const char *text, fuse_ino_t
 	moved(v, dir, text, to_dir, to_text, flags);
 }
 
-static int set_mode(int fd, mode_t mode)
+static int set_mode(const struct place *p, mode_t mode)
 {
 	char path[40];
 
-	/* By descriptor: a name could be made a link, which fchmodat() follows. */
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	if (*p->name)
+		return fchmodat(p->dirfd, p->name, mode, AT_SYMLINK_NOFOLLOW);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", p->dirfd);
 	return chmod(path, mode);
 }
 
@@ -252,10 +253,8 @@ static struct timespec time_of(int what, int set, int now, struct timespec given
 	return given;
 }
 
-/* `fd` is O_PATH: that the caller cannot reach it by its name any more, as the directory was closed to him,
- * is no reason to refuse what he may do to what he has. */
-static int set_attributes(fuse_req_t req, struct node *n, int fd, const struct stat *st, int what,
-                          const struct fuse_file_info *fi)
+static int set_attributes(fuse_req_t req, struct node *n, const struct place *p, const struct stat *st,
+                          int what, const struct fuse_file_info *fi)
 {
 	struct timespec times[2] = {
 		time_of(what, FUSE_SET_ATTR_ATIME, FUSE_SET_ATTR_ATIME_NOW, st->st_atim),
@@ -263,18 +262,18 @@ static int set_attributes(fuse_req_t req, struct node *n, int fd, const struct s
 	};
 
 	if (what & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID) &&
-	    fchownat(fd, "", what & FUSE_SET_ATTR_UID ? st->st_uid : (uid_t)-1,
-	             what & FUSE_SET_ATTR_GID ? st->st_gid : (gid_t)-1, AT_EMPTY_PATH) < 0)
+	    fchownat(p->dirfd, p->name, what & FUSE_SET_ATTR_UID ? st->st_uid : (uid_t)-1,
+	             what & FUSE_SET_ATTR_GID ? st->st_gid : (gid_t)-1, p->flags) < 0)
 		return -1;
 	/* After the owner, whose change takes set-id bits away. */
-	if (what & FUSE_SET_ATTR_MODE && set_mode(fd, st->st_mode & 07777) < 0)
+	if (what & FUSE_SET_ATTR_MODE && set_mode(p, st->st_mode & 07777) < 0)
 		return -1;
 	if (what & FUSE_SET_ATTR_SIZE && set_size(req, n, st->st_size, fi) < 0)
 		return -1;
 	if (!(what & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
 	              FUSE_SET_ATTR_MTIME_NOW)))
 		return 0;
-	return utimensat(fd, "", times, AT_EMPTY_PATH);
+	return utimensat(p->dirfd, p->name, times, p->flags);
 }
 
 static int judge_attributes(fuse_req_t req, const struct node *n, int what)
@@ -298,18 +297,18 @@ void change_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what, s
 	struct node *n = node_from(v, ino);
 	struct stat now;
 	int rc, why = judge_attributes(req, n, what);
-	AUTO_FD fd = why ? -1 : node_open(v, n, O_PATH);
+	AUTO_REACH r = { .fd = -1 };
 
-	if (fd < 0) {
+	if (why || node_reach(v, req, n, &r) < 0) {
 		fuse_reply_err(req, why ? why : errno);
 		return;
 	}
 	ids_as_caller(v, req);
 	do
-		rc = set_attributes(req, n, fd, st, what, fi);
+		rc = set_attributes(req, n, &r.at, st, what, fi);
 	while (rc < 0 && ids_again(v, req));
 	if (rc == 0)
-		rc = fstat(fd, &now);
+		rc = fstatat(r.at.dirfd, r.at.name, &now, r.at.flags);
 	if (rc < 0)
 		view_errno(req);
 	else

@@ -110,6 +110,16 @@ struct slot *table_next(const struct slot *s); /* the next with the same hash */
 bool table_add(struct table *t, struct slot *s);
 void table_remove(struct table *t, struct slot *s);
 
+/* A file for calls that are made with the caller's ids: that he cannot reach it by its name any more, as its
+ * directory was closed to him, is no reason to refuse what he may do to what he has. */
+struct reach {
+	struct place at;
+	int fd; /* owned, or -1 */
+};
+#define AUTO_REACH __attribute__((cleanup(node_reached))) struct reach
+int node_reach(struct view *v, fuse_req_t req, struct node *n, struct reach *out);
+void node_reached(struct reach *r);
+
 /* ids.c */
 void ids_as_caller(struct view *v, fuse_req_t req);
 /* After a refusal: true once, with the caller's groups taken on. */

@@ -261,6 +261,21 @@ int node_open(struct view *v, struct node *n, int flags)
 	return fd;
 }
 
+int node_reach(struct view *v, fuse_req_t req, struct node *n, struct reach *out)
+{
+	out->fd = -1;
+	if (!v->as_root || !fuse_req_ctx(req)->uid)
+		return node_place(v, n, &out->at);
+	out->fd = node_open(v, n, O_PATH);
+	out->at = (struct place){ out->fd, AT_EMPTY_PATH, "" };
+	return out->fd < 0 ? -1 : 0;
+}
+
+void node_reached(struct reach *r)
+{
+	fd_close(&r->fd);
+}
+
 void node_keep_hold(struct view *v, struct node *parent, const char *text)
 {
 	struct name *name = name_find(v, parent, text);

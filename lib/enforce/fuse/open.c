@@ -140,7 +140,7 @@ void open_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static int create(fuse_req_t req, int dirfd, const char *text, mode_t mode, int flags)
 {
 	struct view *v = view_of(req);
-	int fd, rc;
+	int fd;
 
 	if (!v->passthrough) {
 		do
@@ -151,11 +151,12 @@ static int create(fuse_req_t req, int dirfd, const char *text, mode_t mode, int 
 		while (fd < 0 && ids_again(v, req));
 		return fd;
 	}
+	/* For reading only: who could write would keep it from being executed. */
 	do
-		rc = mknodat(dirfd, text, S_IFREG | (mode & 07777), 0);
-	while (rc < 0 && ids_again(v, req));
-	if (rc < 0 && (errno != EEXIST || flags & O_EXCL))
-		return -1;
+		fd = openat(dirfd, text, O_CREAT | O_EXCL | O_RDONLY | O_NOFOLLOW | O_CLOEXEC, mode);
+	while (fd < 0 && ids_again(v, req));
+	if (fd >= 0 || errno != EEXIST || flags & O_EXCL)
+		return fd;
 	return openat(dirfd, text, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 }
 
@@ -178,18 +179,19 @@ static void answer_open(fuse_req_t req, struct node *n, const struct stat *st, s
 static void created(fuse_req_t req, struct node *n, const struct stat *st, struct fuse_file_info *fi, int fd)
 {
 	struct view *v = view_of(req);
+	bool expected = v->passthrough;
 	char path[40];
 	int data;
 
-	if (v->passthrough && give_backing(v, n, fd)) {
+	if (expected && give_backing(v, n, fd)) {
 		if (!n->gone)
 			fd_close(&fd);
 		pass(v, n, fi);
 		answer_open(req, n, st, fi);
 		return;
 	}
-	/* There is no other descriptor yet where a backing was expected. */
-	if (fcntl(fd, F_GETFL) & O_PATH) {
+	/* Where a backing was expected it has not the rights that were asked for. */
+	if (expected) {
 		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 		data = open(path, (fi->flags & ~(NOT_OURS | O_TRUNC)) | O_CLOEXEC);
 		if (!n->gone)

@@ -1,30 +1,34 @@
 #include "enforce/fuse/impl.h"
 
-#include "base/fd.h"
-
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/xattr.h>
 
-/* By descriptor: these calls know no directories, and that the caller cannot reach a file by its name any
- * more is no reason to refuse him what he has. Kept in `fd`. */
+/* These calls know no directories. */
 struct by_path {
-	int fd;
-	char text[40];
+	struct reach reach;
+	bool follow; /* our own link to it */
+	char text[NAME_MAX + 40];
 };
 
 static void by_path_end(struct by_path *p)
 {
-	fd_close(&p->fd);
+	node_reached(&p->reach);
 }
 
-static int path_of(struct view *v, struct node *n, struct by_path *out)
+static int path_of(struct view *v, fuse_req_t req, fuse_ino_t ino, struct by_path *out)
 {
-	out->fd = node_open(v, n, O_PATH);
-	snprintf(out->text, sizeof out->text, "/proc/self/fd/%d", out->fd);
-	return out->fd < 0 ? -1 : 0;
+	const struct place *at = &out->reach.at;
+
+	if (node_reach(v, req, node_from(v, ino), &out->reach) < 0)
+		return -1;
+	out->follow = !*at->name;
+	snprintf(out->text, sizeof out->text, "/proc/self/fd/%d%s%s", at->dirfd, *at->name ? "/" : "",
+	         at->name);
+	ids_as_caller(v, req);
+	return 0;
 }
 
 #define AUTO_PATH __attribute__((cleanup(by_path_end))) struct by_path
@@ -43,13 +47,13 @@ void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct view *v = view_of(req);
 	char *value = size ? malloc(size) : NULL;
-	AUTO_PATH p = { -1, "" };
+	AUTO_PATH p = { .reach.fd = -1 };
 	ssize_t len = -1;
 
-	if ((value || !size) && path_of(v, node_from(v, ino), &p) == 0) {
-		ids_as_caller(v, req);
+	if ((value || !size) && path_of(v, req, ino, &p) == 0) {
 		do
-			len = getxattr(p.text, name, value, size);
+			len = p.follow ? getxattr(p.text, name, value, size)
+			               : lgetxattr(p.text, name, value, size);
 		while (len < 0 && ids_again(v, req));
 	}
 	answer(req, value, len, size);
@@ -60,11 +64,11 @@ void xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	struct view *v = view_of(req);
 	char *value = size ? malloc(size) : NULL;
-	AUTO_PATH p = { -1, "" };
+	AUTO_PATH p = { .reach.fd = -1 };
 	ssize_t len = -1;
 
-	if ((value || !size) && path_of(v, node_from(v, ino), &p) == 0)
-		len = listxattr(p.text, value, size);
+	if ((value || !size) && path_of(v, req, ino, &p) == 0)
+		len = p.follow ? listxattr(p.text, value, size) : llistxattr(p.text, value, size);
 	answer(req, value, len, size);
 	free(value);
 }
@@ -74,12 +78,12 @@ void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name, const char *val
 	struct view *v = view_of(req);
 	struct node *n = node_from(v, ino);
 	int rc = -1, why = view_judge(req, VIEW_TOUCH, n, NULL);
-	AUTO_PATH p = { -1, "" };
+	AUTO_PATH p = { .reach.fd = -1 };
 
-	if (!why && path_of(v, n, &p) == 0) {
-		ids_as_caller(v, req);
+	if (!why && path_of(v, req, ino, &p) == 0) {
 		do
-			rc = setxattr(p.text, name, value, size, flags);
+			rc = p.follow ? setxattr(p.text, name, value, size, flags)
+			              : lsetxattr(p.text, name, value, size, flags);
 		while (rc < 0 && ids_again(v, req));
 	}
 	fuse_reply_err(req, why ? why : rc < 0 ? errno : 0);
@@ -90,12 +94,11 @@ void xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name)
 	struct view *v = view_of(req);
 	struct node *n = node_from(v, ino);
 	int rc = -1, why = view_judge(req, VIEW_TOUCH, n, NULL);
-	AUTO_PATH p = { -1, "" };
+	AUTO_PATH p = { .reach.fd = -1 };
 
-	if (!why && path_of(v, n, &p) == 0) {
-		ids_as_caller(v, req);
+	if (!why && path_of(v, req, ino, &p) == 0) {
 		do
-			rc = removexattr(p.text, name);
+			rc = p.follow ? removexattr(p.text, name) : lremovexattr(p.text, name);
 		while (rc < 0 && ids_again(v, req));
 	}
 	fuse_reply_err(req, why ? why : rc < 0 ? errno : 0);

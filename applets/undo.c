@@ -1,0 +1,290 @@
+/* undo - put back what a command did to files, do it again, or show it
+ *
+config APPLET_UNDO
+        bool "undo, redo, diff"
+        default y
+        depends on FILES
+        select LIB_BEARSSL
+        help
+          Undo the acts of one command: deleted, overwritten, written, renamed
+          and made files, attributes. "redo" undoes that, "diff" shows it.
+ */
+#include "applets/applet.h"
+
+#include "base/die.h"
+#include "base/fd.h"
+#include "base/opt.h"
+#include "base/path.h"
+#include "base/visible.h"
+#include "journal/line.h"
+#include "journal/record.h"
+#include "journal/undo.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+        "[COMMAND_ID|last] [--dry-run] [--force] [PATH...]\n"
+        "       agentsh redo [COMMAND_ID|last] [--dry-run] [--force] [PATH...]\n"
+        "       agentsh diff [COMMAND_ID|last] [PATH...]\n"
+        "       each with --trash-path DIR (default .agentsh_trash, in the current directory or the\n"
+        "       nearest one above it that has one) and --session ID (only its commands)";
+
+enum { PATHS_MAX = 64, TEXT_MAX = 4 << 20, CONTEXT = 3 };
+
+static const char *name = "undo";
+
+/* A path on one line, without anything that a terminal would act on. */
+static const char *shown(const char *path)
+{
+	static char text[2][4 * PATH_MAX + 1];
+	static int at;
+
+	at = !at;
+	visible_text(path, NULL, text[at], sizeof text[at]);
+	return text[at];
+}
+
+static void report(void *arg, enum undo_outcome outcome, const char *verb, const char *path, const char *why)
+{
+	const bool *dry_run = arg;
+
+	if (outcome == UNDO_DONE)
+		printf("%s%s\t%s\n", *dry_run ? "would " : "", verb, shown(path));
+	else
+		complain("agentsh-%s: %s: %s%s", name, shown(path), why,
+		         outcome == UNDO_CONFLICT ? " (left as it is; --force undoes it all the same)" : "");
+}
+
+static int undo(const struct journal *j, const struct undo_request *request)
+{
+	struct undo_result result;
+	bool dry_run = request->dry_run;
+	struct err e;
+
+	if (journal_undo(j, request, report, &dry_run, &result, &e) < 0)
+		die(EXIT_FAILED, "agentsh-%s: %s", name, e.text);
+	printf("%s %s: %zu changes",
+	       dry_run         ? "nothing done yet for"
+	       : request->redo ? "redone"
+	                       : "undone",
+	       shown(result.command), result.n_done);
+	if (result.n_conflicts || result.n_failed)
+		printf(", %zu left", result.n_conflicts + result.n_failed);
+	putchar('\n');
+	return flushed() != EXIT_DONE || result.n_conflicts || result.n_failed ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* ---- diff --------------------------------------------------------------------------------------------- */
+
+/* Lines of a text, each with its end. */
+struct text {
+	struct buf bytes;
+	const char **lines; /* owned; n + 1 of them, the last is the end */
+	size_t n;
+};
+
+static bool split(struct text *t)
+{
+	const char *at = buf_text(&t->bytes), *end = at + t->bytes.len;
+	size_t room = 1;
+
+	for (const char *p = at; (p = memchr(p, '\n', (size_t)(end - p))); p++)
+		room++;
+	t->lines = calloc(room + 1, sizeof *t->lines);
+	while (t->lines && at < end) {
+		const char *next = memchr(at, '\n', (size_t)(end - at));
+
+		t->lines[t->n++] = at;
+		at = next ? next + 1 : end;
+	}
+	if (t->lines)
+		t->lines[t->n] = end;
+	return t->lines;
+}
+
+static size_t length(const struct text *t, size_t i)
+{
+	return (size_t)(t->lines[i + 1] - t->lines[i]);
+}
+
+static bool same(const struct text *a, size_t i, const struct text *b, size_t k)
+{
+	return length(a, i) == length(b, k) && !memcmp(a->lines[i], b->lines[k], length(a, i));
+}
+
+static void print_lines(char sign, const struct text *t, size_t from, size_t to)
+{
+	for (; from < to; from++) {
+		size_t len = length(t, from);
+		bool ended = len && t->lines[from][len - 1] == '\n';
+		char line[4096], safe[4 * sizeof line];
+
+		len -= ended;
+		snprintf(line, sizeof line, "%.*s", (int)(len < sizeof line ? len : sizeof line - 1),
+		         t->lines[from]);
+		visible_text(line, "\t", safe, sizeof safe);
+		printf("%c%s\n%s", sign, safe, ended ? "" : "\\ No newline at end of file\n");
+	}
+}
+
+static void print_range(char sign, size_t from, size_t n)
+{
+	printf(" %c%zu,%zu", sign, n ? from + 1 : from, n);
+}
+
+/* One hunk: what lies between the lines that both begin and end with. */
+static void print_hunk(const struct text *a, const struct text *b)
+{
+	size_t head = 0, tail = 0, before, after;
+
+	while (head < a->n && head < b->n && same(a, head, b, head))
+		head++;
+	while (tail < a->n - head && tail < b->n - head && same(a, a->n - 1 - tail, b, b->n - 1 - tail))
+		tail++;
+	before = head < CONTEXT ? head : CONTEXT;
+	after = tail < CONTEXT ? tail : CONTEXT;
+	printf("@@");
+	print_range('-', head - before, a->n - head - tail + before + after);
+	print_range('+', head - before, b->n - head - tail + before + after);
+	printf(" @@\n");
+	print_lines(' ', a, head - before, head);
+	print_lines('-', a, head, a->n - tail);
+	print_lines('+', b, head, b->n - tail);
+	print_lines(' ', a, a->n - tail, a->n - tail + after);
+}
+
+static bool is_text(const struct text *t)
+{
+	return !t->bytes.len || !memchr(t->bytes.data, 0, t->bytes.len);
+}
+
+static void print_diff(const struct undo_change *c)
+{
+	struct text old = { .bytes.max = TEXT_MAX }, new = { .bytes.max = TEXT_MAX };
+	AUTO_FD now = open(c->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	bool good = (c->version < 0 || fd_slurp(c->version, &old.bytes, NULL) == 0) &&
+	            (now < 0 || fd_slurp(now, &new.bytes, NULL) == 0);
+
+	if (!good || !is_text(&old) || !is_text(&new)) {
+		puts("binary or too large");
+	} else if (old.bytes.len != new.bytes.len ||
+	           memcmp(buf_text(&old.bytes), buf_text(&new.bytes), old.bytes.len)) {
+		printf("--- %s\n+++ %s\n", c->version < 0 ? "/dev/null" : shown(c->path),
+		       now < 0 ? "/dev/null" : shown(c->path));
+		if (split(&old) && split(&new))
+			print_hunk(&old, &new);
+	}
+	free(old.lines);
+	free(new.lines);
+	buf_release(&old.bytes);
+	buf_release(&new.bytes);
+}
+
+static int show_change(void *arg, const struct undo_change *c, struct err *e)
+{
+	static const char *const words[] = { "deleted",   "removed directory", "replaced",
+		                             "truncated", "written",           "attributes",
+		                             "created",   "made directory",    "linked",
+		                             "linked",    "renamed",           "exchanged" };
+
+	(void)arg;
+	(void)e;
+	printf("%s\t%s%s%s\n", words[strchr(LINE_ACTS, c->kind) - LINE_ACTS], shown(c->path),
+	       *c->to ? "\t" : "", *c->to ? shown(c->to) : "");
+	if (*c->version_of)
+		printf("(%s)\n", c->version_of);
+	else if (c->version >= 0 || c->kind == LINE_ACTS[JOURNAL_CREATE])
+		print_diff(c);
+	return 0;
+}
+
+static int diff(const struct journal *j, const struct undo_request *request)
+{
+	struct err e;
+
+	if (journal_changes(j, request, show_change, NULL, &e) < 0)
+		die(EXIT_FAILED, "agentsh-diff: %s", e.text);
+	return flushed();
+}
+
+/* ---- where, and of what ------------------------------------------------------------------------------- */
+
+/* The store of the directory, or of the nearest above that has one. */
+static void open_store(const char *path, struct journal *j)
+{
+	char at[PATH_MAX], full[PATH_MAX + sizeof JOURNAL_STORE + 1];
+	struct err e = { .code = ENOENT };
+
+	if (path && journal_open(j, path, false, &e) == 0)
+		return;
+	if (!path && !getcwd(at, sizeof at))
+		die(EXIT_FAILED, "agentsh-%s: no current directory", name);
+	while (!path && e.code == ENOENT && *at) {
+		snprintf(full, sizeof full, "%s/" JOURNAL_STORE, at);
+		if (journal_open(j, full, false, &e) == 0)
+			return;
+		*strrchr(at, '/') = 0;
+	}
+	if (e.code == ENOENT)
+		die(EXIT_FAILED, "agentsh-%s: nothing is kept here: no %s", name,
+		    path ? path : JOURNAL_STORE);
+	die(EXIT_FAILED, "agentsh-%s: %s", name, e.text);
+}
+
+static const char *absolute(const char *path)
+{
+	char cwd[PATH_MAX], *out = malloc(PATH_MAX);
+
+	if (!out || !getcwd(cwd, sizeof cwd) || !path_join(cwd, path, out, PATH_MAX))
+		die(EXIT_FAILED, "agentsh-%s: %s: no usable path", name, path);
+	return out;
+}
+
+static int run(int argc, char **argv)
+{
+	struct undo_request request = { 0 };
+	const char *store = NULL, *paths[PATHS_MAX];
+	const struct opt table[] = {
+		{ "trash-path", 0, OPT_TEXT, &store, NULL },
+		{ "session", 0, OPT_TEXT, &request.session, NULL },
+		{ "dry-run", 0, OPT_FLAG, &request.dry_run, NULL },
+		{ "force", 0, OPT_FLAG, &request.force, NULL },
+		{ 0 },
+	};
+	struct opt_args args;
+	struct journal j;
+	struct err e;
+	int rc;
+
+	name = argv[0];
+	if (opt_parse(argc, argv, table, false, &args, &e) < 0)
+		die(EXIT_MISUSE, "agentsh-%s: %s", name, e.text);
+	if (args.n && strcmp(args.items[0], "last") != 0)
+		request.command = args.items[0];
+	if (args.n > PATHS_MAX)
+		die(EXIT_MISUSE, "agentsh-%s: more than %d paths", name, PATHS_MAX - 1);
+	for (int i = 1; i < args.n; i++)
+		paths[request.n_paths++] = absolute(args.items[i]);
+	request.paths = paths;
+	request.redo = !strcmp(name, "redo");
+	open_store(store, &j);
+	rc = !strcmp(name, "diff") ? diff(&j, &request) : undo(&j, &request);
+	journal_close(&j);
+	for (size_t i = 0; i < request.n_paths; i++)
+		free((char *)paths[i]);
+	return rc;
+}
+
+const struct applet applet_undo = {
+	.name = "undo",
+	.alias = { "redo", "diff" },
+	.summary = "put back what a command did to files; redo it, show it",
+	.usage = usage,
+	.run = run,
+};

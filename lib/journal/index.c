@@ -1,0 +1,216 @@
+#include "journal/index.h"
+
+#include "base/fd.h"
+#include "base/num.h"
+#include "journal/impl.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { STORES_MAX = 256, NUMBERS = 64, FILE_MAX = 512 << 20 };
+
+/* One file of lines while it is read. */
+struct reading {
+	struct index *x;
+	index_fn *fn;
+	void *arg;
+	struct index_line l;
+	char *session;       /* owned */
+	size_t map[NUMBERS]; /* the store that a number stands for, + 1 */
+};
+
+int index_open_acts(const struct journal *home)
+{
+	return openat(home->dir, JOURNAL_ACTS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static int ascending(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* What payload/ holds. */
+static int read_tokens(const struct journal *j, struct index_store *s, struct err *e)
+{
+	int fd = openat(j->payload, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *entry;
+	size_t room = 0;
+	int64_t token;
+
+	if (!d) {
+		fd_close(&fd);
+		return err_sys(e, "%s/payload", j->path);
+	}
+	while ((entry = readdir(d))) {
+		if (!num_i64(entry->d_name, 1, INT64_MAX, &token))
+			continue;
+		if (s->n == room) {
+			int64_t *more = realloc(s->tokens, (room = room ? 2 * room : 64) * sizeof *more);
+
+			if (!more) {
+				closedir(d);
+				return err_set(e, "out of memory");
+			}
+			s->tokens = more;
+		}
+		s->tokens[s->n++] = token;
+	}
+	closedir(d);
+	if (s->n)
+		qsort(s->tokens, s->n, sizeof *s->tokens, ascending);
+	return 0;
+}
+
+static bool has(const struct index_store *s, int64_t token)
+{
+	return s->n && bsearch(&token, s->tokens, s->n, sizeof token, ascending);
+}
+
+/* Another store, known or not. Its index, or 0. One that others can write counts as none. */
+static size_t other_store(struct index *x, const char *path)
+{
+	struct index_store *more, *s;
+
+	for (size_t i = 1; i < x->n; i++)
+		if (!strcmp(x->stores[i].path, path))
+			return i;
+	more = x->n < STORES_MAX ? realloc(x->stores, (x->n + 1) * sizeof *more) : NULL;
+	if (!more)
+		return 0;
+	x->stores = more;
+	s = &x->stores[x->n];
+	*s = (struct index_store){ .store.dir = -1, .path = strdup(path) };
+	if (!s->path)
+		return 0;
+	if (journal_open(&s->store, path, false, NULL) == 0 &&
+	    (!s->store.trusted || read_tokens(&s->store, s, NULL) < 0))
+		journal_close(&s->store);
+	return x->n++;
+}
+
+const struct index_store *index_home(struct index *x, const struct journal *home, struct err *e)
+{
+	if (x->stores)
+		return x->stores;
+	x->home = home;
+	x->stores = calloc(1, sizeof *x->stores);
+	if (!x->stores) {
+		err_set(e, "out of memory");
+		return NULL;
+	}
+	x->n = 1;
+	x->stores[0].store.dir = -1;
+	return read_tokens(home, x->stores, e) < 0 ? NULL : x->stores;
+}
+
+/* Where the version of an act is, if it is anywhere. */
+static void locate(struct reading *r, const struct journal_line *line)
+{
+	size_t at = line->store == 0 ? 1 : line->store > 0 && line->store < NUMBERS ? r->map[line->store] : 0;
+
+	r->l.store = NULL;
+	r->l.store_at = 0;
+	if (!at || !line_keeps(line->kind) || !has(&r->x->stores[at - 1], line->at))
+		return;
+	r->l.store_at = at - 1;
+	r->l.store = at == 1 ? r->x->home : &r->x->stores[at - 1].store;
+}
+
+static int take(struct reading *r, const struct journal_line *line, struct err *e)
+{
+	if (line->kind == LINE_BEGIN) {
+		free(r->session);
+		r->session = strdup(line->command);
+		if (!r->session)
+			return err_set(e, "out of memory");
+		r->l.session = r->session;
+	}
+	if (line->kind == LINE_STORE && line->store > 0 && line->store < NUMBERS && r->x->home->trusted) {
+		size_t at = other_store(r->x, line->path);
+
+		r->map[line->store] = at ? at + 1 : 0;
+	}
+	locate(r, line);
+	r->l.line = line;
+	return r->fn(r->arg, &r->l, e);
+}
+
+static int read_lines(struct reading *r, char *text, size_t len, struct err *e)
+{
+	struct arena a = { .max = 64 << 20 };
+	struct journal_line line;
+	int rc = 0;
+
+	for (char *at = text, *end; rc == 0 && (end = memchr(at, '\n', (size_t)(text + len - at)));
+	     at = end + 1) {
+		if (line_read(at, (size_t)(end - at), &a, &line))
+			rc = take(r, &line, e);
+		if (line.xattrs || a.failed)
+			arena_reset(&a);
+	}
+	arena_release(&a);
+	return rc;
+}
+
+static int read_file(struct reading *r, int acts, const char *name, const char *token, struct err *e)
+{
+	AUTO_FD fd = openat(acts, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	AUTO_BUF text = { .max = FILE_MAX };
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+		return 0;
+	if ((uint64_t)st.st_size < FILE_MAX)
+		buf_room(&text, (size_t)st.st_size + 1);
+	if (fd_slurp(fd, &text, e) < 0)
+		return err_in(e, JOURNAL_ACTS "/%s", name);
+	if (token && !memmem(text.data, text.len, token, strlen(token)))
+		return 0;
+	r->l.file = name;
+	r->l.session = "";
+	r->l.alive = flock(fd, LOCK_SH | LOCK_NB) < 0;
+	memset(r->map, 0, sizeof r->map);
+	return read_lines(r, text.data, text.len, e);
+}
+
+int index_each(struct index *x, const struct journal *home, const char *token, index_fn *fn, void *arg,
+               struct err *e)
+{
+	struct reading r = { .x = x, .fn = fn, .arg = arg };
+	int fd, rc = index_home(x, home, e) ? 0 : -1;
+	DIR *d = NULL;
+	const struct dirent *entry;
+
+	fd = rc == 0 ? index_open_acts(home) : -1;
+	if (fd >= 0 && !(d = fdopendir(fd)))
+		fd_close(&fd);
+	while (rc == 0 && d && (entry = readdir(d)))
+		if (entry->d_name[0] != '.')
+			rc = read_file(&r, dirfd(d), entry->d_name, token, e);
+	if (d)
+		closedir(d);
+	free(r.session);
+	return rc;
+}
+
+void index_release(struct index *x)
+{
+	for (size_t i = 0; i < x->n; i++) {
+		free(x->stores[i].tokens);
+		free(x->stores[i].path);
+		if (i && x->stores[i].store.dir >= 0)
+			journal_close(&x->stores[i].store);
+	}
+	free(x->stores);
+	*x = (struct index){ 0 };
+}
