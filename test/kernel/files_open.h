@@ -228,6 +228,7 @@ static int day_proc(void)
 {
 	char path[64], text[4096];
 	int ends[2], fd;
+	pid_t child;
 
 	NEED(pipe(ends) == 0 && write(ends[1], "piped", 5) == 5);
 	snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
@@ -248,6 +249,17 @@ static int day_proc(void)
 	NEED((fd = open("/proc/self/cwd", O_RDONLY | O_DIRECTORY)) >= 0);
 	NEED((fd = open("/proc/self/exe", O_RDONLY)) >= 0);
 	NEED((fd = open("/proc/self/fd", O_RDONLY | O_DIRECTORY)) >= 0);
+	if ((child = fork()) == 0) {
+		pause();
+		_exit(0);
+	}
+	snprintf(path, sizeof path, "/proc/%d/environ", (int)child);
+	NEED((fd = open(path, O_RDONLY)) >= 0);
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)child);
+	NEED((fd = open(path, O_RDONLY | O_DIRECTORY)) >= 0);
+	snprintf(path, sizeof path, "/proc/%d/fd/0", (int)child);
+	NEED((fd = open(path, O_RDONLY)) >= 0);
+	kill(child, SIGKILL);
 	put_file("again", "again", 0600);
 	NEED((fd = open("again", O_PATH)) >= 0);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
