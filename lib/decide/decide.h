@@ -41,6 +41,10 @@ struct command_request {
  * pattern that cannot be matched, for rules that restrict only. */
 struct verdict decide_command(const struct policy *p, const struct command_request *r);
 
+/* May this program be started, when only these trees and files (real paths) are for that? Allowed or denied by
+ * the implicit rule "allow-execute". */
+struct verdict decide_programs(const char *const *trees, size_t n, const char *path);
+
 /* The index in argv of what the program would run by itself, without an execve that could be judged: the file
  * behind a dynamic loader, the applet behind a multicall program. -1 if there is none or it cannot be told.
  * decide_command() judges that word as it is spelled; a caller that can resolve a file there should judge it

@@ -42,6 +42,12 @@ void act_inject(struct act *a, int fd, int flags)
 	call_inject(a->k, fd, flags);
 }
 
+void act_give(struct act *a, int fd, int flags)
+{
+	a->answered = true;
+	call_give(a->k, fd, flags);
+}
+
 int act_path(struct act *a, int which, uint64_t addr, const char **out)
 {
 	struct buf *b = &a->f->text[which];

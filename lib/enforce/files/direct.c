@@ -195,7 +195,12 @@ static void open_it(struct act *a, const struct opening *o, struct spelling *s, 
 		*done = false;
 	else if (!*error && open_is_allowed(a, o, &p)) {
 		open_unblock(fd, o->how.flags);
-		act_inject(a, fd, (int)(o->how.flags & O_CLOEXEC));
+		if (o->how.flags & OPEN_MODE) {
+			p.object = -1;
+			act_give(a, fd, (int)(o->how.flags & O_CLOEXEC));
+		} else {
+			act_inject(a, fd, (int)(o->how.flags & O_CLOEXEC));
+		}
 	}
 	resolve_release(&p);
 }

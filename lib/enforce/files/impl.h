@@ -59,6 +59,7 @@ void act_fail(struct act *a, int error);
 void act_return(struct act *a, int64_t value);
 void act_continue(struct act *a);
 void act_inject(struct act *a, int fd, int flags);
+void act_give(struct act *a, int fd, int flags); /* and it is not ours any more */
 
 /* Read a path of the caller, once, into buffer `which`. 0 or errno: EFAULT, ENAMETOOLONG. */
 int act_path(struct act *a, int which, uint64_t addr, const char **out);

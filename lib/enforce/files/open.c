@@ -85,6 +85,8 @@ static int read_request(struct act *a, struct opening *o)
 		break;
 #endif
 	}
+	if (o->by_value && (o->how.flags & TMPFILE || (o->how.flags & O_CREAT && o->how.flags & O_DIRECTORY)))
+		error = openat2_check(&o->how);
 	return error ? error : act_path(a, 0, path, &o->path);
 }
 
@@ -148,8 +150,7 @@ static int open_now(int dirfd, const char *path, uint64_t flags, uint64_t mode)
 
 static void hand_over(struct act *a, const struct opening *o, int fd)
 {
-	act_inject(a, fd, (int)(o->how.flags & O_CLOEXEC));
-	close(fd);
+	act_give(a, fd, (int)(o->how.flags & O_CLOEXEC));
 }
 
 /* Is an old version to be kept, and of what? */
@@ -350,6 +351,14 @@ static int make_unnamed(struct act *a, const struct opening *o, struct place *p)
 /* ---- all together
  * ------------------------------------------------------------------------------------------ */
 
+/* "name/" with O_CREAT is an error, whatever is there. */
+static bool makes_directory(const struct opening *o)
+{
+	size_t len = strlen(o->path);
+
+	return o->how.flags & O_CREAT && len && o->path[len - 1] == '/';
+}
+
 static int open_once(struct act *a, const struct opening *o)
 {
 	struct place_request r = { .dirfd = o->dirfd, .path = o->path, .resolve = o->how.resolve };
@@ -360,6 +369,9 @@ static int open_once(struct act *a, const struct opening *o)
 		r.flags |= PLACE_FOLLOW;
 	if (o->how.flags & O_CREAT)
 		r.flags |= PLACE_MISS;
+	/* Not looked at at all, but the way there is. */
+	if (makes_directory(o))
+		r.flags = PLACE_NAME | PLACE_MISS;
 	error = act_find(a, &r, &p);
 	if (error)
 		return error;
@@ -389,10 +401,6 @@ int open_judge(struct act *a)
 		act_continue(a);
 		return 0;
 	}
-	if (o.by_value && (o.how.flags & TMPFILE || (o.how.flags & O_CREAT && o.how.flags & O_DIRECTORY)))
-		error = openat2_check(&o.how);
-	if (error)
-		return error;
 	if (direct_open(a, &o, &error))
 		return error;
 	for (int i = 0; i < TRIES; i++) {

@@ -307,11 +307,12 @@ static bool next_name(struct walk *w, char *name, bool *slash, bool *last)
 /* Descriptor of `name` here, a link itself, or -errno. */
 static int open_name(const struct walk *w, const char *name)
 {
+	struct stat st;
 	int fd;
 
 	if (!strcmp(name, "..") && w->root >= 0 && same_place(w->dir, w->root)) {
 		if (w->r->resolve & RESOLVE_BENEATH)
-			return -EXDEV;
+			return fstat(w->dir, &st) == 0 && S_ISDIR(st.st_mode) ? -EXDEV : -ENOTDIR;
 		name = ".";
 	}
 	if (w->r->resolve & RESOLVE_NO_XDEV)
@@ -349,7 +350,7 @@ static int too_long(struct walk *w, bool *done, struct place *out)
 		return errno;
 	fd_close(&fd);
 	*done = w->r->flags & PLACE_NAME && !end[strspn(end, "/")];
-	return *done ? arrive(w, name, false, -ENOENT, out) : ENAMETOOLONG;
+	return *done ? arrive(w, name, w->r->flags & PLACE_MISS && *end == '/', -ENOENT, out) : ENAMETOOLONG;
 }
 
 /* One name. 0 with *done, or without it the walk has moved on; or errno. */
@@ -446,11 +447,17 @@ static bool is_dead(const struct place *p)
 	return fstat(p->parent, &st) == 0 && st.st_nlink == 0;
 }
 
+/* Not a dot, two, nor the root; a slash may follow. */
+static bool is_name(const char *name)
+{
+	return name[0] != '/' && strcmp(name, ".") != 0 && strcmp(name, "./") != 0 &&
+	       strcmp(name, "..") != 0 && strcmp(name, "../") != 0;
+}
+
 /* A name in a directory, or what only the kernel can tell the name of. 0 or errno. */
 static int find_path(struct place *p)
 {
-	bool in_parent = p->parent >= 0 && strcmp(p->name, ".") != 0 && strcmp(p->name, "./") != 0 &&
-	                 strcmp(p->name, "..") != 0 && strcmp(p->name, "../") != 0 && p->name[0] != '/';
+	bool in_parent = p->parent >= 0 && is_name(p->name);
 	ssize_t n = name_of(in_parent ? p->parent : p->object, p->path, PATH_MAX);
 	size_t len = strcspn(p->name, "/");
 
@@ -510,6 +517,8 @@ static int finish(const struct walk *w, struct place *p)
 
 	if (p->object >= 0 && fstat(p->object, &p->st) < 0)
 		return errno;
+	if (p->slash && w->r->flags & PLACE_MISS && is_name(p->name))
+		return EISDIR;
 	if (p->object >= 0 && p->slash && !(w->r->flags & PLACE_NAME) && !S_ISDIR(p->st.st_mode))
 		return ENOTDIR;
 	rc = find_path(p);

@@ -28,8 +28,9 @@ struct caller {
 enum {
 	PLACE_FOLLOW = 1, /* a link at the end is followed, to whatever it leads */
 	PLACE_NAME = 2,   /* the last name is to be made, removed or moved: never followed, and may miss */
-	PLACE_MISS = 4,   /* what is to be opened may miss: no error, and no object */
-	PLACE_EMPTY = 8,  /* AT_EMPTY_PATH: the descriptor itself */
+	PLACE_MISS =
+	        4, /* what is to be opened may miss: no error, and no object; but slashes after it are one */
+	PLACE_EMPTY = 8, /* AT_EMPTY_PATH: the descriptor itself */
 };
 
 struct place_request {
