@@ -225,7 +225,11 @@ void regex_release(struct regex *r)
 
 enum regex_result regex_match(const struct regex *r, const char *const *words, size_t n)
 {
+	enum regex_result result;
+
 	if (CONFIG_POLICY_REGEX && r->tre)
-		return match_tre(r->tre, words, n);
-	return match_pieces(r, words, n) ? REGEX_YES : REGEX_NO;
+		result = match_tre(r->tre, words, n);
+	else
+		result = match_pieces(r, words, n) ? REGEX_YES : REGEX_NO;
+	return result == REGEX_NO && r->unsure && r->tre ? REGEX_UNKNOWN : result;
 }

@@ -9,8 +9,9 @@
  * Patterns that are literals with `.*` between them, perhaps with (^| ) in front
  * and ( |$) at the end, are matched directly and never allocate. Others, which
  * take some KiB each, are given to TRE, whose matcher takes and returns
- * memory by itself; when it cannot, the result is REGEX_UNKNOWN and the caller
- * must take the safe side. Without CONFIG_POLICY_REGEX only the first kind compiles.
+ * memory by itself; when it cannot, and for what it cannot match rightly ((^| )?x and
+ * (^|\b)x), the result is REGEX_UNKNOWN and the caller must take the safe side. Without CONFIG_POLICY_REGEX
+ * only the first kind compiles.
  */
 #pragma once
 
@@ -35,6 +36,7 @@ struct regex {
 	uint32_t weight;                   /* what one byte of text costs at most, in about 2 ns */
 	bool at_start, at_end, fold, open; /* ^ before the first, $ after the last, (?i), a `.*` somewhere */
 	bool after_blank, before_blank;    /* (^| ) before the first, ( |$) after the last */
+	bool unsure; /* the engine overlooks some matches: what it does not find is REGEX_UNKNOWN */
 };
 
 enum regex_result { REGEX_NO, REGEX_YES, REGEX_UNKNOWN };

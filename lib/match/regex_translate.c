@@ -4,6 +4,15 @@
 
 enum { DEPTH = 32, REPEATS = 3, REPEAT_DIGITS = 4 };
 
+/* Which ways there are to match nothing, of a group or of all. The engine follows only one of them: with `^`
+ * or
+ * `\b` on it the others are lost, and what matches is taken for what does not. */
+struct ways {
+	bool nothing, asserts;     /* the alternative being read: by nothing so far; with ^ $ \b on the way */
+	bool several, any_asserts; /* of those before it */
+	bool one;
+};
+
 struct translate {
 	const char *p;
 	struct arena *arena;
@@ -13,9 +22,12 @@ struct translate {
 	struct regex *out;
 	struct err *err;
 	int depth, repeats, digits;
-	bool atom;   /* something stands here that may be repeated */
-	bool star;   /* the last token was `.*` */
-	bool simple; /* so far literals with `.*` between them */
+	struct ways ways[DEPTH + 2];
+	bool before;  /* the atom that may be repeated: what was before it matches nothing */
+	bool asserts; /* and it can do so itself, with an assertion */
+	bool atom;    /* something stands here that may be repeated */
+	bool star;    /* the last token was `.*` */
+	bool simple;  /* so far literals with `.*` between them */
 };
 
 static void end_piece(struct translate *t)
@@ -33,6 +45,34 @@ static void end_piece(struct translate *t)
 	t->simple = t->pieces[r->n].text != NULL;
 	r->n++;
 	buf_clear(&t->literal);
+}
+
+static struct ways *ways(struct translate *t)
+{
+	return &t->ways[t->depth];
+}
+
+static void add_atom(struct translate *t, bool nothing, bool asserts)
+{
+	t->atom = true;
+	t->before = ways(t)->nothing;
+	t->asserts = nothing && asserts;
+	ways(t)->nothing &= nothing;
+	ways(t)->asserts |= t->asserts;
+}
+
+static void end_alternative(struct translate *t)
+{
+	struct ways *w = ways(t);
+
+	if (w->nothing) {
+		w->several |= w->one;
+		w->one = true;
+		w->any_asserts |= w->asserts;
+	}
+	t->out->unsure |= w->several && w->any_asserts;
+	w->nothing = true;
+	w->asserts = false;
 }
 
 static size_t utf8_tail(const char *p)
@@ -79,7 +119,7 @@ static int literal(struct translate *t, const char *bytes, size_t len)
 	if (is_repeat(t->p, &unused))
 		t->simple = false;
 	buf_add(&t->literal, bytes, len);
-	t->atom = true;
+	add_atom(t, false, false);
 	return 0;
 }
 
@@ -87,7 +127,7 @@ static int set(struct translate *t, const bool members[256])
 {
 	regex_set_emit(members, t->posix);
 	t->simple = false;
-	t->atom = true;
+	add_atom(t, false, false);
 	return 0;
 }
 
@@ -105,6 +145,7 @@ static int escape(struct translate *t)
 	if (c == 'b' || c == 'B' || c == 'A' || c == 'z') {
 		buf_str(t->posix, c == 'b' ? "\\b" : c == 'B' ? "\\B" : c == 'A' ? "^" : "$");
 		t->simple = t->atom = false;
+		ways(t)->asserts = true;
 		t->p++;
 		return 0;
 	}
@@ -139,6 +180,10 @@ static int repeat(struct translate *t, size_t len)
 			return err_set(t->err, "at most %d repetitions {n,m} with %d digits in all", REPEATS,
 			               REPEAT_DIGITS);
 	}
+	if (*p == '*' || *p == '?' || (*p == '{' && p[1] == '0')) {
+		ways(t)->nothing = t->before;
+		t->out->unsure |= t->asserts;
+	}
 	buf_add(t->posix, p, len);
 	t->p += len;
 	if (*t->p == '?') /* lazy: makes no difference to whether it matches */
@@ -156,7 +201,7 @@ static int dot(struct translate *t)
 	bool star = t->p[1] == '*';
 
 	t->p++;
-	t->atom = true;
+	add_atom(t, false, false);
 	if (!t->simple || !star || is_repeat(t->p + 1 + (t->p[1] == '?'), &len)) {
 		buf_chr(t->posix, '.');
 		t->simple = false;
@@ -166,6 +211,7 @@ static int dot(struct translate *t)
 	t->out->open = t->star = true;
 	if (!t->out->n) /* `^.*` is no anchor */
 		t->out->at_start = false;
+	ways(t)->nothing = t->before;
 	buf_str(t->posix, ".*");
 	t->p += 1 + (t->p[1] == '?');
 	t->atom = false;
@@ -203,6 +249,7 @@ static int group(struct translate *t, bool first)
 		return err_set(t->err, "more than %d nested (...)", DEPTH);
 	buf_chr(t->posix, '(');
 	t->simple = t->atom = false;
+	*ways(t) = (struct ways){ .nothing = true };
 	return 0;
 }
 
@@ -219,16 +266,22 @@ static int anchor(struct translate *t, bool first)
 	else
 		t->simple = false;
 	t->atom = false;
+	ways(t)->asserts = true;
 	return 0;
 }
 
 static int close_group(struct translate *t)
 {
+	struct ways inner;
+
 	t->p++;
-	if (!t->depth--)
+	if (!t->depth)
 		return err_set(t->err, "unmatched ')'; write \\) for the character itself");
+	end_alternative(t);
+	inner = *ways(t);
+	t->depth--;
 	buf_chr(t->posix, ')');
-	t->atom = true;
+	add_atom(t, inner.one, inner.any_asserts);
 	return 0;
 }
 
@@ -258,6 +311,7 @@ static int token(struct translate *t, bool first)
 	case '|':
 		buf_chr(t->posix, *t->p++);
 		t->simple = t->atom = false;
+		end_alternative(t);
 		return 0;
 	}
 	t->p++;
@@ -293,9 +347,12 @@ int regex_translate(struct arena *a, const char *pattern, struct buf *posix, str
 	if (strlen(pattern) > 1000)
 		return err_set(e, "pattern is longer than 1000 bytes");
 	flags(&t);
+	t.ways[0].nothing = true;
 	for (start = t.p; !rc && *t.p;)
 		rc = token(&t, t.p == start);
 	end_piece(&t);
+	if (!rc && !t.depth)
+		end_alternative(&t);
 	if (!rc && t.depth)
 		rc = err_set(e, "unclosed '('; write \\( for the character itself");
 	if (!rc && (posix->failed || t.literal.failed))

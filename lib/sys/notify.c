@@ -110,18 +110,37 @@ bool notify_return(int listener, uint64_t id, int64_t value)
 	return answer(listener, &r);
 }
 
-int notify_inject(int listener, uint64_t id, int fd, int flags)
+/* Its number there, or -errno. */
+static int add(int listener, struct seccomp_notif_addfd a)
 {
-	struct seccomp_notif_addfd a = { .id = id,
-		                         .flags = SECCOMP_ADDFD_FLAG_SEND,
-		                         .srcfd = (uint32_t)fd,
-		                         .newfd_flags = (uint32_t)flags };
 	int rc;
 
 	do
 		rc = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &a);
 	while (rc < 0 && errno == EINTR);
-	return rc < 0 ? errno : 0;
+	return rc < 0 ? -errno : rc;
+}
+
+int notify_inject(int listener, uint64_t id, int fd, int flags)
+{
+	int rc = add(listener, (struct seccomp_notif_addfd){ .id = id,
+	                                                     .flags = SECCOMP_ADDFD_FLAG_SEND,
+	                                                     .srcfd = (uint32_t)fd,
+	                                                     .newfd_flags = (uint32_t)flags });
+
+	return rc < 0 ? -rc : 0;
+}
+
+int notify_give(int listener, uint64_t id, int fd, int flags)
+{
+	int rc = add(listener, (struct seccomp_notif_addfd){
+	                               .id = id, .srcfd = (uint32_t)fd, .newfd_flags = (uint32_t)flags });
+
+	close(fd);
+	if (rc < 0)
+		return -rc;
+	notify_return(listener, id, rc);
+	return 0;
 }
 
 static void on_signal(int signo)

@@ -235,6 +235,10 @@ static void do_truncate(struct op *o)
 	setrlimit(RLIMIT_FSIZE, &old);
 	errno = failure;
 	got(o, rc);
+	/* A supervisor may have it open for a moment, and a watcher be told. So it is in any case. */
+	int fd = rc == 0 || failure == EFBIG ? open(s.path, O_WRONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+	if (fd >= 0)
+		close(fd);
 }
 
 const struct deed deeds_attr[] = {

@@ -17,7 +17,7 @@ enum { SLOTS = 12, LINE = 12000, SIZE_MAX_FILE = 300000 };
 struct op {
 	uint64_t rng;
 	bool dir;   /* the call is about directories: names for them are likelier */
-	bool moves; /* the call takes names away: not those that /proc makes up */
+	bool moves; /* the call makes or takes names: not those that /proc makes up */
 	size_t len;
 	char line[LINE];
 };

@@ -152,6 +152,7 @@ static void do_tmpfile(struct op *o)
 		return;
 	say(o, " write=%zd", write((int)fd, "without a name\n", 15));
 	o->dir = false;
+	o->moves = true;
 	spell(o, &to, true);
 	snprintf(proc, sizeof proc, "/proc/self/fd/%ld", fd);
 	if (chance(o, 70))
@@ -168,7 +169,7 @@ static void do_open_full(struct op *o)
 	struct rlimit old, none;
 	struct spelling s;
 	struct stat st;
-	int flags = O_RDWR | (chance(o, 50) ? O_CREAT : 0);
+	int flags = O_RDONLY | (chance(o, 50) ? O_CREAT : 0);
 
 	say(o, "openat-full %o", (unsigned)flags);
 	spell(o, &s, true);

@@ -94,11 +94,9 @@ static void do_link(struct op *o)
 {
 	struct spelling from, to;
 	bool plain = old(o);
-	int flags = chance(o, 30)  ? AT_SYMLINK_FOLLOW
-	            : chance(o, 5) ? AT_EMPTY_PATH
-	            : chance(o, 3) ? 0x8000
-	                           : 0;
+	int flags = chance(o, 30) ? AT_SYMLINK_FOLLOW : chance(o, 3) ? 0x8000 : 0;
 
+	o->moves = true;
 	say(o, "link %x", (unsigned)flags);
 	spell(o, &from, !plain);
 	spell(o, &to, !plain);

@@ -223,6 +223,23 @@ static int a_nested(void)
 	return leak(open("w/a/b/.env", O_RDONLY));
 }
 
+/* What is denied by no rule but the last word, under a name that is allowed whatever it leads to. */
+static int a_alias(void)
+{
+	return again(open("../outside", O_PATH), "/dev/fd/%d");
+}
+
+static int a_proc_alias(void)
+{
+	return again(open("../outside", O_PATH), "/proc/self/fd/%d");
+}
+
+static int a_stdin_alias(void)
+{
+	dup2(open("../outside", O_PATH), 0);
+	return leak(open("/dev/stdin", O_RDONLY));
+}
+
 /* ---- races ------------------------------------------------------------------------------------------- */
 
 enum { TRIES = 12000 };

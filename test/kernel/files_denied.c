@@ -11,19 +11,20 @@
 #include <utime.h>
 
 /* "@" is the directory it all lies in. */
-#define POLICY                                                                                                            \
-	"version: 1\nname: denied\nfile_rules:\n"                                                                         \
-	"  - name: deny-secrets\n    paths: [\"@/secret\", \"@/secret/**\", \"**/.env\"]\n"                               \
-	"    operations: [\"*\"]\n    decision: deny\n    message: \"{{.Path}} is closed\"\n"                             \
-	"  - name: deny-startup\n    paths: [\"@/home/.bashrc\"]\n"                                                       \
-	"    operations: [write, create, delete, rename, chmod, chown, link, truncate]\n    decision: deny\n"             \
-	"  - name: deny-reading\n    paths: [\"@/w/*.key\"]\n    operations: [read, open]\n    decision: deny\n"          \
-	"  - name: deny-writing\n    paths: [\"@/w/frozen\"]\n    operations: [write]\n    decision: deny\n"              \
-	"  - name: soft\n    paths: [\"@/w/**\"]\n    operations: [delete, rmdir]\n    decision: soft_delete\n"           \
-	"  - name: allow-read\n    paths: [\"@/out\", \"@/out/**\"]\n    operations: [read, open, list, stat]\n"          \
-	"    decision: allow\n"                                                                                           \
-	"  - name: allow-own\n    paths: [\"@/w\", \"@/w/**\", \"@/home\", \"@/home/**\", \"@/store\", \"@/store/**\"]\n" \
-	"    operations: [\"*\"]\n    decision: allow\n"
+static const char policy[] =
+        "version: 1\nname: denied\nfile_rules:\n"
+        "  - name: deny-secrets\n    paths: [\"@/secret\", \"@/secret/**\", \"**/.env\"]\n"
+        "    operations: [\"*\"]\n    decision: deny\n    message: \"{{.Path}} is closed\"\n"
+        "  - name: deny-startup\n    paths: [\"@/home/.bashrc\"]\n"
+        "    operations: [write, create, delete, rename, chmod, link, truncate]\n    decision: deny\n"
+        "  - name: deny-reading\n    paths: [\"@/w/*.key\"]\n    operations: [read, open]\n"
+        "    decision: deny\n"
+        "  - name: deny-writing\n    paths: [\"@/w/frozen\"]\n    operations: [write]\n    decision: deny\n"
+        "  - name: allow-read\n    paths: [\"@/out\", \"@/out/**\"]\n"
+        "    operations: [read, open, list, stat]\n    decision: allow\n"
+        "  - name: allow-own\n"
+        "    paths: [\"@/w\", \"@/w/**\", \"@/home\", \"@/home/**\", \"@/store\", \"@/store/**\"]\n"
+        "    operations: [\"*\"]\n    decision: allow\n";
 
 struct attack {
 	const char *name;
@@ -543,16 +544,6 @@ static void program(void *arg)
 	fl_say("%d", rc < 0 ? errno : 0);
 }
 
-static char *policy_here(void)
-{
-	static char text[8192];
-	char *to = text;
-
-	for (const char *from = POLICY; *from; from++)
-		to += sprintf(to, *from == '@' ? "%s" : "%.1s", *from == '@' ? top : from);
-	return text;
-}
-
 static void attack(const struct attack *k, uid_t uid)
 {
 	char store[100], *before, *after;
@@ -563,7 +554,7 @@ static void attack(const struct attack *k, uid_t uid)
 
 	build(uid);
 	snprintf(store, sizeof store, "%s/store/.agentsh_trash", top);
-	r.policy = policy_here();
+	r.policy = tree_policy(policy, top);
 	before = canaries();
 	fl_run(&r);
 	ok(atoi(fl->out) == k->error, "%s: errno %s", k->name, fl->out);
@@ -597,11 +588,7 @@ static uid_t user(void)
 
 T_CASE(attacks_of_a_user)
 {
-	struct fl_run nothing = { .native = true, .program = program, .arg = (void *)attacks };
-
-	if (geteuid() != 0)
-		t_skip_all("not root");
-	fl_run(&nothing); /* the shared memory */
+	fl_start();
 	attack_all(user());
 }
 

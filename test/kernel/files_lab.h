@@ -15,6 +15,7 @@
 #include "enforce/files/files.h"
 #include "journal/record.h"
 #include "policy/policy.h"
+#include "sys/mem.h"
 #include "sys/notify.h"
 #include "sys/proc.h"
 #include "sys/uapi/compat.h"
@@ -23,6 +24,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -38,6 +40,7 @@ enum { FL_TEXT = 8 << 20, FL_CALLS = 64 };
 /* Shared between driver, supervisor and program. */
 struct fl_shared {
 	size_t events_len, out_len;
+	bool lax;
 	int answered, continued;
 	char events[FL_TEXT], out[FL_TEXT];
 };
@@ -48,6 +51,7 @@ struct fl_run {
 	void (*program)(void *); /* what it says goes to fl->out, by fl_say() */
 	void *arg;
 	uid_t uid;
+	bool lax;    /* what it allows the supervisor lets go on, as it must not */
 	bool native; /* without any of this */
 	uint32_t inexact, keep;
 	bool soft_block;
@@ -160,6 +164,33 @@ static struct policy *fl_policy(const char *text)
 	return p;
 }
 
+/* The mistake that this layer is there to avoid: look at where the path leads now, then let the kernel look
+ * again. */
+static void fl_lax(const struct call *k)
+{
+	char path[PATH_MAX], real[PATH_MAX + 1] = "";
+	int nr = k->n->data.nr;
+	bool at = nr != __NR_truncate;
+	ssize_t n = mem_read((pid_t)k->n->pid, k->n->data.args[at], path, 64);
+	int dir = proc_open(k->pid, "cwd", O_PATH);
+	int fd = n < 0 ? -1 : openat(dir, path, O_PATH);
+	char name[40];
+
+	if (fd < 0 && n >= 0 && strrchr(path, '/')) {
+		*strrchr(path, '/') = 0;
+		fd = openat(dir, path, O_PATH);
+	}
+	snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+	if (fd >= 0 && readlink(name, real, PATH_MAX) < 0)
+		*real = 0;
+	close(fd);
+	close(dir);
+	if (strstr(real, "/secret"))
+		call_fail(k, EACCES);
+	else
+		call_continue(k);
+}
+
 static void fl_answer(struct governor *g, struct governed *c, struct files *files)
 {
 	struct seccomp_notif n;
@@ -168,7 +199,9 @@ static void fl_answer(struct governor *g, struct governed *c, struct files *file
 	if (notify_receive(c->listener, &n) <= 0)
 		return;
 	k.pid = proc_tgid((pid_t)n.pid);
-	if (k.pid)
+	if (k.pid && fl->lax)
+		fl_lax(&k);
+	else if (k.pid)
 		files_call(files, &k);
 	else
 		call_fail(&k, EPERM);
@@ -240,18 +273,25 @@ static void fl_supervise(const struct fl_run *r)
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
+FL_UNUSED static void fl_start(void)
+{
+	if (geteuid() != 0)
+		t_skip_all("not root");
+	if (!fl)
+		fl = mmap(NULL, sizeof *fl, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	fl_need(fl != MAP_FAILED, "memory");
+}
+
 /* The program's exit status. What it did, said and was told of is in *fl. */
 FL_UNUSED static int fl_run(const struct fl_run *r)
 {
 	int status = -1;
 	pid_t pid;
 
-	if (!fl) {
-		fl = mmap(NULL, sizeof *fl, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-		fl_need(fl != MAP_FAILED, "memory");
-	}
+	fl_start();
 	fl->events_len = fl->out_len = 0;
 	fl->answered = 0;
+	fl->lax = r->lax;
 	*fl->events = *fl->out = 0;
 	fflush(stdout);
 	pid = fork();

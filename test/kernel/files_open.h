@@ -228,6 +228,7 @@ static int day_proc(void)
 {
 	char path[64], text[4096];
 	int ends[2], fd;
+	pid_t child;
 
 	NEED(pipe(ends) == 0 && write(ends[1], "piped", 5) == 5);
 	snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
@@ -248,6 +249,17 @@ static int day_proc(void)
 	NEED((fd = open("/proc/self/cwd", O_RDONLY | O_DIRECTORY)) >= 0);
 	NEED((fd = open("/proc/self/exe", O_RDONLY)) >= 0);
 	NEED((fd = open("/proc/self/fd", O_RDONLY | O_DIRECTORY)) >= 0);
+	if ((child = fork()) == 0) {
+		pause();
+		_exit(0);
+	}
+	snprintf(path, sizeof path, "/proc/%d/environ", (int)child);
+	NEED((fd = open(path, O_RDONLY)) >= 0);
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)child);
+	NEED((fd = open(path, O_RDONLY | O_DIRECTORY)) >= 0);
+	snprintf(path, sizeof path, "/proc/%d/fd/0", (int)child);
+	NEED((fd = open(path, O_RDONLY)) >= 0);
+	kill(child, SIGKILL);
 	put_file("again", "again", 0600);
 	NEED((fd = open("again", O_PATH)) >= 0);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
@@ -434,6 +446,19 @@ static int day_nonsense(void)
 				if (fd > 2)
 					close((int)fd);
 			}
+	NEED(holds(open("w/fine", O_RDONLY), "fine"));
+	return 0;
+}
+
+/* Under a rule that sends what is written in redir/ to else/. */
+static int redirected(void)
+{
+	NEED(put_file("redir/new", "sent on", 0640) == 0 && access("redir/new", F_OK) < 0);
+	NEED(holds(open("else/new", O_RDONLY), "sent on") && (mode_of("else/new") & 0777) == 0640);
+	NEED(put_file("redir/old", "written", 0600) == 0);
+	NEED(holds(open("redir/old", O_RDONLY), "old") && holds(open("else/old", O_RDONLY), "written"));
+	NEED(symlink("../w/fine", "else/trap") == 0);
+	FAILS(open("redir/trap", O_WRONLY | O_CREAT | O_TRUNC, 0600), ELOOP);
 	NEED(holds(open("w/fine", O_RDONLY), "fine"));
 	return 0;
 }

@@ -35,6 +35,67 @@ T_CASE(outsiders)
 	waitpid(pid, NULL, 0);
 }
 
+static const char *const strict =
+        LAB_HEAD LAB_TAIL "file_rules:\n"
+                          "  - name: allow-own\n"
+                          "    paths: [\"/dev/fd/**\", \"/dev/stdin\", \"/proc/self/**\", \"**/drop/**\"]\n"
+                          "    operations: [\"*\"]\n"
+                          "    decision: allow\n";
+
+/* FS-06: a name that is allowed for what one has open opens nothing else. */
+T_CASE(aliases)
+{
+	static const char *const names[] = { "alias", "stdin_alias", "proc_alias" };
+	char path[PATH_MAX];
+
+	lab_start();
+	snprintf(path, sizeof path, "%s/outside", lab.dir);
+	lab_write(path, "secret\n", 0644);
+	for (size_t n = 0; n < 6; n++) {
+		const size_t i = n / 2;
+		const uid_t uid = n & 1 ? 0 : lab.user;
+
+		attack(names[i], true, NULL, uid);
+		ok(o.reached, "%s: reached without the judge", names[i]);
+		lay_out();
+		lab_write(lab.policy, strict, 0644);
+		lab.option = JUDGED;
+		lab_attack(names[i], true, uid, &o);
+		ok(!o.reached && lab_exit(&o) == EACCES, "%s: EACCES (%d)", names[i], lab_exit(&o));
+		ok(lab_logged(&o, "default-deny-files", "/outside"), "%s: in the log with its rule",
+		   names[i]);
+	}
+}
+
+T_CASE(redirects)
+{
+	char text[2048];
+
+	lab_start();
+	for (int root = 0; root < 2; root++) {
+		lay_out();
+		make_dir("redir", 0777);
+		put("redir/old", "old", 0666);
+		snprintf(text, sizeof text,
+		         LAB_HEAD LAB_TAIL "file_rules:\n"
+		                           "  - name: elsewhere\n"
+		                           "    paths: [\"**/redir/**\"]\n"
+		                           "    operations: [write, create]\n"
+		                           "    decision: redirect\n"
+		                           "    redirect_to: %s/else\n"
+		                           "  - {name: rest, paths: [\"/**\"], operations: [\"*\"], "
+		                           "decision: allow}\n",
+		         lab.drop);
+		lab_write(lab.policy, text, 0644);
+		lab.option = JUDGED;
+		lab_attack("redirected", true, root ? 0 : lab.user, &o);
+		is_int(lab_exit(&o), 0, "what is written goes elsewhere");
+		if (lab_exit(&o))
+			lab_show(&o);
+		ok(lab_logged(&o, "\"elsewhere\"", "else/new"), "and the log says where");
+	}
+}
+
 static pid_t spawn(const char *name, uid_t uid)
 {
 	char *argv[] = { lab.tool, NULL };

@@ -87,7 +87,7 @@ static void tree_reset(void)
 		_exit(92);
 }
 
-static pid_t tree_helper(struct tree *t, uid_t uid)
+FL_UNUSED static pid_t tree_helper(struct tree *t, uid_t uid)
 {
 	int sock[2];
 	gid_t gid = uid;
@@ -222,7 +222,7 @@ FL_UNUSED static const char *tree_long_path(void)
 	return path;
 }
 
-static void tree_make(struct tree *t, const char *name, uid_t uid)
+FL_UNUSED static void tree_make(struct tree *t, const char *name, uid_t uid)
 {
 	char path[160];
 
@@ -252,8 +252,19 @@ static void tree_end(const struct tree *t)
 	"  - name: deny-elsewhere\n    paths: [\"**/.env\"]\n    operations: [\"*\"]\n    decision: deny\n" \
 	"  - name: allow-all\n    paths: [\"/**\", \"/\"]\n    operations: [\"*\"]\n    decision: allow\n"
 
+/* The text with every "@" replaced. */
+FL_UNUSED static const char *tree_policy(const char *text, const char *top)
+{
+	static char whole[8192];
+	char *to = whole;
+
+	for (const char *from = text; *from; from++)
+		to += sprintf(to, *from == '@' ? "%s" : "%.1s", *from == '@' ? top : from);
+	return whole;
+}
+
 /* The first lines that differ, if any. */
-static bool tree_same(const char *what, char *a, char *b)
+FL_UNUSED static bool tree_same(const char *what, char *a, char *b)
 {
 	int n = 0, bad = 0;
 
@@ -273,7 +284,7 @@ static bool tree_same(const char *what, char *a, char *b)
 	return !bad && !*a && !*b && n > 0;
 }
 
-static void tree_replace(char *text, const char *from, const char *to)
+FL_UNUSED static void tree_replace(char *text, const char *from, const char *to)
 {
 	char *at;
 
@@ -281,7 +292,7 @@ static void tree_replace(char *text, const char *from, const char *to)
 		memcpy(at, to, strlen(to));
 }
 
-static void tree_compare_as(const char *name, void (*program)(void *), uid_t uid)
+FL_UNUSED static void tree_compare_as(const char *name, void (*program)(void *), uid_t uid)
 {
 	struct tree native = { "", -1 }, governed = { "", -1 };
 	struct fl_run r = { .policy = TREE_POLICY, .program = program, .uid = uid, .inexact = ~0u };

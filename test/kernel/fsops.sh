@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../t.sh"
 needs root setpriv
 
-OPS=${FSOPS_OPS:-100000} SEED=${FSOPS_SEED:-$(date +%j)}
+OPS=${FSOPS_OPS:-100000} SEED=${FSOPS_SEED:-3}
 USER_ID=$((30000 + $$ % 30000)) # of this test alone
 cp "$OUT/files/fsops" "$AGENTSH" "$TMP"
 cat >"$TMP/lab.yaml" <<'EOF'
@@ -16,8 +16,18 @@ command_rules:
     commands: ["*"]
     decision: allow
 EOF
+# Everything is judged and done by the supervisor: something is denied somewhere.
+cat >"$TMP/files.yaml" <<'EOF'
+version: 1
+name: files
+file_rules:
+  - {name: elsewhere, paths: ["/srv/**"], operations: ["*"], decision: deny}
+  - {name: allow-rest, paths: ["**"], operations: ["*"], decision: allow}
+command_rules:
+  - {name: allow-commands, commands: ["*"], decision: allow}
+EOF
 chmod 755 "$TMP" "$TMP/fsops" "$TMP/agentsh"
-chmod 644 "$TMP/lab.yaml"
+chmod 644 "$TMP"/*.yaml
 cd / || exit 1
 
 cleanup() {
@@ -59,6 +69,8 @@ for where in $shm $disk; do
 		log native "$uid" "$where"
 		log governed "$uid" "$where" "$TMP/agentsh" run --policy "$TMP/lab.yaml" --
 		same "governed as native: $who, $OPS operations" native governed
+		log judged "$uid" "$where" "$TMP/agentsh" run --judge-files --policy "$TMP/files.yaml" --
+		same "files judged as native: $who, $OPS operations" native judged
 		OPS=${fewer:-$OPS}
 	done
 done

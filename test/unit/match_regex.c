@@ -155,6 +155,35 @@ T_CASE(table)
 	}
 }
 
+/* What the engine overlooks counts as not known, never as no match. */
+T_CASE(ways_to_match_nothing)
+{
+	static const struct {
+		const char *pattern, *text;
+		enum regex_result want;
+	} known[] = {
+		{ "(^| )?x", "ax", REGEX_UNKNOWN },      { "(^| )*x", "ax", REGEX_UNKNOWN },
+		{ "(^|b){0,2}x", "ax", REGEX_UNKNOWN },  { "(\\b)?x", "ax", REGEX_UNKNOWN },
+		{ "x($| )?y", "xy", REGEX_UNKNOWN },     { "(^|\\b)x", "a x", REGEX_UNKNOWN },
+		{ "((^)|\\b)x", "a x", REGEX_UNKNOWN },  { "((^| )|)x", "ax", REGEX_UNKNOWN },
+		{ "((^| )?)x", "ax", REGEX_UNKNOWN },    { "(^a*|b?)x", "cx", REGEX_UNKNOWN },
+		{ "(^| )?x", "x", REGEX_YES },           { "(^|\\b)x", "x", REGEX_YES },
+		{ "(^|[ ])x", "ax", REGEX_NO },          { "(^a|b)?x", "c", REGEX_NO },
+		{ "^(-.* )?(a|b)", "x", REGEX_NO },      { "(a|b?)x$", "c", REGEX_NO },
+		{ "(^| )x[a-z]*( |$)", "ax", REGEX_NO }, { "^(a|b)$|^c$", "x", REGEX_NO },
+	};
+	AUTO_ARENA a = { 0 };
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+		struct regex r;
+
+		if (!ok(!regex_compile(&a, known[i].pattern, &r, NULL)))
+			continue;
+		ok(regex_match(&r, &known[i].text, 1) == known[i].want, "%s", known[i].pattern);
+		regex_release(&r);
+	}
+}
+
 T_CASE(refused)
 {
 	static const char *const bad[] = { "(",          ")",           "*",           "a**",

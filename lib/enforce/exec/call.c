@@ -3,6 +3,7 @@
 #include "sys/notify.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 static bool keep(const struct call *k, bool proceed, int64_t value)
 {
@@ -35,6 +36,18 @@ void call_inject(const struct call *k, int fd, int flags)
 {
 	int error = k->answer ? EPERM : notify_inject(k->c->listener, k->n->id, fd, flags);
 
+	if (error)
+		call_fail(k, error);
+}
+
+void call_give(const struct call *k, int fd, int flags)
+{
+	int error = EPERM;
+
+	if (k->answer)
+		close(fd);
+	else
+		error = notify_give(k->c->listener, k->n->id, fd, flags);
 	if (error)
 		call_fail(k, error);
 }

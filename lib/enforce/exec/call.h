@@ -38,6 +38,8 @@ bool call_return(const struct call *k, int64_t value);
 /* Return a copy of descriptor `fd`, which stays ours; `flags`: O_CLOEXEC or 0. Fails with the caller's errno
  * (EMFILE) when it has no room. */
 void call_inject(const struct call *k, int fd, int flags);
+/* The same, but it does not stay ours: nobody else has it open when the caller goes on. */
+void call_give(const struct call *k, int fd, int flags);
 
 /* serve.c: hand the event over if the policy wants it logged. False: it had to be kept and could not. */
 bool serve_report(const struct call *k, struct event *ev, uint32_t flags);

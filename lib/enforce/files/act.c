@@ -42,6 +42,12 @@ void act_inject(struct act *a, int fd, int flags)
 	call_inject(a->k, fd, flags);
 }
 
+void act_give(struct act *a, int fd, int flags)
+{
+	a->answered = true;
+	call_give(a->k, fd, flags);
+}
+
 int act_path(struct act *a, int which, uint64_t addr, const char **out)
 {
 	struct buf *b = &a->f->text[which];
@@ -141,8 +147,8 @@ int act_begin(struct act *a)
 	a->ids = m->ids;
 	if (a->f->own.uid == 0)
 		rc = begin_as_root(a);
-	else if (a->ids.uid != a->f->own.uid || a->ids.gid != a->f->own.gid)
-		rc = EPERM;
+	else if (a->ids.uid != a->f->own.uid)
+		rc = EPERM; /* groups are those of the user, whichever of them the caller has */
 	a->caller.uid = a->ids.uid;
 	a->caller.changes = a->ids.uid == 0;
 	return rc;
@@ -220,6 +226,11 @@ static bool is_world_readable(const struct place *p)
 	return p->object >= 0 && (p->st.st_mode & need) == need;
 }
 
+bool act_is_closed(const struct act *a, enum access_kind kind, const struct place *p)
+{
+	return p->path[0] != '/' || is_closed(a->f, kind, p->path);
+}
+
 struct verdict act_decide(struct act *a, enum access_kind kind, const struct place *p)
 {
 	const struct files *f = a->f;
@@ -237,7 +248,7 @@ struct verdict act_decide(struct act *a, enum access_kind kind, const struct pla
 		return (struct verdict){ .decision = EFFECT_ALLOW,
 			                 .effective = EFFECT_ALLOW,
 			                 .rule = &unnamed };
-	if (p->path[0] != '/' || is_closed(f, kind, p->path))
+	if (act_is_closed(a, kind, p))
 		return (struct verdict){ .rule = &closed };
 	return decide_access(f->o.policy, f->cache, &q);
 }

@@ -121,9 +121,12 @@ void direct_learn(struct act *a, const char *given, const struct place *p)
 /* To open for writing before it is judged would be seen by who watches the file. */
 static bool is_allowed_by_name(struct act *a, const struct opening *o, const struct place *p)
 {
-	for (size_t i = 0; i < o->n_kinds; i++)
-		if (act_decide(a, o->kinds[i], p).effective != EFFECT_ALLOW)
+	for (size_t i = 0; i < o->n_kinds; i++) {
+		const struct verdict v = act_decide(a, o->kinds[i], p);
+
+		if (v.effective != EFFECT_ALLOW || v.decision == EFFECT_REDIRECT)
 			return false;
+	}
 	return true;
 }
 
@@ -192,7 +195,12 @@ static void open_it(struct act *a, const struct opening *o, struct spelling *s, 
 		*done = false;
 	else if (!*error && open_is_allowed(a, o, &p)) {
 		open_unblock(fd, o->how.flags);
-		act_inject(a, fd, (int)(o->how.flags & O_CLOEXEC));
+		if (o->how.flags & OPEN_MODE) {
+			p.object = -1;
+			act_give(a, fd, (int)(o->how.flags & O_CLOEXEC));
+		} else {
+			act_inject(a, fd, (int)(o->how.flags & O_CLOEXEC));
+		}
 	}
 	resolve_release(&p);
 }

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "enforce/files/open.h"
+#include "enforce/landlock/mounts.h"
 #include "sys/proc.h"
 #include "sys/uapi/compat.h"
 
@@ -32,25 +33,54 @@ static const char *real_path(struct arena *a, const char *path)
 	return arena_str(a, real);
 }
 
+struct closing {
+	struct files *f;
+	struct files_closed *to;
+	bool secret;
+};
+
+enum { CLOSED = 512 };
+
+static void close_name(void *arg, const char *name, const struct mount *of)
+{
+	struct closing *c = arg;
+
+	(void)of;
+	if (c->f->o.n_closed < CLOSED)
+		c->to[c->f->o.n_closed++] =
+		        (struct files_closed){ arena_str(&c->f->memory, name), c->secret };
+}
+
+/* Under all its names: mounts may show it elsewhere. */
+static bool copy_closed(struct files *f, const struct files_options *o)
+{
+	struct closing c = { .f = f, .to = arena_array(&f->memory, CLOSED, sizeof *c.to) };
+	struct mounts m;
+	bool known = mounts_read(&m, "/proc/self");
+
+	f->o.closed = c.to;
+	f->o.n_closed = 0;
+	for (size_t i = 0; known && c.to && i < o->n_closed; i++) {
+		const char *path = o->closed[i].path ? real_path(&f->memory, o->closed[i].path) : NULL;
+
+		if (!path || path[0] != '/')
+			continue;
+		c.secret = o->closed[i].secret;
+		close_name(&c, path, NULL);
+		mounts_names(&m, path, close_name, &c);
+	}
+	mounts_release(&m);
+	return known && c.to && f->o.n_closed < CLOSED;
+}
+
 static bool copy_options(struct files *f, const struct files_options *o)
 {
-	struct files_closed *closed = arena_array(&f->memory, o->n_closed + 1, sizeof *closed);
-
 	f->o = *o;
-	f->o.closed = closed;
-	f->o.n_closed = 0;
 	if (o->workspace)
 		f->o.workspace = arena_str(&f->memory, o->workspace);
-	if (o->store)
-		f->o.store = arena_str(&f->memory, o->store);
 	if (o->virtual_root)
 		f->o.virtual_root = arena_str(&f->memory, o->virtual_root);
-	for (size_t i = 0; closed && i < o->n_closed; i++)
-		if (o->closed[i].path && o->closed[i].path[0] == '/')
-			closed[f->o.n_closed++] =
-			        (struct files_closed){ real_path(&f->memory, o->closed[i].path),
-				                       o->closed[i].secret };
-	return closed && !f->memory.failed;
+	return copy_closed(f, o) && !f->memory.failed;
 }
 
 struct files *files_new(const struct files_options *o, struct err *e)
@@ -68,7 +98,7 @@ struct files *files_new(const struct files_options *o, struct err *e)
 		f->lists_all = decide_tree(o->policy, ACCESS_LIST, "/", o->baseline) == TREE_ALLOWED;
 		return f;
 	}
-	err_set(e, "out of memory");
+	err_set(e, "out of memory, or the mounts are not known");
 	files_free(f);
 	return NULL;
 }

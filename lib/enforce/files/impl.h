@@ -59,6 +59,7 @@ void act_fail(struct act *a, int error);
 void act_return(struct act *a, int64_t value);
 void act_continue(struct act *a);
 void act_inject(struct act *a, int fd, int flags);
+void act_give(struct act *a, int fd, int flags); /* and it is not ours any more */
 
 /* Read a path of the caller, once, into buffer `which`. 0 or errno: EFAULT, ENAMETOOLONG. */
 int act_path(struct act *a, int which, uint64_t addr, const char **out);
@@ -73,6 +74,9 @@ struct verdict act_decide(struct act *a, enum access_kind kind, const struct pla
 /* The policy on all that is or may be below a directory, without what no session may touch. False: out of
  * memory. */
 bool act_decide_tree(struct act *a, const char *dir, struct tree_answers *out);
+
+/* Does it lie in what no session may touch, or hold it? Whatever the policy says. */
+bool act_is_closed(const struct act *a, enum access_kind kind, const struct place *p);
 
 /* Is Landlock exactly as strict for this kind? Only then a call may go on as it is. */
 bool act_exact(const struct act *a, enum access_kind kind);

@@ -85,6 +85,8 @@ static int read_request(struct act *a, struct opening *o)
 		break;
 #endif
 	}
+	if (o->by_value && (o->how.flags & TMPFILE || (o->how.flags & O_CREAT && o->how.flags & O_DIRECTORY)))
+		error = openat2_check(&o->how);
 	return error ? error : act_path(a, 0, path, &o->path);
 }
 
@@ -148,8 +150,7 @@ static int open_now(int dirfd, const char *path, uint64_t flags, uint64_t mode)
 
 static void hand_over(struct act *a, const struct opening *o, int fd)
 {
-	act_inject(a, fd, (int)(o->how.flags & O_CLOEXEC));
-	close(fd);
+	act_give(a, fd, (int)(o->how.flags & O_CLOEXEC));
 }
 
 /* Is an old version to be kept, and of what? */
@@ -215,22 +216,18 @@ static int check_type(const struct act *a, const struct opening *o, const struct
 	return is_bait(a, o, p) ? EACCES : 0;
 }
 
-static struct verdict decide(struct act *a, enum access_kind kind, const struct place *p)
-{
-	struct verdict v = keep_decide(a, kind, p);
-
-	if (v.decision == EFFECT_REDIRECT)
-		v.effective = EFFECT_DENY;
-	return v;
-}
-
 /* True: go on. Else the call is answered. */
 bool open_is_allowed(struct act *a, const struct opening *o, const struct place *p)
 {
 	for (size_t i = 0; i < o->n_kinds; i++) {
 		enum access_kind kind = S_ISDIR(p->st.st_mode) ? ACCESS_LIST : o->kinds[i];
-		struct verdict v = decide(a, kind, p);
+		struct verdict v = keep_decide(a, kind, p);
 
+		if (v.effective == EFFECT_ALLOW && v.decision == EFFECT_REDIRECT && kind != ACCESS_READ &&
+		    kind != ACCESS_LIST) {
+			redirect_open(a, o, kind, p, &v);
+			return false;
+		}
 		if (v.effective != EFFECT_ALLOW) {
 			act_refuse(a, &(struct act_report){ .kind = kind, .place = p, .verdict = &v });
 			return false;
@@ -267,10 +264,14 @@ static int open_there(struct act *a, const struct opening *o, const struct place
  */
 
 /* True: go on. */
-static bool may_create(struct act *a, const struct place *p)
+static bool may_create(struct act *a, const struct opening *o, const struct place *p)
 {
-	struct verdict v = decide(a, ACCESS_CREATE, p);
+	struct verdict v = keep_decide(a, ACCESS_CREATE, p);
 
+	if (v.effective == EFFECT_ALLOW && v.decision == EFFECT_REDIRECT) {
+		redirect_open(a, o, ACCESS_CREATE, p, &v);
+		return false;
+	}
 	return act_allowed(a, &(struct act_report){ .kind = ACCESS_CREATE, .place = p, .verdict = &v });
 }
 
@@ -303,7 +304,7 @@ static int create(struct act *a, const struct opening *o, const struct place *p)
 
 	if (p->slash)
 		return EISDIR;
-	if (!may_create(a, p))
+	if (!may_create(a, o, p))
 		return 0;
 	if (!keep_wants(a, JOURNAL_CREATE, p, &plain) && open_is_exact(a, o)) {
 		act_continue(a);
@@ -333,7 +334,7 @@ static int make_unnamed(struct act *a, const struct opening *o, struct place *p)
 		return ENAMETOOLONG;
 	strcat(p->path, p->path[1] ? "/x" : "x");
 	p->alias[0] = 0;
-	if (!may_create(a, p))
+	if (!may_create(a, o, p))
 		return 0;
 	if (open_is_exact(a, o)) {
 		act_continue(a);
@@ -350,6 +351,14 @@ static int make_unnamed(struct act *a, const struct opening *o, struct place *p)
 /* ---- all together
  * ------------------------------------------------------------------------------------------ */
 
+/* "name/" with O_CREAT is an error, whatever is there. */
+static bool makes_directory(const struct opening *o)
+{
+	size_t len = strlen(o->path);
+
+	return o->how.flags & O_CREAT && len && o->path[len - 1] == '/';
+}
+
 static int open_once(struct act *a, const struct opening *o)
 {
 	struct place_request r = { .dirfd = o->dirfd, .path = o->path, .resolve = o->how.resolve };
@@ -360,6 +369,9 @@ static int open_once(struct act *a, const struct opening *o)
 		r.flags |= PLACE_FOLLOW;
 	if (o->how.flags & O_CREAT)
 		r.flags |= PLACE_MISS;
+	/* Not looked at at all, but the way there is. */
+	if (makes_directory(o))
+		r.flags = PLACE_NAME | PLACE_MISS;
 	error = act_find(a, &r, &p);
 	if (error)
 		return error;
@@ -389,10 +401,6 @@ int open_judge(struct act *a)
 		act_continue(a);
 		return 0;
 	}
-	if (o.by_value && (o.how.flags & TMPFILE || (o.how.flags & O_CREAT && o.how.flags & O_DIRECTORY)))
-		error = openat2_check(&o.how);
-	if (error)
-		return error;
 	if (direct_open(a, &o, &error))
 		return error;
 	for (int i = 0; i < TRIES; i++) {

@@ -4,10 +4,9 @@
 #include "base/fd.h"
 #include "base/num.h"
 #include "base/path.h"
+#include "enforce/files/own.h"
 #include "sys/proc.h"
-#include "sys/tag.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -175,39 +174,6 @@ static int put_back(struct walk *w, const char *said)
 	return root < 0 ? -root : move_to(w, root);
 }
 
-/* The number in /proc/NUMBER/…, 0 if there is none. */
-static pid_t pid_in(const char *path)
-{
-	char *end;
-	long n;
-
-	if (strncmp(path, "/proc/", 6) != 0 || !isdigit((unsigned char)path[6]))
-		return 0;
-	n = strtol(path + 6, &end, 10);
-	return n > 0 && n <= INT_MAX && (*end == '/' || !*end) ? (pid_t)n : 0;
-}
-
-static bool is_own(const struct caller *c, pid_t pid)
-{
-	return pid == c->pid || pid == c->tid || (pid && proc_tgid(pid) == c->pid);
-}
-
-/* What the kernel asks before it follows a link of /proc/PID: might the caller trace it? Others of its
- * command are in the same Landlock domain; other users' it may not look into. */
-static bool may_look_into(const struct caller *c, pid_t pid)
-{
-	char name[32];
-	struct stat st;
-	uint64_t tag;
-	uint32_t command;
-
-	if (is_own(c, pid))
-		return true;
-	snprintf(name, sizeof name, "/proc/%d", (int)pid);
-	return pid && tag_of(pid, &tag, &command) && tag == c->tag && command == c->command &&
-	       stat(name, &st) == 0 && st.st_uid == c->uid;
-}
-
 /* A link of /proc: in its root directory "self" means the caller; those of a process are no text. 0 with
  * *next >= 0 when it was followed, or errno. */
 static int follow_proc(struct walk *w, const char *name, int *next)
@@ -218,7 +184,7 @@ static int follow_proc(struct walk *w, const char *name, int *next)
 
 	if (fstat(w->dir, &st) < 0 || name_of(w->dir, text, sizeof text) < 0)
 		return EACCES;
-	if (!pid_in(text)) {
+	if (!own_pid_in(text)) {
 		if (st.st_ino == 1 && !strcmp(name, "self")) {
 			snprintf(text, sizeof text, "%d", (int)w->c->pid);
 			return put_back(w, text);
@@ -237,7 +203,7 @@ static int follow_proc(struct walk *w, const char *name, int *next)
 		return ELOOP;
 	if (w->r->resolve & SCOPED)
 		return EXDEV;
-	if (!may_look_into(w->c, pid_in(text)))
+	if (!own_may_look(w->c, own_pid_in(text)))
 		return EACCES;
 	/* Whoever owns the directory it stands in: the process chooses where it leads. */
 	w->trusted = false;
@@ -341,11 +307,12 @@ static bool next_name(struct walk *w, char *name, bool *slash, bool *last)
 /* Descriptor of `name` here, a link itself, or -errno. */
 static int open_name(const struct walk *w, const char *name)
 {
+	struct stat st;
 	int fd;
 
 	if (!strcmp(name, "..") && w->root >= 0 && same_place(w->dir, w->root)) {
 		if (w->r->resolve & RESOLVE_BENEATH)
-			return -EXDEV;
+			return fstat(w->dir, &st) == 0 && S_ISDIR(st.st_mode) ? -EXDEV : -ENOTDIR;
 		name = ".";
 	}
 	if (w->r->resolve & RESOLVE_NO_XDEV)
@@ -379,12 +346,11 @@ static int too_long(struct walk *w, bool *done, struct place *out)
 
 	memset(name, 'x', NAME_MAX + 1);
 	fd = openat(w->dir, name, O_PATH | O_CLOEXEC);
-	if (fd >= 0)
-		close(fd);
-	else if (errno != ENAMETOOLONG)
+	if (fd < 0 && errno != ENAMETOOLONG)
 		return errno;
+	fd_close(&fd);
 	*done = w->r->flags & PLACE_NAME && !end[strspn(end, "/")];
-	return *done ? arrive(w, name, false, -ENOENT, out) : ENAMETOOLONG;
+	return *done ? arrive(w, name, w->r->flags & PLACE_MISS && *end == '/', -ENOENT, out) : ENAMETOOLONG;
 }
 
 /* One name. 0 with *done, or without it the walk has moved on; or errno. */
@@ -481,11 +447,17 @@ static bool is_dead(const struct place *p)
 	return fstat(p->parent, &st) == 0 && st.st_nlink == 0;
 }
 
+/* Not a dot, two, nor the root; a slash may follow. */
+static bool is_name(const char *name)
+{
+	return name[0] != '/' && strcmp(name, ".") != 0 && strcmp(name, "./") != 0 &&
+	       strcmp(name, "..") != 0 && strcmp(name, "../") != 0;
+}
+
 /* A name in a directory, or what only the kernel can tell the name of. 0 or errno. */
 static int find_path(struct place *p)
 {
-	bool in_parent = p->parent >= 0 && strcmp(p->name, ".") != 0 && strcmp(p->name, "./") != 0 &&
-	                 strcmp(p->name, "..") != 0 && strcmp(p->name, "../") != 0 && p->name[0] != '/';
+	bool in_parent = p->parent >= 0 && is_name(p->name);
 	ssize_t n = name_of(in_parent ? p->parent : p->object, p->path, PATH_MAX);
 	size_t len = strcspn(p->name, "/");
 
@@ -509,14 +481,15 @@ static int find_path(struct place *p)
 /* How the caller may call what it has in /proc. */
 static void note_proc(const struct caller *c, struct place *p)
 {
-	pid_t pid = pid_in(p->path);
+	pid_t pid = own_pid_in(p->path);
 	const char *tail;
 
 	if (!pid)
 		return;
-	p->foreign = !is_own(c, pid);
+	p->own = own_is(c, pid);
+	p->foreign = !own_may_look(c, pid);
 	tail = strchr(p->path + 6, '/');
-	if (!p->foreign)
+	if (p->own)
 		snprintf(p->alias, sizeof p->alias, "/proc/self%s", tail ? tail : "");
 }
 
@@ -544,6 +517,8 @@ static int finish(const struct walk *w, struct place *p)
 
 	if (p->object >= 0 && fstat(p->object, &p->st) < 0)
 		return errno;
+	if (p->slash && w->r->flags & PLACE_MISS && is_name(p->name))
+		return EISDIR;
 	if (p->object >= 0 && p->slash && !(w->r->flags & PLACE_NAME) && !S_ISDIR(p->st.st_mode))
 		return ENOTDIR;
 	rc = find_path(p);
@@ -585,7 +560,7 @@ int resolve_place(const struct caller *c, const struct place_request *r, struct 
 
 	out->parent = out->object = -1;
 	out->name[0] = out->path[0] = out->alias[0] = 0;
-	out->slash = out->nameless = out->foreign = false;
+	out->slash = out->nameless = out->foreign = out->own = false;
 	out->st = (struct stat){ 0 };
 	if (strlen(r->path) >= PATH_MAX)
 		return ENAMETOOLONG;

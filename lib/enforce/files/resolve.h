@@ -28,8 +28,9 @@ struct caller {
 enum {
 	PLACE_FOLLOW = 1, /* a link at the end is followed, to whatever it leads */
 	PLACE_NAME = 2,   /* the last name is to be made, removed or moved: never followed, and may miss */
-	PLACE_MISS = 4,   /* what is to be opened may miss: no error, and no object */
-	PLACE_EMPTY = 8,  /* AT_EMPTY_PATH: the descriptor itself */
+	PLACE_MISS =
+	        4, /* what is to be opened may miss: no error, and no object; but slashes after it are one */
+	PLACE_EMPTY = 8, /* AT_EMPTY_PATH: the descriptor itself */
 };
 
 struct place_request {
@@ -49,7 +50,7 @@ struct place {
 	char name[NAME_MAX + 2];
 	bool slash;            /* slashes follow it: `name` ends in one when PLACE_NAME was asked for */
 	bool nameless;         /* a pipe, a socket, a memory file, or deleted: `path` is what it was, or "" */
-	bool foreign;          /* in /proc, of a process that is not the caller's own */
+	bool own, foreign;     /* in /proc: of the calling process; of one that it may not look into */
 	struct stat st;        /* of the object */
 	char path[PLACE_PATH]; /* true and absolute: no links, no dots */
 	char alias[PLACE_PATH]; /* how it was spelled, when only root's links led elsewhere; or of the

@@ -19,6 +19,9 @@
 /* What is refused although the policy allows it, as Landlock and the kernel would for the caller itself: we
  * have rights in /proc and on devices that it has not. */
 
+/* Flags that stay with a descriptor. */
+#define KEPT (OPEN_MODE | O_DIRECT | O_APPEND | O_NOATIME | O_SYNC | O_DSYNC)
+
 enum { PTS_FIRST = 136, PTS_LAST = 143, PTS_MINORS = 256 };
 
 static bool writes(const struct opening *o)
@@ -83,9 +86,9 @@ static bool is_public(const char *path)
 
 static int open_proc(struct act *a, const struct opening *o, const struct place *p, bool *ours)
 {
-	if (p->foreign && (writes(o) || !is_public(p->path)))
-		return exact_or(a, o, EACCES);
-	if (writes(o) && !p->alias[0])
+	const bool memory = !strcmp(path_base(p->path), "mem");
+
+	if ((p->foreign && !is_public(p->path)) || (!p->own && (writes(o) || memory)))
 		return exact_or(a, o, EACCES);
 	*ours = true;
 	return 0;
@@ -160,15 +163,14 @@ static int open_fifo(struct act *a, const struct opening *o, const struct place 
 	if (!call_valid(a->k))
 		return ENOENT;
 	snprintf(name, sizeof name, "/proc/self/fd/%d", p->object);
-	fd = open(name, (int)((o->how.flags & (OPEN_MODE | O_DIRECT | O_APPEND)) | O_NONBLOCK | O_CLOEXEC));
+	fd = open(name, (int)((o->how.flags & KEPT) | O_NONBLOCK | O_CLOEXEC));
 	if (fd < 0 && (errno != ENXIO || mode != O_WRONLY || o->how.flags & O_NONBLOCK))
 		return errno;
 	met = fd >= 0 && park_wake(a->f, &p->st, mode);
 	if (fd >= 0 &&
 	    (met || mode == O_WRONLY || mode == O_RDWR || o->how.flags & O_NONBLOCK || p->nameless)) {
 		open_unblock(fd, o->how.flags);
-		act_inject(a, fd, (int)(o->how.flags & O_CLOEXEC));
-		close(fd);
+		act_give(a, fd, (int)(o->how.flags & O_CLOEXEC));
 		return 0;
 	}
 	if (fd < 0)
@@ -176,12 +178,23 @@ static int open_fifo(struct act *a, const struct opening *o, const struct place 
 	return fd < 0 ? errno : park_call(a, o, p, fd);
 }
 
+/* It cannot be opened, but who may not even try is told so first. */
+static int open_socket(const struct opening *o, const struct place *p)
+{
+	char name[40];
+	AUTO_FD fd = -1;
+
+	snprintf(name, sizeof name, "/proc/self/fd/%d", p->object);
+	fd = open(name, (int)(o->how.flags & OPEN_MODE) | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 ? errno : ENXIO;
+}
+
 int special_open(struct act *a, const struct opening *o, const struct place *p, bool *ours)
 {
 	mode_t type = p->st.st_mode & S_IFMT;
 
 	if (type == S_IFSOCK)
-		return ENXIO;
+		return open_socket(o, p);
 	if (type == S_IFIFO)
 		return open_fifo(a, o, p);
 	if (type == S_IFCHR || type == S_IFBLK)

@@ -1,0 +1,254 @@
+/* files_race - FS-10, FS-11 for names and attributes: what is judged is what is changed, while others swap
+ * links and directories, and threads the words of the path. Each is done under a supervisor that lets go on
+ * what it has allowed, too, where it is lost: the tests can fail. */
+#include "test/kernel/files_tree.h"
+
+#include "sys/at.h"
+
+#include <linux/fs.h>
+#include <pthread.h>
+#include <time.h>
+
+enum { MS = 400, MS_LOST = 4000 };
+
+static const char policy[] = "version: 1\nname: race\nfile_rules:\n"
+                             "  - name: deny-secrets\n    paths: [\"@/secret\", \"@/secret/**\"]\n"
+                             "    operations: [\"*\"]\n    decision: deny\n"
+                             "  - name: allow-own\n    paths: [\"@/w\", \"@/w/**\"]\n"
+                             "    operations: [\"*\"]\n    decision: allow\n";
+
+static char top[64];
+static volatile bool over;
+
+static long long now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+/* What is tried while something flips: returns as system calls do. `p` may change at any time. */
+struct deed {
+	const char *name;
+	long (*run)(const char *p);
+	bool (*lost)(void); /* has it happened to what is protected? */
+};
+
+static long do_chmod(const char *p)
+{
+	return syscall(__NR_fchmodat, AT_FDCWD, p, 0666);
+}
+
+static bool key_is_open(void)
+{
+	struct stat st;
+
+	return stat("secret/key", &st) == 0 && (st.st_mode & 0777) == 0666;
+}
+
+static long do_truncate(const char *p)
+{
+	return syscall(__NR_truncate, p, 1L);
+}
+
+static bool key_is_cut(void)
+{
+	struct stat st;
+
+	return stat("secret/key", &st) == 0 && st.st_size != 6;
+}
+
+static bool key_has_names(void)
+{
+	struct stat st;
+
+	return stat("secret/key", &st) == 0 && st.st_nlink > 1;
+}
+
+static long do_link(const char *p)
+{
+	long rc = linkat(AT_FDCWD, p, AT_FDCWD, "w/linked", AT_SYMLINK_FOLLOW);
+
+	if (rc == 0 && !key_has_names())
+		unlink("w/linked");
+	return rc;
+}
+
+static long do_unlink(const char *p)
+{
+	return syscall(__NR_unlinkat, AT_FDCWD, p, 0);
+}
+
+static bool key_is_gone(void)
+{
+	return access("secret/key", F_OK) < 0;
+}
+
+static long do_mkdir(const char *p)
+{
+	long rc = syscall(__NR_mkdirat, AT_FDCWD, p, 0755);
+
+	if (rc == 0)
+		syscall(__NR_unlinkat, AT_FDCWD, p, AT_REMOVEDIR);
+	return rc;
+}
+
+static bool there_are_new(void)
+{
+	struct stat st;
+
+	return stat("secret", &st) == 0 && (st.st_nlink > 2 || st.st_mtim.tv_sec > 1000);
+}
+
+static long do_rename(const char *p)
+{
+	return syscall(__NR_renameat2, AT_FDCWD, p, AT_FDCWD, "w/got", 0);
+}
+
+/* Through a link, or a directory that is exchanged for a link; and by a path that a thread rewrites. */
+static const struct deed by_file[] = { { "chmod", do_chmod, key_is_open },
+	                               { "truncate", do_truncate, key_is_cut },
+	                               { "link", do_link, key_has_names } };
+static const struct deed by_dir[] = { { "unlink", do_unlink, key_is_gone },
+	                              { "rename", do_rename, key_is_gone },
+	                              { "chmod", do_chmod, key_is_open } };
+static const struct deed by_new[] = { { "mkdir", do_mkdir, there_are_new } };
+
+struct race {
+	const struct deed *deed;
+	const char *path;  /* that is used */
+	const char *a, *b; /* exchanged all the time by an outsider, or, as words, by a thread */
+	bool words;
+};
+
+static char spelled[64];
+
+static void *rewrite(void *arg)
+{
+	const struct race *r = arg;
+	size_t n = strlen(r->a) + 1;
+
+	while (!over) {
+		memcpy(spelled, r->a, n);
+		memcpy(spelled, r->b, n);
+	}
+	return NULL;
+}
+
+static void attacker(void *arg)
+{
+	const struct race *r = arg;
+	long long end = now_ms() + (fl->lax ? MS_LOST : MS);
+	long wins = 0, tries = 0;
+	pthread_t t;
+	int a;
+
+	if (chdir(top) < 0)
+		_exit(91);
+	do
+		a = open("w/a", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	while (a < 0);
+	if (r->words) {
+		strcpy(spelled, r->a);
+		pthread_create(&t, NULL, rewrite, arg);
+	}
+	while (now_ms() < end && !r->deed->lost()) {
+		wins += r->deed->run(r->words ? spelled : r->path) == 0;
+		tries++;
+		close(openat(a, "key", O_WRONLY | O_CREAT, 0644)); /* what may go is there again */
+	}
+	over = true;
+	if (r->words)
+		pthread_join(t, NULL);
+	fl_say("%d %ld of %ld", r->deed->lost(), wins, tries);
+}
+
+static pid_t flip(const struct race *r, uid_t uid)
+{
+	pid_t pid = r->words ? 0 : fork();
+
+	if (pid || r->words)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (setgid(uid) < 0 || setuid(uid) < 0 || chdir(top) < 0)
+		_exit(93);
+	for (;;)
+		renameat2(AT_FDCWD, r->a, AT_FDCWD, r->b, RENAME_EXCHANGE);
+}
+
+static uid_t user(void)
+{
+	return 30000 + (uid_t)getpid() % 30000;
+}
+
+static void build(uid_t uid)
+{
+	struct timespec old[2] = { { 1, 0 }, { 1, 0 } };
+	char command[200];
+
+	snprintf(top, sizeof top, "/dev/shm/files-race.%d", (int)getpid());
+	fl_need(mkdir(top, 0755) == 0 && chmod(top, 0755) == 0 && chdir(top) == 0, top);
+	fl_need(mkdir("secret", 0755) == 0 && mkdir("w", 0755) == 0 && mkdir("w/a", 0755) == 0, "tree");
+	tree_put("secret/key", "canary", 0600);
+	tree_put("w/own", "own", 0600);
+	tree_put("w/a/key", "own", 0600);
+	fl_need(symlink("own", "w/link") == 0 && symlink("../secret/key", "w/trap") == 0 &&
+	                symlink("../secret", "w/b") == 0,
+	        "links");
+	snprintf(command, sizeof command, "chown -hR %d:%d %s", (int)uid, (int)uid, top);
+	fl_need(system(command) == 0, command);
+	utimensat(AT_FDCWD, "secret", old, 0);
+}
+
+static bool run(const struct race *r, bool lax)
+{
+	struct fl_run f = {
+		.program = attacker, .arg = (void *)r, .uid = user(), .inexact = ~0u, .lax = lax
+	};
+	struct tree t;
+	bool lost;
+	pid_t pid;
+
+	build(f.uid);
+	f.policy = tree_policy(policy, top);
+	pid = flip(r, f.uid);
+	fl_run(&f);
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	lost = fl->out[0] != '0';
+	snprintf(t.top, sizeof t.top, "%s", top);
+	if (chdir("/") == 0)
+		tree_end(&t);
+	return lost;
+}
+
+static void race(const struct race *r)
+{
+	ok(!run(r, false), "%s %s %s: %s", r->deed->name, r->words ? "words" : "links", r->a, fl->out);
+	ok(run(r, true), "%s: lost when what was allowed goes on by itself: %s", r->deed->name, fl->out);
+}
+
+T_CASE(links_are_swapped)
+{
+	fl_start();
+	for (size_t i = 0; i < 3; i++)
+		race(&(struct race){ &by_file[i], "w/link", "w/link", "w/trap", false });
+}
+
+T_CASE(directories_are_swapped)
+{
+	for (size_t i = 0; i < 3; i++)
+		race(&(struct race){ &by_dir[i], "w/a/key", "w/a", "w/b", false });
+	race(&(struct race){ &by_new[0], "w/a/new", "w/a", "w/b", false });
+}
+
+T_CASE(words_are_swapped)
+{
+	for (size_t i = 0; i < 3; i++)
+		race(&(struct race){ &by_file[i], "", "w/././own", "secret/key", true });
+	for (size_t i = 0; i < 2; i++)
+		race(&(struct race){ &by_dir[i], "", "w/./a/key", "secret/key", true });
+}
