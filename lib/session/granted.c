@@ -33,16 +33,16 @@ static void put_named(void *arg, const char *path)
 		put(p, arena_copy(p->arena, path, (size_t)(slash - path)));
 }
 
-/* Where programs may be started from: nothing is said of that unless the configuration has a list. */
-static void find_programs(struct granted *g, const struct session *s)
+size_t granted_programs(const struct session *s, struct arena *a, const char *const **items)
 {
 	static const char *const own[] = { "/proc/self/exe", "/bin/bash", "/bin/sh", "/bin/bash.real",
 		                           "/bin/sh.real" };
-	const struct config_list *list = &s->core->config->landlock.allow_execute;
-	struct programs p = { .policy = s->policy->policy, .arena = &g->arena };
+	const struct config *c = s->core->config;
+	const struct config_list *list = &c->landlock.allow_execute;
+	struct programs p = { .policy = s->policy->policy, .arena = a };
 
-	if (!list->n || !(p.items = arena_array(&g->arena, PROGRAMS, sizeof *p.items)))
-		return;
+	if (!c->landlock.enabled || !list->n || !(p.items = arena_array(a, PROGRAMS, sizeof *p.items)))
+		return 0;
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
 		put(&p, own[i]);
 	put(&p, s->workspace);
@@ -50,8 +50,8 @@ static void find_programs(struct granted *g, const struct session *s)
 	for (size_t i = 0; i < list->n; i++)
 		put(&p, list->items[i]);
 	decide_named_paths(p.policy, put_named, &p);
-	g->rules.execute = p.items;
-	g->rules.n_execute = p.n;
+	*items = p.items;
+	return p.n;
 }
 
 static void find_ports(struct granted *g, const struct config *c)
@@ -94,7 +94,7 @@ int granted_make(struct granted *g, const struct session *s, struct err *e)
 		                         .baseline = !c->sandbox.seccomp.file_monitor.enabled };
 	find_store(g, s);
 	if (c->landlock.enabled) {
-		find_programs(g, s);
+		g->rules.n_execute = granted_programs(s, &g->arena, &g->rules.execute);
 		find_ports(g, c);
 		g->rules.abstract = true;
 	}

@@ -11,4 +11,6 @@ struct granted {
 
 /* 0 or -1. `g` must be zeroed; release it in any case. */
 int granted_make(struct granted *g, const struct session *s, struct err *e);
+/* Where programs may be started from: names of trees and files, in `a`; none: from anywhere. */
+size_t granted_programs(const struct session *s, struct arena *a, const char *const **items);
 void granted_release(struct granted *g);

@@ -6,7 +6,9 @@
 #include "enforce/files/wired.h"
 #include "enforce/landlock/floor.h"
 #include "enforce/rung.h"
+#include "enforce/landlock/programs.h"
 #include "session/closed.h"
+#include "session/granted.h"
 
 #include <limits.h>
 
@@ -40,6 +42,21 @@ static void put_item(void *m, const struct floor_item *item)
 	}
 }
 
+static void put_program(void *m, const char *real)
+{
+	msg_u32(m, 3);
+	msg_str(m, real);
+}
+
+static void put_programs(const struct session *s, struct msg *m)
+{
+	AUTO_ARENA a = { 0 };
+	const char *const *items;
+	size_t n = granted_programs(s, &a, &items);
+
+	programs_each(items, n, put_program, m);
+}
+
 void judged_put(const struct session *s, struct msg *m)
 {
 	const struct config *c = s->core->config;
@@ -56,5 +73,6 @@ void judged_put(const struct session *s, struct msg *m)
 	msg_u64(m, c->sandbox.fuse.audit.quota);
 	msg_u64(m, (uint64_t)c->sandbox.fuse.audit.ttl_ns);
 	closed_each(s, put_item, m);
+	put_programs(s, m);
 	msg_u32(m, 0); /* ends the list */
 }

@@ -381,3 +381,17 @@ T_CASE(mixed_ends_below)
 	decide_trees_free(t);
 	policy_free(p);
 }
+
+T_CASE(programs)
+{
+	const char *trees[] = { "/usr/bin", "/lib64/ld.so" };
+	struct verdict v = decide_programs(trees, 2, "/usr/bin/x");
+
+	is_int(v.effective, EFFECT_ALLOW);
+	is_int(decide_programs(trees, 2, "/lib64/ld.so").effective, EFFECT_ALLOW);
+	v = decide_programs(trees, 2, "/usr/binx");
+	is_int(v.effective, EFFECT_DENY);
+	is_str(v.rule->name, "allow-execute");
+	is_int(decide_programs(trees, 2, "").effective, EFFECT_DENY);
+	is_int(decide_programs(NULL, 0, "/usr/bin/x").effective, EFFECT_DENY);
+}

@@ -5,7 +5,7 @@
 
 #include <fcntl.h>
 
-enum { CLOSED = 256 };
+enum { CLOSED = 256, PROGRAMS = 512 };
 #define COPY_MAX (64ULL << 20) /* bytes of a file that are copied before it is written to */
 
 int wired_read(struct wired *w, struct msg_reader *r, struct err *e)
@@ -25,10 +25,19 @@ int wired_read(struct wired *w, struct msg_reader *r, struct err *e)
 	w->ttl_ns = (int64_t)msg_get_u64(r);
 	closed = arena_array(&w->text, CLOSED, sizeof *closed);
 	w->o.closed = closed;
-	while (closed && (kind = msg_get_u32(r)) && msg_ok(r) && w->o.n_closed < CLOSED)
-		closed[w->o.n_closed++] =
-		        (struct files_closed){ arena_str(&w->text, msg_get_str(r)), kind == 2 };
-	return msg_ok(r) && !w->text.failed && w->o.n_closed < CLOSED ? 0 : err_set(e, "bad start message");
+	w->programs = arena_array(&w->text, PROGRAMS, sizeof *w->programs);
+	while (closed && w->programs && (kind = msg_get_u32(r)) && msg_ok(r) && w->o.n_closed < CLOSED &&
+	       w->n_programs < PROGRAMS) {
+		const char *path = arena_str(&w->text, msg_get_str(r));
+
+		if (kind == 3)
+			w->programs[w->n_programs++] = path;
+		else
+			closed[w->o.n_closed++] = (struct files_closed){ path, kind == 2 };
+	}
+	return msg_ok(r) && !w->text.failed && w->o.n_closed < CLOSED && w->n_programs < PROGRAMS
+	               ? 0
+	               : err_set(e, "bad start message");
 }
 
 /* Where nothing can be kept, what the policy keeps is refused: keep.h. */
