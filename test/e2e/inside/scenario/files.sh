@@ -50,15 +50,18 @@ written "cp into /etc" /etc/evil.txt 'cp f /etc/evil.txt'
 written "touch in /usr/bin" /usr/bin/evil.sh 'touch /usr/bin/evil.sh'
 written "tee into /etc" /etc/evil.tee 'echo x | tee /etc/evil.tee'
 written "python into /usr/lib" /usr/lib/evil.py 'python3 -c "open(\"/usr/lib/evil.py\", \"w\")"'
-for tool in 'echo x >' 'cp f' 'touch' 'mkdir' 'tee </dev/null' 'ln -s f' 'ln ../open/own' 'mkfifo' 'install f' 'truncate -s 9' \
+for tool in 'echo x >' 'cp f' 'touch' 'mkdir' 'tee </dev/null' 'ln -s f' 'mkfifo' 'install f' 'truncate -s 9' \
 	'tar -cf' 'python3 -m zipfile -c'; do
 	case $tool in tar*|*zipfile*) last=' f' ;; *) last='' ;; esac
 	written "$tool outside" "$O/new" "$tool $O/new$last"
 done
+# It is the old name's rule that is named here.
+check_denied "ln outside" "$O/own" $D fail "[ -e $O/new ]" /bin/bash -c "ln $O/own $O/new"
+rm -f "$O/new"
 as_user dash -c 'echo x >"$1/old"' x "$O"
 for tool in 'echo x >' 'echo x >>' 'rm -f' 'truncate -s 0' 'mv f' 'cp f' 'chmod 0600' 'touch -d @5' 'sed -i s/x/y/' 'shred -n1'; do
-	before=$(inode $O/old)
-	check_denied "$tool an existing file outside" "$O/old" "quiet $D" any '[ "$(inode $O/old)" != "$before" ]' \
+	was=$(inode "$O/old")
+	check_denied "$tool an existing file outside" "$O/old" "quiet $D" any '[ "$(inode "$O/old")" != "$was" ]' \
 		/bin/bash -c "$tool $O/old"
 	if ungoverned; then as_user dash -c 'rm -f "$1/open/old"; echo x >"$1/open/old"; echo x >"$1/project/f"' x "$E2E_HOME"; fi
 done
@@ -101,11 +104,13 @@ own-*)
 	;;
 esac
 if [ "$E2E_USER" != root ]; then
-	mkdir -p /root/.ssh
-	chmod 0755 /root /root/.ssh
+	mkdir -p /root/.ssh /root/private
+	chmod 0755 /root /root/.ssh /root/private
+	: >/root/private/canary
 	cp /tmp/secret /root/.ssh/id_rsa
 	check_denied "root's key, readable by everybody" /root/.ssh/id_rsa "quiet $S" fail "$seen" /bin/bash -c 'cat /root/.ssh/id_rsa'
-	check_denied "the list of /root" /root "quiet $D" fail 'grep -q .ssh $TRY/out' /bin/bash -c 'ls -a /root'
+	check_denied "the list of a directory of root's" /root/private "quiet $D" fail 'grep -q canary $TRY/out' \
+		/bin/bash -c 'ls -a /root/private'
 	chmod 0700 /root
 fi
 
