@@ -6,6 +6,7 @@
 #include "decide/decide.h"
 #include "sys/landlock.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { PROGRAMS = 256 };
@@ -82,6 +83,21 @@ static void find_store(struct granted *g, const struct session *s)
 	g->rules.n_stores = *stores != NULL;
 }
 
+/* Of the operator's own list: links are meant. */
+static const char *const *real_paths(struct granted *g, const struct config_list *list, size_t *n)
+{
+	const char **items = arena_array(&g->arena, list->n + 1, sizeof *items);
+
+	for (size_t i = 0; items && i < list->n; i++) {
+		char *real = realpath(list->items[i], NULL);
+
+		if (real && (items[*n] = arena_str(&g->arena, real)))
+			++*n;
+		free(real);
+	}
+	return items;
+}
+
 int granted_make(struct granted *g, const struct session *s, struct err *e)
 {
 	const struct config *c = s->core->config;
@@ -96,6 +112,8 @@ int granted_make(struct granted *g, const struct session *s, struct err *e)
 	if (c->landlock.enabled) {
 		g->rules.n_execute = granted_programs(s, &g->arena, &g->rules.execute);
 		find_ports(g, c);
+		g->rules.read = real_paths(g, &c->landlock.allow_read, &g->rules.n_read);
+		g->rules.write = real_paths(g, &c->landlock.allow_write, &g->rules.n_write);
 		g->rules.abstract = true;
 	}
 	return g->arena.failed ? err_set(e, "out of memory") : 0;
