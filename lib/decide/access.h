@@ -47,6 +47,10 @@ enum access_kind {
 
 /* The operation that stands for it in messages and events: "read", "list", "write", … */
 const char *access_name(enum access_kind kind);
+/* The type of event that tells of it: "file_open", "dir_list", … */
+const char *access_event(enum access_kind kind);
+/* Does it change anything? */
+bool access_changes(enum access_kind kind);
 
 /* Trees (real paths) that the configuration opens (landlock.allow_read, allow_write) where only the policy's
  * last word speaks against it. What may be written may be read, too. */

@@ -99,6 +99,9 @@ struct file_request {
 };
 struct verdict decide_file(const struct policy *p, struct decide_cache *c, const struct file_request *r);
 
+/* Where a redirect rule for files sends what would be written to `path`: an absolute path. False: nowhere. */
+bool decide_file_redirect(const struct rule *rule, const char *path, char *out, size_t size);
+
 struct net_request {
 	const char *
 	        host; /* name or address literal as the client gave it; NULL when only the address is known */
