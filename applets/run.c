@@ -374,7 +374,7 @@ static void set_up(struct runner *r)
 	r->sigpipe = signal(SIGPIPE, SIG_IGN);
 	find_rung(r);
 	close_files(r, &p);
-	if (CONFIG_FILES && r->judge_files && r->found.rung == RUNG_NOTIFY)
+	if (CONFIG_FILES && (r->judge_files || POLICY_FILES_ENFORCED) && r->found.rung == RUNG_NOTIFY)
 		judge_files(r, &p, &g);
 	if (CONFIG_LIMITS)
 		limit(r, &p);
