@@ -278,7 +278,7 @@ static void close_files(struct runner *r, struct plan_options *p)
 	const struct floor_rules rules = { .policy = r->policy, .workspace = r->root, .baseline = true };
 	static struct err why;
 
-	if (CONFIG_FILES && POLICY_FILES_ENFORCED)
+	if (CONFIG_FILES && (r->judge_files || POLICY_FILES_ENFORCED))
 		o.rules = &rules;
 	p->missing = floor_make(&r->floor, &o, &why) < 0 ? why.text : r->floor.missing;
 	p->ruleset = r->floor.ruleset;
