@@ -363,7 +363,7 @@ T_CASE(settled_trees)
 		is_int(a.rest[ACCESS_CREATE], TREE_ALLOWED, "but for .env files");
 		is_int(a.is[ACCESS_CREATE], TREE_MIXED);
 		decide_trees_ask(t, &(struct tree_request){ .dir = "/dev/pts", .baseline = true }, &a);
-		is_int(a.is[ACCESS_WRITE], TREE_ALLOWED);
+		is_int(a.rest[ACCESS_WRITE], TREE_ALLOWED);
 		decide_trees_ask(t, &(struct tree_request){ .dir = "/srv", .baseline = true }, &a);
 		is_int(a.rest[ACCESS_READ], TREE_DENIED);
 		decide_trees_free(t);
