@@ -278,7 +278,7 @@ static void close_files(struct runner *r, struct plan_options *p)
 	const struct floor_rules rules = { .policy = r->policy, .workspace = r->root, .baseline = true };
 	static struct err why;
 
-	if (CONFIG_FILES && POLICY_FILES_ENFORCED)
+	if (CONFIG_FILES && (r->judge_files || POLICY_FILES_ENFORCED))
 		o.rules = &rules;
 	p->missing = floor_make(&r->floor, &o, &why) < 0 ? why.text : r->floor.missing;
 	p->ruleset = r->floor.ruleset;
@@ -374,7 +374,7 @@ static void set_up(struct runner *r)
 	r->sigpipe = signal(SIGPIPE, SIG_IGN);
 	find_rung(r);
 	close_files(r, &p);
-	if (CONFIG_FILES && r->judge_files && r->found.rung == RUNG_NOTIFY)
+	if (CONFIG_FILES && (r->judge_files || POLICY_FILES_ENFORCED) && r->found.rung == RUNG_NOTIFY)
 		judge_files(r, &p, &g);
 	if (CONFIG_LIMITS)
 		limit(r, &p);

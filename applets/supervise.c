@@ -242,6 +242,8 @@ static struct governor *make_governor(struct supervisor *s, struct rules *rules,
 		o.file_call = files_call;
 		o.file_wait = files_wait;
 		o.files = rules->files;
+		o.programs = s->wired.programs;
+		o.n_programs = s->wired.n_programs;
 	}
 	return serve_new(&o, e);
 }

@@ -10,12 +10,16 @@ config APPLET_TRASH
  */
 #include "applets/applet.h"
 
+#include "api/client.h"
 #include "base/clock.h"
 #include "base/die.h"
 #include "base/num.h"
 #include "base/opt.h"
 #include "base/path.h"
 #include "base/visible.h"
+#include "enforce/exec/filter.h"
+#include "journal/line.h"
+#include "journal/record.h"
 #include "journal/store.h"
 #include "json/write.h"
 
@@ -28,18 +32,19 @@ config APPLET_TRASH
 #include <unistd.h>
 
 static const char usage[] =
-        "list [--session ID]\n"
+        "list [--session ID] [--all]\n"
         "       agentsh trash restore TOKEN [--dest PATH] [--force]\n"
         "       agentsh trash purge [--ttl AGE] [--quota SIZE] [--session ID]\n"
         "       agentsh trash show TOKEN\n"
         "       agentsh trash put PATH...\n"
+        "       list --all: also what was overwritten and written to\n"
         "       each with --trash-path DIR (default .agentsh_trash, in the current directory)";
 
 enum { HASH_UP_TO = 1000000 };
 
 struct trash {
 	const char *dir, *session, *dest, *ttl, *quota;
-	bool force;
+	bool force, all;
 };
 
 /* False when there is no store at all, which is as good as an empty one to readers. */
@@ -63,13 +68,83 @@ static const char *shown(const char *path)
 	return text;
 }
 
-static int list(const struct trash *t)
+static void print_entry(const char *token, const char *path, uint64_t size, int64_t created_ns)
 {
 	int64_t now = clock_real_ns();
+	char age[32];
+
+	printf("%s\t%s\t%" PRIu64 " bytes\t%s ago\n", token, shown(path), size,
+	       num_go_seconds(now > created_ns ? now - created_ns : 0, age, sizeof age));
+}
+
+/* A process of a session does not reach the store: the server does, for its session alone. */
+static void ask(const char *method, const char *rest, const struct buf *body, struct http_reply *reply)
+{
+	struct err e;
+
+	if (api_client_own(getenv("AGENTSH_SESSION_ID"), getenv("AGENTSH_SERVER"), method, rest, body, reply,
+	                   &e) < 0)
+		die(EXIT_FAILED, "agentsh-trash: %s", e.text);
+}
+
+static int ask_list(void)
+{
+	struct http_reply reply = { .body.data = NULL };
+	AUTO_ARENA a = { .blocks = NULL };
+	const struct json_value *items;
+	size_t n = 0;
+
+	ask("GET", "trash", NULL, &reply);
+	items = json_get(json_read(&a, buf_text(&reply.body), reply.body.len, NULL), "items");
+	for (const struct json_value *v = items ? items->first : NULL; v; v = v->next, n++) {
+		const char *token = json_get_string(v, "token"), *path = json_get_string(v, "path");
+		int64_t at = 0;
+
+		if (token && path && num_i64(token, 0, INT64_MAX, &at))
+			print_entry(token, path, (uint64_t)json_get_int64(v, "size", 0), at);
+	}
+	if (!n)
+		puts("trash empty");
+	buf_release(&reply.body);
+	return flushed();
+}
+
+static int ask_restore(const struct trash *t, const char *token)
+{
+	struct http_reply reply = { .body.data = NULL };
+	AUTO_BUF body = { .data = NULL };
+	AUTO_ARENA a = { .blocks = NULL };
+	struct json j = { .out = &body };
+	char rest[80];
+	const char *path;
+
+	snprintf(rest, sizeof rest, "trash/%.40s/restore", token);
+	json_object(&j);
+	json_key_bool(&j, "force", t->force);
+	if (t->dest)
+		json_key_text(&j, "dest", t->dest);
+	json_end(&j);
+	if (!manifest_token_ok(token))
+		die(EXIT_FAILED, "agentsh-trash: unknown token: %.40s", token);
+	ask("POST", rest, &body, &reply);
+	path = json_get_string(json_read(&a, buf_text(&reply.body), reply.body.len, NULL), "path");
+	printf("restored to %s\n", path ? shown(path) : "");
+	buf_release(&reply.body);
+	return flushed();
+}
+
+static bool is_listed(const struct trash *t, const struct journal_entry *en)
+{
+	return t->all || !en->kind || en->kind == LINE_ACTS[JOURNAL_DELETE] ||
+	       en->kind == LINE_ACTS[JOURNAL_RMDIR];
+}
+
+static int list(const struct trash *t)
+{
 	struct journal_list l = { 0 };
 	struct journal j;
 	struct err e;
-	char age[32];
+	size_t n = 0;
 
 	if (open_store(t, false, &j)) {
 		if (journal_list(&j, t->session, &l, &e) < 0)
@@ -79,10 +154,10 @@ static int list(const struct trash *t)
 	for (size_t i = 0; i < l.n; i++) {
 		const struct journal_entry *en = &l.items[i];
 
-		printf("%s\t%s\t%" PRIu64 " bytes\t%s ago\n", en->token, shown(en->path), en->size,
-		       num_go_seconds(now > en->created_ns ? now - en->created_ns : 0, age, sizeof age));
+		if (is_listed(t, en) && ++n)
+			print_entry(en->token, en->path, en->size, en->created_ns);
 	}
-	if (!l.n)
+	if (!n)
 		puts("trash empty");
 	if (l.n_bad)
 		complain("agentsh-trash: %zu entries cannot be read: %s", l.n_bad, l.first);
@@ -226,17 +301,20 @@ static int put(const struct trash *t, char **paths, int n)
 	return flushed() != EXIT_DONE || rc < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* The session's own store, which it does not reach; another that is named is the caller's to use. */
+static bool is_ours(const struct trash *t)
+{
+	return !strcmp(t->dir, JOURNAL_STORE) && access(JOURNAL_STORE "/" JOURNAL_STORE_ACTS, F_OK) == 0;
+}
+
 static int run(int argc, char **argv)
 {
 	struct trash t = { .dir = ".agentsh_trash" };
 	const struct opt table[] = {
-		{ "trash-path", 0, OPT_TEXT, &t.dir, NULL },
-		{ "session", 0, OPT_TEXT, &t.session, NULL },
-		{ "dest", 0, OPT_TEXT, &t.dest, NULL },
-		{ "ttl", 0, OPT_TEXT, &t.ttl, NULL },
-		{ "quota", 0, OPT_TEXT, &t.quota, NULL },
-		{ "force", 0, OPT_FLAG, &t.force, NULL },
-		{ 0 },
+		{ "trash-path", 0, OPT_TEXT, &t.dir, NULL }, { "session", 0, OPT_TEXT, &t.session, NULL },
+		{ "dest", 0, OPT_TEXT, &t.dest, NULL },      { "ttl", 0, OPT_TEXT, &t.ttl, NULL },
+		{ "quota", 0, OPT_TEXT, &t.quota, NULL },    { "force", 0, OPT_FLAG, &t.force, NULL },
+		{ "all", 0, OPT_FLAG, &t.all, NULL },        { 0 },
 	};
 	struct opt_args args;
 	const char *what;
@@ -245,6 +323,14 @@ static int run(int argc, char **argv)
 	if (opt_parse(argc, argv, table, false, &args, &e) < 0)
 		die(EXIT_FAILED, "agentsh-trash: %s", e.text);
 	what = args.n ? args.items[0] : "";
+	if (CONFIG_API_HTTP && CONFIG_FILES && filter_here() && is_ours(&t)) {
+		if (!strcmp(what, "list") && args.n == 1)
+			return ask_list();
+		if (!strcmp(what, "restore") && args.n == 2)
+			return ask_restore(&t, args.items[1]);
+		if (!strcmp(what, "purge"))
+			die(EXIT_FAILED, "agentsh-trash: purge is not for processes of a session");
+	}
 	if (!strcmp(what, "list") && args.n == 1)
 		return list(&t);
 	if (!strcmp(what, "restore") && args.n == 2)

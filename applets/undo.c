@@ -11,14 +11,17 @@ config APPLET_UNDO
  */
 #include "applets/applet.h"
 
+#include "api/client.h"
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/opt.h"
 #include "base/path.h"
 #include "base/visible.h"
+#include "enforce/exec/filter.h"
 #include "journal/line.h"
 #include "journal/record.h"
 #include "journal/undo.h"
+#include "json/write.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -188,15 +191,10 @@ static void print_diff(const struct undo_change *c)
 
 static int show_change(void *arg, const struct undo_change *c, struct err *e)
 {
-	static const char *const words[] = { "deleted",   "removed directory", "replaced",
-		                             "truncated", "written",           "attributes",
-		                             "created",   "made directory",    "linked",
-		                             "linked",    "renamed",           "exchanged" };
-
 	(void)arg;
 	(void)e;
-	printf("%s\t%s%s%s\n", words[strchr(LINE_ACTS, c->kind) - LINE_ACTS], shown(c->path),
-	       *c->to ? "\t" : "", *c->to ? shown(c->to) : "");
+	printf("%s\t%s%s%s\n", undo_word(c->kind), shown(c->path), *c->to ? "\t" : "",
+	       *c->to ? shown(c->to) : "");
 	if (*c->version_of)
 		printf("(%s)\n", c->version_of);
 	else if (c->version >= 0 || c->kind == LINE_ACTS[JOURNAL_CREATE])
@@ -211,6 +209,79 @@ static int diff(const struct journal *j, const struct undo_request *request)
 	if (journal_changes(j, request, show_change, NULL, &e) < 0)
 		die(EXIT_FAILED, "agentsh-diff: %s", e.text);
 	return flushed();
+}
+
+/* ---- from within a session: the server does it ------------------------------------------------------------
+ */
+
+static void write_wish(const struct undo_request *r, struct buf *body)
+{
+	struct json j = { .out = body };
+
+	json_object(&j);
+	if (r->command)
+		json_key_text(&j, "command_id", r->command);
+	json_key_bool(&j, "dry_run", r->dry_run);
+	json_key_bool(&j, "force", r->force);
+	json_key(&j, "paths");
+	json_array(&j);
+	for (size_t i = 0; i < r->n_paths; i++)
+		json_text(&j, r->paths[i]);
+	json_end(&j);
+	json_end(&j);
+}
+
+/* One line for each change; how many were not made. */
+static size_t print_changes(const struct json_value *answer, bool dry_run)
+{
+	const struct json_value *list = json_get(answer, "changes");
+	size_t n_left = 0;
+
+	for (const struct json_value *v = list ? list->first : NULL; v; v = v->next) {
+		const char *outcome = json_get_string(v, "outcome"), *path = json_get_string(v, "path");
+		const char *action = json_get_string(v, "action"), *why = json_get_string(v, "reason");
+		bool is_done = !outcome || !strcmp(outcome, "done");
+
+		path = path ? path : "";
+		n_left += !is_done;
+		if (is_done)
+			printf("%s%s\t%s\n", dry_run ? "would " : "", action ? action : "", shown(path));
+		else
+			complain("agentsh-%s: %s: %s", name, shown(path), why ? shown(why) : "");
+	}
+	return n_left;
+}
+
+static int ask(const struct undo_request *r)
+{
+	struct http_reply reply = { .body.data = NULL };
+	AUTO_BUF body = { .data = NULL };
+	AUTO_ARENA a = { .blocks = NULL };
+	const struct json_value *answer;
+	bool look = !strcmp(name, "diff");
+	char rest[200];
+	const char *command;
+	size_t n_left;
+	struct err e;
+
+	if (r->command && !api_client_id_ok(r->command))
+		die(EXIT_MISUSE, "agentsh-%s: no command id", name);
+	write_wish(r, &body);
+	snprintf(rest, sizeof rest, look && r->command ? "%s?command_id=%.128s" : "%s", name, r->command);
+	if (api_client_own(getenv("AGENTSH_SESSION_ID"), getenv("AGENTSH_SERVER"), look ? "GET" : "POST",
+	                   rest, look ? NULL : &body, &reply, &e) < 0)
+		die(EXIT_FAILED, "agentsh-%s: %s", name, e.text);
+	answer = json_read(&a, buf_text(&reply.body), reply.body.len, NULL);
+	n_left = print_changes(answer, r->dry_run);
+	command = json_get_string(answer, "command_id");
+	if (!look && command)
+		printf("%s %s: %lld changes\n",
+		       r->dry_run ? "nothing done yet for"
+		       : r->redo  ? "redone"
+		                  : "undone",
+		       shown(command), (long long)json_get_int64(answer, "done", 0));
+	buf_release(&reply.body);
+	return flushed() != EXIT_DONE || n_left ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* ---- where, and of what ------------------------------------------------------------------------------- */
@@ -273,6 +344,8 @@ static int run(int argc, char **argv)
 		paths[request.n_paths++] = absolute(args.items[i]);
 	request.paths = paths;
 	request.redo = !strcmp(name, "redo");
+	if (CONFIG_API_HTTP && !store && filter_here())
+		return ask(&request);
 	open_store(store, &j);
 	rc = !strcmp(name, "diff") ? diff(&j, &request) : undo(&j, &request);
 	journal_close(&j);

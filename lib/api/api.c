@@ -53,7 +53,7 @@ struct api *api_new(struct core *core, struct err *e)
 	a->core = core;
 	list_init(&a->execs);
 	list_init(&a->streams);
-	list_init(&a->searches);
+	list_init(&a->works);
 	if (check_auth(config, e) == 0 && api_keys_load(a, e) == 0)
 		a->server = http_server_new(core->loop, &http, e);
 	if (!a->server) {
@@ -136,7 +136,7 @@ void api_free(struct api *a)
 	core_unsubscribe(&a->counts);
 	api_streams_close(a);
 	http_server_free(a->server);
-	api_searches_close(a);
+	api_works_close(a);
 	api_execs_close(a);
 	a->core->api = NULL;
 	a->core->hooks.api_accept = NULL;

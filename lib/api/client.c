@@ -233,3 +233,18 @@ bool api_client_pretty(const struct buf *json, struct buf *out)
 	buf_chr(out, '\n');
 	return !out->failed && !text.failed;
 }
+
+int api_client_own(const char *session, const char *server, const char *method, const char *rest,
+                   const struct buf *body, struct http_reply *reply, struct err *e)
+{
+	const struct api_client_options o = { .server = server, .timeout = "150s" };
+	struct api_client client;
+	char target[512];
+
+	if (!session || !api_client_id_ok(session))
+		return err_set(e, "this session has no server to ask");
+	snprintf(target, sizeof target, "/api/v1/sessions/%s/%s", session, rest);
+	if (api_client_init(&client, &o, e) < 0)
+		return -1;
+	return api_client_expect(&client, method, target, body, reply, e);
+}

@@ -47,6 +47,10 @@ int api_client_failure(const struct http_reply *reply, struct err *e); /* always
 
 bool api_client_id_ok(const char *id);
 
+/* As api_client_expect(), of the session that the caller runs in: `rest` follows its name in the target. */
+int api_client_own(const char *session, const char *server, const char *method, const char *rest,
+                   const struct buf *body, struct http_reply *reply, struct err *e);
+
 /* "1", "true", "t", "yes", "y", "on" */
 bool api_client_is_on(const char *text);
 

@@ -46,9 +46,9 @@ struct api {
 	uint64_t execs_by_end[5];
 	uint64_t buckets[API_BUCKETS + 1];
 	double seconds;
-	struct list streams;  /* struct event_stream */
-	struct list searches; /* struct search */
-	int n_searches;
+	struct list streams; /* struct event_stream */
+	struct list works;   /* struct work */
+	int n_works;
 };
 
 enum exec_end { END_OK, END_FAILED, END_DENIED, END_TIMEOUT, END_NOT_STARTED };
@@ -112,7 +112,20 @@ void api_streams_close(struct api *a);
 
 /* search.c */
 api_handler api_history, api_search;
-void api_searches_close(struct api *a);
+
+/* work.c: a handler's work in a child, which answers in its stead. */
+struct api_work {
+	int (*write)(const void *arg, int fd); /* "200 {...}"; 0 or -1. Only what was there at the call */
+	const void *arg;
+	const struct session *as;  /* with its ids; NULL = the server's */
+	const char *failed, *late; /* the errors told then; literals */
+	int seconds;
+};
+void api_work_start(struct call *c, const struct api_work *todo);
+void api_works_close(struct api *a);
+
+/* trash.c */
+api_handler api_trash_list, api_trash_restore, api_undo, api_redo, api_diff;
 
 /* command.c */
 api_handler api_kill, api_output;

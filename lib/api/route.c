@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
 enum {
 	OPEN = 1,     /* without a key */
 	CHANGES = 2,  /* not for processes of a session; what is left to them, they can do in their own */
@@ -32,6 +34,14 @@ static const struct route routes[] = {
 	{ "GET", "/api/v1/approvals", api_approvals, APPROVERS },
 	{ "POST", "/api/v1/approvals/{}", api_approval, APPROVERS | CHANGES },
 	{ "POST", "/api/v1/policy/test", api_policy_test, 0 },
+};
+
+static const struct route kept_routes[] = {
+	{ "GET", "/api/v1/sessions/{}/trash", api_trash_list, 0 },
+	{ "POST", "/api/v1/sessions/{}/trash/{}/restore", api_trash_restore, 0 },
+	{ "POST", "/api/v1/sessions/{}/undo", api_undo, 0 },
+	{ "POST", "/api/v1/sessions/{}/redo", api_redo, 0 },
+	{ "GET", "/api/v1/sessions/{}/diff", api_diff, 0 },
 };
 
 static bool fits(const char *pattern, const char *path)
@@ -122,25 +132,32 @@ static bool serve_configured(struct call *c)
 	return false;
 }
 
+/* True: the call was answered. */
+static bool serve_one_of(struct call *c, const struct route *table, size_t n, bool *is_known)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!fits(table[i].path, c->request->path))
+			continue;
+		*is_known = true;
+		if (strcmp(table[i].method, c->request->method))
+			continue;
+		if (!take_args(table[i].path, c->request->path, c->args))
+			api_error(c, 400, "invalid path");
+		else
+			serve(c, table + i);
+		return true;
+	}
+	return false;
+}
+
 void api_dispatch(void *arg, struct http_conn *conn, struct http_request *r)
 {
 	struct call c = { .api = arg, .conn = conn, .request = r };
 	bool is_known = false;
 
-	if (serve_configured(&c))
+	if (serve_configured(&c) || serve_one_of(&c, routes, COUNT(routes), &is_known) ||
+	    (CONFIG_FILES && serve_one_of(&c, kept_routes, COUNT(kept_routes), &is_known)))
 		return;
-	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-		if (!fits(routes[i].path, r->path))
-			continue;
-		is_known = true;
-		if (strcmp(routes[i].method, r->method))
-			continue;
-		if (!take_args(routes[i].path, r->path, c.args))
-			api_error(&c, 400, "invalid path");
-		else
-			serve(&c, routes + i);
-		return;
-	}
 	if (is_known)
 		http_respond(conn, 405, NULL, NULL, 0);
 	else

@@ -40,6 +40,25 @@ const char *access_name(enum access_kind kind)
 	return (unsigned)kind < ACCESS_KINDS ? file_op_name(kinds[kind].name) : "unknown";
 }
 
+static const char *const events[ACCESS_KINDS] = {
+	[ACCESS_READ] = "file_open",         [ACCESS_LIST] = "dir_list",      [ACCESS_WRITE] = "file_write",
+	[ACCESS_TRUNCATE] = "file_write",    [ACCESS_CREATE] = "file_create", [ACCESS_MKDIR] = "dir_create",
+	[ACCESS_SYMLINK] = "symlink_create", [ACCESS_LINK] = "file_create",   [ACCESS_DELETE] = "file_delete",
+	[ACCESS_RMDIR] = "dir_delete",       [ACCESS_RENAME] = "file_rename", [ACCESS_CHMOD] = "file_chmod",
+	[ACCESS_CHOWN] = "file_chmod",       [ACCESS_TOUCH] = "file_chmod",   [ACCESS_STAT] = "file_stat",
+	[ACCESS_READLINK] = "file_read",
+};
+
+const char *access_event(enum access_kind kind)
+{
+	return (unsigned)kind < ACCESS_KINDS ? events[kind] : "unknown";
+}
+
+bool access_changes(enum access_kind kind)
+{
+	return kind != ACCESS_READ && kind != ACCESS_LIST && kind != ACCESS_STAT && kind != ACCESS_READLINK;
+}
+
 static const struct rule *rule_of(const struct policy *p, uint32_t best)
 {
 	return best == QUERY_NONE ? &verdict_default_files.rule : &p->file_rules[best].head.rule;
@@ -91,7 +110,11 @@ struct verdict decide_access(const struct policy *p, struct decide_cache *c, con
 	if (r->virtual)
 		file_find(p, c, r->virtual, &q);
 	rule = by_alias(p, c, r, rule_of(p, q.best));
-	if (!r->baseline || !baseline_yields(p, rule))
+	if (!baseline_yields(p, rule))
+		return verdict_of(p, rule);
+	if (baseline_has_more(r->more, r->kind, r->path))
+		return verdict_of(p, &baseline_more_rule.rule);
+	if (!r->baseline)
 		return verdict_of(p, rule);
 	falls_back = in_baseline(p, r, r->path);
 	for (size_t i = 0; i < r->n_alias && !falls_back; i++)

@@ -41,6 +41,10 @@ struct command_request {
  * pattern that cannot be matched, for rules that restrict only. */
 struct verdict decide_command(const struct policy *p, const struct command_request *r);
 
+/* May this program be started, when only these trees and files (real paths) are for that? Allowed or denied
+ * by the implicit rule "allow-execute". */
+struct verdict decide_programs(const char *const *trees, size_t n, const char *path);
+
 /* The index in argv of what the program would run by itself, without an execve that could be judged: the file
  * behind a dynamic loader, the applet behind a multicall program. -1 if there is none or it cannot be told.
  * decide_command() judges that word as it is spelled; a caller that can resolve a file there should judge it
@@ -94,6 +98,9 @@ struct file_request {
 	                        wins */
 };
 struct verdict decide_file(const struct policy *p, struct decide_cache *c, const struct file_request *r);
+
+/* Where a redirect rule for files sends what would be written to `path`: an absolute path. False: nowhere. */
+bool decide_file_redirect(const struct rule *rule, const char *path, char *out, size_t size);
 
 struct net_request {
 	const char *

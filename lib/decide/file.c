@@ -1,6 +1,10 @@
 /* Files and unix sockets. */
 #include "decide/impl.h"
 
+#include "base/path.h"
+
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -73,6 +77,22 @@ struct verdict decide_file(const struct policy *p, struct decide_cache *c, const
 		file_find(p, c, r->virtual, &q);
 	return verdict_of(p, q.best == QUERY_NONE ? &verdict_default_files.rule
 	                                          : &p->file_rules[q.best].head.rule);
+}
+
+bool decide_file_redirect(const struct rule *rule, const char *path, char *out, size_t size)
+{
+	const struct head *head = (const struct head *)rule;
+	const struct file_rule *r = (const struct file_rule *)rule;
+	char joined[PATH_MAX];
+
+	/* The decision first: other rules may not be as large. */
+	if (rule->decision != EFFECT_REDIRECT || head->scope != SCOPE_FILE || !r->redirect_to ||
+	    r->redirect_to[0] != '/' || strstr(r->redirect_to, "${"))
+		return false;
+	if ((size_t)snprintf(joined, sizeof joined, "%s/%s", r->redirect_to,
+	                     r->preserve_tree ? path : path_base(path)) >= sizeof joined)
+		return false;
+	return path_clean(joined, out, size) > 0;
 }
 
 struct verdict decide_unix(const struct policy *p, enum unix_op op, const char *path)

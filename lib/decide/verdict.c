@@ -1,5 +1,7 @@
 #include "decide/impl.h"
 
+#include "base/path.h"
+
 /* NOLINTBEGIN(bugprone-macro-parentheses): each goes into one initialiser */
 #define BUILT_IN(id, text, effect, why)            \
 	const struct head verdict_default_##id = { \
@@ -26,6 +28,18 @@ BUILT_IN(signals_allow, "session-signals", EFFECT_ALLOW, "signals within the ses
 BUILT_IN(signals_none, "default-deny-signals", EFFECT_DENY, "no signal rule matches");
 BUILT_IN(wrappers, "too-many-wrappers", EFFECT_DENY,
          "commands that start commands, nested too deeply to judge");
+
+BUILT_IN(execute, "allow-execute", EFFECT_DENY, "not in landlock.allow_execute of the configuration");
+
+struct verdict decide_programs(const char *const *trees, size_t n, const char *path)
+{
+	struct verdict v = { .rule = &verdict_default_execute.rule };
+
+	for (size_t i = 0; i < n && v.effective != EFFECT_ALLOW; i++)
+		if (path_within(path, trees[i]))
+			v.decision = v.effective = EFFECT_ALLOW;
+	return v;
+}
 
 struct verdict verdict_of(const struct policy *p, const struct rule *rule)
 {

@@ -9,6 +9,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+const char *undo_word(char kind)
+{
+	static const char *const words[] = { "deleted",   "removed directory", "replaced",
+		                             "truncated", "written",           "attributes",
+		                             "created",   "made directory",    "linked",
+		                             "linked",    "renamed",           "exchanged" };
+	const char *at = kind ? strchr(LINE_ACTS, kind) : NULL;
+
+	return at ? words[at - LINE_ACTS] : "changed";
+}
+
 static int open_version(const struct past_act *act)
 {
 	char token[JOURNAL_TOKEN];
@@ -37,12 +48,14 @@ int journal_changes(const struct journal *j, const struct undo_request *request,
                     void *arg, struct err *e)
 {
 	struct past p;
+	struct undo_request any = *request;
 	struct map seen = { 0 };
 	int rc;
 
 	if (!j->trusted)
 		return err_set(e, "%s: others can write this store: what it tells may be forged", j->path);
-	rc = past_make(&p, j, request, e);
+	any.look = true;
+	rc = past_make(&p, j, &any, e);
 	for (size_t i = 0; rc == 0 && i < p.n; i++) {
 		const struct journal_line *l = &p.acts[i].line;
 

@@ -1,6 +1,7 @@
 /* Private to journal. */
 #pragma once
 
+#include "journal/record.h"
 #include "journal/store.h"
 
 /* SHA-256 of a file's content, in hex to `hex` (JOURNAL_HASH). */
@@ -10,7 +11,7 @@ int journal_hash(int dirfd, const char *name, char *hex, struct err *e);
 void journal_manifest_name(const char *token, char *out, size_t size);
 
 /* Parts of a store beside payload/ and manifest/: the lines of its writers, and how much all of them keep. */
-#define JOURNAL_ACTS  "acts"
+#define JOURNAL_ACTS  JOURNAL_STORE_ACTS
 #define JOURNAL_USAGE "usage"
 enum { JOURNAL_ACTS_NAME = 48, JOURNAL_PER_VERSION = 1024 /* what a version costs beside its bytes */ };
 

@@ -111,7 +111,9 @@ static bool is_candidate(const struct past *p, const struct past_command *c, con
 	int steps;
 	const struct past_command *root = root_of(p, c, &steps);
 
-	if (!c->n_acts || c->by || !root || (r->session && strcmp(c->session, r->session) != 0))
+	if (r->look && (c->target || !c->n_acts))
+		return false;
+	if (!c->n_acts || (c->by && !r->look) || !root || (r->session && strcmp(c->session, r->session) != 0))
 		return false;
 	return steps % 2 == r->redo &&
 	       (!r->command || !strcmp(root->id, r->command) || !strcmp(c->id, r->command));

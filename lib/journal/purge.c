@@ -16,7 +16,7 @@
 enum { STALE_S = 3600 };
 
 /* In one step the entry is none any more; then what it held goes. */
-int journal_drop(struct journal *j, const char *token, struct err *e)
+int journal_drop(const struct journal *j, const char *token, struct err *e)
 {
 	char gone[JOURNAL_TOKEN + 8], name[JOURNAL_TOKEN + 8];
 

@@ -22,7 +22,8 @@
 #include <stdint.h>
 
 /* Stores of mounts other than the workspace's: this, a '-' and the user's id. */
-#define JOURNAL_STORE ".agentsh_trash"
+#define JOURNAL_STORE      ".agentsh_trash"
+#define JOURNAL_STORE_ACTS "acts" /* the directory of lines in it */
 
 enum journal_kind {
 	JOURNAL_DELETE,     /* a name of anything but a directory; done by journal_act */

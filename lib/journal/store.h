@@ -58,7 +58,7 @@ int journal_keep(struct journal *j, int dirfd, const char *name, const struct jo
                  struct journal_entry *out, struct err *e);
 
 /* Remove an entry and its version for good. */
-int journal_drop(struct journal *j, const char *token, struct err *e);
+int journal_drop(const struct journal *j, const char *token, struct err *e);
 
 struct journal_limits {
 	const char *session; /* only its entries; NULL = all */

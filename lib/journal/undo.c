@@ -143,10 +143,32 @@ static int put_away(struct undoing *u)
 	return UNDO_FAILED;
 }
 
+/* A directory was made in its place, perhaps by who restored what was in it: it becomes as the old one was.
+ */
+static int dress(struct undoing *u)
+{
+	char token[JOURNAL_TOKEN], version[JOURNAL_TOKEN];
+	struct journal_line then = *u->line;
+
+	if (!u->act->store)
+		return nothing(u);
+	if (dry(u))
+		return UNDO_DONE;
+	snprintf(version, sizeof version, "%" PRId64, u->line->at);
+	then.xattrs = meta_xattrs_at(&u->past.a, u->act->store->payload, version);
+	if (record(u, JOURNAL_ATTRIBUTES, token) < 0)
+		return UNDO_FAILED;
+	if (meta_give(u->dir, u->name, &then) < 0)
+		return failed(u, "attributes");
+	undo_remember(u, u->act, u->st.st_ino);
+	journal_drop(u->act->store, version, NULL);
+	return UNDO_DONE;
+}
+
 static int undo_delete(struct undoing *u)
 {
 	if (is_there(u) && S_ISDIR(u->line->mode) && S_ISDIR(u->st.st_mode))
-		return nothing(u);
+		return dress(u);
 	if (!u->act->store)
 		return is_there(u) ? nothing(u) : no_version(u);
 	if (!is_there(u))
@@ -339,6 +361,7 @@ static int open_to(struct undoing *u)
 /* What is there, before it is changed. */
 static void look(struct undoing *u)
 {
+	u->above_ns = u->dir >= 0 && fstat(u->dir, &u->st) == 0 ? undo_ns(u->st.st_mtim) : 0;
 	if (u->dir < 0 || fstatat(u->dir, u->name, &u->st, AT_SYMLINK_NOFOLLOW) < 0)
 		u->st.st_mode = 0;
 	undo_own_directory(u, u->dir, false);
@@ -399,7 +422,7 @@ static void undo_one(struct undoing *u, const struct past_act *act)
 	if (outcome == UNDO_DONE && !dry(u))
 		settle(u);
 	give_time(u, to, u->line->to_above_ns, outcome);
-	give_time(u, u->dir, u->line->above_ns, outcome);
+	give_time(u, u->dir, u->line->above_ns ? u->line->above_ns : u->above_ns, outcome);
 	fd_close(&to);
 	fd_close(&u->dir);
 	if (outcome != UNDO_DONE)

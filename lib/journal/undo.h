@@ -29,6 +29,7 @@ struct undo_request {
 	bool redo;  /* `command` was undone: undo that */
 	bool force; /* also what was changed since */
 	bool dry_run;
+	bool look; /* journal_changes() sets it: also what was undone */
 };
 
 /* What became of one act. `verb` is one of restore, remove, rename, attributes; `why` is "" when done. */
@@ -51,6 +52,9 @@ struct undo_change {
 	int version; /* descriptor of what it held before, or -1: nothing, or nothing that is a file */
 	const char *version_of; /* why there is none: "" or in words */
 };
+
+/* "deleted", "renamed" … */
+const char *undo_word(char kind);
 
 typedef int undo_change_fn(void *arg, const struct undo_change *c, struct err *e);
 

@@ -22,9 +22,10 @@ struct undoing {
 	const struct journal_line *line;
 	int dir; /* owned: of its path; -1 */
 	char name[NAME_MAX + 1];
-	struct stat st; /* of what is there; st_mode 0: nothing */
-	ino_t born;     /* of what comes back */
-	bool quiet;     /* there is nothing to do and nothing to say */
+	int64_t above_ns; /* its time, before anything is undone there */
+	struct stat st;   /* of what is there; st_mode 0: nothing */
+	ino_t born;       /* of what comes back */
+	bool quiet;       /* there is nothing to do and nothing to say */
 	struct err e;
 };
 

@@ -6,6 +6,7 @@
 #include "decide/decide.h"
 #include "sys/landlock.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { PROGRAMS = 256 };
@@ -33,16 +34,16 @@ static void put_named(void *arg, const char *path)
 		put(p, arena_copy(p->arena, path, (size_t)(slash - path)));
 }
 
-/* Where programs may be started from: nothing is said of that unless the configuration has a list. */
-static void find_programs(struct granted *g, const struct session *s)
+size_t granted_programs(const struct session *s, struct arena *a, const char *const **items)
 {
 	static const char *const own[] = { "/proc/self/exe", "/bin/bash", "/bin/sh", "/bin/bash.real",
 		                           "/bin/sh.real" };
-	const struct config_list *list = &s->core->config->landlock.allow_execute;
-	struct programs p = { .policy = s->policy->policy, .arena = &g->arena };
+	const struct config *c = s->core->config;
+	const struct config_list *list = &c->landlock.allow_execute;
+	struct programs p = { .policy = s->policy->policy, .arena = a };
 
-	if (!list->n || !(p.items = arena_array(&g->arena, PROGRAMS, sizeof *p.items)))
-		return;
+	if (!c->landlock.enabled || !list->n || !(p.items = arena_array(a, PROGRAMS, sizeof *p.items)))
+		return 0;
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
 		put(&p, own[i]);
 	put(&p, s->workspace);
@@ -50,8 +51,8 @@ static void find_programs(struct granted *g, const struct session *s)
 	for (size_t i = 0; i < list->n; i++)
 		put(&p, list->items[i]);
 	decide_named_paths(p.policy, put_named, &p);
-	g->rules.execute = p.items;
-	g->rules.n_execute = p.n;
+	*items = p.items;
+	return p.n;
 }
 
 static void find_ports(struct granted *g, const struct config *c)
@@ -82,6 +83,31 @@ static void find_store(struct granted *g, const struct session *s)
 	g->rules.n_stores = *stores != NULL;
 }
 
+/* Of the operator's own list: links are meant. */
+static const char *const *real_paths(struct arena *a, const struct config_list *list, size_t *n)
+{
+	const char **items = arena_array(a, list->n + 1, sizeof *items);
+
+	for (size_t i = 0; items && i < list->n; i++) {
+		char *real = realpath(list->items[i], NULL);
+
+		if (real && (items[*n] = arena_str(a, real)))
+			++*n;
+		free(real);
+	}
+	return items;
+}
+
+void granted_more(const struct session *s, struct arena *a, struct floor_rules *out)
+{
+	const struct config *c = s->core->config;
+
+	if (!c->landlock.enabled)
+		return;
+	out->read = real_paths(a, &c->landlock.allow_read, &out->n_read);
+	out->write = real_paths(a, &c->landlock.allow_write, &out->n_write);
+}
+
 int granted_make(struct granted *g, const struct session *s, struct err *e)
 {
 	const struct config *c = s->core->config;
@@ -91,11 +117,12 @@ int granted_make(struct granted *g, const struct session *s, struct err *e)
 		return -1;
 	g->rules = (struct floor_rules){ .policy = policy,
 		                         .workspace = s->workspace,
-		                         .baseline = !c->sandbox.seccomp.file_monitor.enabled };
+		                         .baseline = c->sandbox.seccomp.file_monitor.baseline };
 	find_store(g, s);
 	if (c->landlock.enabled) {
-		find_programs(g, s);
+		g->rules.n_execute = granted_programs(s, &g->arena, &g->rules.execute);
 		find_ports(g, c);
+		granted_more(s, &g->arena, &g->rules);
 		g->rules.abstract = true;
 	}
 	return g->arena.failed ? err_set(e, "out of memory") : 0;

@@ -115,9 +115,12 @@ static bool is_text(const char *path, const char *text)
 
 T_CASE(deleted_as_native_and_kept)
 {
-	struct fl_run r = {
-		.policy = SOFT_POLICY, .program = deletions, .uid = user(), .inexact = ~0u, .native = true
-	};
+	struct fl_run r = { .policy = SOFT_POLICY,
+		            .program = deletions,
+		            .workspace = top,
+		            .uid = user(),
+		            .inexact = ~0u,
+		            .native = true };
 
 	if (geteuid() != 0)
 		t_skip_all("not root");
@@ -140,7 +143,9 @@ T_CASE(deleted_as_native_and_kept)
 
 T_CASE(without_a_store_nothing_is_deleted)
 {
-	struct fl_run r = { .policy = SOFT_POLICY, .program = deletions, .uid = user(), .inexact = ~0u };
+	struct fl_run r = {
+		.policy = SOFT_POLICY, .program = deletions, .workspace = top, .uid = user(), .inexact = ~0u
+	};
 
 	build(r.uid);
 	fl_run(&r);
@@ -164,6 +169,7 @@ T_CASE(soft_block_refuses_what_destroys)
 {
 	struct fl_run r = { .policy = SOFT_POLICY,
 		            .program = one_of_each,
+		            .workspace = top,
 		            .uid = user(),
 		            .inexact = ~0u,
 		            .soft_block = true };
@@ -187,9 +193,12 @@ static void overwrite(void *arg)
 
 T_CASE(overwritten_targets_are_kept_where_asked)
 {
-	struct fl_run r = {
-		.policy = SOFT_POLICY, .program = overwrite, .uid = user(), .inexact = ~0u, .store = store
-	};
+	struct fl_run r = { .policy = SOFT_POLICY,
+		            .program = overwrite,
+		            .workspace = top,
+		            .uid = user(),
+		            .inexact = ~0u,
+		            .store = store };
 
 	build(r.uid);
 	fl_run(&r);
@@ -216,6 +225,7 @@ T_CASE(truncation_is_kept_where_asked)
 {
 	struct fl_run r = { .policy = SOFT_POLICY,
 		            .program = cut,
+		            .workspace = top,
 		            .uid = user(),
 		            .inexact = ~0u,
 		            .store = store,
@@ -272,9 +282,12 @@ static void compare_kept(uid_t uid, uint32_t keep)
 {
 	struct tree native = { "", -1 }, governed = { "", -1 };
 	char trash[100];
-	struct fl_run r = {
-		.policy = SOFT_POLICY, .program = all_day, .uid = uid, .inexact = ~0u, .keep = keep
-	};
+	struct fl_run r = { .policy = SOFT_POLICY,
+		            .program = all_day,
+		            .workspace = governed.top,
+		            .uid = uid,
+		            .inexact = ~0u,
+		            .keep = keep };
 	char *out;
 
 	tree_make(&native, "native00", uid);

@@ -449,3 +449,16 @@ static int day_nonsense(void)
 	NEED(holds(open("w/fine", O_RDONLY), "fine"));
 	return 0;
 }
+
+/* Under a rule that sends what is written in redir/ to else/. */
+static int redirected(void)
+{
+	NEED(put_file("redir/new", "sent on", 0640) == 0 && access("redir/new", F_OK) < 0);
+	NEED(holds(open("else/new", O_RDONLY), "sent on") && (mode_of("else/new") & 0777) == 0640);
+	NEED(put_file("redir/old", "written", 0600) == 0);
+	NEED(holds(open("redir/old", O_RDONLY), "old") && holds(open("else/old", O_RDONLY), "written"));
+	NEED(symlink("../w/fine", "else/trap") == 0);
+	FAILS(open("redir/trap", O_WRONLY | O_CREAT | O_TRUNC, 0600), ELOOP);
+	NEED(holds(open("w/fine", O_RDONLY), "fine"));
+	return 0;
+}

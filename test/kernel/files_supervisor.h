@@ -67,6 +67,35 @@ T_CASE(aliases)
 	}
 }
 
+T_CASE(redirects)
+{
+	char text[2048];
+
+	lab_start();
+	for (int root = 0; root < 2; root++) {
+		lay_out();
+		make_dir("redir", 0777);
+		put("redir/old", "old", 0666);
+		snprintf(text, sizeof text,
+		         LAB_HEAD LAB_TAIL "file_rules:\n"
+		                           "  - name: elsewhere\n"
+		                           "    paths: [\"**/redir/**\"]\n"
+		                           "    operations: [write, create]\n"
+		                           "    decision: redirect\n"
+		                           "    redirect_to: %s/else\n"
+		                           "  - {name: rest, paths: [\"/**\"], operations: [\"*\"], "
+		                           "decision: allow}\n",
+		         lab.drop);
+		lab_write(lab.policy, text, 0644);
+		lab.option = JUDGED;
+		lab_attack("redirected", true, root ? 0 : lab.user, &o);
+		is_int(lab_exit(&o), 0, "what is written goes elsewhere");
+		if (lab_exit(&o))
+			lab_show(&o);
+		ok(lab_logged(&o, "\"elsewhere\"", "else/new"), "and the log says where");
+	}
+}
+
 static pid_t spawn(const char *name, uid_t uid)
 {
 	char *argv[] = { lab.tool, NULL };

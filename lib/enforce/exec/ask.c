@@ -101,6 +101,12 @@ void ask_file(const struct call *k, struct attempt *a, const char *given, const 
 		r.given = given[0] ? given : NULL;
 		v = put_originals(k, a, &r, v);
 	}
+	if (CONFIG_FILES && k->g->o.n_programs && v.effective == EFFECT_ALLOW) {
+		const struct verdict place =
+		        decide_programs(k->g->o.programs, k->g->o.n_programs, a->image.path);
+
+		v = place.effective == EFFECT_ALLOW ? v : place;
+	}
 	if (!a->verdict.rule || (a->verdict.effective == EFFECT_ALLOW && v.effective != EFFECT_ALLOW))
 		a->verdict = v;
 }

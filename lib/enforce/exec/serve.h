@@ -31,6 +31,9 @@ struct governor_options {
 	void (*answered)(void *arg); /* called after each answer: time for what the caller need not wait for;
 	                                or NULL */
 	void *sink_arg;
+	const char *const *programs; /* programs are started from these trees only; n_programs 0: from
+	                                anywhere */
+	size_t n_programs;
 	bool teach; /* write why on the caller's standard error */
 	/* Takes the calls that the filter marks for files, and answers them (call.h); NULL: they are refused.
 	 */

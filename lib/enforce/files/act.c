@@ -226,6 +226,11 @@ static bool is_world_readable(const struct place *p)
 	return p->object >= 0 && (p->st.st_mode & need) == need;
 }
 
+bool act_is_closed(const struct act *a, enum access_kind kind, const struct place *p)
+{
+	return p->path[0] != '/' || is_closed(a->f, kind, p->path);
+}
+
 struct verdict act_decide(struct act *a, enum access_kind kind, const struct place *p)
 {
 	const struct files *f = a->f;
@@ -237,13 +242,14 @@ struct verdict act_decide(struct act *a, enum access_kind kind, const struct pla
 		                    .n_alias = p->alias[0] != 0,
 		                    .virtual = virtual_of(f, p->path, spelled, sizeof spelled),
 		                    .baseline = f->o.baseline,
+		                    .more = f->o.more,
 		                    .world_readable = is_world_readable(p) };
 
 	if (p->nameless)
 		return (struct verdict){ .decision = EFFECT_ALLOW,
 			                 .effective = EFFECT_ALLOW,
 			                 .rule = &unnamed };
-	if (p->path[0] != '/' || is_closed(f, kind, p->path))
+	if (act_is_closed(a, kind, p))
 		return (struct verdict){ .rule = &closed };
 	return decide_access(f->o.policy, f->cache, &q);
 }

@@ -121,9 +121,12 @@ void direct_learn(struct act *a, const char *given, const struct place *p)
 /* To open for writing before it is judged would be seen by who watches the file. */
 static bool is_allowed_by_name(struct act *a, const struct opening *o, const struct place *p)
 {
-	for (size_t i = 0; i < o->n_kinds; i++)
-		if (act_decide(a, o->kinds[i], p).effective != EFFECT_ALLOW)
+	for (size_t i = 0; i < o->n_kinds; i++) {
+		const struct verdict v = act_decide(a, o->kinds[i], p);
+
+		if (v.effective != EFFECT_ALLOW || v.decision == EFFECT_REDIRECT)
 			return false;
+	}
 	return true;
 }
 

@@ -75,6 +75,9 @@ struct verdict act_decide(struct act *a, enum access_kind kind, const struct pla
  * memory. */
 bool act_decide_tree(struct act *a, const char *dir, struct tree_answers *out);
 
+/* Does it lie in what no session may touch, or hold it? Whatever the policy says. */
+bool act_is_closed(const struct act *a, enum access_kind kind, const struct place *p);
+
 /* Is Landlock exactly as strict for this kind? Only then a call may go on as it is. */
 bool act_exact(const struct act *a, enum access_kind kind);
 

@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define BUILT_IN(text, why)                                                               \
-	{                                                                                 \
-		.name = text, .file = "built-in", .decision = EFFECT_DENY, .message = why \
+#define BUILT_IN(text, why)                                                                   \
+	{                                                                                     \
+		.name = (text), .file = "built-in", .decision = EFFECT_DENY, .message = (why) \
 	}
 
 static const struct rule store =
@@ -25,11 +25,6 @@ static bool destroys(enum access_kind kind)
 {
 	return kind == ACCESS_DELETE || kind == ACCESS_RMDIR || kind == ACCESS_RENAME ||
 	       kind == ACCESS_TRUNCATE;
-}
-
-static bool is_change(enum access_kind kind)
-{
-	return kind != ACCESS_READ && kind != ACCESS_LIST && kind != ACCESS_STAT && kind != ACCESS_READLINK;
 }
 
 /* In a store, or what takes one along when it is moved or removed. */
@@ -54,13 +49,13 @@ struct verdict keep_decide(struct act *a, enum access_kind kind, const struct pl
 
 	if (v.effective != EFFECT_ALLOW)
 		return v;
-	if (is_change(kind) && o->journal && is_store(a, kind, p->path))
+	if (access_changes(kind) && o->journal && is_store(a, kind, p->path))
 		return deny(&store);
 	if (o->soft_block && destroys(kind) && in_workspace(o, p))
 		return deny(&blocked);
 	if (v.decision == EFFECT_SOFT_DELETE && !o->journal)
 		return deny(&missing);
-	if (v.decision == EFFECT_REDIRECT && is_change(kind) && kind != ACCESS_WRITE &&
+	if (v.decision == EFFECT_REDIRECT && access_changes(kind) && kind != ACCESS_WRITE &&
 	    kind != ACCESS_CREATE && kind != ACCESS_TRUNCATE)
 		return deny(&elsewhere);
 	return v;

@@ -228,11 +228,6 @@ static int do_unlink(struct act *a, const struct deed *d)
 	return error ? error : remove_name(a, &p, (int)d->flags);
 }
 
-static int do_rmdir(struct act *a, const struct deed *d)
-{
-	return do_unlink(a, &(struct deed){ .dir = d->dir, .path = d->path, .flags = AT_REMOVEDIR });
-}
-
 static int make_at(struct act *a, const struct deed *d, const struct making *m)
 {
 	AUTO_PLACE p = NO_PLACE;
@@ -314,15 +309,19 @@ static int do_rename(struct act *a, const struct deed *d)
 
 typedef int do_fn(struct act *a, const struct deed *d);
 
-/* Where each argument stands. */
-static do_fn *decode(const struct act *a, struct deed *d)
+#ifdef __NR_unlink
+static int do_rmdir(struct act *a, const struct deed *d)
+{
+	return do_unlink(a, &(struct deed){ .dir = d->dir, .path = d->path, .flags = AT_REMOVEDIR });
+}
+
+/* Spellings that new architectures never had: (path), (path, …), (path, path). */
+static do_fn *decode_old(const struct act *a, struct deed *d)
 {
 	const __u64 *arg = a->args;
 
-	*d = (struct deed){ .dir = AT_FDCWD, .path = arg[0], .to_dir = AT_FDCWD };
+	*d = (struct deed){ .dir = AT_FDCWD, .path = arg[0], .to_dir = AT_FDCWD, .to = arg[1] };
 	switch (a->k->n->data.nr) {
-		/* long: one case for each spelling */
-#ifdef __NR_unlink
 	case __NR_unlink:
 		return do_unlink;
 	case __NR_rmdir:
@@ -335,16 +334,30 @@ static do_fn *decode(const struct act *a, struct deed *d)
 		d->device = (unsigned)arg[2];
 		return do_mknod;
 	case __NR_symlink:
-		*d = (struct deed){ .dir = AT_FDCWD, .path = arg[1], .to = arg[0] };
+		d->path = arg[1];
+		d->to = arg[0];
 		return do_symlink;
 	case __NR_link:
-		d->to = arg[1];
 		return do_link;
 	case __NR_rename:
-		d->to = arg[1];
 		return do_rename;
-#endif
 	}
+	return NULL;
+}
+#else
+static do_fn *decode_old(const struct act *a, struct deed *d)
+{
+	(void)a;
+	(void)d;
+	return NULL;
+}
+#endif
+
+/* Where each argument stands: (dirfd, path, …), (dirfd, path, dirfd, path, flags). */
+static do_fn *decode(const struct act *a, struct deed *d)
+{
+	const __u64 *arg = a->args;
+
 	*d = (struct deed){ .dir = (int)arg[0], .path = arg[1], .to_dir = (int)arg[2], .to = arg[3] };
 	switch (a->k->n->data.nr) {
 	case __NR_unlinkat:
@@ -363,15 +376,13 @@ static do_fn *decode(const struct act *a, struct deed *d)
 	case __NR_linkat:
 		d->flags = (unsigned)arg[4];
 		return do_link;
-#ifdef __NR_renameat
 	case __NR_renameat:
 		return do_rename;
-#endif
 	case __NR_renameat2:
 		d->flags = (unsigned)arg[4];
 		return do_rename;
 	}
-	return NULL;
+	return decode_old(a, d);
 }
 
 int names_judge(struct act *a)

@@ -216,22 +216,18 @@ static int check_type(const struct act *a, const struct opening *o, const struct
 	return is_bait(a, o, p) ? EACCES : 0;
 }
 
-static struct verdict decide(struct act *a, enum access_kind kind, const struct place *p)
-{
-	struct verdict v = keep_decide(a, kind, p);
-
-	if (v.decision == EFFECT_REDIRECT)
-		v.effective = EFFECT_DENY;
-	return v;
-}
-
 /* True: go on. Else the call is answered. */
 bool open_is_allowed(struct act *a, const struct opening *o, const struct place *p)
 {
 	for (size_t i = 0; i < o->n_kinds; i++) {
 		enum access_kind kind = S_ISDIR(p->st.st_mode) ? ACCESS_LIST : o->kinds[i];
-		struct verdict v = decide(a, kind, p);
+		struct verdict v = keep_decide(a, kind, p);
 
+		if (v.effective == EFFECT_ALLOW && v.decision == EFFECT_REDIRECT && kind != ACCESS_READ &&
+		    kind != ACCESS_LIST) {
+			redirect_open(a, o, kind, p, &v);
+			return false;
+		}
 		if (v.effective != EFFECT_ALLOW) {
 			act_refuse(a, &(struct act_report){ .kind = kind, .place = p, .verdict = &v });
 			return false;
@@ -268,10 +264,14 @@ static int open_there(struct act *a, const struct opening *o, const struct place
  */
 
 /* True: go on. */
-static bool may_create(struct act *a, const struct place *p)
+static bool may_create(struct act *a, const struct opening *o, const struct place *p)
 {
-	struct verdict v = decide(a, ACCESS_CREATE, p);
+	struct verdict v = keep_decide(a, ACCESS_CREATE, p);
 
+	if (v.effective == EFFECT_ALLOW && v.decision == EFFECT_REDIRECT) {
+		redirect_open(a, o, ACCESS_CREATE, p, &v);
+		return false;
+	}
 	return act_allowed(a, &(struct act_report){ .kind = ACCESS_CREATE, .place = p, .verdict = &v });
 }
 
@@ -304,7 +304,7 @@ static int create(struct act *a, const struct opening *o, const struct place *p)
 
 	if (p->slash)
 		return EISDIR;
-	if (!may_create(a, p))
+	if (!may_create(a, o, p))
 		return 0;
 	if (!keep_wants(a, JOURNAL_CREATE, p, &plain) && open_is_exact(a, o)) {
 		act_continue(a);
@@ -334,7 +334,7 @@ static int make_unnamed(struct act *a, const struct opening *o, struct place *p)
 		return ENAMETOOLONG;
 	strcat(p->path, p->path[1] ? "/x" : "x");
 	p->alias[0] = 0;
-	if (!may_create(a, p))
+	if (!may_create(a, o, p))
 		return 0;
 	if (open_is_exact(a, o)) {
 		act_continue(a);

@@ -47,6 +47,10 @@ int special_open(struct act *a, const struct opening *o, const struct place *p, 
 /* Has the kernel, not a disk, what is in there, so that writing means more than keeping bytes? */
 bool special_is_kernels(int fd);
 
+/* redirect.c: what is written goes elsewhere, as the rule says. Answers. */
+void redirect_open(struct act *a, const struct opening *o, enum access_kind kind, const struct place *p,
+                   const struct verdict *v);
+
 /* park.c: a FIFO that was opened for one end waits for the other, as its caller does. `fd`: our own end, or
  * O_PATH where a writer waits; it becomes park's. 0 when it waits, or errno. */
 int park_call(struct act *a, const struct opening *o, const struct place *p, int fd);

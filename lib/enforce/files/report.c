@@ -6,15 +6,6 @@
 #include <errno.h>
 #include <string.h>
 
-static const char *const types[ACCESS_KINDS] = {
-	[ACCESS_READ] = "file_open",         [ACCESS_LIST] = "dir_list",      [ACCESS_WRITE] = "file_write",
-	[ACCESS_TRUNCATE] = "file_write",    [ACCESS_CREATE] = "file_create", [ACCESS_MKDIR] = "dir_create",
-	[ACCESS_SYMLINK] = "symlink_create", [ACCESS_LINK] = "file_create",   [ACCESS_DELETE] = "file_delete",
-	[ACCESS_RMDIR] = "dir_delete",       [ACCESS_RENAME] = "file_rename", [ACCESS_CHMOD] = "file_chmod",
-	[ACCESS_CHOWN] = "file_chmod",       [ACCESS_TOUCH] = "file_chmod",   [ACCESS_STAT] = "file_stat",
-	[ACCESS_READLINK] = "file_read",
-};
-
 static const struct rule unrecorded = { .name = "audit-unavailable",
 	                                .file = "built-in",
 	                                .decision = EFFECT_DENY,
@@ -22,11 +13,6 @@ static const struct rule unrecorded = { .name = "audit-unavailable",
 	                                           "recorded does not happen" };
 
 enum { MESSAGE = 1024 };
-
-static bool is_change(enum access_kind kind)
-{
-	return kind != ACCESS_READ && kind != ACCESS_LIST && kind != ACCESS_STAT && kind != ACCESS_READLINK;
-}
 
 static const char *message_of(const struct act_report *r, char *out, size_t size)
 {
@@ -41,7 +27,7 @@ static const char *message_of(const struct act_report *r, char *out, size_t size
 static bool report(const struct act *a, const struct act_report *r, const char *message, const char *action)
 {
 	struct event_field fields[4];
-	struct event ev = { .type = r->type ? r->type : types[r->kind],
+	struct event ev = { .type = r->type ? r->type : access_event(r->kind),
 		            .depth = -1,
 		            .verdict = r->verdict,
 		            .message = *message ? message : NULL,
@@ -69,7 +55,7 @@ void act_refuse(struct act *a, const struct act_report *r)
 	denied.verdict = &v;
 	message_of(&denied, message, sizeof message);
 	report(a, &denied, message, "denied");
-	if (is_change(r->kind))
+	if (access_changes(r->kind))
 		teach(a->k, &(struct denial){ .subject = r->place->path, .verdict = &v, .message = message });
 	act_fail(a, EACCES);
 }
@@ -80,7 +66,7 @@ static bool is_told(const struct act *a, const struct act_report *r)
 	/* What goes nowhere or to a terminal is no file. */
 	if ((r->place->nameless || S_ISCHR(r->place->st.st_mode)) && !r->type)
 		return false;
-	return is_change(r->kind) || r->verdict->decision == EFFECT_AUDIT || a->f->o.log_reads;
+	return access_changes(r->kind) || r->verdict->decision == EFFECT_AUDIT || a->f->o.log_reads;
 }
 
 bool act_permit(struct act *a, const struct act_report *r)

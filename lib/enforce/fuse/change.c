@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A new name: 0, or -1 and the request is answered. */
-static int new_name(fuse_req_t req, struct node *dir, const char *text, enum view_kind kind)
+/* A new name. The directory, or -1 and the request is answered. */
+static int new_name(fuse_req_t req, struct change *c, struct node *dir, const char *text, enum view_kind kind)
 {
 	struct view *v = view_of(req);
-	int why = view_hides(v, dir, text) ? EACCES : view_judge(req, kind, dir, text);
+	int why = view_hides(v, dir, text) ? EACCES : view_begin(req, c, kind, dir, text);
 	int dirfd = why ? -1 : node_dirfd(v, dir);
 
 	if (dirfd < 0) {
@@ -25,10 +25,13 @@ static int new_name(fuse_req_t req, struct node *dir, const char *text, enum vie
 	return dirfd;
 }
 
-static void answer_made(fuse_req_t req, int rc, struct node *dir, const char *text)
+static void answer_made(fuse_req_t req, struct change *c, int rc, struct node *dir, const char *text)
 {
+	int why = errno;
+
+	view_end(req, c, rc == 0);
 	if (rc < 0)
-		view_errno(req);
+		fuse_reply_err(req, why);
 	else
 		look_answer(req, dir, text);
 }
@@ -37,42 +40,45 @@ void change_mkdir(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mo
 {
 	struct view *v = view_of(req);
 	struct node *dir = node_from(v, parent);
-	int rc, dirfd = new_name(req, dir, text, VIEW_MKDIR);
+	struct change c = { .began = false };
+	int rc, dirfd = new_name(req, &c, dir, text, VIEW_MKDIR);
 
 	if (dirfd < 0)
 		return;
 	do
 		rc = mkdirat(dirfd, text, mode);
 	while (rc < 0 && ids_again(v, req));
-	answer_made(req, rc, dir, text);
+	answer_made(req, &c, rc, dir, text);
 }
 
 void change_mknod(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mode, dev_t device)
 {
 	struct view *v = view_of(req);
 	struct node *dir = node_from(v, parent);
-	int rc, dirfd = new_name(req, dir, text, VIEW_CREATE);
+	struct change c = { .began = false };
+	int rc, dirfd = new_name(req, &c, dir, text, VIEW_CREATE);
 
 	if (dirfd < 0)
 		return;
 	do
 		rc = mknodat(dirfd, text, mode, device);
 	while (rc < 0 && ids_again(v, req));
-	answer_made(req, rc, dir, text);
+	answer_made(req, &c, rc, dir, text);
 }
 
 void change_symlink(fuse_req_t req, const char *to, fuse_ino_t parent, const char *text)
 {
 	struct view *v = view_of(req);
 	struct node *dir = node_from(v, parent);
-	int rc, dirfd = new_name(req, dir, text, VIEW_SYMLINK);
+	struct change c = { .began = false };
+	int rc, dirfd = new_name(req, &c, dir, text, VIEW_SYMLINK);
 
 	if (dirfd < 0)
 		return;
 	do
 		rc = symlinkat(to, dirfd, text);
 	while (rc < 0 && ids_again(v, req));
-	answer_made(req, rc, dir, text);
+	answer_made(req, &c, rc, dir, text);
 }
 
 static int link_to(struct view *v, struct node *n, int dirfd, const char *text)
@@ -92,15 +98,16 @@ void change_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *
 {
 	struct view *v = view_of(req);
 	struct node *n = node_from(v, ino), *dir = node_from(v, parent);
-	char from[PATH_MAX];
-	int rc, dirfd, why = view_hides(v, dir, text) ? EACCES : 0;
+	const struct move m = { .from = n, .to = dir, .to_text = text };
+	struct change c = { .began = false };
+	int rc, dirfd, why;
 
-	if (!why && v->o.judge && !n->gone)
-		why = node_path(v, n, NULL, from, sizeof from)
-		              ? view_judge_move(req, VIEW_LINK, from, dir, text, false)
-		              : EACCES;
-	else if (!why && v->o.judge)
-		why = view_judge(req, VIEW_CREATE, dir, text); /* O_TMPFILE that gets its name */
+	if (view_hides(v, dir, text))
+		why = EACCES;
+	else if (n->gone) /* of O_TMPFILE, which gets its name */
+		why = view_begin(req, &c, VIEW_CREATE, dir, text);
+	else
+		why = view_begin_move(req, &c, VIEW_LINK, &m);
 	dirfd = why ? -1 : node_dirfd(v, dir);
 	if (dirfd < 0) {
 		fuse_reply_err(req, why ? why : errno);
@@ -110,33 +117,35 @@ void change_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *
 	 * link is the kernel's to say (protected_hardlinks), which it did. */
 	ids_as_self(v);
 	rc = link_to(v, n, dirfd, text);
-	answer_made(req, rc, dir, text);
+	answer_made(req, &c, rc, dir, text);
 }
 
 static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *text, int flags)
 {
 	struct view *v = view_of(req);
 	struct node *dir = node_from(v, parent);
-	int rc, why, dirfd;
+	struct change c = { .began = false };
+	int rc = 0, why = 0, dirfd = node_dirfd(v, dir);
 
-	why = view_hides(v, dir, text) ? ENOENT
-	                               : view_judge(req, flags ? VIEW_RMDIR : VIEW_DELETE, dir, text);
-	dirfd = why ? -1 : node_dirfd(v, dir);
-	if (dirfd < 0) {
-		fuse_reply_err(req, why ? why : errno);
-		return;
+	if (view_hides(v, dir, text))
+		why = ENOENT;
+	else if (dirfd < 0)
+		why = errno;
+	if (!why) {
+		node_keep_hold(v, dir, text);
+		why = view_begin(req, &c, flags ? VIEW_RMDIR : VIEW_DELETE, dir, text);
 	}
-	node_keep_hold(v, dir, text);
-	ids_as_caller(v, req);
-	do
-		rc = unlinkat(dirfd, text, flags);
-	while (rc < 0 && ids_again(v, req));
-	if (rc < 0) {
-		view_errno(req);
-		return;
+	if (!why && !(c.began && c.act.done)) {
+		ids_as_caller(v, req);
+		do
+			rc = unlinkat(dirfd, text, flags);
+		while (rc < 0 && ids_again(v, req));
+		why = rc < 0 ? errno : 0;
 	}
-	fuse_reply_err(req, 0);
-	node_unnamed(v, dir, text);
+	view_end(req, &c, !why);
+	fuse_reply_err(req, why);
+	if (!why)
+		node_unnamed(v, dir, text);
 }
 
 void change_unlink(fuse_req_t req, fuse_ino_t parent, const char *text)
@@ -177,48 +186,35 @@ static void moved(struct view *v, struct node *from, const char *text, struct no
 	}
 }
 
-static int judge_rename(fuse_req_t req, struct node *from, const char *text, struct node *to,
-                        const char *to_text)
-{
-	struct view *v = view_of(req);
-	struct name *name = name_find(v, from, text);
-	char path[PATH_MAX];
-
-	if (view_hides(v, from, text) || view_hides(v, to, to_text))
-		return EACCES;
-	if (!v->o.judge)
-		return 0;
-	if (!node_path(v, from, text, path, sizeof path))
-		return EACCES;
-	return view_judge_move(req, VIEW_RENAME, path, to, to_text, name && name->node->type == S_IFDIR);
-}
-
 void change_rename(fuse_req_t req, fuse_ino_t from, const char *text, fuse_ino_t to, const char *to_text,
                    unsigned flags)
 {
 	struct view *v = view_of(req);
 	struct node *dir = node_from(v, from), *to_dir = node_from(v, to);
-	int rc, why = judge_rename(req, dir, text, to_dir, to_text);
+	const struct move m = { dir, to_dir, text, to_text, flags & RENAME_BOTH };
+	struct change c = { .began = false };
+	int rc, why = 0;
 
 	/* One is opened while the other must stay open. */
-	if (!why && (node_dirfd(v, dir) < 0 || node_dirfd(v, to_dir) < 0))
+	if (view_hides(v, dir, text) || view_hides(v, to_dir, to_text))
+		why = EACCES;
+	else if (node_dirfd(v, dir) < 0 || node_dirfd(v, to_dir) < 0)
 		why = errno;
-	if (why) {
-		fuse_reply_err(req, why);
-		return;
+	else
+		why = view_begin_move(req, &c, VIEW_RENAME, &m);
+	if (!why) {
+		if (!(flags & RENAME_BOTH))
+			node_keep_hold(v, to_dir, to_text);
+		ids_as_caller(v, req);
+		do
+			rc = rename_how(node_dirfd(v, dir), text, node_dirfd(v, to_dir), to_text, flags);
+		while (rc < 0 && ids_again(v, req));
+		why = rc < 0 ? errno : 0;
 	}
-	if (!(flags & RENAME_BOTH))
-		node_keep_hold(v, to_dir, to_text);
-	ids_as_caller(v, req);
-	do
-		rc = rename_how(node_dirfd(v, dir), text, node_dirfd(v, to_dir), to_text, flags);
-	while (rc < 0 && ids_again(v, req));
-	if (rc < 0) {
-		view_errno(req);
-		return;
-	}
-	fuse_reply_err(req, 0);
-	moved(v, dir, text, to_dir, to_text, flags);
+	view_end(req, &c, !why);
+	fuse_reply_err(req, why);
+	if (!why)
+		moved(v, dir, text, to_dir, to_text, flags);
 }
 
 static int set_mode(const struct place *p, mode_t mode)
@@ -276,41 +272,41 @@ static int set_attributes(fuse_req_t req, struct node *n, const struct place *p,
 	return utimensat(p->dirfd, p->name, times, p->flags);
 }
 
-static int judge_attributes(fuse_req_t req, const struct node *n, int what)
+static enum view_kind kind_of(int what)
 {
-	int why = 0;
-
 	if (what & FUSE_SET_ATTR_SIZE)
-		why = view_judge(req, VIEW_TRUNCATE, n, NULL);
-	if (!why && what & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
-		return view_judge(req, VIEW_CHOWN, n, NULL);
-	if (!why && what & FUSE_SET_ATTR_MODE)
-		return view_judge(req, VIEW_CHMOD, n, NULL);
-	if (!why && !(what & FUSE_SET_ATTR_SIZE))
-		return view_judge(req, VIEW_TOUCH, n, NULL);
-	return why;
+		return VIEW_TRUNCATE;
+	if (what & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
+		return VIEW_CHOWN;
+	return what & FUSE_SET_ATTR_MODE ? VIEW_CHMOD : VIEW_TOUCH;
 }
 
 void change_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what, struct fuse_file_info *fi)
 {
 	struct view *v = view_of(req);
 	struct node *n = node_from(v, ino);
+	struct change c = { .began = false };
 	struct stat now;
-	int rc, why = judge_attributes(req, n, what);
+	/* Who has a descriptor for writing may truncate: that was judged when it was opened. */
+	int rc, why = what & FUSE_SET_ATTR_SIZE && fi ? 0 : view_begin(req, &c, kind_of(what), n, NULL);
 	AUTO_REACH r = { .fd = -1 };
 
 	if (why || node_reach(v, req, n, &r) < 0) {
-		fuse_reply_err(req, why ? why : errno);
+		why = why ? why : errno;
+		view_end(req, &c, false);
+		fuse_reply_err(req, why);
 		return;
 	}
 	ids_as_caller(v, req);
 	do
 		rc = set_attributes(req, n, &r.at, st, what, fi);
 	while (rc < 0 && ids_again(v, req));
-	if (rc == 0)
-		rc = fstatat(r.at.dirfd, r.at.name, &now, r.at.flags);
-	if (rc < 0)
-		view_errno(req);
+	why = rc < 0 ? errno : 0;
+	view_end(req, &c, !why);
+	if (!why && fstatat(r.at.dirfd, r.at.name, &now, r.at.flags) < 0)
+		why = errno;
+	if (why)
+		fuse_reply_err(req, why);
 	else
 		fuse_reply_attr(req, &now, view_keeps(v, n));
 }

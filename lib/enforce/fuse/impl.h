@@ -7,6 +7,7 @@
 #include "enforce/fuse/view.h"
 
 #include <fuse_lowlevel.h>
+#include <limits.h>
 #include <sys/stat.h>
 
 struct listing;
@@ -34,6 +35,7 @@ struct node {
 	int fd;        /* O_PATH, or -1 */
 	int backing;   /* the kernel's number for its data, 0 = none */
 	unsigned open; /* files whose data goes through us: then all of it does */
+	int open_fd;   /* a descriptor of our own meanwhile, where names may be closed to us; or -1 */
 	mode_t type;   /* S_IFMT */
 	bool gone;     /* its last name was removed: the descriptor is all there is */
 	bool mapped;   /* may be written through a mapping, of which the kernel does not tell */
@@ -130,10 +132,25 @@ void ids_as_self(struct view *v);
 struct view *view_of(fuse_req_t req);
 /* Is it the name that nobody sees? */
 bool view_hides(const struct view *v, const struct node *parent, const char *text);
-/* 0 or the errno to refuse with. `text` is a name in `n`, or NULL for `n` itself. */
-int view_judge(fuse_req_t req, enum view_kind kind, const struct node *n, const char *text);
-int view_judge_move(fuse_req_t req, enum view_kind kind, const char *from, const struct node *to,
-                    const char *text, bool directory);
+/* May it be read, or listed? 0 or the errno to refuse with. */
+int view_judge(fuse_req_t req, enum view_kind kind, struct node *n);
+
+/* A change, between its judgement and its end. view_end() is to be called for each that began. */
+struct change {
+	struct view_act act;
+	bool began;
+	char path[PATH_MAX], to_path[PATH_MAX];
+};
+/* Of a name in `n`, or of `n` itself (NULL). 0 or the errno to refuse with. */
+int view_begin(fuse_req_t req, struct change *c, enum view_kind kind, struct node *n, const char *text);
+/* Of two: `text` in `from` (NULL: `from` itself) and `to_text` in `to`. */
+struct move {
+	struct node *from, *to;
+	const char *text, *to_text;
+	bool exchange;
+};
+int view_begin_move(fuse_req_t req, struct change *c, enum view_kind kind, const struct move *m);
+void view_end(fuse_req_t req, struct change *c, bool happened);
 /* How long the kernel may keep the attributes of it. */
 double view_keeps(const struct view *v, const struct node *n);
 /* Answer that this is what is there; it was looked at, and the kernel holds it from then on. */

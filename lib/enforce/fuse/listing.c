@@ -130,7 +130,7 @@ static void read_some(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bo
 {
 	struct view *v = view_of(req);
 	struct node *n = node_from(v, ino);
-	int why = off ? 0 : view_judge(req, VIEW_LIST, n, NULL);
+	int why = off ? 0 : view_judge(req, VIEW_LIST, n);
 	struct listing *l = why ? NULL : listing_at(v, n, off);
 	const struct dent *d;
 	size_t len = 0, need;

@@ -51,12 +51,26 @@ static void note_mapping(struct view *v, struct node *n, const struct fuse_file_
 }
 
 /* Data through us: `fd` is ours from now on. */
-static void keep_fd(struct node *n, struct fuse_file_info *fi, int fd)
+static void keep_fd(struct view *v, struct node *n, struct fuse_file_info *fi, int fd)
 {
 	fi->fh = (uint64_t)fd + 1;
 	fi->keep_cache = 1;
 	fi->parallel_direct_writes = 1;
 	n->open++;
+	/* A user who closes a directory to himself can still use what he has open in it. */
+	if (!v->as_root && n->open_fd < 0)
+		n->open_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static void close_fd(struct node *n, const struct fuse_file_info *fi)
+{
+	int fd = data_fd(fi);
+
+	if (fd < 0)
+		return;
+	if (!--n->open)
+		fd_close(&n->open_fd);
+	fd_close(&fd);
 }
 
 static void pass(struct view *v, struct node *n, struct fuse_file_info *fi)
@@ -66,17 +80,35 @@ static void pass(struct view *v, struct node *n, struct fuse_file_info *fi)
 	note_mapping(v, n, fi);
 }
 
-static int judge_open(fuse_req_t req, const struct node *n, int flags)
+/* What an open changes: what is in the file, by being opened and by what is written later. */
+struct opening {
+	struct change cut, write;
+};
+
+static int judge_open(fuse_req_t req, struct opening *o, struct node *n, int flags)
 {
 	int why = 0, access = flags & O_ACCMODE;
 
+	o->cut.began = o->write.began = false;
 	if (access != O_WRONLY)
-		why = view_judge(req, VIEW_READ, n, NULL);
+		why = view_judge(req, VIEW_READ, n);
 	if (!why && access != O_RDONLY)
-		why = view_judge(req, VIEW_WRITE, n, NULL);
+		why = view_begin(req, &o->write, VIEW_WRITE, n, NULL);
 	if (!why && flags & O_TRUNC)
-		why = view_judge(req, VIEW_TRUNCATE, n, NULL);
+		why = view_begin(req, &o->cut, VIEW_TRUNCATE, n, NULL);
 	return why;
+}
+
+static void answer_opened(fuse_req_t req, struct opening *o, struct node *n, struct fuse_file_info *fi,
+                          int why)
+{
+	view_end(req, &o->cut, !why);
+	view_end(req, &o->write, !why);
+	if (why) {
+		fuse_reply_err(req, why);
+	} else if (fuse_reply_open(req, fi) == -ENOENT) {
+		close_fd(n, fi); /* who asked was ended, and nothing will be released */
+	}
 }
 
 /* A root that may not keep set-id bits of what he writes is not known by his ids. */
@@ -102,46 +134,39 @@ void open_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct view *v = view_of(req);
 	struct node *n = node_from(v, ino);
-	int fd, why = judge_open(req, n, fi->flags);
+	struct opening o;
+	int fd, why = judge_open(req, &o, n, fi->flags);
 
 	fi->noflush = 1;
-	if (why) {
-		fuse_reply_err(req, why);
-		return;
-	}
-	if (has_backing(v, n)) {
-		if (fi->flags & O_TRUNC) {
-			ids_as_caller(v, req);
-			if (truncate_now(v, n, fi) < 0) {
-				view_errno(req);
-				return;
-			}
+	if (!why && has_backing(v, n)) {
+		ids_as_caller(v, req);
+		if (fi->flags & O_TRUNC && truncate_now(v, n, fi) < 0)
+			why = errno;
+		else
+			pass(v, n, fi);
+	} else if (!why) {
+		ids_as_caller(v, req);
+		fd = node_open(v, n, fi->flags & ~NOT_OURS);
+		if (fd < 0) {
+			why = errno;
+		} else {
+			if (fi->flags & O_TRUNC)
+				drop_set_ids(fd, fi);
+			keep_fd(v, n, fi, fd);
 		}
-		pass(v, n, fi);
-		fuse_reply_open(req, fi);
-		return;
 	}
-	ids_as_caller(v, req);
-	fd = node_open(v, n, fi->flags & ~NOT_OURS);
-	if (fd < 0) {
-		view_errno(req);
-		return;
-	}
-	if (fi->flags & O_TRUNC)
-		drop_set_ids(fd, fi);
-	keep_fd(n, fi, fd);
-	if (fuse_reply_open(req, fi) == -ENOENT) {
-		n->open--;
-		fd_close(&fd);
-	}
+	answer_opened(req, &o, n, fi, why);
 }
 
 /* Make it, if it is not there. Its O_PATH descriptor, or one with the rights that were asked for; or -1. */
 static int create(fuse_req_t req, int dirfd, const char *text, mode_t mode, int flags)
 {
 	struct view *v = view_of(req);
-	int fd;
+	int fd, asked = flags;
 
+	/* What is there after all is to be opened, by rules of its own: the kernel looks again then. */
+	if (v->o.judge)
+		flags |= O_EXCL;
 	if (!v->passthrough) {
 		do
 			fd = openat(dirfd, text,
@@ -149,14 +174,20 @@ static int create(fuse_req_t req, int dirfd, const char *text, mode_t mode, int 
 			                    O_CLOEXEC,
 			            mode);
 		while (fd < 0 && ids_again(v, req));
+		if (fd < 0 && errno == EEXIST && !(asked & O_EXCL))
+			errno = ESTALE;
 		return fd;
 	}
 	/* For reading only: who could write would keep it from being executed. */
 	do
 		fd = openat(dirfd, text, O_CREAT | O_EXCL | O_RDONLY | O_NOFOLLOW | O_CLOEXEC, mode);
 	while (fd < 0 && ids_again(v, req));
-	if (fd >= 0 || errno != EEXIST || flags & O_EXCL)
+	if (fd >= 0 || errno != EEXIST || asked & O_EXCL)
 		return fd;
+	if (v->o.judge) {
+		errno = ESTALE;
+		return -1;
+	}
 	return openat(dirfd, text, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 }
 
@@ -168,9 +199,7 @@ static void answer_open(fuse_req_t req, struct node *n, const struct stat *st, s
 	view_entry(v, n, st, &e);
 	n->lookups++;
 	if (fuse_reply_create(req, &e, fi) == -ENOENT) {
-		int fd = data_fd(fi);
-
-		fd_close(&fd);
+		close_fd(n, fi);
 		node_forget(v, n, 1);
 	}
 }
@@ -203,7 +232,7 @@ static void created(fuse_req_t req, struct node *n, const struct stat *st, struc
 		node_forget(v, n, 0);
 		return;
 	}
-	keep_fd(n, fi, fd);
+	keep_fd(v, n, fi, fd);
 	answer_open(req, n, st, fi);
 }
 
@@ -211,19 +240,24 @@ void open_create(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mod
 {
 	struct view *v = view_of(req);
 	struct node *n, *dir = node_from(v, parent);
-	int fd, dirfd, why = view_hides(v, dir, text) ? EACCES : view_judge(req, VIEW_CREATE, dir, text);
+	struct change c = { .began = false };
+	int fd, dirfd, why = view_hides(v, dir, text) ? EACCES : view_begin(req, &c, VIEW_CREATE, dir, text);
 	struct stat st;
 
 	fi->noflush = 1;
 	dirfd = why ? -1 : node_dirfd(v, dir);
 	if (dirfd < 0) {
-		fuse_reply_err(req, why ? why : errno);
+		why = why ? why : errno;
+		view_end(req, &c, false);
+		fuse_reply_err(req, why);
 		return;
 	}
 	ids_as_caller(v, req);
 	fd = create(req, dirfd, text, mode, fi->flags);
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		view_errno(req);
+	why = fd < 0 || fstat(fd, &st) < 0 ? errno : 0;
+	view_end(req, &c, !why);
+	if (why) {
+		fuse_reply_err(req, why);
 		fd_close(&fd);
 		return;
 	}
@@ -246,7 +280,8 @@ void open_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_fi
 {
 	struct view *v = view_of(req);
 	struct node *n, *dir = node_from(v, parent);
-	int fd = -1, hold, why = view_judge(req, VIEW_CREATE, dir, "x");
+	struct change c = { .began = false };
+	int fd = -1, hold, why = view_begin(req, &c, VIEW_CREATE, dir, "x");
 	struct stat st;
 	char path[40];
 
@@ -256,8 +291,10 @@ void open_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_fi
 		do
 			fd = node_open_mode(v, dir, O_TMPFILE | O_RDWR | (fi->flags & O_EXCL), mode);
 		while (fd < 0 && ids_again(v, req));
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		fuse_reply_err(req, why ? why : errno);
+	why = why ? why : fd < 0 || fstat(fd, &st) < 0 ? errno : 0;
+	view_end(req, &c, false); /* it has no name yet that could be removed */
+	if (why) {
+		fuse_reply_err(req, why);
 		fd_close(&fd);
 		return;
 	}
@@ -274,17 +311,15 @@ void open_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_fi
 		fd_close(&fd);
 		pass(v, n, fi);
 	} else {
-		keep_fd(n, fi, fd);
+		keep_fd(v, n, fi, fd);
 	}
 	answer_open(req, n, &st, fi);
 }
 
 void open_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	int fd = data_fd(fi);
+	struct node *n = node_from(view_of(req), ino);
 
-	if (fd >= 0)
-		node_from(view_of(req), ino)->open--;
 	fuse_reply_err(req, 0);
-	fd_close(&fd);
+	close_fd(n, fi);
 }

@@ -3,6 +3,7 @@
 #include "base/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <sched.h>
@@ -22,34 +23,90 @@ bool view_hides(const struct view *v, const struct node *parent, const char *tex
 	return parent == &v->root && v->o.hidden && !strcmp(text, v->o.hidden);
 }
 
-int view_judge(fuse_req_t req, enum view_kind kind, const struct node *n, const char *text)
+int view_judge(fuse_req_t req, enum view_kind kind, struct node *n)
 {
 	struct view *v = view_of(req);
 	struct view_act act = { .kind = kind, .pid = fuse_req_ctx(req)->pid };
 	char path[PATH_MAX];
 
-	if (!v->o.judge)
+	/* Without a name there is nothing that a rule could be about: it is the caller's own. */
+	if (!v->o.judge || n->gone)
 		return 0;
-	if (n->gone)
-		return 0; /* no name is left that a rule could be about: it is the caller's own */
-	if (!node_path(v, n, text, path, sizeof path))
+	if (!node_path(v, n, NULL, path, sizeof path))
 		return EACCES;
 	act.path = path;
 	return v->o.judge(v->o.arg, &act);
 }
 
-int view_judge_move(fuse_req_t req, enum view_kind kind, const char *from, const struct node *to,
-                    const char *text, bool directory)
+int view_begin(fuse_req_t req, struct change *c, enum view_kind kind, struct node *n, const char *text)
 {
 	struct view *v = view_of(req);
-	struct view_act act = { .kind = kind, .path = from, .directory = directory };
-	char path[PATH_MAX];
+	struct place p;
+	int why;
 
-	if (!node_path(v, to, text, path, sizeof path))
+	c->began = false;
+	if (!v->o.judge || (n->gone && !text))
+		return 0;
+	if (!node_path(v, n, text, c->path, sizeof c->path))
 		return EACCES;
-	act.pid = fuse_req_ctx(req)->pid;
-	act.to_path = path;
-	return v->o.judge(v->o.arg, &act);
+	if (!text && node_place(v, n, &p) < 0)
+		return errno;
+	c->act = (struct view_act){ .kind = kind,
+		                    .path = c->path,
+		                    .dirfd = text ? node_dirfd(v, n) : p.dirfd,
+		                    .name = text ? text : p.name,
+		                    .pid = fuse_req_ctx(req)->pid };
+	if (c->act.dirfd < 0)
+		return errno;
+	ids_as_self(v);
+	why = v->o.judge(v->o.arg, &c->act);
+	c->began = !why;
+	return why;
+}
+
+int view_begin_move(fuse_req_t req, struct change *c, enum view_kind kind, const struct move *m)
+{
+	struct view *v = view_of(req);
+	struct name *name = m->text ? name_find(v, m->from, m->text) : NULL;
+	struct stat st;
+	int why;
+
+	c->began = false;
+	if (!v->o.judge)
+		return 0;
+	if (!node_path(v, m->from, m->text, c->path, sizeof c->path) ||
+	    !node_path(v, m->to, m->to_text, c->to_path, sizeof c->to_path))
+		return EACCES;
+	c->act = (struct view_act){ .kind = kind,
+		                    .path = c->path,
+		                    .to_path = c->to_path,
+		                    .to_dirfd = node_dirfd(v, m->to),
+		                    .dirfd = m->text ? node_dirfd(v, m->from) : -1,
+		                    .name = m->text,
+		                    .to_name = m->to_text,
+		                    .pid = fuse_req_ctx(req)->pid,
+		                    .directory = name && name->node->type == S_IFDIR,
+		                    .exchange = m->exchange };
+	if (c->act.to_dirfd < 0 || (m->text && c->act.dirfd < 0))
+		return errno;
+	ids_as_self(v);
+	c->act.exists = fstatat(c->act.to_dirfd, m->to_text, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	why = v->o.judge(v->o.arg, &c->act);
+	c->began = !why;
+	return why;
+}
+
+void view_end(fuse_req_t req, struct change *c, bool happened)
+{
+	struct view *v = view_of(req);
+
+	if (!c->began)
+		return;
+	c->began = false;
+	if (!v->o.acted)
+		return;
+	ids_as_self(v);
+	v->o.acted(v->o.arg, &c->act, happened);
 }
 
 double view_keeps(const struct view *v, const struct node *n)

@@ -42,12 +42,18 @@ enum view_kind {
 	VIEW_KINDS
 };
 
-/* What somebody wants to do, on absolute paths. */
+/* What somebody wants to do. The directories are O_PATH; an empty name is what `dirfd` itself is. */
 struct view_act {
 	enum view_kind kind;
-	const char *path, *to_path; /* of a link, the new name is the latter */
+	const char *path, *to_path; /* absolute; of a link, the new name is the latter */
+	int dirfd, to_dirfd;        /* not set for reading, nor `dirfd` for links */
+	const char *name, *to_name;
 	pid_t pid;
 	bool directory; /* of a rename: what is moved is one */
+	bool exists;    /* of a rename: and what it replaces is there */
+	bool exchange;  /* of a rename: both change places */
+	bool done;      /* set by judge(): a removal has happened already */
+	void *kept;     /* judge()'s own, for acted() */
 };
 
 struct view_options {
@@ -58,8 +64,10 @@ struct view_options {
 	unsigned keep_s;     /* how long the kernel may keep what it was told */
 	bool no_passthrough; /* for comparison */
 
-	/* 0, or the errno to refuse with. NULL: all may happen. */
-	int (*judge)(void *arg, const struct view_act *act);
+	/* 0, or the errno to refuse with. NULL: all may happen. Where it was 0, acted() follows: it happened,
+	 * or it failed. Changes only. */
+	int (*judge)(void *arg, struct view_act *act);
+	void (*acted)(void *arg, struct view_act *act, bool happened);
 	/* Called between requests while interrupted() is set; false ends the view. */
 	bool (*interrupted)(void *arg);
 	void *arg;

@@ -77,7 +77,8 @@ void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name, const char *val
 {
 	struct view *v = view_of(req);
 	struct node *n = node_from(v, ino);
-	int rc = -1, why = view_judge(req, VIEW_TOUCH, n, NULL);
+	struct change c = { .began = false };
+	int rc = -1, why = view_begin(req, &c, VIEW_TOUCH, n, NULL);
 	AUTO_PATH p = { .reach.fd = -1 };
 
 	if (!why && path_of(v, req, ino, &p) == 0) {
@@ -86,14 +87,17 @@ void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name, const char *val
 			              : lsetxattr(p.text, name, value, size, flags);
 		while (rc < 0 && ids_again(v, req));
 	}
-	fuse_reply_err(req, why ? why : rc < 0 ? errno : 0);
+	why = why ? why : rc < 0 ? errno : 0;
+	view_end(req, &c, !why);
+	fuse_reply_err(req, why);
 }
 
 void xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	struct view *v = view_of(req);
 	struct node *n = node_from(v, ino);
-	int rc = -1, why = view_judge(req, VIEW_TOUCH, n, NULL);
+	struct change c = { .began = false };
+	int rc = -1, why = view_begin(req, &c, VIEW_TOUCH, n, NULL);
 	AUTO_PATH p = { .reach.fd = -1 };
 
 	if (!why && path_of(v, req, ino, &p) == 0) {
@@ -101,5 +105,7 @@ void xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name)
 			rc = p.follow ? removexattr(p.text, name) : lremovexattr(p.text, name);
 		while (rc < 0 && ids_again(v, req));
 	}
-	fuse_reply_err(req, why ? why : rc < 0 ? errno : 0);
+	why = why ? why : rc < 0 ? errno : 0;
+	view_end(req, &c, !why);
+	fuse_reply_err(req, why);
 }

@@ -17,7 +17,7 @@ POLICY=/etc/agentsh/policies/default.yaml
 URL=http://127.0.0.1:18080
 TRY=/tmp/try                # directory of this command's out, err, rc
 NATIVE=/opt/e2e/native      # what check_same recorded
-PROBE=/opt/e2e/bin/probe
+PROBE=/usr/lib/e2e/probe
 LIMIT=${E2E_LIMIT:-60}      # seconds a command may take
 
 governed() { [ "$E2E_PASS" = governed ]; }

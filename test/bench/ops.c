@@ -1,6 +1,6 @@
-/* view - what single file operations cost in several directories, interleaved.
+/* ops - what single file operations cost in several directories, interleaved.
  *
- * usage: view ROUNDS NAME=DIR...	(the first is what the others are compared with)
+ * usage: ops ROUNDS NAME=DIR...	(the first is what the others are compared with)
  *
  * Prints "op NAME ratio ns" per line: the median of the rounds' ratios of time, and of time per operation.
  */

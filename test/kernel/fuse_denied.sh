@@ -1,0 +1,167 @@
+#!/bin/bash
+# fuse_denied - what file rules deny does not happen in a view, by whatever call and spelling; what they divert
+# is kept; each in a plain view, too, where it does happen.
+. "$(dirname "$0")/../t.sh"
+needs root python3 fuse
+
+cd / || exit 1
+chmod 755 "$TMP"
+cat >"$TMP/lab.yaml" <<'END'
+version: 1
+name: lab
+file_rules:
+  - name: no-secrets
+    paths: ["${PROJECT_ROOT}/secret", "${PROJECT_ROOT}/vault", "${PROJECT_ROOT}/vault/**"]
+    operations: ["*"]
+    decision: deny
+  - name: look-only
+    paths: ["/workspace/fixed/**"]
+    operations: [write, create, delete, rename, mkdir, rmdir, chmod, symlink]
+    decision: deny
+  - name: keep-deleted
+    paths: ["${PROJECT_ROOT}/**"]
+    operations: [delete, rmdir]
+    decision: soft_delete
+  - name: work
+    paths: ["${PROJECT_ROOT}", "${PROJECT_ROOT}/**"]
+    operations: ["*"]
+    decision: allow
+END
+
+# Prints NAME=errno for every act; 0: it happened.
+cat >"$TMP/acts.py" <<'END'
+import ctypes, errno, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+os.chdir(sys.argv[1])
+def act(name, f):
+    try:
+        f()
+        print('%s=0' % name)
+    except OSError as e:
+        print('%s=%s' % (name, errno.errorcode[e.errno]))
+def to(path, flags=os.O_WRONLY):
+    os.close(os.open(path, flags, 0o644))
+def call(number, *args):
+    if libc.syscall(number, *args) < 0:
+        raise OSError(ctypes.get_errno(), 'syscall')
+def by_map():
+    fd = os.open('fixed/f', os.O_RDWR)
+    os.close(fd)
+act('read', lambda: to('secret', os.O_RDONLY))
+act('read-absolute', lambda: to(os.path.abspath('secret'), os.O_RDONLY))
+act('read-dots', lambda: to('fixed/../secret', os.O_RDONLY))
+act('read-link', lambda: to('alias', os.O_RDONLY))
+act('read-second-name', lambda: os.link('secret', 'fine/second'))
+act('read-moved', lambda: os.rename('secret', 'fine/moved'))
+act('list-vault', lambda: os.listdir('vault'))
+act('vault-moved', lambda: os.rename('vault', 'fine/vault'))
+act('above-moved', lambda: os.rename('outer', 'fine/outer'))
+act('write', lambda: to('fixed/f'))
+act('write-mapped', by_map)
+act('append', lambda: to('fixed/f', os.O_WRONLY | os.O_APPEND))
+act('cut-by-open', lambda: to('fixed/f', os.O_RDONLY | os.O_TRUNC))
+act('cut', lambda: os.truncate('fixed/f', 0))
+act('create', lambda: to('fixed/new', os.O_WRONLY | os.O_CREAT))
+act('nameless', lambda: to('fixed', os.O_RDWR | os.O_TMPFILE))
+act('mkdir', lambda: os.mkdir('fixed/d2'))
+act('fifo', lambda: os.mkfifo('fixed/fifo'))
+act('symlink', lambda: os.symlink('x', 'fixed/link'))
+act('link-into', lambda: os.link('fine/f', 'fixed/linked'))
+act('delete', lambda: os.unlink('fixed/f'))
+act('rmdir', lambda: os.rmdir('fixed/d'))
+act('move-over', lambda: os.rename('fine/f', 'fixed/f'))
+act('move-away', lambda: os.rename('fixed/g', 'fine/g'))
+act('exchange', lambda: call(316, -100, b'fixed/h', -100, b'fine/h', 2))
+act('chmod', lambda: os.chmod('fixed/f', 0o777))
+act('chown', lambda: os.chown('fixed/f', 1, 1))
+act('times', lambda: os.utime('fixed/f', (1, 1)))
+act('xattr', lambda: os.setxattr('fixed/f', 'user.a', b'1'))
+act('flags', lambda: call(16, os.open('fixed', os.O_RDONLY), 0x40086602, ctypes.byref(ctypes.c_long(16))))
+act('neighbour-read', lambda: to('fixed/f' if os.path.exists('fixed/f') else 'fine', os.O_RDONLY))
+act('neighbour-write', lambda: to('fine/n', os.O_RDWR | os.O_CREAT | os.O_TRUNC))
+act('neighbour-move', lambda: os.rename('fine/n', 'fine/m'))
+act('neighbour-mkdir', lambda: os.mkdir('fine/x'))
+act('neighbour-tree', lambda: os.rename('fine/x', 'fine/y'))
+END
+
+fill() {
+	mkdir -p "$1/vault" "$1/fixed/d" "$1/fine" "$1/outer/vault"
+	echo canary >"$1/secret"
+	echo canary >"$1/vault/key"
+	for name in f g h; do
+		echo canary >"$1/fixed/$name"
+		echo other >"$1/fine/$name"
+	done
+	chmod 644 "$1/fixed/f"
+	touch -d 2020-01-01 "$1/fixed/f"
+	ln -s secret "$1/alias"
+}
+
+# show NAME [OPTION…]: the view lies over the directory itself.
+show() {
+	dir=$TMP/$1
+	shift
+	fill "$dir"
+	before=$(state "$dir")
+	"$AGENTSH" fuse "$@" "$dir" "$dir" 2>>"$TMP/err" &
+	view=$!
+	until_true 5 mountpoint -q "$dir"
+}
+hide() {
+	umount "$dir" 2>/dev/null
+	wait "$view"
+}
+cleanup() {
+	[ -z "${dir:-}" ] || umount -l "$dir" 2>/dev/null
+	wait "${view:-}" 2>/dev/null
+}
+state() {
+	(cd "$1" && find secret vault fixed -printf '%p %y %m %u %T@ %s\n' | sort && cat secret vault/key fixed/f fixed/g fixed/h)
+}
+
+show plain
+python3 "$TMP/acts.py" "$dir" >"$TMP/plain.out" 2>&1
+hide
+
+show judged --policy "$TMP/lab.yaml" --events "$TMP/events"
+
+python3 "$TMP/acts.py" "$dir" >"$TMP/judged.out" 2>&1
+while IFS== read -r name code; do
+	case $name in
+	neighbour-*) is "$name" "$code" 0 ;;
+	flags) is "attributes of the file system are not reached" "$code" ENOTTY ;;
+	above-moved) is "a directory moves with what no rule is about" "$code" 0 ;;
+	*)
+		is "$name is refused" "$code" EACCES
+		# Some find nothing to act on any more after those before them happened.
+		has "$name happens in a plain view" "$(grep "^$name=" "$TMP/plain.out")" '=(0|ENOENT|EEXIST)$'
+		;;
+	esac
+done <"$TMP/judged.out"
+is "most of it happens in a plain view" "$([ "$(grep -c '=0$' "$TMP/plain.out")" -ge 24 ] && echo most)" most
+for want in 'no-secrets file_open' 'no-secrets dir_list' 'no-secrets file_rename' 'look-only file_write' \
+	'look-only file_create' 'look-only dir_create' 'look-only symlink_create' 'look-only file_delete' \
+	'look-only dir_delete' 'look-only file_rename' 'look-only file_chmod'; do
+	ok "an event tells of $want" jq -es --arg r "${want% *}" --arg t "${want#* }" \
+		'any(.[]; .type == $t and .policy.rule == $r and .policy.effective_decision == "deny")' \
+		"$TMP/events"
+done
+ok "an event tells whose path, and which line of the policy" jq -es --arg p "$dir/fixed/f" \
+	'any(.[]; .path == $p and .policy.line == 8 and .policy.file == "lab.yaml" and .pid > 0)' "$TMP/events"
+
+rm "$dir/fine/f" && mkdir "$dir/fine/gone" && rmdir "$dir/fine/gone"
+t_report $? "what is diverted looks deleted"
+not_ok "and is not there any more" ls "$dir/fine/f"
+is "the store is not seen" "$(ls -A "$dir" | grep -c trash; stat "$dir/.agentsh_trash" 2>&1 | grep -c 'No such')" "0
+1"
+not_ok "nor made" mkdir "$dir/.agentsh_trash"
+not_ok "nor replaced" mv "$dir/fine" "$dir/.agentsh_trash"
+ok "an event names the token" jq -es --arg p "$dir/fine/f" \
+	'any(.[]; .type == "file_soft_deleted" and .path == $p and (.fields.trash_token | length) > 10)' \
+	"$TMP/events"
+token=$(jq -r --arg p "$dir/fine/f" 'select(.type == "file_soft_deleted" and .path == $p) | .fields.trash_token' \
+	"$TMP/events")
+hide
+is "what was deleted is kept whole" "$(cat "$dir/.agentsh_trash/payload/$token")" other
+is "nothing that is denied has happened" "$(state "$dir")" "$before"
+is "nothing was complained of" "$(cat "$TMP/err")" ""
