@@ -132,7 +132,8 @@ int closed_make(const struct session *s, struct floor *f, struct err *e)
 	if (!CONFIG_CLOSED_FILES)
 		return floor_make(f, &o, e);
 	list(s, &o, items, dirs);
-	rc = CONFIG_FILES && POLICY_FILES_ENFORCED ? make_floor(s, f, &o, e) : floor_make(f, &o, e);
+	rc = CONFIG_FILES && policy_holds_files(s->policy->policy) ? make_floor(s, f, &o, e)
+	                                                           : floor_make(f, &o, e);
 	free_dirs(dirs);
 	return rc;
 }

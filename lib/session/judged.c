@@ -14,7 +14,7 @@
 
 unsigned judged_calls(const struct session *s)
 {
-	if (!CONFIG_FILES || !POLICY_FILES_ENFORCED || s->core->found->rung != RUNG_NOTIFY)
+	if (!CONFIG_FILES || !policy_holds_files(s->policy->policy) || s->core->found->rung != RUNG_NOTIFY)
 		return 0;
 	return FILTER_READS | FILTER_WRITES | FILTER_NAMES | FILTER_ATTRIBUTES;
 }
