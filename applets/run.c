@@ -280,7 +280,7 @@ static void close_files(struct runner *r, struct plan_options *p)
 	const struct floor_rules rules = { .policy = r->policy, .workspace = r->root, .baseline = true };
 	static struct err why;
 
-	if (CONFIG_FILES && policy_holds_files(r->policy))
+	if (CONFIG_FILES && (r->judge_files || policy_holds_files(r->policy)))
 		o.rules = &rules;
 	p->missing = floor_make(&r->floor, &o, &why) < 0 ? why.text : r->floor.missing;
 	p->ruleset = r->floor.ruleset;
