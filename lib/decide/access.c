@@ -110,7 +110,11 @@ struct verdict decide_access(const struct policy *p, struct decide_cache *c, con
 	if (r->virtual)
 		file_find(p, c, r->virtual, &q);
 	rule = by_alias(p, c, r, rule_of(p, q.best));
-	if (!r->baseline || !baseline_yields(p, rule))
+	if (!baseline_yields(p, rule))
+		return verdict_of(p, rule);
+	if (baseline_has_more(r->more, r->kind, r->path))
+		return verdict_of(p, &baseline_more_rule.rule);
+	if (!r->baseline)
 		return verdict_of(p, rule);
 	falls_back = in_baseline(p, r, r->path);
 	for (size_t i = 0; i < r->n_alias && !falls_back; i++)

@@ -52,6 +52,13 @@ const char *access_event(enum access_kind kind);
 /* Does it change anything? */
 bool access_changes(enum access_kind kind);
 
+/* Trees (real paths) that the configuration opens (landlock.allow_read, allow_write) where only the policy's
+ * last word speaks against it. What may be written may be read, too. */
+struct access_more {
+	const char *const *read, *const *write;
+	size_t n_read, n_write;
+};
+
 struct access_request {
 	enum access_kind kind;
 	const char *path;         /* absolute, clean, links resolved: the object itself */
@@ -60,7 +67,8 @@ struct access_request {
 	const char *virtual; /* its /workspace/… spelling, or NULL: the earlier rule that matches either wins
 	                      */
 	bool baseline;       /* the configuration leaves the system read baseline in force */
-	bool world_readable; /* a fact about the object: o+r, a directory o+rx */
+	bool world_readable;            /* a fact about the object: o+r, a directory o+rx */
+	const struct access_more *more; /* or NULL */
 };
 
 /* A rule that restricts decides by whichever of the names it matches, unless it is the last word; one that
@@ -85,6 +93,7 @@ struct tree_request {
 	const char *dir;     /* absolute, clean */
 	const char *virtual; /* or NULL */
 	bool baseline;
+	const struct access_more *more; /* or NULL */
 };
 
 struct tree_answers {

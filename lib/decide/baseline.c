@@ -80,6 +80,49 @@ bool baseline_has(const struct policy *p, enum access_kind kind, const char *pat
 	       (bit & LOOKS && is_on_the_way(p, path));
 }
 
+const struct head baseline_more_rule = {
+	.scope = SCOPE_BUILT_IN,
+	.rule = { .name = "allow-read-write",
+	          .file = "built-in",
+	          .decision = EFFECT_ALLOW,
+	          .message = "",
+	          .description = "in landlock.allow_read or allow_write of the configuration" },
+};
+
+enum {
+	CHANGES = USES | KIND(CREATE) | KIND(MKDIR) | KIND(SYMLINK) | KIND(LINK) | KIND(DELETE) |
+	          KIND(RMDIR) | KIND(RENAME) | KIND(CHMOD) | KIND(TOUCH)
+};
+
+/* `around`: or something below it is. */
+static bool listed(const char *const *trees, size_t n, const char *path, bool around)
+{
+	for (size_t i = 0; i < n; i++)
+		if (around ? path_within(trees[i], path) : path_within(path, trees[i]))
+			return true;
+	return false;
+}
+
+bool baseline_has_more(const struct access_more *more, enum access_kind kind, const char *path)
+{
+	uint32_t bit = 1u << kind;
+
+	return more && ((bit & READS && listed(more->read, more->n_read, path, false)) ||
+	                (bit & CHANGES && listed(more->write, more->n_write, path, false)));
+}
+
+enum tree_answer baseline_more_tree(const struct access_more *more, enum access_kind kind, const char *dir)
+{
+	uint32_t bit = 1u << kind;
+
+	if (baseline_has_more(more, kind, dir))
+		return TREE_ALLOWED;
+	return more && ((bit & READS && listed(more->read, more->n_read, dir, true)) ||
+	                (bit & CHANGES && listed(more->write, more->n_write, dir, true)))
+	               ? TREE_MIXED
+	               : TREE_DENIED;
+}
+
 bool baseline_needs_facts(enum access_kind kind, const char *path)
 {
 	return (kind == ACCESS_READ || kind == ACCESS_LIST) && !path_within(path, "/dev");

@@ -10,6 +10,11 @@ extern const struct head baseline_rule;
 /* Does it allow this? Names alone: for reading and listing, the object must be world-readable, too. */
 bool baseline_has(const struct policy *p, enum access_kind kind, const char *path);
 
+/* What the configuration opens beside: the rule "allow-read-write". */
+extern const struct head baseline_more_rule;
+bool baseline_has_more(const struct access_more *more, enum access_kind kind, const char *path);
+enum tree_answer baseline_more_tree(const struct access_more *more, enum access_kind kind, const char *dir);
+
 /* Does it depend on the object, not on its name alone? */
 bool baseline_needs_facts(enum access_kind kind, const char *path);
 

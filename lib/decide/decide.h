@@ -41,8 +41,8 @@ struct command_request {
  * pattern that cannot be matched, for rules that restrict only. */
 struct verdict decide_command(const struct policy *p, const struct command_request *r);
 
-/* May this program be started, when only these trees and files (real paths) are for that? Allowed or denied by
- * the implicit rule "allow-execute". */
+/* May this program be started, when only these trees and files (real paths) are for that? Allowed or denied
+ * by the implicit rule "allow-execute". */
 struct verdict decide_programs(const char *const *trees, size_t n, const char *path);
 
 /* The index in argv of what the program would run by itself, without an execve that could be judged: the file

@@ -143,8 +143,13 @@ static enum tree_answer join(enum tree_answer a, enum tree_answer b)
 static enum tree_answer last_word(const struct decide_trees *t, const struct rule *rule,
                                   enum access_kind kind, const struct tree_request *r)
 {
-	return r->baseline && baseline_yields(t->policy, rule) ? baseline_tree(t->policy, kind, r->dir)
-	                                                       : answer_of(rule);
+	enum tree_answer base, more;
+
+	if (!baseline_yields(t->policy, rule))
+		return answer_of(rule);
+	more = baseline_more_tree(r->more, kind, r->dir);
+	base = r->baseline ? baseline_tree(t->policy, kind, r->dir) : TREE_DENIED;
+	return more == TREE_DENIED || base == TREE_ALLOWED ? base : more;
 }
 
 static void ask(const struct decide_trees *t, enum access_kind kind, const struct tree_request *r,

@@ -6,6 +6,7 @@
 #include "decide/decide.h"
 #include "sys/landlock.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { PROGRAMS = 256 };
@@ -82,6 +83,31 @@ static void find_store(struct granted *g, const struct session *s)
 	g->rules.n_stores = *stores != NULL;
 }
 
+/* Of the operator's own list: links are meant. */
+static const char *const *real_paths(struct arena *a, const struct config_list *list, size_t *n)
+{
+	const char **items = arena_array(a, list->n + 1, sizeof *items);
+
+	for (size_t i = 0; items && i < list->n; i++) {
+		char *real = realpath(list->items[i], NULL);
+
+		if (real && (items[*n] = arena_str(a, real)))
+			++*n;
+		free(real);
+	}
+	return items;
+}
+
+void granted_more(const struct session *s, struct arena *a, struct floor_rules *out)
+{
+	const struct config *c = s->core->config;
+
+	if (!c->landlock.enabled)
+		return;
+	out->read = real_paths(a, &c->landlock.allow_read, &out->n_read);
+	out->write = real_paths(a, &c->landlock.allow_write, &out->n_write);
+}
+
 int granted_make(struct granted *g, const struct session *s, struct err *e)
 {
 	const struct config *c = s->core->config;
@@ -91,11 +117,12 @@ int granted_make(struct granted *g, const struct session *s, struct err *e)
 		return -1;
 	g->rules = (struct floor_rules){ .policy = policy,
 		                         .workspace = s->workspace,
-		                         .baseline = !c->sandbox.seccomp.file_monitor.enabled };
+		                         .baseline = c->sandbox.seccomp.file_monitor.baseline };
 	find_store(g, s);
 	if (c->landlock.enabled) {
 		g->rules.n_execute = granted_programs(s, &g->arena, &g->rules.execute);
 		find_ports(g, c);
+		granted_more(s, &g->arena, &g->rules);
 		g->rules.abstract = true;
 	}
 	return g->arena.failed ? err_set(e, "out of memory") : 0;

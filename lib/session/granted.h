@@ -13,4 +13,6 @@ struct granted {
 int granted_make(struct granted *g, const struct session *s, struct err *e);
 /* Where programs may be started from: names of trees and files, in `a`; none: from anywhere. */
 size_t granted_programs(const struct session *s, struct arena *a, const char *const **items);
+/* The trees of landlock.allow_read and allow_write, links resolved, in `a`. */
+void granted_more(const struct session *s, struct arena *a, struct floor_rules *out);
 void granted_release(struct granted *g);

@@ -12,16 +12,22 @@
 
 #include <limits.h>
 
+bool judged_here(const struct session *s)
+{
+	return CONFIG_FILES && policy_needs(s->policy->policy).files &&
+	       (POLICY_FILES_ENFORCED || s->core->config->sandbox.seccomp.file_monitor.enabled);
+}
+
 unsigned judged_calls(const struct session *s)
 {
-	if (!CONFIG_FILES || !POLICY_FILES_ENFORCED || s->core->found->rung != RUNG_NOTIFY)
+	if (!judged_here(s) || s->core->found->rung != RUNG_NOTIFY)
 		return 0;
 	return FILTER_READS | FILTER_WRITES | FILTER_NAMES | FILTER_ATTRIBUTES;
 }
 
 static uint32_t flags_of(const struct config *c)
 {
-	const bool as_written = c->sandbox.seccomp.file_monitor.enabled;
+	const bool as_written = !c->sandbox.seccomp.file_monitor.baseline;
 	const int mode = c->sandbox.fuse.audit.mode;
 	uint32_t flags = as_written ? WIRED_LOG_READS : WIRED_BASELINE;
 
@@ -48,13 +54,25 @@ static void put_program(void *m, const char *real)
 	msg_str(m, real);
 }
 
-static void put_programs(const struct session *s, struct msg *m)
+static void put_each(struct msg *m, uint32_t kind, const char *const *items, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		msg_u32(m, kind);
+		msg_str(m, items[i]);
+	}
+}
+
+static void put_opened(const struct session *s, struct msg *m)
 {
 	AUTO_ARENA a = { 0 };
 	const char *const *items;
 	size_t n = granted_programs(s, &a, &items);
+	struct floor_rules more = { .policy = NULL };
 
 	programs_each(items, n, put_program, m);
+	granted_more(s, &a, &more);
+	put_each(m, 4, more.read, more.n_read);
+	put_each(m, 5, more.write, more.n_write);
 }
 
 void judged_put(const struct session *s, struct msg *m)
@@ -73,6 +91,6 @@ void judged_put(const struct session *s, struct msg *m)
 	msg_u64(m, c->sandbox.fuse.audit.quota);
 	msg_u64(m, (uint64_t)c->sandbox.fuse.audit.ttl_ns);
 	closed_each(s, put_item, m);
-	put_programs(s, m);
+	put_opened(s, m);
 	msg_u32(m, 0); /* ends the list */
 }

@@ -129,9 +129,8 @@ table() {
 		measure | table "$where"
 		clean
 	done
-} >"$source/table"
+} | tee "$source/table"
 if [ $# -eq 0 ]; then
 	cp "$source/table" "$repo/docs/fuse-bench.md"
 fi
-cat "$source/table"
 rm -rf "$source"

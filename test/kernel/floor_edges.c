@@ -166,6 +166,30 @@ T_CASE(closed_in_any_case)
 	release(&g);
 }
 
+T_CASE(opened_by_the_configuration)
+{
+	const char *read[1], *write[1];
+	struct floor_rules with = { .read = read, .write = write, .n_read = 1, .n_write = 1 };
+	struct ground g;
+
+	if (!arrive())
+		return;
+	read[0] = at("extra");
+	write[0] = at("out");
+	dir("extra", 0777);
+	dir("out", 0777);
+	file("extra/x", 0666);
+	file("extra/denied", 0666);
+	if (!ground(&g, USER, &with,
+	            "  - {name: d, paths: ['%s/extra/denied'], operations: ['*'], decision: deny}\n"))
+		return;
+	open_to(&g, USER, reads, at("extra/x"), "landlock.allow_read");
+	held(&g, USER, writes, at("extra/x"), "which is not writing");
+	held(&g, USER, reads, at("extra/denied"), "nor what a rule denies");
+	open_to(&g, USER, makes, at("out/new"), "landlock.allow_write");
+	release(&g);
+}
+
 T_CASE(too_many_entries)
 {
 	struct ground g;

@@ -115,4 +115,31 @@ disk=$TMP/place
 show "$disk"
 compared "on the disk" "$USER_ID" $((OPS / 4))
 hide
+
+# By fusermount3 and with a user's rights alone; the device is everybody's in a namespace of its own.
+if command -v fusermount3 >/dev/null && getent passwd nobody >/dev/null; then
+	alone=$TMP/alone
+	mkdir "$alone" && cp "$AGENTSH" "$TMP/fsops" "$alone" && mkdir "$alone/real" "$alone/seen" "$alone/bare"
+	mknod -m 666 "$TMP/device" c 10 229
+	chown -R nobody "$alone"
+	cat >"$TMP/alone.sh" <<-END
+		mount --bind $TMP/device /dev/fuse
+		mount --bind $alone/bare $alone/bare
+		as_nobody() { setpriv --reuid nobody --regid nogroup --clear-groups "\$@"; }
+		as_nobody $alone/agentsh fuse $alone/real $alone/seen &
+		for i in \$(seq 100); do mountpoint -q $alone/seen && break; sleep 0.05; done
+		grep -c "$alone/seen fuse.agentsh .*user_id=\$(id -u nobody)" /proc/mounts
+		ls $alone/seen >/dev/null 2>&1 && echo root looks in
+		for where in bare seen; do
+			as_nobody $alone/fsops --view --seed $SEED --ops $((OPS / 4)) $alone/\$where/tree >$TMP/\$where.log 2>&1
+		done
+		as_nobody fusermount3 -u $alone/seen
+		wait && echo ended
+	END
+	is "a user mounts for himself" "$(unshare -m sh "$TMP/alone.sh" 2>&1)" "1
+ended"
+	cmp -s "$TMP/bare.log" "$TMP/seen.log" && [ "$(wc -l <"$TMP/seen.log")" -ge $((OPS / 4)) ]
+	t_report $? "as a user alone: $((OPS / 4)) operations"
+	diff -a "$TMP/bare.log" "$TMP/seen.log" | head -8 | cut -c1-300 | sed "s/^/# seed $SEED: /"
+fi
 is "nothing was complained of" "$(cat "$TMP/err")" ""

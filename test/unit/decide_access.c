@@ -351,6 +351,27 @@ T_CASE(trees_as_their_files)
 }
 
 /* Where no pattern floats, single files and directories settle what is mixed. */
+/* What is settled is not looked at entry by entry. */
+T_CASE(settled_trees)
+{
+	struct loaded e2b, daytona;
+	struct decide_trees *t;
+	struct tree_answers a;
+
+	if (load_both(&e2b, &daytona) && (t = decide_trees_new(e2b.policy))) {
+		decide_trees_ask(t, &(struct tree_request){ .dir = "/dev/shm", .baseline = true }, &a);
+		is_int(a.rest[ACCESS_CREATE], TREE_ALLOWED, "but for .env files");
+		is_int(a.is[ACCESS_CREATE], TREE_MIXED);
+		decide_trees_ask(t, &(struct tree_request){ .dir = "/dev/pts", .baseline = true }, &a);
+		is_int(a.rest[ACCESS_WRITE], TREE_ALLOWED);
+		decide_trees_ask(t, &(struct tree_request){ .dir = "/srv", .baseline = true }, &a);
+		is_int(a.rest[ACCESS_READ], TREE_DENIED);
+		decide_trees_free(t);
+	}
+	unload(&e2b);
+	unload(&daytona);
+}
+
 T_CASE(mixed_ends_below)
 {
 	struct policy *p = policy_of(
@@ -394,4 +415,43 @@ T_CASE(programs)
 	is_str(v.rule->name, "allow-execute");
 	is_int(decide_programs(trees, 2, "").effective, EFFECT_DENY);
 	is_int(decide_programs(NULL, 0, "/usr/bin/x").effective, EFFECT_DENY);
+}
+
+T_CASE(what_the_configuration_opens)
+{
+	struct policy *p =
+	        policy_of("version: 1\nname: t\nfile_rules:\n"
+	                  "  - {name: secret, paths: ['/srv/data/key'], operations: ['*'], decision: deny}\n"
+	                  "  - {name: last, paths: ['**'], operations: ['*'], decision: deny}\n");
+	struct decide_cache *c = p ? decide_cache_new(p) : NULL;
+	struct decide_trees *t = p ? decide_trees_new(p) : NULL;
+	const char *read[] = { "/srv/data" }, *write[] = { "/srv/out" };
+	const struct access_more more = { read, write, 1, 1 };
+	struct access_request r = { .kind = ACCESS_READ, .path = "/srv/data/x", .more = &more };
+	struct tree_answers a;
+
+	if (!ok(c && t))
+		return;
+	is_str(rule_for(p, c, &r), "allow-read-write");
+	r.kind = ACCESS_WRITE;
+	is_str(rule_for(p, c, &r), "last");
+	r.path = "/srv/out/x";
+	is_str(rule_for(p, c, &r), "allow-read-write");
+	r.kind = ACCESS_READ;
+	is_str(rule_for(p, c, &r), "allow-read-write", "what may be written may be read");
+	r.kind = ACCESS_CHOWN;
+	is_str(rule_for(p, c, &r), "last");
+	r = (struct access_request){ .kind = ACCESS_READ, .path = "/srv/data/key", .more = &more };
+	is_str(rule_for(p, c, &r), "secret", "a rule speaks against it");
+	decide_trees_ask(t, &(struct tree_request){ .dir = "/srv", .more = &more }, &a);
+	is_int(a.is[ACCESS_READ], TREE_MIXED);
+	is_int(a.is[ACCESS_CHOWN], TREE_DENIED);
+	decide_trees_ask(t, &(struct tree_request){ .dir = "/srv/data", .more = &more }, &a);
+	is_int(a.is[ACCESS_READ], TREE_MIXED);
+	is_int(a.is[ACCESS_WRITE], TREE_DENIED);
+	decide_trees_ask(t, &(struct tree_request){ .dir = "/srv/out/d", .more = &more }, &a);
+	is_int(a.is[ACCESS_DELETE], TREE_ALLOWED);
+	decide_trees_free(t);
+	decide_cache_free(c);
+	policy_free(p);
 }

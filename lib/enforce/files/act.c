@@ -242,6 +242,7 @@ struct verdict act_decide(struct act *a, enum access_kind kind, const struct pla
 		                    .n_alias = p->alias[0] != 0,
 		                    .virtual = virtual_of(f, p->path, spelled, sizeof spelled),
 		                    .baseline = f->o.baseline,
+		                    .more = f->o.more,
 		                    .world_readable = is_world_readable(p) };
 
 	if (p->nameless)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct access_more;
 struct call;
 struct journal_log;
 struct files;
@@ -29,11 +30,12 @@ enum { FILES_READ = 1, FILES_WRITE = 2, FILES_REMOVE = 4 };
 /* Strings and lists are copied; the policy is borrowed. */
 struct files_options {
 	const struct policy *policy;
-	uint64_t tag;             /* of the session */
-	const char *workspace;    /* real path, or NULL */
-	const char *virtual_root; /* how policies may spell it: "/workspace", or NULL */
-	bool baseline;            /* decide/access.h */
-	bool log_reads;           /* allowed reads are logged, too */
+	uint64_t tag;                   /* of the session */
+	const char *workspace;          /* real path, or NULL */
+	const char *virtual_root;       /* how policies may spell it: "/workspace", or NULL */
+	bool baseline;                  /* decide/access.h */
+	const struct access_more *more; /* likewise; borrowed, or NULL */
+	bool log_reads;                 /* allowed reads are logged, too */
 	uint32_t inexact; /* FILES_…; all that is named here is done for the caller, never let go on */
 	const struct files_closed *closed;
 	size_t n_closed;

@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define BUILT_IN(text, why)                                                               \
-	{                                                                                 \
-		.name = text, .file = "built-in", .decision = EFFECT_DENY, .message = why \
+#define BUILT_IN(text, why)                                                                   \
+	{                                                                                     \
+		.name = (text), .file = "built-in", .decision = EFFECT_DENY, .message = (why) \
 	}
 
 static const struct rule store =

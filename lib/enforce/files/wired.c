@@ -5,16 +5,45 @@
 
 #include <fcntl.h>
 
-enum { CLOSED = 256, PROGRAMS = 512 };
+enum { LIST = 640 };
 #define COPY_MAX (64ULL << 20) /* bytes of a file that are copied before it is written to */
 
 enum { HASH_UP_TO = 1000000, SETTLE_MAX = 100 };
 
+/* Lists of trees. */
+static bool read_lists(struct wired *w, struct msg_reader *r)
+{
+	struct files_closed *closed = arena_array(&w->text, LIST, sizeof *closed);
+	const char **programs = arena_array(&w->text, LIST, sizeof *programs);
+	const char **reads = arena_array(&w->text, LIST, sizeof *reads);
+	const char **writes = arena_array(&w->text, LIST, sizeof *writes);
+	uint32_t kind;
+
+	if (w->text.failed)
+		return false;
+	w->o.closed = closed;
+	w->programs = programs;
+	w->more = (struct access_more){ .read = reads, .write = writes };
+	for (unsigned n = 0; (kind = msg_get_u32(r)) && msg_ok(r); n++) {
+		const char *path = arena_str(&w->text, msg_get_str(r));
+
+		if (n == LIST)
+			return false;
+		if (kind == 3)
+			programs[w->n_programs++] = path;
+		else if (kind == 4)
+			reads[w->more.n_read++] = path;
+		else if (kind == 5)
+			writes[w->more.n_write++] = path;
+		else
+			closed[w->o.n_closed++] = (struct files_closed){ path, kind == 2 };
+	}
+	return !w->text.failed;
+}
+
 int wired_read(struct wired *w, struct msg_reader *r, struct err *e)
 {
-	struct files_closed *closed;
 	const char *store;
-	uint32_t kind;
 
 	w->calls = msg_get_u32(r);
 	if (!w->calls)
@@ -25,21 +54,7 @@ int wired_read(struct wired *w, struct msg_reader *r, struct err *e)
 	w->o.store = *store ? arena_str(&w->text, store) : NULL;
 	w->quota = (int64_t)msg_get_u64(r);
 	w->ttl_ns = (int64_t)msg_get_u64(r);
-	closed = arena_array(&w->text, CLOSED, sizeof *closed);
-	w->o.closed = closed;
-	w->programs = arena_array(&w->text, PROGRAMS, sizeof *w->programs);
-	while (closed && w->programs && (kind = msg_get_u32(r)) && msg_ok(r) && w->o.n_closed < CLOSED &&
-	       w->n_programs < PROGRAMS) {
-		const char *path = arena_str(&w->text, msg_get_str(r));
-
-		if (kind == 3)
-			w->programs[w->n_programs++] = path;
-		else
-			closed[w->o.n_closed++] = (struct files_closed){ path, kind == 2 };
-	}
-	return msg_ok(r) && !w->text.failed && w->o.n_closed < CLOSED && w->n_programs < PROGRAMS
-	               ? 0
-	               : err_set(e, "bad start message");
+	return read_lists(w, r) && msg_ok(r) ? 0 : err_set(e, "bad start message");
 }
 
 /* Where nothing can be kept, what the policy keeps is refused: keep.h. */
@@ -66,6 +81,7 @@ struct files *wired_files(struct wired *w, const struct policy *p, struct err *e
 	o.policy = p;
 	o.virtual_root = "/workspace";
 	o.baseline = w->flags & WIRED_BASELINE;
+	o.more = &w->more;
 	o.log_reads = w->flags & WIRED_LOG_READS;
 	o.soft_block = w->flags & WIRED_SOFT_BLOCK;
 	/* What the floor grants was made from a policy and a tree that may both have changed since. */

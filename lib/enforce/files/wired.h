@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "decide/access.h"
 #include "enforce/files/files.h"
 #include "wire/msg.h"
 
@@ -14,6 +15,7 @@ struct wired {
 	uint32_t flags;
 	struct files_options o;
 	struct arena text;
+	struct access_more more;
 	const char **programs; /* trees from which programs may be started; n_programs 0: anywhere */
 	size_t n_programs;
 	const char *session;
@@ -22,7 +24,8 @@ struct wired {
 };
 
 /* In this order: calls (0: nothing follows), flags, workspace, store, quota, time to live; then, until 0, 1
- * or, for secrets, 2 with a path that is closed; 3 with a tree from which programs may be started. 0 or -1.
+ * or, for secrets, 2 with a path that is closed; 3 with a tree from which programs may be started;
+ * 4 and 5 with trees that the configuration opens for reading, for writing. 0 or -1.
  */
 int wired_read(struct wired *w, struct msg_reader *r, struct err *e);
 

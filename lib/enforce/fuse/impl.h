@@ -35,6 +35,7 @@ struct node {
 	int fd;        /* O_PATH, or -1 */
 	int backing;   /* the kernel's number for its data, 0 = none */
 	unsigned open; /* files whose data goes through us: then all of it does */
+	int open_fd;   /* a descriptor of our own meanwhile, where names may be closed to us; or -1 */
 	mode_t type;   /* S_IFMT */
 	bool gone;     /* its last name was removed: the descriptor is all there is */
 	bool mapped;   /* may be written through a mapping, of which the kernel does not tell */

@@ -30,6 +30,7 @@ int node_init(struct view *v, struct err *e)
 	list_init(&v->dirs);
 	list_init(&v->listings);
 	list_init(&root->recent);
+	root->open_fd = -1;
 	root->fd = fcntl(v->o.dir, F_DUPFD_CLOEXEC, 0);
 	if (root->fd < 0 || fstat(root->fd, &st) < 0)
 		return err_sys(e, "directory");
@@ -75,7 +76,7 @@ static struct node *make(struct view *v, const struct stat *st)
 	n->dev = st->st_dev;
 	n->ino = st->st_ino;
 	n->type = st->st_mode & S_IFMT;
-	n->fd = -1;
+	n->fd = n->open_fd = -1;
 	list_init(&n->recent);
 	if (table_add(&v->nodes, &n->slot))
 		return n;
@@ -132,6 +133,7 @@ void node_forget(struct view *v, struct node *n, uint64_t lookups)
 	if (n->backing)
 		ioctl(v->o.device, FUSE_DEV_IOC_BACKING_CLOSE, &n->backing);
 	listing_drop(v, n);
+	fd_close(&n->open_fd);
 	drop_fd(v, n);
 	table_remove(&v->nodes, &n->slot);
 	n->held = 1; /* the end of its names does not come back to it */
@@ -218,6 +220,8 @@ int node_stat(struct view *v, struct node *n, struct stat *st)
 {
 	struct place p;
 
+	if (n->open_fd >= 0)
+		return fstat(n->open_fd, st);
 	for (;;) {
 		if (node_place(v, n, &p) < 0)
 			return -1;
@@ -264,6 +268,10 @@ int node_open(struct view *v, struct node *n, int flags)
 int node_reach(struct view *v, fuse_req_t req, struct node *n, struct reach *out)
 {
 	out->fd = -1;
+	if (!v->as_root && n->open_fd >= 0) {
+		out->at = (struct place){ n->open_fd, AT_EMPTY_PATH, "" };
+		return 0;
+	}
 	if (!v->as_root || !fuse_req_ctx(req)->uid)
 		return node_place(v, n, &out->at);
 	out->fd = node_open(v, n, O_PATH);

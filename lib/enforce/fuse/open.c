@@ -51,12 +51,26 @@ static void note_mapping(struct view *v, struct node *n, const struct fuse_file_
 }
 
 /* Data through us: `fd` is ours from now on. */
-static void keep_fd(struct node *n, struct fuse_file_info *fi, int fd)
+static void keep_fd(struct view *v, struct node *n, struct fuse_file_info *fi, int fd)
 {
 	fi->fh = (uint64_t)fd + 1;
 	fi->keep_cache = 1;
 	fi->parallel_direct_writes = 1;
 	n->open++;
+	/* A user who closes a directory to himself can still use what he has open in it. */
+	if (!v->as_root && n->open_fd < 0)
+		n->open_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static void close_fd(struct node *n, const struct fuse_file_info *fi)
+{
+	int fd = data_fd(fi);
+
+	if (fd < 0)
+		return;
+	if (!--n->open)
+		fd_close(&n->open_fd);
+	fd_close(&fd);
 }
 
 static void pass(struct view *v, struct node *n, struct fuse_file_info *fi)
@@ -88,15 +102,12 @@ static int judge_open(fuse_req_t req, struct opening *o, struct node *n, int fla
 static void answer_opened(fuse_req_t req, struct opening *o, struct node *n, struct fuse_file_info *fi,
                           int why)
 {
-	int fd = why ? -1 : data_fd(fi);
-
 	view_end(req, &o->cut, !why);
 	view_end(req, &o->write, !why);
 	if (why) {
 		fuse_reply_err(req, why);
-	} else if (fuse_reply_open(req, fi) == -ENOENT && fd >= 0) {
-		n->open--; /* who asked was ended, and nothing will be released */
-		fd_close(&fd);
+	} else if (fuse_reply_open(req, fi) == -ENOENT) {
+		close_fd(n, fi); /* who asked was ended, and nothing will be released */
 	}
 }
 
@@ -141,7 +152,7 @@ void open_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		} else {
 			if (fi->flags & O_TRUNC)
 				drop_set_ids(fd, fi);
-			keep_fd(n, fi, fd);
+			keep_fd(v, n, fi, fd);
 		}
 	}
 	answer_opened(req, &o, n, fi, why);
@@ -188,10 +199,7 @@ static void answer_open(fuse_req_t req, struct node *n, const struct stat *st, s
 	view_entry(v, n, st, &e);
 	n->lookups++;
 	if (fuse_reply_create(req, &e, fi) == -ENOENT) {
-		int fd = data_fd(fi);
-
-		n->open -= fd >= 0;
-		fd_close(&fd);
+		close_fd(n, fi);
 		node_forget(v, n, 1);
 	}
 }
@@ -224,7 +232,7 @@ static void created(fuse_req_t req, struct node *n, const struct stat *st, struc
 		node_forget(v, n, 0);
 		return;
 	}
-	keep_fd(n, fi, fd);
+	keep_fd(v, n, fi, fd);
 	answer_open(req, n, st, fi);
 }
 
@@ -303,17 +311,15 @@ void open_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_fi
 		fd_close(&fd);
 		pass(v, n, fi);
 	} else {
-		keep_fd(n, fi, fd);
+		keep_fd(v, n, fi, fd);
 	}
 	answer_open(req, n, &st, fi);
 }
 
 void open_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	int fd = data_fd(fi);
+	struct node *n = node_from(view_of(req), ino);
 
-	if (fd >= 0)
-		node_from(view_of(req), ino)->open--;
 	fuse_reply_err(req, 0);
-	fd_close(&fd);
+	close_fd(n, fi);
 }

@@ -46,7 +46,9 @@ struct floor_rules {
 	const char *workspace;     /* which is called /workspace, too */
 	const char *const *stores; /* where deleted files are kept: closed */
 	size_t n_stores;
-	bool baseline; /* of decide/access.h */
+	bool baseline;                          /* of decide/access.h */
+	const char *const *read, *const *write; /* landlock.allow_read and allow_write, links resolved */
+	size_t n_read, n_write;
 
 	/* Programs are started from these trees only; n_execute 0: from anywhere. What is not there counts
 	 * for nothing. */

@@ -5,8 +5,8 @@
 #include "enforce/landlock/floor.h"
 #include "sys/landlock.h"
 
-/* What is really there of such trees, links resolved, and of the dynamic loaders, which the kernel opens as it
- * opens programs. */
+/* What is really there of such trees, links resolved, and of the dynamic loaders, which the kernel opens as
+ * it opens programs. */
 typedef void programs_fn(void *arg, const char *real);
 void programs_each(const char *const *trees, size_t n, programs_fn *each, void *arg);
 

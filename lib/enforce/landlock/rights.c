@@ -25,6 +25,7 @@ enum {
 
 struct rights {
 	const struct floor_rules *rules;
+	struct access_more more;
 	struct decide_trees *trees;
 	struct decide_cache *cache;
 	uid_t uid;
@@ -69,6 +70,7 @@ struct rights *rights_new(const struct floor_rules *r, uid_t uid, struct err *e)
 		return NULL;
 	}
 	f->rules = r;
+	f->more = (struct access_more){ r->read, r->write, r->n_read, r->n_write };
 	f->uid = uid;
 	f->n_groups = GROUPS;
 	if (!pw || getgrouplist(pw->pw_name, pw->pw_gid, f->groups, &f->n_groups) < 0)
@@ -115,7 +117,8 @@ static bool allows(const struct rights *f, enum access_kind kind, const char *pa
 		                          .n_alias = alias != NULL,
 		                          .virtual = virtual_of(f, path, virtual),
 		                          .baseline = f->rules->baseline,
-		                          .world_readable = readable };
+		                          .world_readable = readable,
+		                          .more = &f->more };
 	struct verdict v = decide_access(f->rules->policy, f->cache, &r);
 
 	return v.decision == EFFECT_ALLOW || v.decision == EFFECT_AUDIT;
@@ -242,7 +245,8 @@ void rights_split(struct rights *f, const char *dir, uint64_t rights, struct rig
 	char virtual[PATH_MAX];
 	const struct tree_request r = { .dir = dir,
 		                        .virtual = virtual_of(f, dir, virtual),
-		                        .baseline = f->rules->baseline };
+		                        .baseline = f->rules->baseline,
+		                        .more = &f->more };
 	struct tree_answers a;
 
 	*out = (struct rights_split){ 0, 0 };
