@@ -35,12 +35,12 @@ T_CASE(outsiders)
 	waitpid(pid, NULL, 0);
 }
 
-static const char *const strict =
-        LAB_HEAD LAB_TAIL "file_rules:\n"
-                          "  - name: allow-own\n"
-                          "    paths: [\"/dev/fd/**\", \"/dev/stdin\", \"/proc/self/**\", \"**/drop/**\"]\n"
-                          "    operations: [\"*\"]\n"
-                          "    decision: allow\n";
+static const char *const strict = LAB_HEAD LAB_TAIL
+        "file_rules:\n"
+        "  - name: allow-own\n"
+        "    paths: [\"/dev/fd/**\", \"/dev/stdin\", \"/proc/self/**\", \"**/drop/**\", \"**/tool\"]\n"
+        "    operations: [\"*\"]\n"
+        "    decision: allow\n";
 
 /* FS-06: a name that is allowed for what one has open opens nothing else. */
 T_CASE(aliases)
