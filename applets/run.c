@@ -90,8 +90,9 @@ static bool sink(void *arg, const char *json, size_t len, uint32_t number, uint3
 	return !r->log || (writer_add(r->log, json, len) && writer_flush(r->log, NULL) == 0);
 }
 
-static void on_gone(void *arg, uint32_t number, int status, int64_t end_ns)
+static void on_gone(void *arg, uint32_t number, const char *id, int status, int64_t end_ns)
 {
+	(void)id;
 	(void)end_ns;
 	(void)arg;
 	(void)number;
