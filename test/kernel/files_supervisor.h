@@ -43,6 +43,24 @@ T_CASE(outsiders)
 	        "    operations: [\"*\"]\n"                                                           \
 	        "    decision: allow\n"
 
+/* One's own place in the process table has no number to the rules. */
+T_CASE(own_process)
+{
+	lab_start();
+	lay_out();
+	lab_write(lab.policy,
+	          LAB_HEAD LAB_TAIL
+	          "file_rules:\n"
+	          "  - {name: others, paths: [\"/proc/[0-9]*/{fd,maps}\"], "
+	          "operations: [\"*\"], decision: deny}\n"
+	          "  - {name: rest, paths: [\"/**\"], operations: [\"*\"], decision: allow}\n",
+	          0644);
+	lab.option = JUDGED;
+	lab_attack("own_process", true, lab.user, &o);
+	is_int(lab_exit(&o), 0, "by name, by number, and of another of the command");
+	ok(lab_logged(&o, "\"others\"", "/maps"), "which is denied, by its rule");
+}
+
 /* FS-06: a name that is allowed for what one has open opens nothing else. */
 T_CASE(aliases)
 {
