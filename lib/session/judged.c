@@ -14,7 +14,7 @@
 
 bool judged_here(const struct session *s)
 {
-	return CONFIG_FILES &&
+	return CONFIG_FILES && policy_needs(s->policy->policy).files &&
 	       (POLICY_FILES_ENFORCED || s->core->config->sandbox.seccomp.file_monitor.enabled);
 }
 

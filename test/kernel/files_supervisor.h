@@ -35,20 +35,22 @@ T_CASE(outsiders)
 	waitpid(pid, NULL, 0);
 }
 
-static const char *const strict =
-        LAB_HEAD LAB_TAIL "file_rules:\n"
-                          "  - name: allow-own\n"
-                          "    paths: [\"/dev/fd/**\", \"/dev/stdin\", \"/proc/self/**\", \"**/drop/**\"]\n"
-                          "    operations: [\"*\"]\n"
-                          "    decision: allow\n";
+#define STRICT                                                                                        \
+	LAB_HEAD LAB_TAIL                                                                             \
+	        "file_rules:\n"                                                                       \
+	        "  - name: allow-own\n"                                                               \
+	        "    paths: [\"/dev/fd/**\", \"/dev/stdin\", \"/proc/self/**\", \"%s\", \"%s/**\"]\n" \
+	        "    operations: [\"*\"]\n"                                                           \
+	        "    decision: allow\n"
 
 /* FS-06: a name that is allowed for what one has open opens nothing else. */
 T_CASE(aliases)
 {
 	static const char *const names[] = { "alias", "stdin_alias", "proc_alias" };
-	char path[PATH_MAX];
+	char path[PATH_MAX], text[2048];
 
 	lab_start();
+	snprintf(text, sizeof text, STRICT, lab.tool, lab.drop);
 	snprintf(path, sizeof path, "%s/outside", lab.dir);
 	lab_write(path, "secret\n", 0644);
 	for (size_t n = 0; n < 6; n++) {
@@ -58,7 +60,7 @@ T_CASE(aliases)
 		attack(names[i], true, NULL, uid);
 		ok(o.reached, "%s: reached without the judge", names[i]);
 		lay_out();
-		lab_write(lab.policy, strict, 0644);
+		lab_write(lab.policy, text, 0644);
 		lab.option = JUDGED;
 		lab_attack(names[i], true, uid, &o);
 		ok(!o.reached && lab_exit(&o) == EACCES, "%s: EACCES (%d)", names[i], lab_exit(&o));
