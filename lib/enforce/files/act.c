@@ -169,6 +169,14 @@ const struct fsids *act_ids(struct act *a)
 	return &a->ids;
 }
 
+int act_resume(struct act *a)
+{
+	int rc = fsids_take(&a->f->own, &a->ids);
+
+	a->switched = rc == 0;
+	return rc;
+}
+
 int act_umask(struct act *a)
 {
 	const struct fsids *now = act_ids(a);
