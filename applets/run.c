@@ -29,6 +29,7 @@ config APPLET_RUN
 #include "enforce/limits/count.h"
 #include "enforce/limits/limits.h"
 #include "enforce/rung.h"
+#include "journal/record.h"
 #include "loop/loop.h"
 #include "policy/embedded.h"
 #include "shell/plain.h"
@@ -68,7 +69,8 @@ struct runner {
 	struct limits limits;
 	struct counter *counter;
 	struct rung_found found;
-	char root[PATH_MAX]; /* of the project */
+	char root[PATH_MAX];  /* of the project */
+	char store[PATH_MAX]; /* in it: what was deleted */
 	bool allow_degraded;
 	bool judge_files; /* every call on files, not only what Landlock closes */
 	struct files *files;
@@ -88,8 +90,9 @@ static bool sink(void *arg, const char *json, size_t len, uint32_t number, uint3
 	return !r->log || (writer_add(r->log, json, len) && writer_flush(r->log, NULL) == 0);
 }
 
-static void on_gone(void *arg, uint32_t number, int status, int64_t end_ns)
+static void on_gone(void *arg, uint32_t number, const char *id, int status, int64_t end_ns)
 {
+	(void)id;
 	(void)end_ns;
 	(void)arg;
 	(void)number;
@@ -278,13 +281,31 @@ static void close_files(struct runner *r, struct plan_options *p)
 	const struct floor_rules rules = { .policy = r->policy, .workspace = r->root, .baseline = true };
 	static struct err why;
 
-	if (CONFIG_FILES && POLICY_FILES_ENFORCED)
+	if (CONFIG_FILES && (r->judge_files || policy_holds_files(r->policy)))
 		o.rules = &rules;
 	p->missing = floor_make(&r->floor, &o, &why) < 0 ? why.text : r->floor.missing;
 	p->ruleset = r->floor.ruleset;
 }
 
-/* Without a server there is no workspace that could be spelled otherwise, and no journal. */
+/* Where deleted files are kept, if rules want that; else they are not deleted. */
+static struct journal_log *open_journal(struct runner *r)
+{
+	const struct journal_log_options o = { .at = AT_FDCWD,
+		                               .store = r->store,
+		                               .session = "run",
+		                               .copy_max = 64 << 20,
+		                               .quota = -1,
+		                               .ttl_ns = -1 };
+	struct journal_log *log = NULL;
+	struct err e = { .text = "no such place" };
+
+	if (!path_join(r->root, JOURNAL_STORE, r->store, sizeof r->store) ||
+	    journal_log_open(&log, &o, &e) < 0)
+		complain("agentsh-run: what is deleted cannot be kept, and so is not deleted: %s", e.text);
+	return log;
+}
+
+/* Without a server there is no workspace that could be spelled otherwise. */
 static void judge_files(struct runner *r, struct plan_options *p, struct governor_options *g)
 {
 	struct files_closed closed[sizeof items / sizeof *items];
@@ -296,6 +317,9 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 		                   .n_closed = sizeof items / sizeof *items };
 	struct err e;
 
+	if (policy_needs(r->policy).soft_delete)
+		o.journal = open_journal(r);
+	o.store = r->store[0] ? r->store : NULL;
 	for (size_t i = 0; i < o.n_closed; i++)
 		closed[i] = (struct files_closed){ items[i].path, items[i].secret };
 	r->files = files_new(&o, &e);
@@ -374,7 +398,7 @@ static void set_up(struct runner *r)
 	r->sigpipe = signal(SIGPIPE, SIG_IGN);
 	find_rung(r);
 	close_files(r, &p);
-	if (CONFIG_FILES && (r->judge_files || POLICY_FILES_ENFORCED) && r->found.rung == RUNG_NOTIFY)
+	if (CONFIG_FILES && (r->judge_files || policy_holds_files(r->policy)) && r->found.rung == RUNG_NOTIFY)
 		judge_files(r, &p, &g);
 	if (CONFIG_LIMITS)
 		limit(r, &p);

@@ -156,10 +156,12 @@ static void wake_server(struct loop *l, struct timer *t)
 	wake_later(s);
 }
 
-static void on_gone(void *arg, uint32_t number, int status, int64_t end_ns)
+static void on_gone(void *arg, uint32_t number, const char *id, int status, int64_t end_ns)
 {
 	struct supervisor *s = arg;
 
+	if (CONFIG_FILES)
+		wired_ended(&s->wired, id);
 	s->worked = true;
 	if (s->n_ends == ENDS)
 		tell(s, WIRE_NEWS);
@@ -404,7 +406,9 @@ static void on_idle(struct loop *l, struct timer *t)
 	(void)l;
 	drop_unused_rules(s);
 	serve_rest(s->rules->governor);
-	s->resting = true;
+	s->resting = !CONFIG_FILES || !wired_rest(&s->wired);
+	if (!s->resting)
+		loop_timer(s->loop, &s->idle, 0);
 }
 
 static void after_batch(void *arg)

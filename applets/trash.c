@@ -63,18 +63,31 @@ static bool open_store(const struct trash *t, bool create, struct journal *j)
 static const char *shown(const char *path)
 {
 	static char text[4 * PATH_MAX + 1];
+	const char *p = path;
 
+	while (*p >= ' ' && *p <= '~')
+		p++;
+	if (!*p)
+		return path;
 	visible_text(path, NULL, text, sizeof text);
 	return text;
 }
 
 static void print_entry(const char *token, const char *path, uint64_t size, int64_t created_ns)
 {
-	int64_t now = clock_real_ns();
-	char age[32];
+	static int64_t now, last = -1;
+	static char age[32];
+	int64_t seconds;
 
-	printf("%s\t%s\t%" PRIu64 " bytes\t%s ago\n", token, shown(path), size,
-	       num_go_seconds(now > created_ns ? now - created_ns : 0, age, sizeof age));
+	now = now ? now : clock_real_ns();
+	seconds = now > created_ns ? (now - created_ns + 500000000) / 1000000000 : 0;
+	if (seconds != last)
+		num_go_seconds(seconds * 1000000000, age, sizeof age);
+	last = seconds;
+	fputs(token, stdout);
+	fputc('\t', stdout);
+	fputs(shown(path), stdout);
+	printf("\t%" PRIu64 " bytes\t%s ago\n", size, age);
 }
 
 /* A process of a session does not reach the store: the server does, for its session alone. */
@@ -143,9 +156,11 @@ static int list(const struct trash *t)
 {
 	struct journal_list l = { 0 };
 	struct journal j;
+	static char out[1 << 16];
 	struct err e;
 	size_t n = 0;
 
+	setvbuf(stdout, out, _IOFBF, sizeof out);
 	if (open_store(t, false, &j)) {
 		if (journal_list(&j, t->session, &l, &e) < 0)
 			die(EXIT_FAILED, "agentsh-trash: %s", e.text);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUMMARY_MAX = 25, TREES_MAX = 32 << 20 };
+enum { SUMMARY_MAX = 25, RESTORES_MAX = 100, TREES_MAX = 32 << 20 };
 
 static bool starts(const char *text, const char *prefix)
 {
@@ -114,8 +114,10 @@ void api_events_write(struct json *j, const struct exec_events *ev, enum event_l
 	json_end(j);
 }
 
-void api_events_restore_lines(const struct exec_events *ev, struct buf *out)
+void api_events_restore_lines(const struct exec_events *ev, const char *command, struct buf *out)
 {
+	size_t told = 0;
+
 	for (size_t i = 0; i < ev->n; i++) {
 		const struct json_value *tree = ev->items[i].tree;
 		const char *token = json_get_string(json_get(tree, "fields"), "trash_token");
@@ -123,7 +125,12 @@ void api_events_restore_lines(const struct exec_events *ev, struct buf *out)
 
 		if (strcmp(ev->items[i].type, "file_soft_deleted") || !token || !path)
 			continue;
+		if (told++ >= RESTORES_MAX)
+			continue;
 		buf_fmt(out, "soft-delete: %s -> trash token %s; restore with: agentsh trash restore %s\n",
 		        path, token, token);
 	}
+	if (told > RESTORES_MAX)
+		buf_fmt(out, "soft-delete: %zu more; restore all with: agentsh undo %s\n",
+		        told - RESTORES_MAX, command);
 }

@@ -156,7 +156,7 @@ static void write_result(struct json *j, const struct exec *x, const struct exec
 		buf_fmt(&extra, "%s\n", r->error);
 	if (r->extra)
 		buf_str(&extra, r->extra);
-	api_events_restore_lines(ev, &extra);
+	api_events_restore_lines(ev, x->command ? x->command->id : "last", &extra);
 	json_key(j, "result");
 	json_object(j);
 	json_key_int(j, "exit_code", r->exit_code);

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { RESTORES_MAX = 100 }; /* files that are told about one by one */
+
 #define DENIED_REASON "operation denied by policy; adjust policy or change command"
 
 /* What the guidance is about: the denied command, or the first thing blocked inside it. */
@@ -134,7 +136,9 @@ static void write_blocked(struct json *j, const struct exec *x, const struct blo
 
 static void suggest_restores(struct json *j, const struct exec_events *ev)
 {
-	for (size_t i = 0; i < ev->n; i++) {
+	int left = RESTORES_MAX;
+
+	for (size_t i = 0; i < ev->n && left; i++) {
 		const char *token = json_get_string(json_get(ev->items[i].tree, "fields"), "trash_token");
 		const char *path = json_get_string(ev->items[i].tree, "path");
 		char command[200], reason[4400];
@@ -144,6 +148,7 @@ static void suggest_restores(struct json *j, const struct exec_events *ev)
 		snprintf(command, sizeof command, "agentsh trash restore %.100s", token);
 		snprintf(reason, sizeof reason, "soft-deleted: %.4096s (token=%.100s)", path, token);
 		api_suggestion(j, "restore file", command, reason);
+		left--;
 	}
 }
 

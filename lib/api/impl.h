@@ -221,7 +221,7 @@ struct exec_events {
 void api_events_collect(const struct command *c, struct exec_events *out);
 void api_events_write(struct json *j, const struct exec_events *ev, enum event_level level);
 /* Lines that tell how to get soft-deleted files back. */
-void api_events_restore_lines(const struct exec_events *ev, struct buf *out);
+void api_events_restore_lines(const struct exec_events *ev, const char *command, struct buf *out);
 
 /* guidance.c */
 void api_guidance(struct json *j, const struct exec *x, const struct exec_result *r,

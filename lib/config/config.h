@@ -169,7 +169,7 @@ struct config {
 				int on_truncated; /* enum config_truncated */
 			} execve;
 			struct {
-				bool enabled, enforce_without_fuse;
+				bool enabled, enforce_without_fuse, baseline;
 			} file_monitor;
 		} seccomp;
 		struct config_map env_inject;

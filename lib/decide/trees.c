@@ -149,7 +149,7 @@ static enum tree_answer last_word(const struct decide_trees *t, const struct rul
 		return answer_of(rule);
 	more = baseline_more_tree(r->more, kind, r->dir);
 	base = r->baseline ? baseline_tree(t->policy, kind, r->dir) : TREE_DENIED;
-	return more == TREE_ALLOWED ? more : join(base, more);
+	return more == TREE_DENIED || base == TREE_ALLOWED ? base : more;
 }
 
 static void ask(const struct decide_trees *t, enum access_kind kind, const struct tree_request *r,

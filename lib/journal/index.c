@@ -31,11 +31,29 @@ int index_open_acts(const struct journal *home)
 	return openat(home->dir, JOURNAL_ACTS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-static int ascending(const void *a, const void *b)
+/* Byte by byte: directories tell names in any order, and there may be millions. Tokens are positive. */
+static bool sort(struct index_store *s)
 {
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	int64_t *from = s->tokens, *to = s->n ? malloc(s->n * sizeof *to) : NULL, *swap;
 
-	return x < y ? -1 : x > y;
+	if (s->n && !to)
+		return false;
+	for (int shift = 0; shift < 64 && s->n; shift += 8) {
+		size_t at[257] = { 0 };
+
+		for (size_t i = 0; i < s->n; i++)
+			at[(from[i] >> shift & 255) + 1]++;
+		for (int i = 1; i < 257; i++)
+			at[i] += at[i - 1];
+		for (size_t i = 0; i < s->n; i++)
+			to[at[from[i] >> shift & 255]++] = from[i];
+		swap = from;
+		from = to;
+		to = swap;
+	}
+	s->tokens = from; /* an even number of turns: where they were */
+	free(to);
+	return true;
 }
 
 /* What payload/ holds. */
@@ -66,14 +84,27 @@ static int read_tokens(const struct journal *j, struct index_store *s, struct er
 		s->tokens[s->n++] = token;
 	}
 	closedir(d);
-	if (s->n)
-		qsort(s->tokens, s->n, sizeof *s->tokens, ascending);
-	return 0;
+	return sort(s) ? 0 : err_set(e, "out of memory");
 }
 
-static bool has(const struct index_store *s, int64_t token)
+size_t index_find(struct index_store *s, int64_t token)
 {
-	return s->n && bsearch(&token, s->tokens, s->n, sizeof token, ascending);
+	size_t low = 0, high = s->n;
+
+	if (s->next < s->n && s->tokens[s->next] == token)
+		return s->next++;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (s->tokens[mid] < token)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low == s->n || s->tokens[low] != token)
+		return SIZE_MAX;
+	s->next = low + 1;
+	return low;
 }
 
 /* Another store, known or not. Its index, or 0. One that others can write counts as none. */
@@ -120,7 +151,10 @@ static void locate(struct reading *r, const struct journal_line *line)
 
 	r->l.store = NULL;
 	r->l.store_at = 0;
-	if (!at || !line_keeps(line->kind) || !has(&r->x->stores[at - 1], line->at))
+	if (!at || !line_keeps(line->kind))
+		return;
+	r->l.place = index_find(&r->x->stores[at - 1], line->at);
+	if (r->l.place == SIZE_MAX)
 		return;
 	r->l.store_at = at - 1;
 	r->l.store = at == 1 ? r->x->home : &r->x->stores[at - 1].store;

@@ -13,6 +13,7 @@ struct index_store {
 	char *path;           /* owned */
 	int64_t *tokens;      /* owned: what payload/ holds, ascending */
 	size_t n;
+	size_t next; /* where the last one was found, + 1: lines and names are in the same order, mostly */
 };
 
 struct index {
@@ -27,6 +28,7 @@ struct index_line {
 	const char *session;
 	const struct journal *store; /* of its version; NULL when there is no such version (any more) */
 	size_t store_at;             /* its index */
+	size_t place;                /* and that of the token there */
 	const char *file;            /* name in acts/ */
 	bool alive;                  /* the writer of it runs */
 };
@@ -43,6 +45,9 @@ void index_release(struct index *x);
 
 /* The descriptor of acts/; -1 when there is none. */
 int index_open_acts(const struct journal *home);
+
+/* Where the token is among a store's, or SIZE_MAX. */
+size_t index_find(struct index_store *s, int64_t token);
 
 /* The tokens that payload/ of the store holds. */
 const struct index_store *index_home(struct index *x, const struct journal *home, struct err *e);

@@ -42,23 +42,6 @@ static const char *shared(struct arena *a, const char **last, const char *text)
 	return *last ? *last : "";
 }
 
-static void mark(struct listing *l, int64_t token)
-{
-	const struct index_store *home = l->index.stores;
-	size_t low = 0, high = home->n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (home->tokens[mid] < token)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (low < home->n && home->tokens[low] == token)
-		l->seen[low] = true;
-}
-
 static int list_line(void *arg, const struct index_line *at, struct err *e)
 {
 	struct listing *l = arg;
@@ -69,7 +52,7 @@ static int list_line(void *arg, const struct index_line *at, struct err *e)
 	if (!at->store)
 		return 0;
 	if (at->store_at == 0)
-		mark(l, line->at);
+		l->seen[at->place] = true;
 	if (l->session && strcmp(at->session, l->session) != 0)
 		return 0;
 	en = (struct journal_entry){ .kind = line->kind,

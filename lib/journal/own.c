@@ -72,9 +72,10 @@ void undo_remember(struct undoing *u, const struct past_act *act, ino_t ino)
 	}
 }
 
+static const char own, other; /* what is remembered of a directory */
+
 bool undo_own_directory(struct undoing *u, int dir, bool spoilt)
 {
-	static const char own, other;
 	const void *known;
 	struct stat st;
 
@@ -98,4 +99,9 @@ void undo_know_directory(struct undoing *u, int dirfd, const char *name, bool ma
 		u->past.end = INT64_MAX;
 	undo_own_directory(u, dir, false);
 	u->past.end = end;
+}
+
+void undo_made_directory(struct undoing *u, const struct stat *st)
+{
+	remember(u, &u->dirs, st, &own);
 }

@@ -161,6 +161,7 @@ static int dress(struct undoing *u)
 	if (meta_give(u->dir, u->name, &then) < 0)
 		return failed(u, "attributes");
 	undo_remember(u, u->act, u->st.st_ino);
+	undo_made_directory(u, &u->st);
 	journal_drop(u->act->store, version, NULL);
 	return UNDO_DONE;
 }

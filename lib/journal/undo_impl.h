@@ -48,3 +48,6 @@ bool undo_own_directory(struct undoing *u, int dir, bool spoilt);
 
 /* The same for what `name` is, if it is a directory; `made`: just now, here. */
 void undo_know_directory(struct undoing *u, int dirfd, const char *name, bool made);
+
+/* It was made like the one that was there: whoever had changed it, it is as it was. */
+void undo_made_directory(struct undoing *u, const struct stat *st);

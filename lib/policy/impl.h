@@ -173,6 +173,7 @@ struct policy {
 	struct command_glob *command_globs; /* in order of their rules */
 	size_t n_command_globs;
 	struct prefixset *glob_names, *glob_paths; /* numbers of those for base names, for whole paths */
+	bool had_files;                            /* policy_drop_places() dropped some */
 };
 
 static inline uint32_t policy_mask(enum effect decision)

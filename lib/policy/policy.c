@@ -16,6 +16,7 @@ void policy_drop_places(struct policy *p)
 {
 	release_redirects(p->dns_redirects, p->n_dns);
 	release_redirects(p->connect_redirects, p->n_connect);
+	p->had_files = p->had_files || p->n_file;
 	p->n_file = p->n_net = p->n_unix = p->n_dns = p->n_connect = 0;
 	p->file_rules = NULL;
 	p->net_rules = NULL;
@@ -71,9 +72,15 @@ struct policy_needs policy_needs(const struct policy *p)
 	for (size_t i = 0; i < p->n_command; i++)
 		if (p->command_rules[i].min_depth > 0 || p->command_rules[i].max_depth < INT_MAX)
 			needs.depth = true;
+	needs.files = p->n_file || p->had_files;
 	for (size_t i = 0; i < p->n_file; i++)
 		needs.soft_delete |= p->file_rules[i].head.rule.decision == EFFECT_SOFT_DELETE;
 	return needs;
+}
+
+bool policy_holds_files(const struct policy *p)
+{
+	return CONFIG_FILES && POLICY_FILES_ENFORCED && policy_needs(p).files;
 }
 
 const struct policy_limits *policy_limits(const struct policy *p)

@@ -80,8 +80,12 @@ struct policy_needs {
 	bool depth;       /* some command rule has a context: the process tree must be read */
 	bool signals;     /* signal_rules are present */
 	bool soft_delete; /* some file rule keeps what it lets go */
+	bool files;       /* there are file rules, perhaps dropped by now */
 };
 struct policy_needs policy_needs(const struct policy *p);
+
+/* Are this policy's file rules enforced? One without any says nothing about files. */
+bool policy_holds_files(const struct policy *p);
 
 /* resource_limits; 0 = not set, except memory_swap_max_mb where -1 = not set. */
 struct policy_limits {

@@ -4,6 +4,7 @@
 #include "config/config.h"
 #include "enforce/exec/plan.h"
 #include "session/granted.h"
+#include "session/judged.h"
 #include "sys/caps.h"
 
 #include <stddef.h>
@@ -107,7 +108,7 @@ static void list(const struct session *s, struct floor_options *o, struct floor_
 		items[o->n++].path = fixed[i];
 	items[o->n++].path = s->core->place;
 	startup_files(s, o, items);
-	if (CONFIG_FILES && POLICY_FILES_ENFORCED)
+	if (CONFIG_FILES && judged_here(s))
 		denied_paths(c, o, items);
 }
 
@@ -132,7 +133,7 @@ int closed_make(const struct session *s, struct floor *f, struct err *e)
 	if (!CONFIG_CLOSED_FILES)
 		return floor_make(f, &o, e);
 	list(s, &o, items, dirs);
-	rc = CONFIG_FILES && POLICY_FILES_ENFORCED ? make_floor(s, f, &o, e) : floor_make(f, &o, e);
+	rc = CONFIG_FILES && judged_here(s) ? make_floor(s, f, &o, e) : floor_make(f, &o, e);
 	free_dirs(dirs);
 	return rc;
 }

@@ -117,7 +117,7 @@ int granted_make(struct granted *g, const struct session *s, struct err *e)
 		return -1;
 	g->rules = (struct floor_rules){ .policy = policy,
 		                         .workspace = s->workspace,
-		                         .baseline = !c->sandbox.seccomp.file_monitor.enabled };
+		                         .baseline = c->sandbox.seccomp.file_monitor.baseline };
 	find_store(g, s);
 	if (c->landlock.enabled) {
 		g->rules.n_execute = granted_programs(s, &g->arena, &g->rules.execute);

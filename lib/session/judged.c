@@ -12,16 +12,22 @@
 
 #include <limits.h>
 
+bool judged_here(const struct session *s)
+{
+	return CONFIG_FILES && policy_needs(s->policy->policy).files &&
+	       (POLICY_FILES_ENFORCED || s->core->config->sandbox.seccomp.file_monitor.enabled);
+}
+
 unsigned judged_calls(const struct session *s)
 {
-	if (!CONFIG_FILES || !POLICY_FILES_ENFORCED || s->core->found->rung != RUNG_NOTIFY)
+	if (!judged_here(s) || s->core->found->rung != RUNG_NOTIFY)
 		return 0;
 	return FILTER_READS | FILTER_WRITES | FILTER_NAMES | FILTER_ATTRIBUTES;
 }
 
 static uint32_t flags_of(const struct config *c)
 {
-	const bool as_written = c->sandbox.seccomp.file_monitor.enabled;
+	const bool as_written = !c->sandbox.seccomp.file_monitor.baseline;
 	const int mode = c->sandbox.fuse.audit.mode;
 	uint32_t flags = as_written ? WIRED_LOG_READS : WIRED_BASELINE;
 

@@ -4,6 +4,9 @@
 #include "session/session.h"
 #include "wire/msg.h"
 
+/* Are file rules enforced in this session? Where the configuration asks for it (seccomp.file_monitor). */
+bool judged_here(const struct session *s);
+
 /* Calls that its filter marks for the supervisor: FILTER_… of enforce/exec/filter.h; 0 = none. */
 unsigned judged_calls(const struct session *s);
 

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "enforce/rung.h"
 #include "session/impl.h"
+#include "session/kept.h"
 #include "session/reload.h"
 #include "sys/tag.h"
 
@@ -518,6 +519,8 @@ void session_end(struct core *core, struct session *s, const char *type, const c
 		core->hooks.worker_stop(core, s);
 	core_drain(core, s);
 	log_ended(core, s, type, reason);
+	if (CONFIG_FILES)
+		kept_purge(core, s);
 	unsubscribe_all(core, s);
 	list_remove(&s->node);
 	index_forget(core, s);

@@ -38,6 +38,7 @@ struct worker {
 	pid_t pid;
 	int pidfd;
 	struct plan plan;
+	unsigned judged; /* calls on files that its filter marks */
 	struct floor floor;
 	struct limits limits;
 	int64_t floor_ns; /* when it was looked at */
@@ -199,6 +200,9 @@ int worker_policy(struct core *core, struct session *s, struct err *e)
 	struct msg m = { 0 };
 	int rc;
 
+	/* Filters and supervisor are made for one or the other. */
+	if (CONFIG_FILES && judged_calls(s) != s->worker->judged)
+		return err_set(e, "file rules came or went");
 	if (CONFIG_LIMITS)
 		limited_change(core, s, &s->worker->limits);
 	msg_start(&m, WIRE_POLICY);
@@ -255,7 +259,7 @@ static int make_plan(struct worker *w, struct err *e)
 		o.limits = limited_layer(w->core, &w->limits);
 	}
 	if (CONFIG_FILES)
-		o.files = judged_calls(w->session);
+		o.files = w->judged = judged_calls(w->session);
 	if (plan_make(&w->plan, &o, e) < 0)
 		return -1;
 	w->plan.launch.join = w->limits.join;

@@ -9,7 +9,7 @@ needs jq
 world d
 cat >>"$D/config.yaml" <<END
 sessions: {base_dir: $D/sessions}
-sandbox: {fuse: {audit: {mode: soft_delete}}}
+sandbox: {fuse: {audit: {mode: soft_delete, ttl: 2s}}}
 END
 cat >"$D/policies/default.yaml" <<END
 version: 1
@@ -121,4 +121,26 @@ is 'it' "$(cat "$W/f")" hello
 run "cd $W && rm f && sleep 0.1"
 run "$G $AGENTSH undo"
 is 'and undo' "$(cat "$W/f")" hello
+run "rm $W/f"
+ok 'manifests follow' until_true 5 sh -c "ls '$W/.agentsh_trash/manifest' | grep -q json"
+
+# What somebody else changed after the command had ended stays.
+echo mine >"$W/g"
+run "echo theirs >$W/g"
+until_true 5 sh -c "grep -q '^e' '$W/.agentsh_trash/acts/'*"
+sleep 0.1
+echo by hand >"$W/g"
+is 'a conflict' "$(post undo | jq -c '[.ok, .conflicts]')" '[false,1]'
+is 'is left' "$(cat "$W/g")" 'by hand'
+is 'unless it is forced' "$(post undo '{"force":true}' | jq -c .ok) $(cat "$W/g")" 'true mine'
+
+# At the end of a session what is old enough goes, and nothing else.
+run "rm $W/g"
+sleep 2.1
+echo new >"$W/h"
+run "rm $W/h"
+T=$(list | jq -r ".items[] | select(.path == \"$W/h\") | .token")
+curl -s -X DELETE "$A/$S"
+ok 'the old goes' until_true 5 sh -c "[ \"\$(ls '$W/.agentsh_trash/payload')\" = $T ]"
+is 'the new stays' "$(cat "$W/.agentsh_trash/payload/$T")" new
 stop

@@ -351,6 +351,27 @@ T_CASE(trees_as_their_files)
 }
 
 /* Where no pattern floats, single files and directories settle what is mixed. */
+/* What is settled is not looked at entry by entry. */
+T_CASE(settled_trees)
+{
+	struct loaded e2b, daytona;
+	struct decide_trees *t;
+	struct tree_answers a;
+
+	if (load_both(&e2b, &daytona) && (t = decide_trees_new(e2b.policy))) {
+		decide_trees_ask(t, &(struct tree_request){ .dir = "/dev/shm", .baseline = true }, &a);
+		is_int(a.rest[ACCESS_CREATE], TREE_ALLOWED, "but for .env files");
+		is_int(a.is[ACCESS_CREATE], TREE_MIXED);
+		decide_trees_ask(t, &(struct tree_request){ .dir = "/dev/pts", .baseline = true }, &a);
+		is_int(a.rest[ACCESS_WRITE], TREE_ALLOWED);
+		decide_trees_ask(t, &(struct tree_request){ .dir = "/srv", .baseline = true }, &a);
+		is_int(a.rest[ACCESS_READ], TREE_DENIED);
+		decide_trees_free(t);
+	}
+	unload(&e2b);
+	unload(&daytona);
+}
+
 T_CASE(mixed_ends_below)
 {
 	struct policy *p = policy_of(

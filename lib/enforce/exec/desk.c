@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 /* When the last process of a command ends, its parent is about to go on, on our processor: what is left to do
@@ -90,9 +91,11 @@ static void finish(struct place *p)
 	uint32_t number = p->c.number;
 	int64_t end_ns = p->end_ns;
 	int status = p->status;
+	char id[sizeof p->c.id];
 
+	memcpy(id, p->c.id, sizeof id);
 	drop(p);
-	d->gone(d->arg, number, status, end_ns);
+	d->gone(d->arg, number, id, status, end_ns);
 }
 
 /* The exit status is there when the first process has been reaped. */

@@ -10,7 +10,7 @@ struct desk;
 
 /* A command is over: no process of it is left. `status` as waitpid(2) gives it for its first process, -1 =
  * not known. */
-typedef void desk_gone(void *arg, uint32_t number, int status, int64_t end_ns);
+typedef void desk_gone(void *arg, uint32_t number, const char *id, int status, int64_t end_ns);
 
 /* A child of ours or a traced task ended. */
 typedef void desk_ended(void *arg, pid_t pid, int status);

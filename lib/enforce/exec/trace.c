@@ -127,7 +127,7 @@ static void on_end(struct tracer *t, const struct trace_event *ev)
 	if (!strike(t, ev->tid))
 		return;
 	list_remove(&s->node);
-	t->gone(t->arg, s->c.number, s->status, clock_mono_ns());
+	t->gone(t->arg, s->c.number, s->c.id, s->status, clock_mono_ns());
 	free(s);
 }
 

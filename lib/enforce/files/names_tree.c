@@ -28,11 +28,14 @@ struct moving {
 	const struct place *from, *to;
 	struct place before, after; /* of what is looked at now */
 	struct verdict verdict;     /* why not */
+	bool ask[ACCESS_KINDS];     /* RENAME, READ, WRITE: the names alone do not tell */
 };
 
 /* What could not be read or written may not become so. */
 static bool gains(struct moving *m, enum access_kind kind)
 {
+	if (!m->ask[kind])
+		return false;
 	m->verdict = keep_decide(m->a, kind, &m->before);
 	return m->verdict.effective != EFFECT_ALLOW &&
 	       keep_decide(m->a, kind, &m->after).effective == EFFECT_ALLOW;
@@ -46,6 +49,8 @@ static bool may_have_content(struct moving *m)
 
 static bool may_be_named(struct moving *m)
 {
+	if (!m->ask[ACCESS_RENAME])
+		return true;
 	m->verdict = keep_decide(m->a, ACCESS_RENAME, &m->before);
 	if (m->verdict.effective == EFFECT_ALLOW)
 		m->verdict = keep_decide(m->a, ACCESS_RENAME, &m->after);
@@ -140,30 +145,40 @@ static bool refuse(struct moving *m)
 	return false;
 }
 
-/* Names alone tell, whatever is in there? */
-static bool is_open_tree(struct act *a, const char *from, const char *to)
+/* What do the names of the directories leave to be asked? */
+static bool find_questions(struct moving *m)
 {
-	struct tree_answers old, new;
+	static const enum access_kind content[] = { ACCESS_READ, ACCESS_WRITE };
+	struct tree_answers old = { 0 }, new = { 0 };
+	bool known = act_decide_tree(m->a, m->from->path, &old) && act_decide_tree(m->a, m->to->path, &new);
+	bool any;
 
-	if (!act_decide_tree(a, from, &old) || !act_decide_tree(a, to, &new))
-		return false;
-	for (int k = 0; k < 2; k++) {
-		enum access_kind kind = k ? ACCESS_WRITE : ACCESS_READ;
-
-		if (old.is[kind] != TREE_ALLOWED && new.is[kind] != TREE_DENIED)
-			return false;
-	}
-	return old.is[ACCESS_RENAME] == TREE_ALLOWED && new.is[ACCESS_RENAME] == TREE_ALLOWED;
+	any = m->ask[ACCESS_RENAME] =
+	        !known || old.is[ACCESS_RENAME] != TREE_ALLOWED || new.is[ACCESS_RENAME] != TREE_ALLOWED;
+	for (size_t i = 0; i < 2; i++)
+		any |= m->ask[content[i]] =
+		        !known || (old.is[content[i]] != TREE_ALLOWED && new.is[content[i]] != TREE_DENIED);
+	return any;
 }
 
 bool names_may_move(struct act *a, const struct place *from, const struct place *to)
 {
-	struct moving m = { .a = a, .from = from, .to = to, .before = *from, .after = *to };
+	struct moving m = { .a = a,
+		            .from = from,
+		            .to = to,
+		            .before = *from,
+		            .after = *to,
+		            .ask = { [ACCESS_READ] = true, [ACCESS_WRITE] = true } };
 
+	/* It stays what it is. */
+	m.after.st = m.before.st;
+	m.after.object = m.before.object;
 	if (!S_ISDIR(from->st.st_mode))
 		return may_have_content(&m) || refuse(&m);
-	if (is_open_tree(a, from->path, to->path))
+	if (!find_questions(&m))
 		return true;
+	/* Of what lies in it names are known, and nothing else. */
 	*m.before.alias = *m.after.alias = 0;
+	m.before.object = m.after.object = -1;
 	return may_walk(&m) || refuse(&m);
 }

@@ -8,6 +8,8 @@
 enum { LIST = 640 };
 #define COPY_MAX (64ULL << 20) /* bytes of a file that are copied before it is written to */
 
+enum { HASH_UP_TO = 1000000, SETTLE_MAX = 100 };
+
 /* Lists of trees. */
 static bool read_lists(struct wired *w, struct msg_reader *r)
 {
@@ -62,6 +64,7 @@ static void open_journal(struct wired *w)
 		                               .store = w->o.store,
 		                               .session = w->session,
 		                               .copy_max = COPY_MAX,
+		                               .hash_up_to = HASH_UP_TO,
 		                               .quota = w->quota > 0 ? w->quota : -1,
 		                               .ttl_ns = w->ttl_ns > 0 ? w->ttl_ns : -1,
 		                               .strict = w->flags & WIRED_STRICT };
@@ -88,6 +91,17 @@ struct files *wired_files(struct wired *w, const struct policy *p, struct err *e
 	o.journal = w->journal;
 	o.keep = w->flags & WIRED_KEEP ? (1u << JOURNAL_KINDS) - 1 : 0;
 	return files_new(&o, e);
+}
+
+void wired_ended(struct wired *w, const char *command)
+{
+	if (w->journal)
+		journal_ended(w->journal, command);
+}
+
+bool wired_rest(struct wired *w)
+{
+	return w->journal && journal_settle(w->journal, SETTLE_MAX);
 }
 
 void wired_release(struct wired *w)

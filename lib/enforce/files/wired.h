@@ -32,4 +32,10 @@ int wired_read(struct wired *w, struct msg_reader *r, struct err *e);
 /* A judge by this policy, which must outlive it. After the supervisor has taken the user's ids. */
 struct files *wired_files(struct wired *w, const struct policy *p, struct err *e);
 
+/* The command is over: what changes later is not its doing. */
+void wired_ended(struct wired *w, const char *command);
+
+/* Nothing waits: time for what the journal put off. True: there is more of that. */
+bool wired_rest(struct wired *w);
+
 void wired_release(struct wired *w);

@@ -33,6 +33,7 @@
 #ifndef __NR_pidfd_send_signal
 #define __NR_pidfd_send_signal 424
 #endif
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the kernel's names */
 #ifndef __NR_fchmodat2
 #define __NR_fchmodat2 452
 #endif
@@ -43,6 +44,7 @@
 #ifndef __NR_file_setattr
 #define __NR_file_setattr 469
 #endif
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 #if defined(__x86_64__)
 #define NATIVE_AUDIT_ARCH AUDIT_ARCH_X86_64

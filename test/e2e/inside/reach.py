@@ -149,9 +149,8 @@ names = [name[2:] for name in list(globals()) if name.startswith(prefix)]
 
 def attempt(way):
     try:
-        with tempfile.TemporaryDirectory(dir=sys.argv[4], ignore_cleanup_errors=True) as scratch:
-            globals()[prefix + way]("%s/%s/f" % (sys.argv[3], way), scratch)
-            os.chdir("/")
+        scratch = tempfile.mkdtemp(dir=sys.argv[4])
+        globals()[prefix + way]("%s/%s/f" % (sys.argv[3], way), scratch)
         return "done"
     except OSError as e:
         return errno.errorcode.get(e.errno, "?")

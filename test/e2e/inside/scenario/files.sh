@@ -5,19 +5,25 @@ section "files"
 native && exit 0
 if governed && ! files_armed; then exit 0; fi
 
-D=default-deny-files
+D=default-deny-files S=approve-ssh-access A=approve-aws-credentials
 W=$E2E_HOME/project
 secret=neighbours-secret
 as_user mkdir -p "$W" "$E2E_HOME/.ssh" "$E2E_HOME/.aws" "$E2E_HOME/.config"
 as_user git init -q "$W"
 echo "$secret" >/tmp/secret
-for name in .ssh/id_rsa .aws/credentials plain; do
+for name in .ssh/id_rsa .aws/credentials; do
 	cp /tmp/secret "$E2E_HOME/$name"
 done
 chown -R "$E2E_USER:" "$E2E_HOME"
-O=$E2E_HOME/open # the user's own, but not its workspace
-as_user mkdir "$O"
-echo x | as_user tee "$O/own" >/dev/null
+# The user's own on the same mount, but nothing of the policy's.
+O=$E2E_HOME/open
+[ "$E2E_USER" = root ] || O=/home/elsewhere
+rm -rf "$O"
+mkdir "$O"
+chown "$E2E_USER:" "$O"
+echo x >"$O/own"
+cp /tmp/secret "$O/plain"
+chown "$E2E_USER:" "$O"/*
 cp /tmp/secret /etc/canary-secret
 chown "root:$E2E_USER" /etc/canary-secret
 chmod 0640 /etc/canary-secret
@@ -50,22 +56,27 @@ written "cp into /etc" /etc/evil.txt 'cp f /etc/evil.txt'
 written "touch in /usr/bin" /usr/bin/evil.sh 'touch /usr/bin/evil.sh'
 written "tee into /etc" /etc/evil.tee 'echo x | tee /etc/evil.tee'
 written "python into /usr/lib" /usr/lib/evil.py 'python3 -c "open(\"/usr/lib/evil.py\", \"w\")"'
-for tool in 'echo x >' 'cp f' 'touch' 'mkdir' 'tee </dev/null' 'ln -s f' 'ln ../open/own' 'mkfifo' 'install f' 'truncate -s 9' \
+for tool in 'echo x >' 'cp f' 'touch' 'mkdir' 'tee </dev/null' 'ln -s f' 'mkfifo' 'install f' 'truncate -s 9' \
 	'tar -cf' 'python3 -m zipfile -c'; do
 	case $tool in tar*|*zipfile*) last=' f' ;; *) last='' ;; esac
 	written "$tool outside" "$O/new" "$tool $O/new$last"
 done
+# It is the old name's rule that is named here.
+check_denied "ln outside" "$O/own" $D fail "[ -e $O/new ]" /bin/bash -c "ln $O/own $O/new"
+rm -f "$O/new"
 as_user dash -c 'echo x >"$1/old"' x "$O"
 for tool in 'echo x >' 'echo x >>' 'rm -f' 'truncate -s 0' 'mv f' 'cp f' 'chmod 0600' 'touch -d @5' 'sed -i s/x/y/' 'shred -n1'; do
-	before=$(inode $O/old)
-	check_denied "$tool an existing file outside" "$O/old" "quiet $D" any '[ "$(inode $O/old)" != "$before" ]' \
+	was=$(inode "$O/old")
+	check_denied "$tool an existing file outside" "$O/old" "quiet $D" any '[ "$(inode "$O/old")" != "$was" ]' \
 		/bin/bash -c "$tool $O/old"
-	if ungoverned; then as_user dash -c 'rm -f "$1/open/old"; echo x >"$1/open/old"; echo x >"$1/project/f"' x "$E2E_HOME"; fi
+	if ungoverned; then as_user dash -c 'rm -f "$1/old"; echo x >"$1/old"; echo x >"$2/f"' x "$O" "$W"; fi
 done
 rm -f "$O/old"
 
 section "Credential blocking"
-S=approve-ssh-access A=approve-aws-credentials
+# This policy opens all of its user's home before it speaks of credentials.
+credentials() { [ "$E2E_PAIR/$E2E_USER" != real-daytona/daytona ]; }
+if credentials; then
 check_denied "cat ~/.ssh/id_rsa" "$E2E_HOME/.ssh/id_rsa" "quiet $S" fail "$seen" /bin/bash -c 'cat ~/.ssh/id_rsa'
 check_denied "cat ~/.aws/credentials" "$E2E_HOME/.aws/credentials" "quiet $A" fail "$seen" /bin/bash -c 'cat ~/.aws/credentials'
 check_denied "python reads ~/.ssh/id_rsa" "$E2E_HOME/.ssh/id_rsa" "quiet $S" fail "$seen" \
@@ -75,14 +86,18 @@ check_denied "HOME set to elsewhere" "$E2E_HOME/.ssh/id_rsa" "quiet $S" fail "$s
 check_denied "a key is planted" "$E2E_HOME/.ssh/authorized_keys" "$S" fail "[ -e $E2E_HOME/.ssh/authorized_keys ]" \
 	/bin/bash -c 'echo key >~/.ssh/authorized_keys'
 rm -f "$E2E_HOME/.ssh/authorized_keys"
-check_denied "a file of the home outside of the workspace" "$E2E_HOME/plain" "quiet $D" fail "$seen" /bin/bash -c 'cat ~/plain'
-check_denied "FS-22 a start-up file" "$E2E_HOME/.profile" "quiet $(case $E2E_PAIR in own-*) echo block-startup-files ;; *) echo $D ;; esac)" \
+fi
+check_denied "a file of one's own outside of the workspace" "$O/plain" "quiet $D" fail "$seen" /bin/bash -c "cat $O/plain"
+! credentials || check_denied "FS-22 a start-up file" "$E2E_HOME/.profile" "quiet $(case $E2E_PAIR in own-*) echo block-startup-files ;; *) echo $D ;; esac)" \
 	fail "[ -e $E2E_HOME/.profile ]" /bin/bash -c 'echo x >>~/.profile'
 rm -f "$E2E_HOME/.profile"
-check_denied "what is not world-readable in /etc" /etc/canary-secret "quiet $D" fail "$seen" /bin/bash -c 'cat /etc/canary-secret'
+case $E2E_PAIR in
+*e2b) check_denied "what is not world-readable in /etc" /etc/canary-secret "quiet $D" fail "$seen" /bin/bash -c 'cat /etc/canary-secret' ;;
+esac
 shadow=$D
 case $E2E_PAIR in own-*) shadow=block-system-secrets ;; esac
-if [ "$E2E_USER" = root ] || governed; then
+# real-daytona lets /etc be read.
+if [ "$E2E_PAIR" != real-daytona ] && { [ "$E2E_USER" = root ] || governed; }; then
 	check_denied "cat /etc/shadow" /etc/shadow "quiet $shadow" fail 'grep -q root: $TRY/out' /bin/bash -c 'cat /etc/shadow'
 	check_denied "through a symlink" /etc/shadow "quiet $shadow" fail 'grep -q root: $TRY/out' \
 		/bin/bash -c 'ln -sf /etc/shadow link; cat link'
@@ -101,11 +116,13 @@ own-*)
 	;;
 esac
 if [ "$E2E_USER" != root ]; then
-	mkdir -p /root/.ssh
-	chmod 0755 /root /root/.ssh
+	mkdir -p /root/.ssh /root/private
+	chmod 0755 /root /root/.ssh /root/private
+	: >/root/private/canary
 	cp /tmp/secret /root/.ssh/id_rsa
 	check_denied "root's key, readable by everybody" /root/.ssh/id_rsa "quiet $S" fail "$seen" /bin/bash -c 'cat /root/.ssh/id_rsa'
-	check_denied "the list of /root" /root "quiet $D" fail 'grep -q .ssh $TRY/out' /bin/bash -c 'ls -a /root'
+	check_denied "the list of a directory of root's" /root/private "quiet $D" fail 'grep -q canary $TRY/out' \
+		/bin/bash -c 'ls -a /root/private'
 	chmod 0700 /root
 fi
 
@@ -113,7 +130,9 @@ section "every way"
 export E2E_SCRATCH="$W/scratch"
 check_reach read "$O/ways" $D said
 check_reach change "$O/ways" $D said
-check_reach read "$E2E_HOME/.ssh/ways" $S said
+! credentials || check_reach read "$E2E_HOME/.ssh/ways" $S said
+# Where the workspace may not be deleted from, the neighbour lives in /tmp.
+case $E2E_PAIR in real-daytona) W=/tmp/neighbours E2E_SCRATCH=/tmp/scratch; as_user mkdir -p $W ;; esac
 check_reach read "$W/ways" - open
 check_reach change "$W/ways" - open
 fresh_home
