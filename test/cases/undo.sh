@@ -7,7 +7,8 @@ cd "$TMP" || exit 1
 store=$TMP/.agentsh_trash
 # act KIND TOKEN COMMAND PATH TO [MODE [SIZE]]: a line, as lib/journal/line.h has it.
 act() {
-	printf '%s\t%s\t%s\t0\t%s\t0\t0\t0\t%s\t0\t0\t0\t0\t0\t0\t0\t%s\t%s\n' "$1" "$2" "$3" "${6:-0}" "${7:-0}" "$4" "$5"
+	printf '%s\t%s\t%s\t0\t%s\t0\t0\t0\t%s\t0\t0\t0\t0\t0\t0\t0\t%s\t%s\n' \
+		"$1" "$2" "$3" "${6:-0}" "${7:-0}" "$4" "$5"
 }
 # fill LINES: a store with these; versions are files in payload/.
 fill() {
@@ -87,7 +88,8 @@ ln -s real link
 fill "$(act D 1700000000000000001 c "$TMP/link/f" '' 100644 4)"
 echo evil >"$store/payload/1700000000000000001"
 cli undo
-has 'a link on the way' "$code $err" "^1 agentsh-undo: $TMP/link/f: .*the symbolic link 'link' stands in the way"
+has 'a link on the way' "$code $err" \
+	"^1 agentsh-undo: $TMP/link/f: .*the symbolic link 'link' stands in the way"
 not_ok 'nothing is there' test -e real/f
 fill "$(act D 1700000000000000001 c "$TMP/other/../real/f" '' 100644 4)"
 echo evil >"$store/payload/1700000000000000001"
