@@ -17,7 +17,7 @@ int proc_open(pid_t pid, const char *name, int flags)
 	char path[64];
 
 	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
-	return open(path, flags | O_CLOEXEC);
+	return openat(AT_FDCWD, path, flags | O_CLOEXEC);
 }
 
 ssize_t proc_text(pid_t pid, const char *name, char *text, size_t size)

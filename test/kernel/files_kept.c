@@ -238,6 +238,32 @@ T_CASE(truncation_is_kept_where_asked)
 	demolish();
 }
 
+/* Root's session, in which somebody else deletes what is his. */
+static void as_other(void *arg)
+{
+	const uid_t uid = *(uid_t *)arg;
+
+	if (chdir(top) < 0 || setgroups(0, NULL) < 0 || setgid(uid) < 0 || setuid(uid) < 0)
+		_exit(91);
+	say("file", unlink("w/file"));
+	say("root's", unlink("ro/file"));
+}
+
+T_CASE(root_s_session_keeps_for_others)
+{
+	uid_t uid = user();
+	struct fl_run r = {
+		.policy = SOFT_POLICY, .program = as_other, .arg = &uid, .workspace = top, .store = store
+	};
+
+	build(uid);
+	fl_run(&r);
+	is_str(fl->out, "file: 0\nroot's: Permission denied\n");
+	ok(has_version("kept content"), "the version is there");
+	ok(fl_event("file_soft_deleted", "/w/file", "\"trash_token\":\""), "its token is told");
+	demolish();
+}
+
 /* ---- what programs do all day ----------------------------------------------------------------------------
  */
 

@@ -462,3 +462,23 @@ static int redirected(void)
 	NEED(holds(open("w/fine", O_RDONLY), "fine"));
 	return 0;
 }
+
+static int own_process(void)
+{
+	char path[64];
+	pid_t child;
+	int fd;
+
+	NEED((fd = open("/proc/self/maps", O_RDONLY)) >= 0 && close(fd) == 0);
+	NEED((fd = open("/proc/self/fd", O_RDONLY | O_DIRECTORY)) >= 0 && close(fd) == 0);
+	snprintf(path, sizeof path, "/proc/%d/maps", (int)getpid());
+	NEED((fd = open(path, O_RDONLY)) >= 0 && close(fd) == 0);
+	if ((child = fork()) == 0) {
+		pause();
+		_exit(0);
+	}
+	snprintf(path, sizeof path, "/proc/%d/maps", (int)child);
+	FAILS(open(path, O_RDONLY), EACCES);
+	kill(child, SIGKILL);
+	return 0;
+}

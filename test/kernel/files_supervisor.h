@@ -35,20 +35,40 @@ T_CASE(outsiders)
 	waitpid(pid, NULL, 0);
 }
 
-static const char *const strict = LAB_HEAD LAB_TAIL
-        "file_rules:\n"
-        "  - name: allow-own\n"
-        "    paths: [\"/dev/fd/**\", \"/dev/stdin\", \"/proc/self/**\", \"**/drop/**\", \"**/tool\"]\n"
-        "    operations: [\"*\"]\n"
-        "    decision: allow\n";
+#define STRICT                                                                                        \
+	LAB_HEAD LAB_TAIL                                                                             \
+	        "file_rules:\n"                                                                       \
+	        "  - name: allow-own\n"                                                               \
+	        "    paths: [\"/dev/fd/**\", \"/dev/stdin\", \"/proc/self/**\", \"%s\", \"%s/**\"]\n" \
+	        "    operations: [\"*\"]\n"                                                           \
+	        "    decision: allow\n"
+
+/* One's own place in the process table has no number to the rules. */
+T_CASE(own_process)
+{
+	lab_start();
+	lay_out();
+	lab_write(lab.policy,
+	          LAB_HEAD LAB_TAIL
+	          "file_rules:\n"
+	          "  - {name: others, paths: [\"/proc/[0-9]*/{fd,maps}\"], "
+	          "operations: [\"*\"], decision: deny}\n"
+	          "  - {name: rest, paths: [\"/**\"], operations: [\"*\"], decision: allow}\n",
+	          0644);
+	lab.option = JUDGED;
+	lab_attack("own_process", true, lab.user, &o);
+	is_int(lab_exit(&o), 0, "by name, by number, and of another of the command");
+	ok(lab_logged(&o, "\"others\"", "/maps"), "which is denied, by its rule");
+}
 
 /* FS-06: a name that is allowed for what one has open opens nothing else. */
 T_CASE(aliases)
 {
 	static const char *const names[] = { "alias", "stdin_alias", "proc_alias" };
-	char path[PATH_MAX];
+	char path[PATH_MAX], text[2048];
 
 	lab_start();
+	snprintf(text, sizeof text, STRICT, lab.tool, lab.drop);
 	snprintf(path, sizeof path, "%s/outside", lab.dir);
 	lab_write(path, "secret\n", 0644);
 	for (size_t n = 0; n < 6; n++) {
@@ -58,7 +78,7 @@ T_CASE(aliases)
 		attack(names[i], true, NULL, uid);
 		ok(o.reached, "%s: reached without the judge", names[i]);
 		lay_out();
-		lab_write(lab.policy, strict, 0644);
+		lab_write(lab.policy, text, 0644);
 		lab.option = JUDGED;
 		lab_attack(names[i], true, uid, &o);
 		ok(!o.reached && lab_exit(&o) == EACCES, "%s: EACCES (%d)", names[i], lab_exit(&o));

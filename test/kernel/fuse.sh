@@ -119,7 +119,8 @@ hide
 # By fusermount3 and with a user's rights alone; the device is everybody's in a namespace of its own.
 if command -v fusermount3 >/dev/null && getent passwd nobody >/dev/null; then
 	alone=$TMP/alone
-	mkdir "$alone" && cp "$AGENTSH" "$TMP/fsops" "$alone" && mkdir "$alone/real" "$alone/seen" "$alone/bare"
+	mkdir "$alone" "$alone/real" "$alone/seen" "$alone/bare"
+	cp "$AGENTSH" "$TMP/fsops" "$alone"
 	mknod -m 666 "$TMP/device" c 10 229
 	chown -R nobody "$alone"
 	cat >"$TMP/alone.sh" <<-END
@@ -131,7 +132,8 @@ if command -v fusermount3 >/dev/null && getent passwd nobody >/dev/null; then
 		grep -c "$alone/seen fuse.agentsh .*user_id=\$(id -u nobody)" /proc/mounts
 		ls $alone/seen >/dev/null 2>&1 && echo root looks in
 		for where in bare seen; do
-			as_nobody $alone/fsops --view --seed $SEED --ops $((OPS / 4)) $alone/\$where/tree >$TMP/\$where.log 2>&1
+			as_nobody $alone/fsops --view --seed $SEED --ops $((OPS / 4)) $alone/\$where/tree \
+				>$TMP/\$where.log 2>&1
 		done
 		as_nobody fusermount3 -u $alone/seen
 		wait && echo ended

@@ -169,6 +169,14 @@ const struct fsids *act_ids(struct act *a)
 	return &a->ids;
 }
 
+int act_resume(struct act *a)
+{
+	int rc = fsids_take(&a->f->own, &a->ids);
+
+	a->switched = rc == 0;
+	return rc;
+}
+
 int act_umask(struct act *a)
 {
 	const struct fsids *now = act_ids(a);
@@ -237,9 +245,10 @@ struct verdict act_decide(struct act *a, enum access_kind kind, const struct pla
 	const char *alias[] = { p->alias };
 	char spelled[PLACE_PATH + 64];
 	struct access_request q = { .kind = kind,
-		                    .path = p->path,
+		                    /* Rules about numbers mean others. */
+		                    .path = p->own ? p->alias : p->path,
 		                    .alias = alias,
-		                    .n_alias = p->alias[0] != 0,
+		                    .n_alias = p->alias[0] && !p->own,
 		                    .virtual = virtual_of(f, p->path, spelled, sizeof spelled),
 		                    .baseline = f->o.baseline,
 		                    .more = f->o.more,

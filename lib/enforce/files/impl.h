@@ -85,6 +85,8 @@ bool act_exact(const struct act *a, enum access_kind kind);
  * touches files for the caller stands between these two. */
 int act_begin(struct act *a);
 void act_end(struct act *a);
+/* After act_end() of an act that had switched: as before it. 0 or errno. */
+int act_resume(struct act *a);
 
 /* All that /proc says of the caller's ids, as of this call; NULL when it cannot be known. */
 const struct fsids *act_ids(struct act *a);

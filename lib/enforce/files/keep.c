@@ -3,7 +3,9 @@
 #include "base/path.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BUILT_IN(text, why)                                                                   \
 	{                                                                                     \
@@ -69,13 +71,44 @@ bool keep_wants(const struct act *a, enum journal_kind kind, const struct place 
 	       (v->decision == EFFECT_SOFT_DELETE || (o->keep >> kind & 1 && in_workspace(o, p)));
 }
 
+/* The store is ours. Who deletes as somebody else, in a session of root's, could not put anything there: then
+ * it is asked first whether he may, by trying it as what it is not. 0 or errno. */
+static int may_delete(const struct journal_act *act)
+{
+	bool dir = act->kind == JOURNAL_RMDIR;
+
+	if (!dir && act->kind != JOURNAL_DELETE)
+		return 0;
+	if (unlinkat(act->dirfd, act->name, dir ? 0 : AT_REMOVEDIR) == 0)
+		return ENOENT; /* it has become that meanwhile */
+	return errno == (dir ? EISDIR : ENOTDIR) ? 0 : errno;
+}
+
+static int as_ourselves(struct act *a, const struct journal_act *act, char token[JOURNAL_TOKEN],
+                        struct err *e)
+{
+	int rc = may_delete(act), back;
+
+	if (rc)
+		return e->code = rc, -1;
+	act_end(a);
+	rc = journal_act(a->f->o.journal, act, token, e);
+	back = act_resume(a);
+	if (!rc && back)
+		e->code = back;
+	return rc || back ? -1 : 0;
+}
+
 int keep_before(struct act *a, struct keep *k, const struct journal_act *act)
 {
 	struct journal_act whole = *act;
 	struct err e = { 0 };
+	int rc;
 
 	whole.command = a->k->c->id;
-	if (journal_act(a->f->o.journal, &whole, k->token[k->n], &e) < 0)
+	rc = a->switched ? as_ourselves(a, &whole, k->token[k->n], &e)
+	                 : journal_act(a->f->o.journal, &whole, k->token[k->n], &e);
+	if (rc < 0)
 		return e.code ? e.code : EIO;
 	k->n++;
 	return 0;
@@ -122,10 +155,16 @@ int keep_object(struct act *a, struct keep *k, enum journal_kind kind, const str
 	return keep_before(a, k, &act);
 }
 
-int keep_after(const struct act *a, struct keep *k, int error)
+int keep_after(struct act *a, struct keep *k, int error)
 {
+	bool others = a->switched && k->n;
+
+	if (others)
+		act_end(a);
 	for (size_t i = k->n; i-- > 0;)
 		journal_acted(a->f->o.journal, k->token[i], error == 0);
 	k->n = 0;
+	if (others)
+		act_resume(a); /* what is left is to answer */
 	return error;
 }

@@ -35,4 +35,4 @@ int keep_names(struct act *a, struct keep *k, enum journal_kind kind, const stru
 int keep_object(struct act *a, struct keep *k, enum journal_kind kind, const struct place *p);
 
 /* It happened, or it failed. Harmless when nothing was kept. Returns `error`. */
-int keep_after(const struct act *a, struct keep *k, int error);
+int keep_after(struct act *a, struct keep *k, int error);

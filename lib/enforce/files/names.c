@@ -27,7 +27,7 @@ bool names_plain(const struct place *p)
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		if (!strcmp(p->name, others[i]))
 			return false;
-	return p->parent >= 0 && strlen(p->name) <= NAME_MAX + (size_t)p->slash;
+	return p->parent >= 0 && !p->nameless && strlen(p->name) <= NAME_MAX + (size_t)p->slash;
 }
 
 static int find_name(struct act *a, int which, int dirfd, uint64_t addr, struct place *p)

@@ -13,8 +13,8 @@
 		.parent = -1, .object = -1, \
 	}
 
-/* Could something have this name: not ".", ".." or "/", nor too long? No call that changes names succeeds on
- * those; the kernel says why. */
+/* Could something have this name: not ".", ".." or "/", nor too long, nor in a directory that was removed? No
+ * call that changes names succeeds on those; the kernel says why. */
 bool names_plain(const struct place *p);
 
 /* Rename, with the flags of renameat2. 0, also when answered, or errno. */

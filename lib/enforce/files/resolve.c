@@ -522,6 +522,11 @@ static int finish(const struct walk *w, struct place *p)
 	if (p->object >= 0 && p->slash && !(w->r->flags & PLACE_NAME) && !S_ISDIR(p->st.st_mode))
 		return ENOTDIR;
 	rc = find_path(p);
+	/* In a directory that was removed there is nothing. A call about two names may fail by the other. */
+	if (rc == ENOENT && w->r->flags & PLACE_NAME) {
+		p->nameless = true;
+		return 0;
+	}
 	if (!rc)
 		note_alias(w, p);
 	return rc;
