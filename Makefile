@@ -237,6 +237,8 @@ test-aarch64 test-reproducible: test-%: presets ## one of them
 	$(Q)LIMIT=1200 $(RUN) test/build/$*.sh
 test-kill: $(BIN) ## kill server and supervisors at 200 random moments under load (KILLS=, SEED=)
 	$(Q)KILLS=$${KILLS:-200} LIMIT=1200 $(RUN) test/e2e/kill.sh
+test-journal: $(O)/host/test/unit/journal_undo ## kill who keeps and who undoes at 200 random moments (JOURNAL_KILLS=)
+	$(Q)JOURNAL_KILLS=$${JOURNAL_KILLS:-200} $< kills
 check: ## all that CI runs: every preset, lint, sizes, every test
 	@build/need $(TOOLS) $(LINT_TOOLS) $(TEST_TOOLS)
 	@test/e2e/stage need
@@ -258,11 +260,12 @@ $(BENCH): $(O)/bench/%: $(O)/obj/test/bench/%.o $(O)/lib.a
 	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $^ $(call archives,$(FLAVOUR),$(ALL_THIRD_PARTY))
 bench: $(BIN) $(BENCH) ## measure against the bare command; writes docs/bench.md (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/run
-bench-fuse: $(BIN) ## measure a view through FUSE against bindfs and mergerfs; writes docs/fuse-bench.md (root)
+bench-fuse: $(BIN) ## measure a view through FUSE against others; writes docs/fuse-bench.md (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/fuse.sh
 demo: $(BIN) ## show allowed and denied commands through the installed shim, in a throw-away root (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) test/e2e/demo
-.PHONY: test test-kernel test-e2e test-kill test-build test-aarch64 test-reproducible check fuzz bench bench-fuse demo
+.PHONY: test test-kernel test-e2e test-kill test-journal test-build test-aarch64 test-reproducible check \
+	fuzz bench bench-fuse demo
 
 # ---- the state of the code ----------------------------------------------------------------------
 presets: $(BIN) ## build every preset

@@ -103,7 +103,8 @@ measure() {
 			for what in untar 'rm -rf'; do
 				from=${EPOCHREALTIME/./}
 				eval "$(grep "^$what	$name	" "$source/pairs" | cut -f 8)"
-				printf '%s\t%s\t%d\t%d\n' "$what" "$name" "$round" $((${EPOCHREALTIME/./} - from))
+				took=$((${EPOCHREALTIME/./} - from))
+				printf '%s\t%s\t%d\t%d\n' "$what" "$name" "$round" "$took"
 			done
 		done
 	done | "$here/ratios"

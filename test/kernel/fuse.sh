@@ -116,10 +116,35 @@ show "$disk"
 compared "on the disk" "$USER_ID" $((OPS / 4))
 hide
 
+# Killed at work: errors, nothing lost, and another view in its place.
+show "$shm"
+mkdir "$base/seen/work"
+echo whole >"$base/seen/work/held"
+exec 5<>"$base/seen/work/held"
+(while echo x; do :; done >"$base/seen/work/log") 2>/dev/null &
+writer=$!
+until_true 5 test -s "$base/real/work/log"
+kill -9 "$view"
+wait "$view" 2>/dev/null
+has "a view that was killed gives errors" "$(LC_ALL=C ls "$base/seen" 2>&1)" 'not connected'
+not_ok "also for what would be made" touch "$base/seen/work/new"
+kill "$writer" 2>/dev/null
+wait "$writer" 2>/dev/null
+umount -l "$base/seen"
+umount "$base/bare"
+show "$shm"
+is "another one shows all there was" "$(cat "$base/seen/work/held"; ls "$base/seen/work")" "whole
+held
+log"
+ok "and works beside what is still open in the first" sh -c "echo y >>$base/seen/work/held"
+exec 5<&-
+hide
+
 # By fusermount3 and with a user's rights alone; the device is everybody's in a namespace of its own.
 if command -v fusermount3 >/dev/null && getent passwd nobody >/dev/null; then
 	alone=$TMP/alone
-	mkdir "$alone" && cp "$AGENTSH" "$TMP/fsops" "$alone" && mkdir "$alone/real" "$alone/seen" "$alone/bare"
+	mkdir "$alone" "$alone/real" "$alone/seen" "$alone/bare"
+	cp "$AGENTSH" "$TMP/fsops" "$alone"
 	mknod -m 666 "$TMP/device" c 10 229
 	chown -R nobody "$alone"
 	cat >"$TMP/alone.sh" <<-END
@@ -131,7 +156,8 @@ if command -v fusermount3 >/dev/null && getent passwd nobody >/dev/null; then
 		grep -c "$alone/seen fuse.agentsh .*user_id=\$(id -u nobody)" /proc/mounts
 		ls $alone/seen >/dev/null 2>&1 && echo root looks in
 		for where in bare seen; do
-			as_nobody $alone/fsops --view --seed $SEED --ops $((OPS / 4)) $alone/\$where/tree >$TMP/\$where.log 2>&1
+			as_nobody $alone/fsops --view --seed $SEED --ops $((OPS / 4)) $alone/\$where/tree \
+				>$TMP/\$where.log 2>&1
 		done
 		as_nobody fusermount3 -u $alone/seen
 		wait && echo ended

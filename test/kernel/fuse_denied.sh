@@ -1,6 +1,6 @@
 #!/bin/bash
-# fuse_denied - what file rules deny does not happen in a view, by whatever call and spelling; what they divert
-# is kept; each in a plain view, too, where it does happen.
+# fuse_denied - what file rules deny does not happen in a view, by whatever call and spelling; what they
+# divert is kept; each in a plain view, too, where it does happen.
 . "$(dirname "$0")/../t.sh"
 needs root python3 fuse
 
@@ -116,7 +116,10 @@ cleanup() {
 	wait "${view:-}" 2>/dev/null
 }
 state() {
-	(cd "$1" && find secret vault fixed -printf '%p %y %m %u %T@ %s\n' | sort && cat secret vault/key fixed/f fixed/g fixed/h)
+	(
+		cd "$1" && find secret vault fixed -printf '%p %y %m %u %T@ %s\n' | sort
+		cat secret vault/key fixed/f fixed/g fixed/h
+	)
 }
 
 show plain
@@ -126,7 +129,7 @@ hide
 show judged --policy "$TMP/lab.yaml" --events "$TMP/events"
 
 python3 "$TMP/acts.py" "$dir" >"$TMP/judged.out" 2>&1
-while IFS== read -r name code; do
+while IFS='=' read -r name code; do
 	case $name in
 	neighbour-*) is "$name" "$code" 0 ;;
 	flags) is "attributes of the file system are not reached" "$code" ENOTTY ;;
@@ -147,20 +150,22 @@ for want in 'no-secrets file_open' 'no-secrets dir_list' 'no-secrets file_rename
 		"$TMP/events"
 done
 ok "an event tells whose path, and which line of the policy" jq -es --arg p "$dir/fixed/f" \
-	'any(.[]; .path == $p and .policy.line == 8 and .policy.file == "lab.yaml" and .pid > 0)' "$TMP/events"
+	'any(.[]; .path == $p and .policy.line == 8 and .policy.file == "lab.yaml" and .pid > 0)' \
+	"$TMP/events"
 
 rm "$dir/fine/f" && mkdir "$dir/fine/gone" && rmdir "$dir/fine/gone"
 t_report $? "what is diverted looks deleted"
 not_ok "and is not there any more" ls "$dir/fine/f"
-is "the store is not seen" "$(ls -A "$dir" | grep -c trash; stat "$dir/.agentsh_trash" 2>&1 | grep -c 'No such')" "0
+is "the store is not seen" "$(find "$dir" -maxdepth 1 -name "*trash*" | wc -l
+	stat "$dir/.agentsh_trash" 2>&1 | grep -c 'No such')" "0
 1"
 not_ok "nor made" mkdir "$dir/.agentsh_trash"
 not_ok "nor replaced" mv "$dir/fine" "$dir/.agentsh_trash"
 ok "an event names the token" jq -es --arg p "$dir/fine/f" \
 	'any(.[]; .type == "file_soft_deleted" and .path == $p and (.fields.trash_token | length) > 10)' \
 	"$TMP/events"
-token=$(jq -r --arg p "$dir/fine/f" 'select(.type == "file_soft_deleted" and .path == $p) | .fields.trash_token' \
-	"$TMP/events")
+token=$(jq -r --arg p "$dir/fine/f" 'select(.type == "file_soft_deleted" and .path == $p) |
+	.fields.trash_token' "$TMP/events")
 hide
 is "what was deleted is kept whole" "$(cat "$dir/.agentsh_trash/payload/$token")" other
 is "nothing that is denied has happened" "$(state "$dir")" "$before"

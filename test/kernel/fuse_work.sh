@@ -1,6 +1,6 @@
 #!/bin/bash
-# fuse_work - a developer's tools find in a view what they find without it: git, make, sqlite with two writers,
-# what editors and tar do; fio and stress-ng where they are installed.
+# fuse_work - a developer's tools find in a view what they find without it: git, make, sqlite with two
+# writers, what editors and tar do; fio and stress-ng where they are installed.
 . "$(dirname "$0")/../t.sh"
 needs root python3 git make gcc fuse
 
@@ -32,7 +32,8 @@ git checkout -q -b side HEAD~1 && echo side >src/d5/f5 && git commit -qam three
 git checkout -q main && git merge -q side -m four && git gc -q --prune=now && git fsck --strict
 git clone -q . ../clone && git -C ../clone status --short && git stash list
 git rev-parse HEAD && git status --short && git ls-files -s | sha256sum
-git clean -fdxq && git checkout -q HEAD~2 && git status --short && find . -path ./.git -prune -o -print | sort | sha256sum
+git clean -fdxq && git checkout -q HEAD~2 && git status --short
+find . -path ./.git -prune -o -print | sort | sha256sum
 END
 cat >"$TMP/make" <<'END'
 set -e
@@ -45,8 +46,10 @@ for i in $(seq 12); do echo "int f$i(int x) { return x + $i; }" >"f$i.c"; done
 	for i in $(seq 12); do echo "x = f$i(x);"; done
 	echo 'printf("%d\n", x); return 0; }'
 } >main.c
-printf 'OBJ := $(patsubst %%.c,%%.o,$(wildcard *.c))\nprogram: $(OBJ)\n\tgcc -o $@ $^\n%%.o: %%.c\n\tgcc -O1 -c $< -o $@\n' \
-	>Makefile
+{
+	printf 'OBJ := $(patsubst %%.c,%%.o,$(wildcard *.c))\nprogram: $(OBJ)\n\tgcc -o $@ $^\n'
+	printf '%%.o: %%.c\n\tgcc -O1 -c $< -o $@\n'
+} >Makefile
 make -s -j2 && ./program && make -q && touch f1.c && ! make -q && make -s && ./program
 ar rc lib.a f*.o && gcc -shared -fPIC -o libx.so f1.c && strip program && ./program
 END
@@ -57,7 +60,8 @@ printf 'a\nb\n' >text && cp -p text copy && sed -i s/a/A/ text && mv copy over &
 touch -d '2001-02-03 04:05:06' over && tar cf x.tar over && rm over && tar xf x.tar && stat -c '%Y %s %a' over
 ln over second && ln -s over third && cp -a . ../copied && stat -c '%h %F' ../copied/second ../copied/third
 truncate -s 10M hole && cp --sparse=always hole hole2 && du -k hole2 | cut -f1 && cmp hole hole2
-dd if=/dev/zero of=hole bs=1k seek=100 count=1 conv=notrunc status=none && fallocate -p -o 0 -l 4096 hole && wc -c hole
+dd if=/dev/zero of=hole bs=1k seek=100 count=1 conv=notrunc status=none
+fallocate -p -o 0 -l 4096 hole && wc -c hole
 for i in 1 2 3 4; do (for k in $(seq 50); do echo "line $i $k" >>log; done) & done; wait
 sort log | uniq | wc -l
 python3 - <<'P'

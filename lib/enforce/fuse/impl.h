@@ -38,7 +38,10 @@ struct node {
 	int open_fd;   /* a descriptor of our own meanwhile, where names may be closed to us; or -1 */
 	mode_t type;   /* S_IFMT */
 	bool gone;     /* its last name was removed: the descriptor is all there is */
-	bool mapped;   /* may be written through a mapping, of which the kernel does not tell */
+	/* Files through which it may be mapped and then written, of which nobody tells: their number, and
+	 * when the last was closed. */
+	unsigned mappable;
+	int64_t mappable_ns;
 	struct listing *listing;
 };
 
@@ -152,11 +155,10 @@ struct move {
 int view_begin_move(fuse_req_t req, struct change *c, enum view_kind kind, const struct move *m);
 void view_end(fuse_req_t req, struct change *c, bool happened);
 /* How long the kernel may keep the attributes of it. */
-double view_keeps(const struct view *v, const struct node *n);
+double view_keeps(const struct view *v, struct node *n);
 /* Answer that this is what is there; it was looked at, and the kernel holds it from then on. */
 void view_answer(fuse_req_t req, struct node *n, const struct stat *st);
-void view_entry(const struct view *v, const struct node *n, const struct stat *st,
-                struct fuse_entry_param *out);
+void view_entry(const struct view *v, struct node *n, const struct stat *st, struct fuse_entry_param *out);
 void view_errno(fuse_req_t req); /* answer with errno */
 
 /* listing.c */

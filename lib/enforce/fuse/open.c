@@ -1,5 +1,6 @@
 #include "enforce/fuse/impl.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 
 #include <errno.h>
@@ -41,13 +42,16 @@ static bool has_backing(struct view *v, struct node *n)
 	return fd >= 0 && give_backing(v, n, fd);
 }
 
-/* Of a file that may be written through a mapping, nobody tells us when its times change. */
-static void note_mapping(struct view *v, struct node *n, const struct fuse_file_info *fi)
+static bool is_mappable(const struct fuse_file_info *fi)
 {
-	if (n->mapped || (fi->flags & O_ACCMODE) != O_RDWR)
-		return;
-	n->mapped = true;
-	fuse_lowlevel_notify_inval_inode(v->session, (fuse_ino_t)(uintptr_t)n, -1, 0);
+	return data_fd(fi) < 0 && (fi->flags & O_ACCMODE) == O_RDWR;
+}
+
+/* Of a file that may be written through a mapping, nobody tells when its times change. */
+static void note_mappable(struct view *v, struct node *n, const struct fuse_file_info *fi)
+{
+	if (is_mappable(fi) && !n->mappable++ && n->lookups)
+		fuse_lowlevel_notify_inval_inode(v->session, (fuse_ino_t)(uintptr_t)n, -1, 0);
 }
 
 /* Data through us: `fd` is ours from now on. */
@@ -62,10 +66,13 @@ static void keep_fd(struct view *v, struct node *n, struct fuse_file_info *fi, i
 		n->open_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
-static void close_fd(struct node *n, const struct fuse_file_info *fi)
+/* The end of one that was opened. */
+static void close_file(struct node *n, const struct fuse_file_info *fi)
 {
 	int fd = data_fd(fi);
 
+	if (is_mappable(fi) && !--n->mappable)
+		n->mappable_ns = clock_mono_ns();
 	if (fd < 0)
 		return;
 	if (!--n->open)
@@ -77,7 +84,7 @@ static void pass(struct view *v, struct node *n, struct fuse_file_info *fi)
 {
 	fi->fh = 0;
 	fi->backing_id = n->backing;
-	note_mapping(v, n, fi);
+	note_mappable(v, n, fi);
 }
 
 /* What an open changes: what is in the file, by being opened and by what is written later. */
@@ -107,7 +114,7 @@ static void answer_opened(fuse_req_t req, struct opening *o, struct node *n, str
 	if (why) {
 		fuse_reply_err(req, why);
 	} else if (fuse_reply_open(req, fi) == -ENOENT) {
-		close_fd(n, fi); /* who asked was ended, and nothing will be released */
+		close_file(n, fi); /* who asked was ended, and nothing will be released */
 	}
 }
 
@@ -199,7 +206,7 @@ static void answer_open(fuse_req_t req, struct node *n, const struct stat *st, s
 	view_entry(v, n, st, &e);
 	n->lookups++;
 	if (fuse_reply_create(req, &e, fi) == -ENOENT) {
-		close_fd(n, fi);
+		close_file(n, fi);
 		node_forget(v, n, 1);
 	}
 }
@@ -321,5 +328,5 @@ void open_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct node *n = node_from(view_of(req), ino);
 
 	fuse_reply_err(req, 0);
-	close_fd(n, fi);
+	close_file(n, fi);
 }

@@ -1,6 +1,6 @@
 #include "enforce/fuse/impl.h"
 
-#include "base/fd.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define MAPPED_NS (2 * 1000000000LL)
 
 struct view *view_of(fuse_req_t req)
 {
@@ -109,13 +111,18 @@ void view_end(fuse_req_t req, struct change *c, bool happened)
 	v->o.acted(v->o.arg, &c->act, happened);
 }
 
-double view_keeps(const struct view *v, const struct node *n)
+/* A mapping may outlive the file it was made of, but not for long: programs that write so write at once. */
+double view_keeps(const struct view *v, struct node *n)
 {
-	return n->mapped ? 0 : v->keep;
+	if (n->mappable)
+		return 0;
+	if (n->mappable_ns && clock_mono_ns() - n->mappable_ns < MAPPED_NS)
+		return 0;
+	n->mappable_ns = 0;
+	return v->keep;
 }
 
-void view_entry(const struct view *v, const struct node *n, const struct stat *st,
-                struct fuse_entry_param *out)
+void view_entry(const struct view *v, struct node *n, const struct stat *st, struct fuse_entry_param *out)
 {
 	*out = (struct fuse_entry_param){ .ino = (fuse_ino_t)(uintptr_t)n,
 		                          .attr = *st,
