@@ -93,8 +93,9 @@ enum proof {
 	/* It could not read what file rules deny: names anywhere, whole trees. */
 	PROOF_NAMES = 512,
 	PROOF_TREES = 1024,
+	PROOF_OPTIONAL = 2048, /* never shown: only the configuration arms it */
 };
-#define FILES(proof) (CONFIG_FILES && POLICY_FILES_ENFORCED ? (proof) : NOT_BUILT)
+#define FILES(proof) (!CONFIG_FILES ? NOT_BUILT : POLICY_FILES_ENFORCED ? (proof) : PROOF_OPTIONAL)
 
 struct backend {
 	const char *name;
@@ -211,6 +212,8 @@ static const char *state(const struct found *f, const struct backend *b, char *o
 
 	if (is_armed(f, b))
 		return "armed";
+	if (b->proof == PROOF_OPTIONAL)
+		return "not armed (only with file_monitor.enabled)";
 	if (b->proof == NOT_BUILT)
 		return "not armed (not built in this version)";
 	if (f->proofs & (b->proof & PROOF_ANY ? PROOF_ANY : PROOF_LIMITS) & (b->proof - 1) &&
@@ -323,7 +326,7 @@ static void try_governed(struct found *f)
 			f->proofs |= said & TRY_V2   ? PROOF_GROUPS_V2
 			             : said & TRY_V1 ? PROOF_GROUPS_V1
 			                             : PROOF_COUNTED;
-		said = FILES(PROOF_NAMES) && f->proofs ? try_files(dir, EXEC_DEADLINE_MS) : 0;
+		said = FILES(PROOF_NAMES) == PROOF_NAMES && f->proofs ? try_files(dir, EXEC_DEADLINE_MS) : 0;
 		f->proofs |= (said & TRY_NAME ? PROOF_NAMES : 0) | (said & TRY_TREE ? PROOF_TREES : 0);
 		rmdir(dir);
 	}

@@ -15,7 +15,7 @@ static const struct {
 	bool enforced;
 	const char *by;
 } scopes[SCOPES] = {
-	[SCOPE_FILE] = { false, "not enforced yet by any built layer" },
+	[SCOPE_FILE] = { false, "file rules are not built into this file" },
 	[SCOPE_NETWORK] = { false, "not enforced yet by any built layer" },
 	[SCOPE_COMMAND] = { true, "each execve, by file and name" },
 	[SCOPE_UNIX] = { false, "not enforced yet by any built layer" },
@@ -115,14 +115,14 @@ static bool file_is_enforced(const struct lint_rule *r)
 		for (size_t k = 0; k < sizeof others / sizeof *others; k++)
 			if (!strcmp(policy_file_ops[i], others[k]))
 				ops &= ~(1u << i);
-	return POLICY_FILES_ENFORCED && CONFIG_FILES && ops;
+	return CONFIG_FILES && ops;
 }
 
-static const char *file_by(const struct lint_rule *r)
+static const char *file_means(const struct lint_rule *r)
 {
 	bool trees = true;
 
-	if (!CONFIG_FILES || !POLICY_FILES_ENFORCED)
+	if (!CONFIG_FILES)
 		return scopes[SCOPE_FILE].by;
 	if (!file_is_enforced(r))
 		return "nothing asks about names, and programs are for command rules";
@@ -134,6 +134,16 @@ static const char *file_by(const struct lint_rule *r)
 	             : "each call; Landlock knows no such patterns";
 }
 
+static const char *file_by(struct explain *x, const struct lint_rule *r)
+{
+	const char *by = file_means(r);
+
+	if (!file_is_enforced(r) || POLICY_FILES_ENFORCED)
+		return by;
+	by = arena_fmt(&x->out->arena, "where the configuration has file_monitor on: %s", by);
+	return by ? by : "";
+}
+
 static const char *note_of(const struct lint_rule *r)
 {
 	switch (r->decision) {
@@ -142,7 +152,7 @@ static const char *note_of(const struct lint_rule *r)
 	case EFFECT_REDIRECT:
 		return "denies: replacing is not built yet";
 	case EFFECT_SOFT_DELETE:
-		return "nothing is kept yet";
+		return CONFIG_FILES ? "" : "nothing is kept";
 	default:
 		return "";
 	}
@@ -160,7 +170,7 @@ static void add_rule(struct explain *x, const struct lint_rule *r)
 	row->decision = effect_name(r->decision);
 	row->enforced = r->scope == SCOPE_FILE ? file_is_enforced(r) : scopes[r->scope].enforced;
 	row->by = r->scope == SCOPE_COMMAND ? command_by(r)
-	          : r->scope == SCOPE_FILE  ? file_by(r)
+	          : r->scope == SCOPE_FILE  ? file_by(x, r)
 	                                    : scopes[r->scope].by;
 	row->note = note_of(r);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 static char top[64];
@@ -274,6 +275,54 @@ T_CASE(quota)
 	ok(versions() > 4 && versions() < 10);
 	again();
 	is_int(act(JOURNAL_DELETE, "junk", "c"), ENOSPC, "the next writer knows");
+	end();
+}
+
+T_CASE(quota_gives_up_the_old)
+{
+	int rc = 0;
+
+	if (!begin("/tmp"))
+		return;
+	options.quota = 10000;
+	options.ttl_ns = 50000000;
+	again();
+	for (int i = 0; i < 5; i++) {
+		put("junk", "x");
+		rc |= act(JOURNAL_DELETE, "junk", "c");
+	}
+	is_int(rc, 0);
+	nanosleep(&(struct timespec){ .tv_nsec = 60000000 }, NULL);
+	for (int i = 0; i < 8; i++) {
+		put("junk", "x");
+		rc |= act(JOURNAL_DELETE, "junk", "c");
+	}
+	is_int(rc, 0, "older than the time to live: it makes room");
+	ok(versions() <= 9);
+	end();
+}
+
+T_CASE(changed_after_it_was_deleted)
+{
+	struct journal_restore how = { .force = false };
+	char to[PATH_MAX];
+	struct journal j;
+	struct err e;
+	int fd;
+
+	if (!begin("/tmp"))
+		return;
+	put("a", "one");
+	fd = open(at("a"), O_WRONLY);
+	is_int(act(JOURNAL_DELETE, "a", "c"), 0);
+	ok(write(fd, "two more", 8) == 8 && journal_open(&j, at(JOURNAL_STORE), false, NULL) == 0);
+	fd_close(&fd);
+	is_int(journal_put_back(&j, token, &how, to, &e), -1);
+	ok(strstr(e.text, "changed after it was deleted") != NULL, "%s", e.text);
+	how.force = true;
+	is_int(journal_put_back(&j, token, &how, to, &e), 0);
+	ok(holds(at("a"), "two more"));
+	journal_close(&j);
 	end();
 }
 

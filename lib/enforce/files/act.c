@@ -254,6 +254,11 @@ struct verdict act_decide(struct act *a, enum access_kind kind, const struct pla
 		                    .more = f->o.more,
 		                    .world_readable = is_world_readable(p) };
 
+	/* A process's own directory is called both, and the earlier rule counts. */
+	if (path_within(p->alias, "/proc/self")) {
+		q.virtual = p->alias;
+		q.n_alias = 0;
+	}
 	if (p->nameless)
 		return (struct verdict){ .decision = EFFECT_ALLOW,
 			                 .effective = EFFECT_ALLOW,
