@@ -116,6 +116,30 @@ show "$disk"
 compared "on the disk" "$USER_ID" $((OPS / 4))
 hide
 
+# Killed at work: errors, nothing lost, and another view in its place.
+show "$shm"
+mkdir "$base/seen/work"
+echo whole >"$base/seen/work/held"
+exec 5<>"$base/seen/work/held"
+(while echo x; do :; done >"$base/seen/work/log") 2>/dev/null &
+writer=$!
+until_true 5 test -s "$base/real/work/log"
+kill -9 "$view"
+wait "$view" 2>/dev/null
+has "a view that was killed gives errors" "$(LC_ALL=C ls "$base/seen" 2>&1)" 'not connected'
+not_ok "also for what would be made" touch "$base/seen/work/new"
+kill "$writer" 2>/dev/null
+wait "$writer" 2>/dev/null
+umount -l "$base/seen"
+umount "$base/bare"
+show "$shm"
+is "another one shows all there was" "$(cat "$base/seen/work/held"; ls "$base/seen/work")" "whole
+held
+log"
+ok "and works beside what is still open in the first" sh -c "echo y >>$base/seen/work/held"
+exec 5<&-
+hide
+
 # By fusermount3 and with a user's rights alone; the device is everybody's in a namespace of its own.
 if command -v fusermount3 >/dev/null && getent passwd nobody >/dev/null; then
 	alone=$TMP/alone

@@ -180,6 +180,11 @@ static void open_it(struct act *a, const struct opening *o, struct spelling *s, 
 		return;
 	}
 	fd = try_open(a, o, s);
+	/* Permissions say no first; the rule, if there is one, is told of all the same. */
+	if (fd == -EACCES && o->path[0] == '/' && !is_allowed_by_name(a, o, &p)) {
+		open_is_allowed(a, o, &p);
+		return;
+	}
 	*error = fd < 0 ? -fd : fstat(fd, &p.st) < 0 ? errno : 0;
 	if (*error == ELOOP || *error == ENXIO || *error == EISDIR ||
 	    (*error == EACCES && o->path[0] != '/') || (*error == ENOENT && o->how.flags & O_CREAT)) {

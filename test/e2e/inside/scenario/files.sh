@@ -126,6 +126,14 @@ if [ "$E2E_USER" != root ]; then
 	chmod 0700 /root
 fi
 
+case $E2E_PAIR in real-daytona) # its landlock.allow_execute
+	check_denied "a program outside of landlock.allow_execute" elsewhere "quiet allow-execute" 126 'grep -q ran $TRY/out' \
+		/bin/bash -c 'cp /usr/bin/echo /tmp/elsewhere && /tmp/elsewhere ran'
+	check_ok "a program of the workspace" '^ran$' /bin/bash -c "cp /usr/bin/echo $W/here && $W/here ran"
+	rm -f /tmp/elsewhere "$W/here"
+	;;
+esac
+
 section "every way"
 export E2E_SCRATCH="$W/scratch"
 check_reach read "$O/ways" $D said
