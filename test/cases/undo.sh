@@ -116,7 +116,8 @@ printf 'D\t17\n\n\tgarbage\nD\t99999999999999999999\tc\n' >>"$store/acts/1-1"
 cli undo
 is 'garbage is passed over' "$code $(cat x)" '0 evil'
 # A newline and an escape in a name.
-fill "$(printf 'D\t1700000000000000001\tc\t0\t100644\t0\t0\t0\t4\t0\t0\t0\t0\t0\t0\t0\t%s/a\\nb\\tc\\\\\t\n' "$TMP")"
+nul=$(printf '0\t0\t0\t4\t0\t0\t0\t0\t0\t0\t0')
+fill "$(printf 'D\t1700000000000000001\tc\t0\t100644\t%s\t%s/a\\nb\\tc\\\\\t\n' "$nul" "$TMP")"
 echo odd >"$store/payload/1700000000000000001"
 cli undo
 is 'odd names' "$code $(cat "a
