@@ -206,7 +206,9 @@ KERNEL := $(KERNEL_C) $(sort $(wildcard test/kernel/*.sh))
 E2E_PAIRS := own-e2b own-daytona real-e2b real-daytona
 E2E := $(sort $(wildcard test/e2e/*.sh)) "test/e2e/run --ungoverned" \
 	"test/e2e/run --pair default" \
-	$(foreach p,$(E2E_PAIRS),"test/e2e/run --pair $(p) --as user" "test/e2e/run --pair $(p) --as root")
+	$(foreach p,$(E2E_PAIRS),"test/e2e/run --pair $(p) --as user" "test/e2e/run --pair $(p) --as root") \
+	$(foreach s,files softdelete undo,"env E2E_FILES=on test/e2e/run --pair own-e2b --as user $(s)") \
+	"env E2E_FILES=on test/e2e/run --pair real-daytona --as root files"
 UNIT_RUNS := $(UNIT) $(foreach f,$(FUZZERS),"$(O)/host/test/fuzz/$(f) test/fuzz/corpus/$(f)") \
 	$(THREADS) $(sort $(wildcard test/cases/*.sh))
 BUILD_TESTS := $(sort $(wildcard test/build/*.sh))
@@ -237,7 +239,7 @@ test-aarch64 test-reproducible: test-%: presets ## one of them
 	$(Q)LIMIT=1200 $(RUN) test/build/$*.sh
 test-kill: $(BIN) ## kill server and supervisors at 200 random moments under load (KILLS=, SEED=)
 	$(Q)KILLS=$${KILLS:-200} LIMIT=1200 $(RUN) test/e2e/kill.sh
-test-journal: $(O)/host/test/unit/journal_undo ## kill who keeps and who undoes at 200 random moments (JOURNAL_KILLS=)
+test-journal: $(O)/host/test/unit/journal_undo ## kill who keeps or undoes, 200 times (JOURNAL_KILLS=)
 	$(Q)JOURNAL_KILLS=$${JOURNAL_KILLS:-200} $< kills
 check: ## all that CI runs: every preset, lint, sizes, every test
 	@build/need $(TOOLS) $(LINT_TOOLS) $(TEST_TOOLS)

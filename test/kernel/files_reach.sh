@@ -1,6 +1,6 @@
 #!/bin/bash
-# files_reach - FS-01 to FS-06, FS-12 to FS-15: every way to read or change a file that the policy closes, and the
-# same ways to one it opens; as root and as a user. test/e2e/inside/reach.py is the list of ways.
+# files_reach - FS-01 to FS-06, FS-12 to FS-15: every way to read or change a file that the policy closes, and
+# the same ways to one it opens; as root and as a user. test/e2e/inside/reach.py is the list of ways.
 . "$(dirname "$0")/../t.sh"
 needs root setpriv python3
 
@@ -59,7 +59,8 @@ for uid in 0 $USER_ID; do
 			esac
 		done <"$TMP/ways"
 		ways "$uid" $kind open/ways - open
-		is "$who: $kind: the same ways to a file that is open" "$(grep -v -e ^ok -e ^end "$TMP/ways")" ""
+		is "$who: $kind: the same ways to a file that is open" \
+			"$(grep -v -e ^ok -e ^end "$TMP/ways")" ""
 		# What is not reached without us proves nothing.
 		alone=y ways "$uid" $kind closed/ways closed said
 		is "$who: $kind: without us all are reached" "$(grep -v -e ^reached -e ^end "$TMP/ways")" ""

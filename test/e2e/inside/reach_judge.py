@@ -116,6 +116,9 @@ def said(way):
 for way in ways:
     if how == "silent" and way in NOT_LANDLOCK:
         continue
+    # Landlock grants it only where no name is closed: not beside patterns of any depth.
+    if how == "open" and way in UNSAID:
+        continue
     text = "%s of %s: %s" % (kind, top, way)
     bad = wrong(way)
     print("ok " + text if not bad else "reached " + text if bad == "reached" else "not ok %s: %s" % (text, bad))

@@ -14,6 +14,7 @@ os.chdir(sys.argv[2])
 def show():
     first = {}
     for place, dirs, files in os.walk(b"."):
+        dirs.sort()
         for name in sorted(dirs + files):
             path = os.path.join(place, name)
             st = os.lstat(path)

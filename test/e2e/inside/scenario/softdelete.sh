@@ -67,7 +67,7 @@ kept "python" 'python3 -c "import os; os.unlink(\"x\")"'
 kept "perl" 'perl -e "unlink q(x)"'
 kept "node" 'node -e "require(\"fs\").unlinkSync(\"x\")"'
 kept "find -delete" 'find . -name x -delete'
-kept "git clean" 'git clean -fqx'
+kept "git clean" 'GIT_CONFIG_GLOBAL=/dev/null git clean -fqx -e .agentsh_trash'
 kept "busybox rm" 'busybox rm x'
 kept "by a descriptor of the directory" 'python3 -c "import os; os.unlink(\"x\", dir_fd=os.open(\".\", os.O_PATH))"'
 kept "through /proc/self/cwd" 'rm /proc/self/cwd/x'
@@ -88,7 +88,7 @@ if governed; then
 	done
 	sh_c "agentsh trash restore $token"
 	check_that "FU-06 what was kept comes back" '[ "$(cat "$W/guarded")" = guarded ]'
-	sh_c 'git status --short --ignored=no | grep -v -e guarded -e x; true'
+	sh_c 'GIT_CONFIG_GLOBAL=/dev/null git status --short --ignored=no | grep -v -e guarded -e x; true'
 	check_that "git status shows nothing of ours" '! grep -q agentsh "$TRY/out"'
 	check_that "what is not the workspace's is not kept" '! { as_user touch /tmp/plain; sh_c "rm /tmp/plain"; listed tmp/plain; }'
 	sh_c 'mkdir full; echo x >full/y; rmdir full'

@@ -16,7 +16,8 @@ if governed; then
 fi
 show() { python3 /opt/e2e/tree.py show "$1" | grep -v -e agentsh_trash -e "^b'./.git" | sort; }
 fresh() {
-	rm -rf "${W:?}"
+	# But not what is kept: that is the product's.
+	rm -rf "${W:?}/tree" "$W/.git"
 	(
 		E2E_CWD=/
 		as_user mkdir -p "$W/tree"
@@ -44,7 +45,7 @@ undone() {
 	fi
 }
 undone "rm -rf" "$FILES" 'rm -rf ../tree'
-undone "git clean -fdx" 100 'git clean -qfdx ..'
+undone "git clean -fdx" 100 'GIT_CONFIG_GLOBAL=/dev/null git clean -qfdx .'
 undone "shutil.rmtree" 100 'python3 -c "import shutil; shutil.rmtree(\"../tree\")"'
 undone "find -delete" 100 'find . -mindepth 1 -delete'
 undone "mv over" 40 'mv d1/e1/f1 d2/e2/f2'
