@@ -14,9 +14,9 @@ missing=$(names | sort -u | while read -r name; do
 done)
 is 'every AGENTSH_ variable is tried with hostile values' "$missing" ''
 ok 'there are such names' [ "$(names | sort -u | wc -l)" -gt 15 ]
-# Whoever adds another getenv() says here what a hostile value could do. trash, undo: another server is asked, or about
-# another session; who is governed is known to the server by its connection.
+# Whoever adds another getenv() says here what a hostile value could do. trash, undo: another server is asked, or
+# about another session; who is governed is known to the server by its connection.
 is 'getenv() is called in these files only' \
 	"$(cd "$here" && grep -rlE '\b(secure_)?getenv\(' applets lib --include='*.c' | sort | tr '\n' ' ')" \
-	"applets/audit.c applets/exec.c applets/trash.c applets/undo.c lib/audit/log_path.c lib/base/opt.c lib/config/find.c \
-lib/session/core.c "
+	"applets/audit.c applets/exec.c applets/trash.c applets/undo.c lib/audit/log_path.c lib/base/opt.c \
+lib/config/find.c lib/session/core.c "

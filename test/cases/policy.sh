@@ -71,7 +71,8 @@ is "list: only the built-in one" "$rc:$out" "0:default"
 run explain
 is "explain: exit status" "$rc" 0
 has "explain: a command rule" "$out" '^[0-9]+ +command +deny-privilege +deny +yes +each execve'
-has "explain: a file rule" "$out" '^[0-9]+ +file +deny-ssh-keys +deny +yes +where the configuration has file_monitor on: each call'
+has "explain: a file rule" "$out" \
+	'^[0-9]+ +file +deny-ssh-keys +deny +yes +where the configuration has file_monitor on: each call'
 run explain --json
 has "explain --json" "$out" '"rule": "deny-privilege"'
 

@@ -59,7 +59,8 @@ for uid in 0 $USER_ID; do
 			esac
 		done <"$TMP/ways"
 		ways "$uid" $kind open/ways - open
-		is "$who: $kind: the same ways to an open file" "$(grep -v -e ^ok -e ^end "$TMP/ways")" ""
+		is "$who: $kind: the same ways to a file that is open" \
+			"$(grep -v -e ^ok -e ^end "$TMP/ways")" ""
 		# What is not reached without us proves nothing.
 		alone=y ways "$uid" $kind closed/ways closed said
 		is "$who: $kind: without us all are reached" "$(grep -v -e ^reached -e ^end "$TMP/ways")" ""
