@@ -7,6 +7,7 @@ config APPLET_SUPERVISE
 
 #include "audit/event.h"
 #include "audit/ring.h"
+#include "base/clock.h"
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -23,6 +24,7 @@ config APPLET_SUPERVISE
 #include "wire/conn.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +36,7 @@ config APPLET_SUPERVISE
 enum { IDLE_NS = 500000000 };
 #define WAKE_NS  (20 * 1000000LL)
 #define RETRY_NS (200 * 1000000LL)
+#define ROOM_NS  (2000 * 1000000LL)
 
 enum { CONTROL = 3, MAX_VARS = 8, POLICY_MAX = 1 << 20, ENDS = 32 };
 
@@ -71,6 +74,7 @@ struct supervisor {
 	char pids_dir[512], memory_dir[512];
 	bool wake; /* the server sleeps and there are records */
 	struct timer nap;
+	bool stuck;     /* nobody made room in the ring when it was waited for */
 	int64_t missed; /* refusals that nothing in the ring tells of */
 	struct ended ends[ENDS];
 	uint32_t n_ends;
@@ -122,13 +126,33 @@ static bool tell_missed(struct supervisor *s)
 	return !s->missed;
 }
 
+/* Who deletes ten thousand files is faster than the log: he waits for it. Not again while nobody reads. */
+static bool wait_for_room(struct supervisor *s, const char *json, size_t len, uint32_t number, uint32_t flags)
+{
+	const int64_t end = clock_mono_ns() + ROOM_NS;
+	bool good = false;
+
+	if (!CONFIG_FILES || !s->wired.calls || s->stuck)
+		return false;
+	tell(s, WIRE_NEWS);
+	while (!good && clock_mono_ns() < end) {
+		poll(NULL, 0, 1);
+		good = put(s, json, len, number, flags);
+	}
+	s->stuck = !good;
+	return good;
+}
+
 /* What may happen and finds no room is judged again, as refused. */
 static bool sink(void *arg, const char *json, size_t len, uint32_t number, uint32_t flags)
 {
 	struct supervisor *s = arg;
 
-	if ((!s->missed || tell_missed(s)) && put(s, json, len, number, flags))
+	if ((!s->missed || tell_missed(s)) &&
+	    (put(s, json, len, number, flags) || wait_for_room(s, json, len, number, flags))) {
+		s->stuck = false;
 		return true;
+	}
 	s->missed += (flags & RING_DENIED) != 0;
 	tell(s, WIRE_NEWS);
 	return false;

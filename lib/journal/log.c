@@ -42,6 +42,43 @@ static int open_home(struct journal_log *log, const struct journal_log_options *
 	return o->quota >= 0 && log->usage < 0 ? err_sys(e, "%s/" JOURNAL_USAGE, home->store.path) : 0;
 }
 
+/* Everything that is open of the stores. */
+static void close_stores(struct journal_log *log)
+{
+	if (log->usage >= 0)
+		log_count(log);
+	for (int i = 0; i < log->n_stores; i++)
+		journal_close(&log->stores[i].store);
+	log->n_stores = 0;
+	fd_close(&log->acts);
+	fd_close(&log->fd);
+	fd_close(&log->usage);
+}
+
+static bool is_removed(int dir)
+{
+	struct stat st;
+
+	return fstat(dir, &st) == 0 && st.st_nlink == 0;
+}
+
+int log_renew(struct journal_log *log, const struct log_place *p, struct err *e)
+{
+	const struct log_store *s = &log->stores[p->store];
+	struct journal_log_options o = { .at = AT_FDCWD, .quota = log->quota };
+	char path[PATH_MAX];
+
+	if (log->n_stores && !is_removed(log->acts) && (s->failed || !is_removed(s->store.payload)))
+		return 0;
+	strcpy(path, log->stores[0].store.path);
+	o.store = path;
+	close_stores(log);
+	memset(log->kept, 0, sizeof log->kept);
+	log->known = -1;
+	log->own = 0;
+	return open_home(log, &o, e) < 0 ? -1 : 1;
+}
+
 int journal_log_open(struct journal_log **out, const struct journal_log_options *o, struct err *e)
 {
 	struct journal_log *log = calloc(1, sizeof *log);
@@ -69,13 +106,7 @@ void journal_log_close(struct journal_log *log)
 {
 	if (!log)
 		return;
-	if (log->usage >= 0)
-		log_count(log);
-	for (int i = 0; i < log->n_stores; i++)
-		journal_close(&log->stores[i].store);
-	fd_close(&log->acts);
-	fd_close(&log->fd);
-	fd_close(&log->usage);
+	close_stores(log);
 	buf_release(&log->line);
 	free(log);
 }

@@ -370,7 +370,11 @@ int journal_act(struct journal_log *log, const struct journal_act *act, char tok
 		                        .of = act->of,
 		                        .reborn = act->reborn,
 		                        .to_path = act->to_path };
-	rc = log_place(log, act->dirfd, &x.place, &own);
+	rc = log->n_stores ? log_place(log, act->dirfd, &x.place, &own) : 0;
+	if (rc == 0)
+		rc = log_renew(log, &x.place, &own);
+	if (rc > 0)
+		rc = log_place(log, act->dirfd, &x.place, &own);
 	if (rc == 0) {
 		x.line.store = x.place.store;
 		x.line.above_ns = act->name[0] ? x.place.above_ns : 0;
