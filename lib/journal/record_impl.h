@@ -51,8 +51,8 @@ struct log_place {
 /* The store for what lies in the directory `dirfd`. 0 or -1. */
 int log_place(struct journal_log *log, int dirfd, struct log_place *out, struct err *e);
 
-/* Where an operator has removed the stores that are open, others are made in their places. 1 when that was so:
- * ask for the place again; 0, or -1. */
+/* Where an operator has removed the stores that are open, others are made in their places. 1 when that was
+ * so: ask for the place again; 0, or -1. */
 int log_renew(struct journal_log *log, const struct log_place *p, struct err *e);
 
 /* Append a line; l->at is set to a new token unless it is a remark. */
