@@ -16,7 +16,7 @@ bool judged_here(const struct session *s)
 {
 	return CONFIG_FILES &&
 	       (POLICY_FILES_ENFORCED || s->core->config->sandbox.seccomp.file_monitor.enabled) &&
-	       policy_needs(s->policy->policy).files;
+	       s->policy && policy_needs(s->policy->policy).files;
 }
 
 unsigned judged_calls(const struct session *s)

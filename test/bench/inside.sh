@@ -38,7 +38,7 @@ fi
 	# Each round unpacks a tree of its own, and later each takes one of them away.
 	three untar 1 "cd \$(mktemp -d $E2E_HOME/tree.XXXXXX) && tar -xf $E2E_HOME/many.tar"
 	three delete 1 "set -- $E2E_HOME/tree.*; find \$1 -delete"
-	three mixed 1 ". $E2E_HOME/mixed.sh >/dev/null"
+	three mixed 1 ". /tmp/mixed.sh >/dev/null"
 } >/tmp/commands
 as_user "$bin/spawn" "$rounds" </tmp/commands || exit 1
 

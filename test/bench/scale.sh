@@ -76,7 +76,7 @@ all() {
 		line nested $(often 20 100) "exec $bin/spawn inside /bin/true" $(echo "$label" | tr = ' ')
 	done
 	mode=run
-	for label in native "$@"; do line mixed 1 ". $E2E_HOME/mixed.sh >/dev/null" $(echo "$label" | tr = ' '); done
+	for label in native "$@"; do line mixed 1 ". /tmp/mixed.sh >/dev/null" $(echo "$label" | tr = ' '); done
 }
 measure() {
 	all "$@" >/tmp/commands

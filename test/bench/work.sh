@@ -24,7 +24,7 @@ done
 printf 'int f1(int); int main(void) { return f1(1) < 0; }\n' >main.c
 P
 as_user /bin/bash.real /tmp/prepare.sh
-cat >"$E2E_HOME/mixed.sh" <<'P'
+cat >"/tmp/mixed.sh" <<'P'
 cd "$HOME/repo" && git status --short && git log --oneline && git diff --stat && git grep -c '^99 ' | tail -1
 cd "$HOME/src" && for n in 1 2 3 4 5 6 7 8; do gcc -c f$n.c; done && gcc main.c f?.o -o main && ./main
 python3 -c 'import json, ssl, asyncio, subprocess'
