@@ -131,6 +131,7 @@ static bool is_allowed(struct lint *l, const struct glob *g, const char *op)
 		for (size_t k = 0; k < rules->items[i].what.n; k++)
 			if (lets(&rules->items[i]) && lint_has_op(&rules->items[i], op) &&
 			    !rules->items[i].what.items[k].glob[0].never) {
+				/* NOLINTNEXTLINE(bugprone-sizeof-expression): of pointers */
 				if (n == sizeof globs / sizeof *globs)
 					return true;
 				globs[n++] = &rules->items[i].what.items[k].glob[0];

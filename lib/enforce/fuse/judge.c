@@ -16,10 +16,12 @@
 #include <string.h>
 
 enum { MESSAGE = 1024, WALK_MAX = 20000 };
+/* NOLINTBEGIN(bugprone-macro-parentheses): each goes into one initialiser */
 #define BUILT_IN(text, why)                                                               \
 	{                                                                                 \
 		.name = text, .file = "built-in", .decision = EFFECT_DENY, .message = why \
 	}
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const struct rule unrecorded =
         BUILT_IN("audit-unavailable", "events cannot be written, and what is not recorded does not happen");

@@ -249,7 +249,7 @@ void open_create(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mod
 	struct node *n, *dir = node_from(v, parent);
 	struct change c = { .began = false };
 	int fd, dirfd, why = view_hides(v, dir, text) ? EACCES : view_begin(req, &c, VIEW_CREATE, dir, text);
-	struct stat st;
+	struct stat st = { 0 };
 
 	fi->noflush = 1;
 	dirfd = why ? -1 : node_dirfd(v, dir);

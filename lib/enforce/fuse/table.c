@@ -23,6 +23,7 @@ struct slot *table_next(const struct slot *s)
 static bool grow(struct table *t)
 {
 	size_t cap = t->cap ? 2 * t->cap : 64;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers is what is meant */
 	struct slot **buckets = calloc(cap, sizeof *buckets);
 
 	if (!buckets)
