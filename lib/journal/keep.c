@@ -61,7 +61,7 @@ static int describe(struct arena *a, int dirfd, const char *name, const struct j
 	fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return 0; /* to move it, it need not be readable */
-	out->xattrs = meta_xattrs(a, fd);
+	out->xattrs = meta_xattrs(a, fd, "");
 	if (S_ISREG(st.st_mode) && (uint64_t)st.st_size <= about->hash_up_to)
 		return journal_hash(dirfd, name, out->hash, e);
 	return 0;

@@ -17,26 +17,7 @@ static mode_t safe_mode(const struct stat *st, int chowned)
 	return st->st_mode & (chowned == 0 ? 07777u : 01777u);
 }
 
-const struct journal_xattr *meta_xattrs(struct arena *a, int fd)
-{
-	char *names = arena_alloc(a, NAMES_MAX);
-	ssize_t n = names ? flistxattr(fd, names, NAMES_MAX) : -1;
-	struct journal_xattr *first = NULL;
-
-	for (const char *name = names; n > 0 && name < names + n; name += strlen(name) + 1) {
-		ssize_t len = fgetxattr(fd, name, NULL, 0);
-		struct journal_xattr *x = len >= 0 ? arena_alloc(a, sizeof *x) : NULL;
-		char *value = x ? arena_alloc(a, (size_t)len + 1) : NULL;
-
-		if (!value || (len = fgetxattr(fd, name, value, (size_t)len)) < 0)
-			continue;
-		*x = (struct journal_xattr){ name, value, (size_t)len, first };
-		first = x;
-	}
-	return first;
-}
-
-const struct journal_xattr *meta_xattrs_at(struct arena *a, int dirfd, const char *name)
+const struct journal_xattr *meta_xattrs(struct arena *a, int dirfd, const char *name)
 {
 	AUTO_FD own = name[0] ? openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
 	struct journal_xattr *first = NULL;
@@ -66,7 +47,7 @@ void meta_copy(int from, int fd, const struct stat *st)
 	struct arena a = { 0 };
 	int chowned = fchown(fd, st->st_uid, st->st_gid);
 
-	for (const struct journal_xattr *x = meta_xattrs(&a, from); x; x = x->next)
+	for (const struct journal_xattr *x = meta_xattrs(&a, from, ""); x; x = x->next)
 		if (chowned == 0 || strncmp(x->name, "user.", 5) == 0)
 			(void)!fsetxattr(fd, x->name, x->value, x->len, 0);
 	(void)!fchmod(fd, safe_mode(st, chowned));
@@ -123,7 +104,7 @@ int meta_give(int dirfd, const char *name, const struct journal_line *l)
 	rc = st.st_uid == l->uid && st.st_gid == l->gid
 	             ? 0
 	             : fchownat(fd, "", l->uid, l->gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW);
-	give_xattrs(path, meta_xattrs_at(&a, fd, ""), l->xattrs);
+	give_xattrs(path, meta_xattrs(&a, fd, ""), l->xattrs);
 	if (!S_ISLNK(st.st_mode) && (rc < 0 || chmod(path, l->mode & 07777) < 0))
 		rc = -1;
 	return utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? -1 : rc;

@@ -11,11 +11,9 @@ void meta_copy(int from, int fd, const struct stat *st);
 /* The same for what cannot be opened (a link, a special file), without extended attributes. */
 void meta_copy_at(int dirfd, const char *name, const struct stat *st);
 
-/* The extended attributes that can be read, in the arena; NULL = none. */
-const struct journal_xattr *meta_xattrs(struct arena *a, int fd);
-
-/* Of anything, by name, which is not followed; "" for `dirfd` itself. */
-const struct journal_xattr *meta_xattrs_at(struct arena *a, int dirfd, const char *name);
+/* The extended attributes that can be read, in the arena; NULL = none. Of anything, by name, which is not
+ * followed; "" for the open file `dirfd` itself. */
+const struct journal_xattr *meta_xattrs(struct arena *a, int dirfd, const char *name);
 
 /* Give `name` the owner, mode and attributes of `l`, also taking away attributes of users that it has not;
  * then the times. 0, or -1 when the owner, mode or times could not be given. */

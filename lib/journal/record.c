@@ -318,7 +318,7 @@ static int act_attributes(struct acting *x, struct err *e)
 		return -1;
 	if (is_kept(x, false, &slot) && !x->act->of)
 		return 0;
-	x->line.xattrs = meta_xattrs_at(&x->a, x->act->dirfd, x->act->name);
+	x->line.xattrs = meta_xattrs(&x->a, x->act->dirfd, x->act->name);
 	if (tell(x, e) < 0) {
 		slot->file = 0;
 		return -1;

@@ -36,7 +36,7 @@ static bool write_one(const struct journal *j, const char *session, const struct
 	if (S_ISREG(line->mode) && line->size <= hash_up_to &&
 	    journal_hash(j->payload, en.token, en.hash, NULL) < 0)
 		en.hash[0] = 0;
-	en.xattrs = meta_xattrs_at(&a, j->payload, en.token);
+	en.xattrs = meta_xattrs(&a, j->payload, en.token);
 	good = journal_write_manifest(j, &en, temporary, NULL) == 0 &&
 	       rename_new(j->manifest, temporary, j->manifest, name) == 0;
 	if (!good)

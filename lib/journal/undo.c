@@ -155,7 +155,7 @@ static int dress(struct undoing *u)
 	if (dry(u))
 		return UNDO_DONE;
 	snprintf(version, sizeof version, "%" PRId64, u->line->at);
-	then.xattrs = meta_xattrs_at(&u->past.a, u->act->store->payload, version);
+	then.xattrs = meta_xattrs(&u->past.a, u->act->store->payload, version);
 	if (record(u, JOURNAL_ATTRIBUTES, token) < 0)
 		return UNDO_FAILED;
 	if (meta_give(u->dir, u->name, &then) < 0)
@@ -220,7 +220,7 @@ static int rewrite(struct undoing *u)
 		                      .gid = st.st_gid,
 		                      .atime_ns = undo_ns(st.st_atim),
 		                      .mtime_ns = undo_ns(st.st_mtim),
-		                      .xattrs = meta_xattrs(&u->past.a, from) };
+		                      .xattrs = meta_xattrs(&u->past.a, from, "") };
 	meta_give(u->dir, u->name, &then);
 	unlinkat(u->act->store->payload, version, 0);
 	return UNDO_DONE;

@@ -4,6 +4,7 @@
 #include "journal/store.h"
 #include "journal/tree.h"
 #include "test/t.h"
+#include "test/unit/journal_top.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,28 +17,16 @@
 #include <time.h>
 #include <unistd.h>
 
-static char top[64];
 static struct journal_log *log_;
 static struct journal_log_options options;
 static int dir = -1;
 static char token[JOURNAL_TOKEN];
 
-static const char *at(const char *rest)
-{
-	static char paths[8][PATH_MAX];
-	static int n;
-	char *path = paths[n++ & 7];
-
-	snprintf(path, sizeof *paths, "%s/%s", top, rest);
-	return path;
-}
-
 static bool begin(const char *where)
 {
 	struct err e;
 
-	snprintf(top, sizeof top, "%s/agentsh-test-XXXXXX", where);
-	if (!ok(mkdtemp(top) != NULL))
+	if (!make_top(where))
 		return false;
 	dir = open(top, O_PATH | O_DIRECTORY);
 	options = (struct journal_log_options){
@@ -57,26 +46,7 @@ static void end(void)
 	journal_log_close(log_);
 	log_ = NULL;
 	fd_close(&dir);
-	dir = open("/tmp", O_RDONLY | O_DIRECTORY);
-	ok(tree_remove(dir, top + 5, NULL) == 0);
-	fd_close(&dir);
-}
-
-static void put(const char *name, const char *text)
-{
-	int fd = open(at(name), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-
-	ok(fd >= 0 && fd_write(fd, text, strlen(text)) == 0);
-	fd_close(&fd);
-}
-
-static bool holds(const char *path, const char *text)
-{
-	struct buf b = { 0 };
-	bool same = fd_slurp_file(path, 65536, &b, NULL) == 0 && !strcmp(buf_text(&b), text);
-
-	buf_release(&b);
-	return same;
+	remove_top();
 }
 
 /* `dir` is for looking only. */

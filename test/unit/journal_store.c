@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "journal/tree.h"
 #include "test/t.h"
+#include "test/unit/journal_top.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,26 +12,14 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-static char top[64];
 static struct journal j;
 static int dir = -1;
-
-static const char *at(const char *rest)
-{
-	static char paths[8][PATH_MAX];
-	static int n;
-	char *path = paths[n++ & 7];
-
-	snprintf(path, sizeof *paths, "%s/%s", top, rest);
-	return path;
-}
 
 static bool begin(void)
 {
 	struct err e;
 
-	strcpy(top, "/tmp/agentsh-test-XXXXXX");
-	if (!ok(mkdtemp(top) != NULL) || !ok(journal_open(&j, at("store"), true, &e) == 0, "%s", e.text))
+	if (!make_top("/tmp") || !ok(journal_open(&j, at("store"), true, &e) == 0, "%s", e.text))
 		return false;
 	dir = open(top, O_RDONLY | O_DIRECTORY);
 	return true;
@@ -40,26 +29,7 @@ static void end(void)
 {
 	journal_close(&j);
 	fd_close(&dir);
-	dir = open("/tmp", O_RDONLY | O_DIRECTORY);
-	ok(tree_remove(dir, top + 5, NULL) == 0);
-	fd_close(&dir);
-}
-
-static void put(const char *name, const char *text)
-{
-	int fd = open(at(name), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-
-	ok(fd >= 0 && fd_write(fd, text, strlen(text)) == 0);
-	fd_close(&fd);
-}
-
-static bool holds(const char *path, const char *text)
-{
-	struct buf b = { 0 };
-	bool same = fd_slurp_file(path, 65536, &b, NULL) == 0 && !strcmp(buf_text(&b), text);
-
-	buf_release(&b);
-	return same;
+	remove_top();
 }
 
 static bool keep(const char *name, const char *session, char *token)

@@ -41,8 +41,7 @@ static bool open_log(void)
 
 static bool begin(void)
 {
-	strcpy(top, "/tmp/agentsh-test-XXXXXX");
-	if (!ok(mkdtemp(top) != NULL))
+	if (!make_top("/tmp"))
 		return false;
 	dir = open(top, O_RDONLY | O_DIRECTORY);
 	return ok(open_log());
@@ -53,27 +52,12 @@ static void end(void)
 	journal_log_close(journal);
 	journal = NULL;
 	fd_close(&dir);
-	dir = open("/tmp", O_RDONLY | O_DIRECTORY);
-	ok(tree_remove(dir, top + 5, NULL) == 0);
-	fd_close(&dir);
+	remove_top();
 }
 
-static void put(const char *name, const char *text)
+static bool has(const char *name, const char *text)
 {
-	int fd = open(at(name), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-
-	if (fd < 0 || fd_write(fd, text, strlen(text)) < 0)
-		ok(false, "write %s", name);
-	fd_close(&fd);
-}
-
-static bool holds(const char *name, const char *text)
-{
-	struct buf b = { 0 };
-	bool same = fd_slurp_file(at(name), 65536, &b, NULL) == 0 && !strcmp(buf_text(&b), text);
-
-	buf_release(&b);
-	return same;
+	return holds(at(name), text);
 }
 
 /* ---- acts, recorded as their enforcers do
@@ -424,10 +408,10 @@ T_CASE(what_others_changed_stays)
 	put("new", "by hand\n");
 	is_int(undo_with((struct undo_request){ 0 }), 0);
 	is_int(n_conflicts, 2);
-	ok(holds("a", "by hand\n") && holds("new", "by hand\n"), "left");
-	ok(holds("b", "one\n"), "and the rest is undone");
+	ok(has("a", "by hand\n") && has("new", "by hand\n"), "left");
+	ok(has("b", "one\n"), "and the rest is undone");
 	is_int(undo_with((struct undo_request){ .command = "c", .force = true }), 0);
-	ok(holds("a", "one\n") && access(at("new"), F_OK) < 0, "unless it is forced");
+	ok(has("a", "one\n") && access(at("new"), F_OK) < 0, "unless it is forced");
 	end();
 }
 
@@ -460,9 +444,9 @@ T_CASE(parts_and_dry_runs)
 	ok(access(at("a"), F_OK) < 0, "nothing happened");
 	snprintf(path, sizeof path, "%s/a", top);
 	is_int(undo_with((struct undo_request){ .paths = paths, .n_paths = 1 }), 0);
-	ok(holds("a", "one") && access(at("b"), F_OK) < 0, "only that");
+	ok(has("a", "one") && access(at("b"), F_OK) < 0, "only that");
 	is_int(undo_with((struct undo_request){ 0 }), 0);
-	ok(holds("b", "two"), "the rest");
+	ok(has("b", "two"), "the rest");
 	end();
 }
 
@@ -481,7 +465,7 @@ T_CASE(links_on_the_way)
 	ok(access(at("elsewhere/f"), F_OK) < 0, "nothing was put where the link leads");
 	ok(unlink(at("d")) == 0 && rename(at("e"), at("d")) == 0);
 	is_int(undo_with((struct undo_request){ 0 }), 0);
-	ok(holds("d/f", "one"), "when it is gone, all is well");
+	ok(has("d/f", "one"), "when it is gone, all is well");
 	end();
 }
 

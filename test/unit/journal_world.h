@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "journal/record.h"
+#include "test/unit/journal_top.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,18 +14,6 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-static char top[64];
-
-static const char *at(const char *rest)
-{
-	static char paths[8][PATH_MAX];
-	static int n;
-	char *path = paths[n++ & 7];
-
-	snprintf(path, sizeof *paths, "%s/%s", top, rest);
-	return path;
-}
 
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
