@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../t.sh"
 needs root setpriv fuse
 
-OPS=${FUSE_OPS:-12000} SEED=${FSOPS_SEED:-$(date +%j)}
+OPS=${FUSE_OPS:-12000} SEED=${FSOPS_SEED:-326}
 USER_ID=$((30000 + $$ % 30000))
 cp "$OUT/files/fsops" "$TMP"
 chmod 755 "$TMP" "$TMP/fsops"

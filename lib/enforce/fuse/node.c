@@ -202,6 +202,29 @@ int node_dirfd(struct view *v, struct node *n)
 	return fd;
 }
 
+/* The first name becomes the last. */
+static void next_name(struct node *n)
+{
+	struct name *first = n->names, *last = first;
+
+	while (last->next)
+		last = last->next;
+	n->names = first->next;
+	first->next = NULL;
+	last->next = first;
+}
+
+/* A user cannot search every directory of his in which a name of a file of his lies; he came by another. */
+static bool is_shut(const struct view *v, const struct node *n, const struct place *p)
+{
+	struct stat st;
+
+	if (p->dirfd < 0)
+		return true;
+	return n->names->next && !v->as_root && fstatat(p->dirfd, p->name, &st, p->flags) < 0 &&
+	       errno == EACCES;
+}
+
 int node_place(struct view *v, struct node *n, struct place *p)
 {
 	if (n->fd >= 0 && (n->gone || n == &v->root || !list_empty(&n->recent))) {
@@ -212,8 +235,15 @@ int node_place(struct view *v, struct node *n, struct place *p)
 		errno = ESTALE;
 		return -1;
 	}
-	*p = (struct place){ node_dirfd(v, n->names->parent), AT_SYMLINK_NOFOLLOW, n->names->text };
-	return p->dirfd < 0 ? -1 : 0;
+	for (const struct name *first = n->names;;) {
+		*p = (struct place){ node_dirfd(v, n->names->parent), AT_SYMLINK_NOFOLLOW, n->names->text };
+		if (!is_shut(v, n, p))
+			return 0;
+		if (n->names->next)
+			next_name(n);
+		if (n->names == first)
+			return p->dirfd < 0 ? -1 : 0;
+	}
 }
 
 int node_stat(struct view *v, struct node *n, struct stat *st)
