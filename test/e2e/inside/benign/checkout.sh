@@ -14,7 +14,7 @@ git checkout -q work && ls -A && git checkout -q full && git status --short | wc
 git diff --stat work full | tail -1
 echo changed >d1/e1/f1 && rm d2/e2/f2 2>/dev/null; git status --short; git checkout -q -- . && git status --short
 git gc -q --prune=now && git fsck 2>/dev/null; git count-objects -v | grep -e in-pack -e garbage
-touch new && mkdir junk && touch junk/x && git clean -nfdx && git stash list && git rev-parse HEAD
+touch new && mkdir junk && touch junk/x && git clean -ndx && git stash list && git rev-parse HEAD
 tar -cf ../many.tar --sort=name --owner=0 --group=0 --mtime=@0 --exclude=.git . && sha256sum <../many.tar
 mkdir ../out && tar -xf ../many.tar -C ../out && diff -r --exclude=.git . ../out && echo equal
 cp -a ../out ../copy && find ../copy -type f -print0 | xargs -0 rm && find ../copy -type f | wc -l
@@ -28,7 +28,7 @@ os.write(fd, b"two\n"); os.fsync(fd); os.close(fd); os.chmod(name, 0o644); os.re
 os.rename("t", "t~"); open("t", "w").write("three\n"); print(open("t~").read(), open("t").read(), os.stat("t").st_mode & 0o777)
 P
 sed -i.bak s/three/four/ t && cat t t.bak; ls -A
-if command -v vim >/dev/null; then vim -es -u NONE -c 's/four/five/' -c 'wq' t && cat t; fi
+if [ -x /usr/bin/vim ]; then vim -es -u NONE -c 's/four/five/' -c 'wq' t && cat t; fi
 # a script that was just written runs at once, every time
 for i in $(seq 100); do printf '#!/bin/sh\nexit 0\n' >s.new && chmod +x s.new && mv s.new s && ./s || echo "not $i"; done
 # a watcher sees what happens
