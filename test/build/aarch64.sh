@@ -57,6 +57,8 @@ emulator() {
 	session_core)   echo 'rings_are_drained_before_replies_and_attributed' ;; # asks /proc who acted
 	sys_proc)       echo 'stat|texts_and_links|openat2' ;; # makes up /proc/self, has no openat2
 	sys_mem)        echo 'strings|unterminated|odd_vectors' ;; # another address space: the emulator's own
+	files_resolve)  echo 'random_paths|limits|names|nameless|deleted_directory|others' ;; # no openat2
+	journal_record) echo 'other_mounts_have_stores_of_their_own' ;; # statx without mounts
 	wire_conn)      echo 'too_many_descriptors' ;;   # cuts control messages elsewhere
 	*)              echo 'none' ;;
 	esac
