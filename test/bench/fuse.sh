@@ -56,7 +56,8 @@ start() {
 	mergerfs -o use_ino,cache.files=auto-full,cache.attr=3600,cache.entry=3600,cache.readdir=true \
 		"$top/below/mergerfs" "$top/mergerfs"
 	mount --bind "$top/below/native" "$top/native"
-	until mountpoint -q "$top/agentsh"; do sleep 0.1; done
+	for _ in $(seq 100); do ! mountpoint -q "$top/agentsh" || break; sleep 0.1; done
+	mountpoint -q "$top/agentsh" || exit 1
 	for name in $names; do
 		(
 			cd "$top/$name"

@@ -2,7 +2,7 @@
 # fuse - a view through FUSE is what it shows: random file operations, hard links, what outlives its name,
 # more files than there are descriptors, other users. FUSE_OPS chooses how many.
 . "$(dirname "$0")/../t.sh"
-needs root setpriv fuse
+needs root setpriv fuse fusermount3
 
 OPS=${FUSE_OPS:-12000} SEED=${FSOPS_SEED:-326}
 USER_ID=$((30000 + $$ % 30000))
@@ -141,31 +141,29 @@ exec 5<&-
 hide
 
 # By fusermount3 and with a user's rights alone; the device is everybody's in a namespace of its own.
-if command -v fusermount3 >/dev/null && getent passwd nobody >/dev/null; then
-	alone=$TMP/alone
-	mkdir "$alone" "$alone/real" "$alone/seen" "$alone/bare"
-	cp "$AGENTSH" "$TMP/fsops" "$alone"
-	mknod -m 666 "$TMP/device" c 10 229
-	chown -R nobody "$alone"
-	cat >"$TMP/alone.sh" <<-END
-		mount --bind $TMP/device /dev/fuse
-		mount --bind $alone/bare $alone/bare
-		as_nobody() { setpriv --reuid nobody --regid nogroup --clear-groups "\$@"; }
-		as_nobody $alone/agentsh fuse $alone/real $alone/seen &
-		for i in \$(seq 100); do mountpoint -q $alone/seen && break; sleep 0.05; done
-		grep -c "$alone/seen fuse.agentsh .*user_id=\$(id -u nobody)" /proc/mounts
-		ls $alone/seen >/dev/null 2>&1 && echo root looks in
-		for where in bare seen; do
-			as_nobody $alone/fsops --view --seed $SEED --ops $((OPS / 4)) $alone/\$where/tree \
-				>$TMP/\$where.log 2>&1
-		done
-		as_nobody fusermount3 -u $alone/seen
-		wait && echo ended
-	END
-	is "a user mounts for himself" "$(unshare -m sh "$TMP/alone.sh" 2>&1)" "1
+alone=$TMP/alone
+mkdir "$alone" "$alone/real" "$alone/seen" "$alone/bare"
+cp "$AGENTSH" "$TMP/fsops" "$alone"
+mknod -m 666 "$TMP/device" c 10 229
+chown -R nobody "$alone"
+cat >"$TMP/alone.sh" <<-END
+	mount --bind $TMP/device /dev/fuse
+	mount --bind $alone/bare $alone/bare
+	as_nobody() { setpriv --reuid nobody --regid nogroup --clear-groups "\$@"; }
+	as_nobody $alone/agentsh fuse $alone/real $alone/seen &
+	for i in \$(seq 100); do mountpoint -q $alone/seen && break; sleep 0.05; done
+	grep -c "$alone/seen fuse.agentsh .*user_id=\$(id -u nobody)" /proc/mounts
+	ls $alone/seen >/dev/null 2>&1 && echo root looks in
+	for where in bare seen; do
+		as_nobody $alone/fsops --view --seed $SEED --ops $((OPS / 4)) $alone/\$where/tree \
+			>$TMP/\$where.log 2>&1
+	done
+	as_nobody fusermount3 -u $alone/seen
+	wait && echo ended
+END
+is "a user mounts for himself" "$(unshare -m sh "$TMP/alone.sh" 2>&1)" "1
 ended"
-	cmp -s "$TMP/bare.log" "$TMP/seen.log" && [ "$(wc -l <"$TMP/seen.log")" -ge $((OPS / 4)) ]
-	t_report $? "as a user alone: $((OPS / 4)) operations"
-	diff -a "$TMP/bare.log" "$TMP/seen.log" | head -8 | cut -c1-300 | sed "s/^/# seed $SEED: /"
-fi
+cmp -s "$TMP/bare.log" "$TMP/seen.log" && [ "$(wc -l <"$TMP/seen.log")" -ge $((OPS / 4)) ]
+t_report $? "as a user alone: $((OPS / 4)) operations"
+diff -a "$TMP/bare.log" "$TMP/seen.log" | head -8 | cut -c1-300 | sed "s/^/# seed $SEED: /"
 is "nothing was complained of" "$(cat "$TMP/err")" ""

@@ -73,7 +73,21 @@ void xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size)
 	free(value);
 }
 
-void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+struct wish {
+	const char *name, *value; /* value NULL: it is to go */
+	size_t size;
+	int flags;
+};
+
+static int grant(const char *path, bool follow, const struct wish *w)
+{
+	if (!w->value)
+		return follow ? removexattr(path, w->name) : lremovexattr(path, w->name);
+	return follow ? setxattr(path, w->name, w->value, w->size, w->flags)
+	              : lsetxattr(path, w->name, w->value, w->size, w->flags);
+}
+
+static void change(fuse_req_t req, fuse_ino_t ino, const struct wish *w)
 {
 	struct view *v = view_of(req);
 	struct node *n = node_from(v, ino);
@@ -83,8 +97,7 @@ void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name, const char *val
 
 	if (!why && path_of(v, req, ino, &p) == 0) {
 		do
-			rc = p.follow ? setxattr(p.text, name, value, size, flags)
-			              : lsetxattr(p.text, name, value, size, flags);
+			rc = grant(p.text, p.follow, w);
 		while (rc < 0 && ids_again(v, req));
 	}
 	why = why ? why : rc < 0 ? errno : 0;
@@ -92,20 +105,12 @@ void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name, const char *val
 	fuse_reply_err(req, why);
 }
 
+void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+{
+	change(req, ino, &(struct wish){ name, value ? value : "", size, flags });
+}
+
 void xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
-	struct view *v = view_of(req);
-	struct node *n = node_from(v, ino);
-	struct change c = { .began = false };
-	int rc = -1, why = view_begin(req, &c, VIEW_TOUCH, n, NULL);
-	AUTO_PATH p = { .reach.fd = -1 };
-
-	if (!why && path_of(v, req, ino, &p) == 0) {
-		do
-			rc = p.follow ? removexattr(p.text, name) : lremovexattr(p.text, name);
-		while (rc < 0 && ids_again(v, req));
-	}
-	why = why ? why : rc < 0 ? errno : 0;
-	view_end(req, &c, !why);
-	fuse_reply_err(req, why);
+	change(req, ino, &(struct wish){ .name = name });
 }
