@@ -10,6 +10,8 @@
 
 enum { MESSAGE = 1024 };
 
+enum { SERVE_THREADS = CONFIG_FILES ? 32 : 1 };
+
 struct governor {
 	struct governor_options o;
 	struct policy_needs needs;
@@ -25,6 +27,9 @@ struct governor {
 		const struct rule *rule;
 	} taught;             /* whom we last wrote to: a search along PATH is told once */
 	struct arena scratch; /* of one notification */
+	struct {
+		pid_t tid, pid;
+	} threads[SERVE_THREADS]; /* whose threads called lately */
 };
 
 /* serve.c: a traced task is stopped before a call, or has just started a new image. */

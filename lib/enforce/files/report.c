@@ -53,6 +53,8 @@ void act_refuse(struct act *a, const struct act_report *r)
 
 	v.effective = EFFECT_DENY;
 	denied.verdict = &v;
+	if (!act_sure(a))
+		return; /* nobody asks any more, and who knows whose words these were */
 	message_of(&denied, message, sizeof message);
 	report(a, &denied, message, "denied");
 	if (access_changes(r->kind))
@@ -77,6 +79,8 @@ bool act_permit(struct act *a, const struct act_report *r)
 
 	if (!is_told(a, r))
 		return true;
+	if (!act_sure(a))
+		return false;
 	message_of(r, message, sizeof message);
 	if (report(a, r, message, "allowed"))
 		return true;
