@@ -4,6 +4,8 @@
 #include "base/path.h"
 #include "config/config.h"
 #include "decide/decide.h"
+#include "enforce/exec/filter.h"
+#include "session/judged.h"
 #include "sys/landlock.h"
 
 #include <stdlib.h>
@@ -117,7 +119,8 @@ int granted_make(struct granted *g, const struct session *s, struct err *e)
 		return -1;
 	g->rules = (struct floor_rules){ .policy = policy,
 		                         .workspace = s->workspace,
-		                         .baseline = c->sandbox.seccomp.file_monitor.baseline };
+		                         .baseline = c->sandbox.seccomp.file_monitor.baseline,
+		                         .judged = judged_calls(s) & FILTER_READS };
 	find_store(g, s);
 	if (c->landlock.enabled) {
 		g->rules.n_execute = granted_programs(s, &g->arena, &g->rules.execute);

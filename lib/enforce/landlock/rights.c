@@ -210,6 +210,12 @@ static void split_mixed(struct rights *f, const char *dir, const struct right *r
 	bool must = f->virtual && path_within(f->rules->workspace, dir);
 	size_t max = f->uid ? FEW : RULES; /* from root nothing is kept by permissions */
 
+	/* Nobody but the kernel can start a program that is made there later, for which it is read. */
+	if (most == TREE_ALLOWED && r->bit == LANDLOCK_READ && f->rules->judged) {
+		out->all |= r->bit;
+		f->inexact |= r->part;
+		return;
+	}
 	if (most == TREE_MIXED && all_readable(f, dir, 0))
 		out->all |= r->bit;
 	else if (most == TREE_DENIED || must ||
