@@ -281,7 +281,8 @@ static void close_files(struct runner *r, struct plan_options *p)
 	const struct floor_rules rules = { .policy = r->policy,
 		                           .workspace = r->root,
 		                           .baseline = true,
-		                           .judged = r->found.rung == RUNG_NOTIFY };
+		                           .judged = r->found.rung == RUNG_NOTIFY,
+		                           .sockets = r->found.rung == RUNG_NOTIFY };
 	static struct err why;
 
 	if (CONFIG_FILES && (r->judge_files || policy_holds_files(r->policy)))

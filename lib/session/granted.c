@@ -4,7 +4,6 @@
 #include "base/path.h"
 #include "config/config.h"
 #include "decide/decide.h"
-#include "enforce/exec/filter.h"
 #include "session/judged.h"
 #include "sys/landlock.h"
 
@@ -119,8 +118,9 @@ int granted_make(struct granted *g, const struct session *s, struct err *e)
 		return -1;
 	g->rules = (struct floor_rules){ .policy = policy,
 		                         .workspace = s->workspace,
-		                         .baseline = c->sandbox.seccomp.file_monitor.baseline,
-		                         .judged = judged_calls(s) & FILTER_READS };
+		                         .sockets = judged_calls(s) != 0,
+		                         .judged = judged_calls(s) != 0,
+		                         .baseline = c->sandbox.seccomp.file_monitor.baseline };
 	find_store(g, s);
 	if (c->landlock.enabled) {
 		g->rules.n_execute = granted_programs(s, &g->arena, &g->rules.execute);

@@ -59,6 +59,7 @@ struct floor_rules {
 	unsigned ports;             /* LANDLOCK_BIND, LANDLOCK_CONNECT: refused */
 	const uint16_t *bind_ports; /* but to these */
 	size_t n_bind_ports;
+	bool sockets;  /* get no names but by the supervisor (enforce/files): granted nowhere */
 	bool abstract; /* abstract sockets of others cannot be reached */
 };
 

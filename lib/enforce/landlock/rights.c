@@ -263,6 +263,7 @@ void rights_split(struct rights *f, const char *dir, uint64_t rights, struct rig
 	*out = (struct rights_split){ 0, 0 };
 	if (in_store(f, dir, false))
 		return;
+	rights &= ~(f->rules->sockets ? LANDLOCK_MAKE_SOCKET : 0);
 	decide_trees_ask(f->trees, &r, &a);
 	for (size_t i = 0; i < sizeof rights_table / sizeof *rights_table; i++)
 		if (rights & rights_table[i].bit)
