@@ -50,6 +50,10 @@ struct act {
 	bool fresh;       /* `ids` were read during this call: its mask and table, too */
 	bool switched;    /* we work with them now */
 	bool answered;
+	struct { /* by a rule that says so */
+		enum access_kind kind;
+		const struct place *place;
+	} approve;
 };
 
 /* ---- act.c --------------------------------------------------------------------------------------- */
@@ -106,8 +110,12 @@ struct act_report {
 	const char *token, *hint; /* of what was kept, or NULL */
 };
 
-/* Refuse: the event, two lines on the caller's standard error for changes, and EACCES. */
+/* Refuse: the event, two lines on the caller's standard error for changes, and EACCES. Where somebody can
+ * approve it, it waits for that instead. */
 void act_refuse(struct act *a, const struct act_report *r);
+
+/* The rule wants an approval: has this call got it? Then *v allows. */
+void act_approved(struct act *a, enum access_kind kind, const struct place *p, struct verdict *v);
 
 /* Record what is about to happen. False: it had to be recorded and could not, and was refused. */
 bool act_permit(struct act *a, const struct act_report *r);

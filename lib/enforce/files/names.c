@@ -167,7 +167,8 @@ static bool link_allowed(struct act *a, const struct place *from, const struct p
 	for (size_t i = 0; i < 2 && !from->nameless; i++) {
 		*v = keep_decide(a, needs[i], from);
 		if (v->effective != EFFECT_ALLOW || v->decision == EFFECT_REDIRECT) {
-			v->effective = EFFECT_DENY;
+			if (v->effective == EFFECT_ALLOW)
+				v->effective = EFFECT_DENY;
 			act_refuse(a, &r);
 			return false;
 		}
