@@ -278,7 +278,11 @@ static void close_files(struct runner *r, struct plan_options *p)
 		                   .n_open = 2,
 		                   .uid = geteuid(),
 		                   .signals = plan_scopes_signals(&r->found) };
-	const struct floor_rules rules = { .policy = r->policy, .workspace = r->root, .baseline = true };
+	const struct floor_rules rules = { .policy = r->policy,
+		                           .workspace = r->root,
+		                           .baseline = true,
+		                           .judged = r->found.rung == RUNG_NOTIFY,
+		                           .sockets = r->found.rung == RUNG_NOTIFY };
 	static struct err why;
 
 	if (CONFIG_FILES && (r->judge_files || policy_holds_files(r->policy)))

@@ -170,6 +170,7 @@ struct config {
 			} execve;
 			struct {
 				bool enabled, enforce_without_fuse, baseline;
+				bool set; /* `enabled` was given, if only as false */
 			} file_monitor;
 		} seccomp;
 		struct config_map env_inject;

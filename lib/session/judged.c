@@ -12,11 +12,16 @@
 
 #include <limits.h>
 
+static bool is_asked(const struct config *c)
+{
+	return c->sandbox.seccomp.file_monitor.set ? c->sandbox.seccomp.file_monitor.enabled
+	                                           : POLICY_FILES_ENFORCED;
+}
+
 bool judged_here(const struct session *s)
 {
-	return CONFIG_FILES &&
-	       (POLICY_FILES_ENFORCED || s->core->config->sandbox.seccomp.file_monitor.enabled) &&
-	       s->policy && policy_needs(s->policy->policy).files;
+	return CONFIG_FILES && is_asked(s->core->config) && s->policy &&
+	       policy_needs(s->policy->policy).files;
 }
 
 unsigned judged_calls(const struct session *s)

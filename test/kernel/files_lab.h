@@ -75,7 +75,7 @@ static const int fl_calls[] = {
 	__NR_renameat2,     __NR_fchmod,       __NR_fchmodat,     __NR_fchmodat2,    __NR_fchown,
 	__NR_fchownat,      __NR_truncate,     __NR_utimensat,    __NR_setxattr,     __NR_lsetxattr,
 	__NR_fsetxattr,     __NR_removexattr,  __NR_lremovexattr, __NR_fremovexattr, __NR_setxattrat,
-	__NR_removexattrat, __NR_file_setattr,
+	__NR_removexattrat, __NR_file_setattr, __NR_bind,
 };
 enum { FL_N = sizeof fl_calls / sizeof *fl_calls };
 
@@ -259,6 +259,7 @@ static void fl_supervise(const struct fl_run *r)
 		                setresuid(r->uid, r->uid, r->uid) == 0,
 		        "user");
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	fl_need(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) == 0, "socketpair");
 	child = fork();
 	if (child == 0)

@@ -25,6 +25,7 @@ static const struct {
 	CALL(symlinkat, FILTER_NAMES),
 	CALL(mkdirat, FILTER_NAMES),
 	CALL(mknodat, FILTER_NAMES),
+	CALL(bind, FILTER_NAMES), /* what family it is, the socket knows */
 	CALL(fchmod, FILTER_ATTRIBUTES),
 	CALL(fchmodat, FILTER_ATTRIBUTES),
 	{ 452, FILTER_ATTRIBUTES, 0 }, /* fchmodat2 */

@@ -137,6 +137,7 @@ static const struct may {
 	MAY(wait4, S),
 	MAY(waitid, S),
 	MAY(ptrace, T),
+#if CONFIG_FILES
 	/* with files, for a caller and as it */
 	MAY(umask, F),
 	MAY(faccessat2, F),
@@ -171,6 +172,17 @@ static const struct may {
 	MAY(setxattrat, F),
 	MAY(removexattrat, F),
 	MAY(file_setattr, F),
+	/* for a socket's name, in a process of its own: sys/bind.h */
+	MAY(clone, F),
+	MAY(set_tid_address, F),
+	MAY(set_robust_list, F),
+	MAY(landlock_create_ruleset, F),
+	MAY(landlock_add_rule, F),
+	MAY(landlock_restrict_self, F),
+	MAY(fchdir, F),
+	MAY(bind, F),
+	MAY(getsockopt, F),
+#endif
 	/* the log and its rotation */
 	MAY(flock, L | R | F),
 	MAY(ftruncate, L | F),
@@ -185,6 +197,7 @@ static const struct may {
 #ifdef __x86_64__
 	MAY(access, S | R),
 	MAY(epoll_wait, S | R),
+	MAY(fork, F),
 	MAY(link, L),
 	MAY(lstat, S | R),
 	MAY(open, S | R),

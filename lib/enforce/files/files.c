@@ -133,6 +133,8 @@ static int judge(struct act *a, int nr)
 	case __NR_openat:
 	case __NR_openat2:
 		return open_judge(a);
+	case __NR_bind:
+		return bind_judge(a);
 	default:
 		rc = names_judge(a);
 		if (rc < 0)

@@ -122,3 +122,4 @@ int open_judge(struct act *a);
 /* These two give -1 for a call that is not theirs. */
 int names_judge(struct act *a);
 int attributes_judge(struct act *a);
+int bind_judge(struct act *a);

@@ -92,18 +92,12 @@ static int remove_name(struct act *a, const struct place *p, int flags)
 
 /* ---- mkdir, mknod, symlink --------------------------------------------------------------------------- */
 
-struct making {
-	enum access_kind kind;
-	enum journal_kind as;
-	mode_t mode;
-	unsigned device;
-	const char *target; /* of a link */
-};
-
 static int make_as_it_is(const struct place *p, const struct making *m)
 {
 	int rc;
 
+	if (m->make)
+		return m->make(p, m);
 	if (m->kind == ACCESS_MKDIR)
 		rc = mkdirat(p->parent, p->name, m->mode);
 	else if (m->kind == ACCESS_SYMLINK)
@@ -132,7 +126,7 @@ static bool is_device(const struct making *m)
 	return m->kind == ACCESS_CREATE && (S_ISCHR(m->mode) || S_ISBLK(m->mode));
 }
 
-static int make_name(struct act *a, const struct place *p, const struct making *m)
+int names_make(struct act *a, const struct place *p, const struct making *m)
 {
 	struct verdict v = { .decision = EFFECT_DENY, .effective = EFFECT_DENY, .rule = &devices };
 	struct act_report r = { .kind = m->kind, .place = p, .verdict = &v, .to = m->target };
@@ -233,7 +227,7 @@ static int make_at(struct act *a, const struct deed *d, const struct making *m)
 	AUTO_PLACE p = NO_PLACE;
 	int error = find_name(a, 0, d->dir, d->path, &p);
 
-	return error ? error : make_name(a, &p, m);
+	return error ? error : names_make(a, &p, m);
 }
 
 static int do_mkdir(struct act *a, const struct deed *d)

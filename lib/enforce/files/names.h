@@ -6,6 +6,7 @@
 #pragma once
 
 #include "enforce/files/impl.h"
+#include "journal/record.h"
 
 #define AUTO_PLACE __attribute__((cleanup(resolve_release))) struct place
 #define NO_PLACE                            \
@@ -23,3 +24,17 @@ int names_move(struct act *a, const struct place *from, const struct place *to, 
 /* May what is `from`, with all that is in it, be found at `to` instead? No name may be closed for renaming,
  * before or after; nothing may become readable or writable by it. False: refused, and answered. */
 bool names_may_move(struct act *a, const struct place *from, const struct place *to);
+
+/* What comes to have a name. */
+struct making {
+	enum access_kind kind;
+	enum journal_kind as;
+	mode_t mode;
+	unsigned device;
+	const char *target; /* of a link */
+	/* Does it, with the caller's rights and mask: 0 or errno. NULL: as `kind` and `mode` say. */
+	int (*make)(const struct place *p, const struct making *m);
+};
+
+/* Judge it, make it, keep and record it. 0, also when answered, or errno. */
+int names_make(struct act *a, const struct place *p, const struct making *m);

@@ -47,6 +47,7 @@ struct floor_rules {
 	const char *const *stores; /* where deleted files are kept: closed */
 	size_t n_stores;
 	bool baseline;                          /* of decide/access.h */
+	bool judged;                            /* each call is judged, too: what comes later must work */
 	const char *const *read, *const *write; /* landlock.allow_read and allow_write, links resolved */
 	size_t n_read, n_write;
 
@@ -58,6 +59,7 @@ struct floor_rules {
 	unsigned ports;             /* LANDLOCK_BIND, LANDLOCK_CONNECT: refused */
 	const uint16_t *bind_ports; /* but to these */
 	size_t n_bind_ports;
+	bool sockets;  /* get no names but by the supervisor (enforce/files): granted nowhere */
 	bool abstract; /* abstract sockets of others cannot be reached */
 };
 
