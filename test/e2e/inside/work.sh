@@ -11,13 +11,18 @@ export E2E_PASS
 . /opt/e2e/lib.sh
 mode=$1
 shift
-[ $# -gt 0 ] || set -- git npm pip sqlite make editors archives
+# shellcheck disable=SC2153 # they come from the stage
+[ $# -gt 0 ] || case $E2E_PAIR in
+# In its projects nothing may be deleted, elsewhere nothing executed.
+real-daytona) set -- git sqlite editors archives ;;
+*) set -- git npm pip sqlite make editors archives ;;
+esac
 : >/opt/e2e/count
 : >/opt/e2e/failed
 LIMIT=240
 umask 022
 W=$E2E_HOME/project
-# There nothing is deleted in a project.
+P=$W # the session's project
 [ "$E2E_PAIR" != real-daytona ] || W=/home/daytona/area
 FILES=${FILES:-10000}
 
@@ -28,15 +33,15 @@ one() {
 	if [ "$E2E_PASS/$mode" != governed/fuse ]; then
 		fresh_home
 		rm -rf "$W"
-		mkdir -p "$W"
-		chown "$E2E_USER:" "$W"
+		mkdir -p "$W" "$P"
+		chown "$E2E_USER:" "$W" "$P"
 	fi
-	(E2E_CWD=/ && as_user git init -q "$W")
+	(E2E_CWD=/ && as_user git init -q "$W" && as_user git init -q "$P")
 	(E2E_CWD=$W && as_user mkdir "$W/w")
-	E2E_CWD=$W/w
+	E2E_CWD=$P
 	export E2E_CWD
 	started=$(date +%s%N)
-	try /bin/bash "/opt/e2e/work/$1.sh" "$FILES"
+	try /bin/bash -c "cd $W/w && . /opt/e2e/work/$1.sh" work "$FILES"
 	took=$((($(date +%s%N) - started) / 1000000))
 	at=$NATIVE/$1.$E2E_PASS
 	E2E_CWD=$W
@@ -74,6 +79,8 @@ fuse_end() {
 }
 gone() { ! [ -d "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"; }
 
+# From where programs may be started, whatever the configuration.
+cp /opt/e2e/bin/real-rsync /usr/lib/e2e/ || exit 1
 mkdir -p "$NATIVE"
 for name; do
 	one "$name"

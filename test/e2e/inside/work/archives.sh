@@ -9,8 +9,8 @@ tar -df a.tar && tar -czf a.tgz t && tar -xzf a.tgz --overwrite -C out && tar -x
 tar -tf a.tar | wc -l
 cp -a t copied && python3 /opt/e2e/tree.py show copied | sort | cmp - <(sort one) && echo "cp -a: equal"
 cp -rlP t linked && stat -c %h linked/d3/e3/f3 && cp --sparse=always t/sparse holes && stat -c %b holes
-if [ -x /opt/e2e/bin/real-rsync ]; then
-	R=/opt/e2e/bin/real-rsync
+if [ -x /usr/lib/e2e/real-rsync ]; then
+	R=/usr/lib/e2e/real-rsync
 	$R -aHX t/ mirror/ && python3 /opt/e2e/tree.py show mirror | sort | diff - <(sort one) && echo "rsync: equal"
 	echo changed >t/d3/e3/f3 && rm t/d4/e4/f4 && $R -aHX --delete --itemize-changes t/ mirror/ | grep -v '^\.d' | sort
 	$R -a --inplace --backup --suffix=.b t/d5/ mirror/d6/ && $R -a --remove-source-files mirror/d1/ moved/ && find moved -type f | wc -l

@@ -6,7 +6,7 @@ if [ -x /usr/bin/vim ]; then
 	for how in 'backupcopy=yes' 'backupcopy=no' 'backupcopy=auto backup' 'backupcopy=auto,breakhardlink' 'nowritebackup'; do
 		make_file vim 640 && ln -f vim vim.hard
 		vim -es -u NONE -c "set $how backupdir=." -c '%s/one/ONE/' -c 'wq' vim
-		show vim vim.hard && [ vim -ef vim.hard ] && echo linked; ls | tr '\n' ' ' && echo && rm -f vim~ vim.hard
+		show vim vim.hard && [ vim -ef vim.hard ] && echo linked; find . -maxdepth 1 | sort | tr '\n' ' ' && echo && rm -f vim~ vim.hard
 	done
 	make_file swap && vim -es -u NONE -c 'set swapfile directory=. undofile undodir=.' -c '%s/t/T/' -c wq swap && show swap && ls -A
 	rm -f .swap.un~

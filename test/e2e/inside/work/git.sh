@@ -27,6 +27,6 @@ echo junk >junk && mkdir -p dir/er && echo x >dir/er/x && git clean -fdxn && git
 git reset -q --hard v1 && git rev-parse HEAD && status
 git fetch -q origin full && git diff --stat FETCH_HEAD HEAD | tail -1 && git bundle create -q ../b.bundle --all
 git clone -q ../b.bundle ../from-bundle 2>/dev/null && git -C ../from-bundle rev-parse HEAD && git push -q origin HEAD:pushed
-git archive v1 | tar -x -C "$(mkdir ../out && echo ../out)" && ls ../out | sort
+git archive v1 | tar -x -C "$(mkdir ../out && echo ../out)" && find ../out | sort | sha256sum
 git submodule -q add ../origin.git sub 2>&1 | head -1
 git -c protocol.file.allow=always submodule -q add ../origin.git sub && git submodule status | wc -l && git commit -qm sub && status

@@ -37,7 +37,7 @@ clean:
 M
 make -s -j2 && out/program && out/shared && make -q && echo "nothing to do"
 echo 'int unused_here(int x);' >>include/f7.h && make -n | grep -c 'gcc.*-c' && make -s -j2 && out/program
-make -s clean && ls && make -s -j2 && out/shared && strip out/program && out/program && ls out | wc -l
+make -s clean && ls && make -s -j2 && out/shared && strip out/program && out/program && find out | wc -l
 echo 'int f1(void) { return }' >src/f1.c
 make -s -j2 2>/dev/null || echo "failed with $?"
 [ ! -e out/f1.o ] || echo "old f1.o stays"

@@ -32,8 +32,8 @@ json.dump({"name": "app", "version": "1.0.0", "dependencies": {n: f"file:{n}.tgz
            "scripts": {"use": "pkg0 && pkg1"}}, open("package.json", "w"))
 P
 npm install --offline --silent 2>&1 | head -5
-npm run -s use && npm ls --all 2>/dev/null | sha256sum && ls -l node_modules/.bin | wc -l && readlink node_modules/.bin/pkg3
-npm uninstall --offline --silent pkg5 && ls node_modules | wc -l
+npm run -s use && npm ls --all 2>/dev/null | sha256sum && find node_modules/.bin | wc -l && readlink node_modules/.bin/pkg3
+npm uninstall --offline --silent pkg5 && find node_modules | wc -l
 npm ci --offline --silent 2>&1 | head -5; npm run -s use
 find . -name node_modules -prune -o -name cache -prune -o -type f -print | sort
 rm -rf cache

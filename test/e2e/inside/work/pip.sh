@@ -21,7 +21,7 @@ with zipfile.ZipFile(f"hello-{version}-py3-none-any.whl", "w", zipfile.ZIP_DEFLA
     z.writestr(zipfile.ZipInfo(info + "RECORD", (2001, 2, 3, 4, 5, 6)), "\n".join(rows) + "\n")
 P
 python3 wheel.py 1.0 && python3 wheel.py 2.0
-/usr/bin/python3 -m venv v && ls v/bin | grep -v '^python3\.' | sort
+/usr/bin/python3 -m venv v && find v/bin | grep -v 'python3\.' | sort
 v/bin/pip install -q ./hello-1.0-py3-none-any.whl && v/bin/hello && v/bin/pip list --format=freeze | grep hello
 v/bin/pip install -q ./hello-2.0-py3-none-any.whl && v/bin/hello && v/bin/pip check
 v/bin/pip uninstall -q -y hello && [ ! -e v/bin/hello ] && v/bin/pip list --format=freeze | grep -c hello || echo gone
