@@ -17,9 +17,12 @@
  * The system read baseline: where only the policy's last word, "deny all that no
  * rule names", speaks against it, programs may still read what every program
  * needs and every user may see: world-readable files of /usr /lib* /bin /sbin
- * /etc /opt, listings of the directories on the way to what is allowed, harmless
- * devices, and all of /dev/shm. Whoever asks says whether it holds (it does
- * not where the configuration has the rules enforced as written).
+ * /etc /opt, what shells and git read of the home directory, programs that are
+ * installed there, listings of the directories on the way to what is allowed,
+ * harmless devices, and all of /dev/shm. A rule that denies all of /proc or /sys
+ * is a last word, too, for what programs read of the kernel (decide/process.h).
+ * Whoever asks says whether it holds (it does not where the configuration has
+ * the rules enforced as written).
  */
 #pragma once
 

@@ -132,6 +132,9 @@ int keep_name(struct act *a, struct keep *k, enum journal_kind kind, const struc
 	char name[NAME_MAX + 2];
 	struct journal_act act = { .kind = kind, .dirfd = p->parent, .name = bare(p, name), .path = p->path };
 
+	if (kind == JOURNAL_DELETE || kind == JOURNAL_RMDIR)
+		act.st = &p->st;
+
 	return keep_before(a, k, &act);
 }
 
@@ -155,6 +158,12 @@ int keep_object(struct act *a, struct keep *k, enum journal_kind kind, const str
 	struct journal_act act = { .kind = kind, .dirfd = p->object, .name = "", .path = p->path };
 
 	return keep_before(a, k, &act);
+}
+
+void keep_made(struct act *a, const struct keep *k, int fd)
+{
+	if (k->n)
+		journal_made(a->f->o.journal, fd, a->k->c->id);
 }
 
 int keep_after(struct act *a, struct keep *k, int error)

@@ -317,6 +317,7 @@ static int create(struct act *a, const struct opening *o, const struct place *p)
 	fd = make(a, p->parent, p->name, flags, o->how.mode);
 	if (fd < 0)
 		return keep_after(a, &keep, -fd);
+	keep_made(a, &keep, fd);
 	keep_after(a, &keep, 0);
 	hand_over(a, o, fd);
 	return 0;

@@ -67,6 +67,7 @@ static void open_journal(struct wired *w)
 		                               .hash_up_to = HASH_UP_TO,
 		                               .quota = w->quota > 0 ? w->quota : -1,
 		                               .ttl_ns = w->ttl_ns > 0 ? w->ttl_ns : -1,
+		                               .batch = true,
 		                               .strict = w->flags & WIRED_STRICT };
 	struct err e;
 

@@ -47,6 +47,7 @@ struct floor_rules {
 	const char *const *stores; /* where deleted files are kept: closed */
 	size_t n_stores;
 	bool baseline;                          /* of decide/access.h */
+	bool judged;                            /* each call is judged, too: what comes later must work */
 	const char *const *read, *const *write; /* landlock.allow_read and allow_write, links resolved */
 	size_t n_read, n_write;
 
