@@ -281,6 +281,7 @@ static void close_files(struct runner *r, struct plan_options *p)
 	const struct floor_rules rules = { .policy = r->policy,
 		                           .workspace = r->root,
 		                           .baseline = true,
+		                           .judged = r->found.rung == RUNG_NOTIFY,
 		                           .sockets = r->found.rung == RUNG_NOTIFY };
 	static struct err why;
 

@@ -119,6 +119,7 @@ int granted_make(struct granted *g, const struct session *s, struct err *e)
 	g->rules = (struct floor_rules){ .policy = policy,
 		                         .workspace = s->workspace,
 		                         .sockets = judged_calls(s) != 0,
+		                         .judged = judged_calls(s) != 0,
 		                         .baseline = c->sandbox.seccomp.file_monitor.baseline };
 	find_store(g, s);
 	if (c->landlock.enabled) {

@@ -3,7 +3,9 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/list.h"
 #include "enforce/exec/call.h"
+#include "enforce/exec/held.h"
 #include "enforce/exec/image.h"
 #include "enforce/exec/serve.h"
 #include "enforce/exec/tree.h"
@@ -30,6 +32,9 @@ struct governor {
 	struct {
 		pid_t tid, pid;
 	} threads[SERVE_THREADS]; /* whose threads called lately */
+	struct list held;     /* calls that wait for approvals: held.c */
+	size_t n_held, held_text;
+	uint64_t n_asked;
 };
 
 /* serve.c: a traced task is stopped before a call, or has just started a new image. */
@@ -37,6 +42,9 @@ void serve_stopped(struct governor *g, struct governed *c, const struct seccomp_
                    struct call_answer *answer);
 void serve_started(struct governor *g, struct governed *c, const struct seccomp_notif *n,
                    struct call_answer *answer);
+
+/* serve.c: hand it to its judge, and what comes after each answer. */
+void serve_judge(const struct call *k);
 
 /* Argument vector over a buffer of NUL-terminated strings. */
 struct args {
@@ -53,9 +61,11 @@ struct attempt {
 	pid_t parent;
 	struct verdict verdict;
 	bool used_args;
+	bool may_wait;  /* for an approval */
 	bool is_script; /* a script is on the way: its name stands in the interpreter's arguments only */
 	bool is_loader; /* what it maps is to be looked at when it starts … */
 	size_t payload; /* … which is this argument */
+	struct held_question question; /* what an approval is needed for */
 	const char *original;  /* the path of the program it was recognised as, whatever its name … */
 	const char *by;        /* … by "file", "content", "name", or for what could not be read */
 	const uint8_t *sha256; /* of that content, NULL = not known */

@@ -90,8 +90,10 @@ struct files *files_new(const struct files_options *o, struct err *e)
 	if (f) {
 		for (size_t i = 0; i < ACT_COMMANDS; i++)
 			f->commands[i].root = -1;
-		for (size_t i = 0; i < ACT_TASKS; i++)
+		for (size_t i = 0; i < ACT_TASKS; i++) {
 			f->tasks[i] = (struct task){ .fd = -1, .proc = -1, .mask = -1 };
+			f->held[i].fd = -1;
+		}
 		f->cache = decide_cache_new(o->policy);
 	}
 	if (f && f->cache && copy_options(f, o)) {
@@ -115,6 +117,7 @@ void files_free(struct files *f)
 		fd_close(&f->tasks[i].fd);
 		fd_close(&f->tasks[i].proc);
 	}
+	held_release(f);
 	park_free(f);
 	free(f->direct);
 	decide_trees_free(f->trees);

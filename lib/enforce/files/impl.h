@@ -47,6 +47,12 @@ struct files {
 	uint64_t masks;               /* counts what may have changed masks */
 	pid_t masking[ACT_MASKING];   /* who may be changing one now; 0 = nobody */
 	bool mask_unknown;            /* they were too many: masks are not remembered any more */
+	struct {
+		pid_t tid;
+		int fd;           /* owned */
+	} held[ACT_TASKS];        /* who named descriptors lately: held.c */
+	dev_t near;               /* where files are closed at once */
+	bool near_known, has_far; /* there is such; and elsewhere it may take long */
 	struct file_command commands[ACT_COMMANDS];
 };
 
@@ -61,6 +67,10 @@ struct act {
 	bool switched;    /* we work with them now */
 	bool sure;        /* the caller waited for its answer after its memory had been read */
 	bool answered;
+	struct { /* by a rule that says so */
+		enum access_kind kind;
+		const struct place *place;
+	} approve;
 };
 
 /* ---- act.c --------------------------------------------------------------------------------------- */
@@ -118,6 +128,10 @@ void act_masking(struct files *f, pid_t tid);
 /* A call of this task came in: what it did before it has done. */
 void act_masked(struct files *f, pid_t tid);
 
+/* ---- held.c -------------------------------------------------------------------------------------- */
+
+void held_release(struct files *f);
+
 /* ---- report.c ------------------------------------------------------------------------------------ */
 
 struct act_report {
@@ -130,8 +144,12 @@ struct act_report {
 	const char *token, *hint; /* of what was kept, or NULL */
 };
 
-/* Refuse: the event, two lines on the caller's standard error for changes, and EACCES. */
+/* Refuse: the event, two lines on the caller's standard error for changes, and EACCES. Where somebody can
+ * approve it, it waits for that instead. */
 void act_refuse(struct act *a, const struct act_report *r);
+
+/* The rule wants an approval: has this call got it? Then *v allows. */
+void act_approved(struct act *a, enum access_kind kind, const struct place *p, struct verdict *v);
 
 /* Record what is about to happen. False: it had to be recorded and could not, and was refused. */
 bool act_permit(struct act *a, const struct act_report *r);

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MESSAGE = 1024, WALK_MAX = 20000 };
+enum { MESSAGE = 1024, WALK_MAX = 20000, SETTLE_MAX = 16 };
 /* NOLINTBEGIN(bugprone-macro-parentheses): each goes into one initialiser */
 #define BUILT_IN(text, why)                                                               \
 	{                                                                                 \
@@ -326,6 +326,17 @@ int judge_act(void *judge, struct view_act *act)
 	if (why)
 		judge_acted(j, act, false);
 	return why;
+}
+
+void judge_ended(struct judge *j, const char *command)
+{
+	if (j->o.journal)
+		journal_ended(j->o.journal, command);
+}
+
+bool judge_settle(struct judge *j)
+{
+	return j->o.journal && journal_settle(j->o.journal, SETTLE_MAX);
 }
 
 struct judge *judge_new(const struct judge_options *o, struct err *e)
