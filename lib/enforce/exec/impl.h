@@ -29,6 +29,12 @@ struct governor {
 	struct arena scratch; /* of one notification */
 	struct list held;     /* calls that wait for approvals: held.c */
 	size_t n_held, held_text;
+	struct {
+		pid_t pid;
+		size_t len;
+		char *text;
+		int64_t until_ns;
+	} refused; /* lately: a search along PATH is asked for once */
 	uint64_t n_asked;
 };
 

@@ -43,8 +43,10 @@ void serve_free(struct governor *g)
 {
 	if (!g)
 		return;
-	if (CONFIG_APPROVALS)
+	if (CONFIG_APPROVALS) {
 		held_forget(g, NULL);
+		free(g->refused.text);
+	}
 	image_cache_free(g->images);
 	if (CONFIG_EXEC_IDENTITY)
 		identity_free(g->identity);
