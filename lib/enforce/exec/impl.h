@@ -17,9 +17,10 @@ struct governor {
 	struct identity *identity; /* NULL without CONFIG_EXEC_IDENTITY */
 	struct image_cache *images;
 	struct tree *tree;
-	uint64_t series, n_events; /* event ids are unique among governors */
-	struct buf text;           /* event under construction */
-	struct buf path, args;     /* what the caller passed */
+	char series[24]; /* event ids are unique among governors: they begin with this, and are numbered */
+	uint64_t n_events;
+	struct buf text;       /* event under construction */
+	struct buf path, args; /* what the caller passed */
 	struct {
 		pid_t pid;
 		const struct rule *rule;

@@ -17,10 +17,13 @@ struct governor *serve_new(const struct governor_options *o, struct err *e)
 {
 	struct governor *g = calloc(1, sizeof *g);
 
+	uint64_t series;
+
 	if (g) {
 		g->o = *o;
-		if (getrandom(&g->series, sizeof g->series, 0) != sizeof g->series)
-			g->series = (uint64_t)clock_real_ns();
+		if (getrandom(&series, sizeof series, 0) != sizeof series)
+			series = (uint64_t)clock_real_ns();
+		snprintf(g->series, sizeof g->series, "evt-%016llx-", (unsigned long long)series);
 		g->needs = policy_needs(o->policy);
 		g->audit = policy_audit(o->policy);
 		if (CONFIG_EXEC_IDENTITY)
@@ -61,13 +64,16 @@ bool serve_report(const struct call *k, struct event *ev, uint32_t flags)
 {
 	struct governor *g = k->g;
 	bool denied = flags & RING_DENIED;
-	char id[48];
+	char id[48], *p = id + sizeof id;
 
 	if (!(denied ? g->audit->log_denied : g->audit->log_allowed))
 		return true;
-	snprintf(id, sizeof id, "evt-%016llx-%llu", (unsigned long long)g->series,
-	         (unsigned long long)++g->n_events);
-	ev->id = id;
+	/* What is done for every event is not left to printf. */
+	*--p = 0;
+	for (uint64_t n = ++g->n_events; n; n /= 10)
+		*--p = (char)('0' + n % 10);
+	p -= strlen(g->series);
+	ev->id = memcpy(p, g->series, strlen(g->series));
 	ev->session_id = g->o.session_id;
 	ev->command_id = k->c->id;
 	if (!ev->pid)

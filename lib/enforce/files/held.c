@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -51,15 +50,20 @@ static int get(struct act *a, int fd)
 }
 
 /* Its name, of which every part counts. False: it has none that is. */
-static bool name_it(int fd, char out[PLACE_PATH], size_t *len)
+static bool name_it(struct files *f, int fd, char out[PLACE_PATH], size_t *len)
 {
 	static const char gone[] = " (deleted)";
 	const size_t tail = sizeof gone - 1;
-	char link[40];
+	char digits[16], *link = digits + sizeof digits - 1;
 	ssize_t n;
 
-	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-	n = readlink(link, out, PATH_MAX - 1);
+	if (f->fds < 0)
+		f->fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	*link = 0;
+	do
+		*--link = (char)('0' + fd % 10);
+	while (fd /= 10);
+	n = readlinkat(f->fds, link, out, PATH_MAX - 1);
 	if (n <= 0 || n == PATH_MAX - 1 || out[0] != '/')
 		return false;
 	out[n] = 0;
@@ -99,7 +103,7 @@ bool held_object(struct act *a, int fd, struct place *out)
 	if (got < 0)
 		return false;
 	if (fstat(got, &out->st) < 0 || !out->st.st_nlink || is_far(a->f, got, out->st.st_dev) ||
-	    !name_it(got, out->path, &len)) {
+	    !name_it(a->f, got, out->path, &len)) {
 		close(got);
 		return false;
 	}
@@ -160,7 +164,8 @@ bool held_name(struct act *a, int dirfd, const char *path, struct place *out)
 	if (!name || a->caller.root >= 0 || has_dots(path))
 		return false;
 	out->parent = open_parent(a, dirfd, path, name);
-	if (out->parent < 0 || !name_it(out->parent, out->path, &len) || len + strlen(name) + 2 > PATH_MAX)
+	if (out->parent < 0 || !name_it(a->f, out->parent, out->path, &len) ||
+	    len + strlen(name) + 2 > PATH_MAX)
 		goto not_so;
 	out->st.st_mode = 0;
 	if (fstatat(out->parent, name, &out->st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0) {
@@ -169,7 +174,9 @@ bool held_name(struct act *a, int dirfd, const char *path, struct place *out)
 			goto not_so;
 	}
 	strcpy(out->name, name);
-	snprintf(out->path + len, sizeof out->path - len, "%s%s", len > 1 ? "/" : "", name);
+	if (len > 1)
+		out->path[len++] = '/';
+	strcpy(out->path + len, name);
 	out->alias[0] = 0;
 	out->slash = out->nameless = out->own = out->foreign = false;
 	return true;
@@ -182,4 +189,5 @@ void held_release(struct files *f)
 {
 	for (size_t i = 0; i < ACT_TASKS; i++)
 		fd_close(&f->held[i].fd);
+	fd_close(&f->fds);
 }

@@ -39,8 +39,9 @@ struct files {
 	} tasks[ACT_TASKS]; /* who called lately */
 	struct {
 		pid_t tid;
-		int fd; /* owned */
+		int fd;           /* owned */
 	} held[ACT_TASKS];        /* who named descriptors lately: held.c */
+	int fds;                  /* owned: /proc/self/fd, opened when first asked */
 	dev_t near;               /* where files are closed at once */
 	bool near_known, has_far; /* there is such; and elsewhere it may take long */
 	struct file_command commands[ACT_COMMANDS];

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -67,12 +66,12 @@ static int divert(struct act *a, enum journal_kind kind, const struct act_report
 {
 	struct act_report kept = *r;
 	struct keep keep = { 0 };
-	char hint[80];
+	char hint[80] = "agentsh trash restore ";
 	int error = keep_name(a, &keep, kind, r->place);
 
 	if (error || !*keep.token[0])
 		return error;
-	snprintf(hint, sizeof hint, "agentsh trash restore %s", keep.token[0]);
+	strcat(hint, keep.token[0]);
 	kept.type = "file_soft_deleted";
 	kept.token = keep.token[0];
 	kept.hint = hint;
