@@ -114,7 +114,7 @@ void files_free(struct files *f)
 		buf_release(&f->text[i]);
 	for (size_t i = 0; i < ACT_TASKS; i++)
 		fd_close(&f->tasks[i].fd);
-	held_release(f);
+	near_release(f);
 	park_free(f);
 	free(f->direct);
 	decide_trees_free(f->trees);

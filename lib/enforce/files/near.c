@@ -1,6 +1,6 @@
 /* The short way to most of what is changed: by a descriptor that the caller has, and through no link.
  * Whatever is not as simple as that is left to resolve.h. */
-#include "enforce/files/held.h"
+#include "enforce/files/near.h"
 
 #include "base/fd.h"
 #include "base/path.h"
@@ -83,18 +83,18 @@ static bool is_far(struct files *f, int fd, dev_t dev)
 		                        0x5346414F /* AFS */ };
 	struct statfs fs;
 
-	if (f->near_known && f->near == dev)
+	if (f->near_known && f->near_dev == dev)
 		return false;
 	if (fstatfs(fd, &fs) < 0)
 		return true;
 	for (size_t i = 0; i < sizeof far / sizeof *far; i++)
 		if ((unsigned)fs.f_type == far[i])
 			return f->has_far = true;
-	f->near = dev;
+	f->near_dev = dev;
 	return !(f->near_known = true);
 }
 
-bool held_object(struct act *a, int fd, struct place *out)
+bool near_object(struct act *a, int fd, struct place *out)
 {
 	int got = fd < 0 || a->f->has_far ? -1 : get(a, fd);
 	size_t len;
@@ -155,7 +155,7 @@ static int open_parent(struct act *a, int dirfd, const char *path, const char *n
 	return fd;
 }
 
-bool held_name(struct act *a, int dirfd, const char *path, struct place *out)
+bool near_name(struct act *a, int dirfd, const char *path, struct place *out)
 {
 	const char *name = last_name(path);
 	size_t len;
@@ -185,7 +185,7 @@ not_so:
 	return false;
 }
 
-void held_release(struct files *f)
+void near_release(struct files *f)
 {
 	for (size_t i = 0; i < ACT_TASKS; i++)
 		fd_close(&f->held[i].fd);
