@@ -291,12 +291,17 @@ static void refresh(struct session *s)
 	struct worker *w = s->worker;
 	int64_t now = clock_mono_ns();
 	struct floor fresh;
+	bool replaced;
 
-	if (!CONFIG_CLOSED_FILES || !w || w->floor.ruleset < 0 || now - w->floor_ns < REFRESH_NS)
+	if (!CONFIG_CLOSED_FILES || !w || w->floor.ruleset < 0)
+		return;
+	replaced = CONFIG_FILES && floor_is_replaced(&w->floor);
+	if (!replaced && now - w->floor_ns < REFRESH_NS)
 		return;
 	w->floor_ns = now;
 	/* Each command of root's leaves a rule of its own there. */
-	if (!floor_is_stale(&w->floor) && (s->uid || s->last_command - w->floor_command < REFRESH_COMMANDS))
+	if (!replaced && !floor_is_stale(&w->floor) &&
+	    (s->uid || s->last_command - w->floor_command < REFRESH_COMMANDS))
 		return;
 	if (closed_make(s, &fresh, NULL) < 0)
 		return;

@@ -19,7 +19,8 @@ struct governor {
 	struct identity *identity; /* NULL without CONFIG_EXEC_IDENTITY */
 	struct image_cache *images;
 	struct tree *tree;
-	uint64_t series, n_events; /* event ids are unique among governors */
+	uint64_t series, n_events; /* event ids are unique among governors … */
+	char ids[24];              /* … and begin with this */
 	struct buf text;           /* event under construction */
 	struct buf path, args;     /* what the caller passed */
 	struct {

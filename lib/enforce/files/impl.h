@@ -39,9 +39,10 @@ struct files {
 	} tasks[ACT_TASKS]; /* who called lately */
 	struct {
 		pid_t tid;
-		int fd; /* owned */
-	} held[ACT_TASKS];        /* who named descriptors lately: held.c */
-	dev_t near;               /* where files are closed at once */
+		int fd;           /* owned */
+	} held[ACT_TASKS];        /* who named descriptors lately: near.c */
+	int fds;                  /* owned: /proc/self/fd, opened when first asked */
+	dev_t near_dev;           /* where files are closed at once */
 	bool near_known, has_far; /* there is such; and elsewhere it may take long */
 	struct file_command commands[ACT_COMMANDS];
 };
@@ -104,9 +105,9 @@ const struct fsids *act_ids(struct act *a);
 /* The caller's file mode creation mask; -1 when it cannot be known: nothing is created then. */
 int act_umask(struct act *a);
 
-/* ---- held.c -------------------------------------------------------------------------------------- */
+/* ---- near.c -------------------------------------------------------------------------------------- */
 
-void held_release(struct files *f);
+void near_release(struct files *f);
 
 /* ---- report.c ------------------------------------------------------------------------------------ */
 
