@@ -22,6 +22,7 @@ enum wire_op {
 	WIRE_READY,    /* supervisor -> server: policy loaded, serving */
 	WIRE_HANDOVER, /* server -> the program that takes its place (session/handover.h) */
 	WIRE_POLICY,   /* server -> supervisor: another policy, for commands that enter from now on */
+	WIRE_APPROVAL, /* server -> supervisor: the answer to an "approval_requested" */
 };
 
 struct msg {
