@@ -21,7 +21,8 @@ struct governor {
 	struct identity *identity; /* NULL without CONFIG_EXEC_IDENTITY */
 	struct image_cache *images;
 	struct tree *tree;
-	uint64_t series, n_events; /* event ids are unique among governors */
+	uint64_t series, n_events; /* event ids are unique among governors … */
+	char ids[24];              /* … and begin with this */
 	struct buf text;           /* event under construction */
 	struct buf path, args;     /* what the caller passed */
 	struct {
@@ -34,6 +35,12 @@ struct governor {
 	} threads[SERVE_THREADS]; /* whose threads called lately */
 	struct list held;     /* calls that wait for approvals: held.c */
 	size_t n_held, held_text;
+	struct {
+		pid_t pid;
+		size_t len;
+		char *text;
+		int64_t until_ns;
+	} refused; /* lately: a search along PATH is asked for once */
 	uint64_t n_asked;
 };
 

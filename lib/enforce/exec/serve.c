@@ -22,6 +22,7 @@ struct governor *serve_new(const struct governor_options *o, struct err *e)
 		g->o = *o;
 		if (getrandom(&g->series, sizeof g->series, 0) != sizeof g->series)
 			g->series = (uint64_t)clock_real_ns();
+		snprintf(g->ids, sizeof g->ids, "evt-%016llx-", (unsigned long long)g->series);
 		g->needs = policy_needs(o->policy);
 		g->audit = policy_audit(o->policy);
 		if (CONFIG_EXEC_IDENTITY)
@@ -43,8 +44,10 @@ void serve_free(struct governor *g)
 {
 	if (!g)
 		return;
-	if (CONFIG_APPROVALS)
+	if (CONFIG_APPROVALS) {
 		held_forget(g, NULL);
+		free(g->refused.text);
+	}
 	image_cache_free(g->images);
 	if (CONFIG_EXEC_IDENTITY)
 		identity_free(g->identity);
@@ -65,11 +68,14 @@ void serve_rest(struct governor *g)
 bool serve_tell(const struct call *k, struct event *ev, uint32_t flags)
 {
 	struct governor *g = k->g;
-	char id[48];
+	char id[48], *p = id + sizeof id;
 
-	snprintf(id, sizeof id, "evt-%016llx-%llu", (unsigned long long)g->series,
-	         (unsigned long long)++g->n_events);
-	ev->id = id;
+	/* What is done for every event is not left to printf. */
+	*--p = 0;
+	for (uint64_t n = ++g->n_events; n; n /= 10)
+		*--p = (char)('0' + n % 10);
+	p -= strlen(g->ids);
+	ev->id = memcpy(p, g->ids, strlen(g->ids));
 	ev->session_id = g->o.session_id;
 	ev->command_id = k->c->id;
 	if (!ev->pid)

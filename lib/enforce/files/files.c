@@ -94,6 +94,7 @@ struct files *files_new(const struct files_options *o, struct err *e)
 			f->tasks[i] = (struct task){ .fd = -1, .proc = -1, .mask = -1 };
 			f->held[i].fd = -1;
 		}
+		f->fds = -1;
 		f->cache = decide_cache_new(o->policy);
 	}
 	if (f && f->cache && copy_options(f, o)) {
@@ -117,7 +118,7 @@ void files_free(struct files *f)
 		fd_close(&f->tasks[i].fd);
 		fd_close(&f->tasks[i].proc);
 	}
-	held_release(f);
+	near_release(f);
 	park_free(f);
 	free(f->direct);
 	decide_trees_free(f->trees);

@@ -50,8 +50,9 @@ struct files {
 	struct {
 		pid_t tid;
 		int fd;           /* owned */
-	} held[ACT_TASKS];        /* who named descriptors lately: held.c */
-	dev_t near;               /* where files are closed at once */
+	} held[ACT_TASKS];        /* who named descriptors lately: near.c */
+	int fds;                  /* owned: /proc/self/fd, opened when first asked */
+	dev_t near_dev;           /* where files are closed at once */
 	bool near_known, has_far; /* there is such; and elsewhere it may take long */
 	struct file_command commands[ACT_COMMANDS];
 };
@@ -128,9 +129,9 @@ void act_masking(struct files *f, pid_t tid);
 /* A call of this task came in: what it did before it has done. */
 void act_masked(struct files *f, pid_t tid);
 
-/* ---- held.c -------------------------------------------------------------------------------------- */
+/* ---- near.c -------------------------------------------------------------------------------------- */
 
-void held_release(struct files *f);
+void near_release(struct files *f);
 
 /* ---- report.c ------------------------------------------------------------------------------------ */
 
