@@ -86,6 +86,13 @@ struct verdict act_decide(struct act *a, enum access_kind kind, const struct pla
  * memory. */
 bool act_decide_tree(struct act *a, const char *dir, struct tree_answers *out);
 
+/* A path below the workspace as policies may spell it, in `out`; NULL: it lies elsewhere, or is too long. */
+const char *act_virtual(const struct act *a, const char *path, char *out, size_t size);
+
+/* Do the rules treat whatever lies below the one directory as they would below the other, for RENAME, READ
+ * and WRITE? False: perhaps not. */
+bool act_trees_alike(struct act *a, const char *dir, const char *other);
+
 /* Does it lie in what no session may touch, or hold it? Whatever the policy says. */
 bool act_is_closed(const struct act *a, enum access_kind kind, const struct place *p);
 
