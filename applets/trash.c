@@ -319,7 +319,11 @@ static int put(const struct trash *t, char **paths, int n)
 /* The session's own store, which it does not reach; another that is named is the caller's to use. */
 static bool is_ours(const struct trash *t)
 {
-	return !strcmp(t->dir, JOURNAL_STORE) && access(JOURNAL_STORE "/" JOURNAL_STORE_ACTS, F_OK) == 0;
+	if (strcmp(t->dir, JOURNAL_STORE) != 0)
+		return false;
+	/* In a view it is not even to be seen. */
+	return access(JOURNAL_STORE "/" JOURNAL_STORE_ACTS, F_OK) == 0 ||
+	       (CONFIG_LAYER_FUSE && getenv("AGENTSH_SESSION_ID") && access(JOURNAL_STORE, F_OK) < 0);
 }
 
 static int run(int argc, char **argv)

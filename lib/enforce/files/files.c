@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/fd.h"
+#include "enforce/acting.h"
 #include "enforce/files/open.h"
 #include "enforce/landlock/mounts.h"
 #include "sys/proc.h"
@@ -152,8 +153,11 @@ void files_call(void *files, const struct call *k)
 		.args = k->n->data.args,
 		.caller = { .tid = (pid_t)k->n->pid, .pid = k->pid, .tag = f->o.tag, .command = k->c->number }
 	};
-	int error = act_begin(&a);
+	int error;
 
+	if (CONFIG_LAYER_FUSE && f->o.view && f->o.view->page)
+		acting_for(f->o.view->page, k->c->number);
+	error = act_begin(&a);
 	if (!error)
 		error = judge(&a, k->n->data.nr);
 	act_end(&a);
