@@ -231,7 +231,7 @@ static bool is_world_readable(const struct place *p)
 {
 	mode_t need = S_ISDIR(p->st.st_mode) ? S_IROTH | S_IXOTH : S_IROTH;
 
-	return p->object >= 0 && (p->st.st_mode & need) == need;
+	return (p->st.st_mode & need) == need;
 }
 
 bool act_is_closed(const struct act *a, enum access_kind kind, const struct place *p)

@@ -37,6 +37,12 @@ struct files {
 		pid_t tid;
 		int fd;     /* owned */
 	} tasks[ACT_TASKS]; /* who called lately */
+	struct {
+		pid_t tid;
+		int fd; /* owned */
+	} held[ACT_TASKS];        /* who named descriptors lately: held.c */
+	dev_t near;               /* where files are closed at once */
+	bool near_known, has_far; /* there is such; and elsewhere it may take long */
 	struct file_command commands[ACT_COMMANDS];
 };
 
@@ -93,6 +99,10 @@ const struct fsids *act_ids(struct act *a);
 
 /* The caller's file mode creation mask; -1 when it cannot be known: nothing is created then. */
 int act_umask(struct act *a);
+
+/* ---- held.c -------------------------------------------------------------------------------------- */
+
+void held_release(struct files *f);
 
 /* ---- report.c ------------------------------------------------------------------------------------ */
 

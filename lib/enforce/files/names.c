@@ -1,5 +1,6 @@
 #include "enforce/files/names.h"
 
+#include "enforce/files/held.h"
 #include "enforce/files/keep.h"
 #include "sys/at.h"
 
@@ -30,11 +31,32 @@ bool names_plain(const struct place *p)
 	return p->parent >= 0 && !p->nameless && strlen(p->name) <= NAME_MAX + (size_t)p->slash;
 }
 
+bool names_taken(const struct place *p)
+{
+	return p->st.st_mode != 0;
+}
+
 static int find_name(struct act *a, int which, int dirfd, uint64_t addr, struct place *p)
 {
 	struct place_request r = { .dirfd = dirfd, .flags = PLACE_NAME };
 	int error = act_path(a, which, addr, &r.path);
 
+	if (!error && held_name(a, dirfd, r.path, p))
+		return 0;
+	return error ? error : act_find(a, &r, p);
+}
+
+/* What moves with all that is in it is held open. */
+static int find_moving(struct act *a, int which, int dirfd, uint64_t addr, struct place *p)
+{
+	struct place_request r = { .dirfd = dirfd, .flags = PLACE_NAME };
+	int error = act_path(a, which, addr, &r.path);
+
+	if (!error && held_name(a, dirfd, r.path, p)) {
+		if (!S_ISDIR(p->st.st_mode))
+			return 0;
+		resolve_release(p);
+	}
 	return error ? error : act_find(a, &r, p);
 }
 
@@ -73,7 +95,7 @@ static int remove_name(struct act *a, const struct place *p, int flags)
 
 	if (!names_plain(p))
 		return unlink_as_it_is(p, flags);
-	if (p->object < 0)
+	if (!names_taken(p))
 		return ENOENT;
 	/* The kernel looks at slashes before it asks for permission. */
 	if (p->slash && !S_ISDIR(p->st.st_mode))
@@ -135,7 +157,7 @@ int names_make(struct act *a, const struct place *p, const struct making *m)
 
 	if (!names_plain(p))
 		return make_as_it_is(p, m);
-	if (p->object >= 0)
+	if (names_taken(p))
 		return EEXIST;
 	if (p->slash && m->kind != ACCESS_MKDIR)
 		return ENOENT;
@@ -186,7 +208,7 @@ static int link_name(struct act *a, const struct place *from, const struct place
 
 	if (!names_plain(to))
 		return link_as_it_is(from, to);
-	if (to->object >= 0)
+	if (names_taken(to))
 		return EEXIST;
 	/* None of this can be: the kernel says why. It does so before anybody asks whether it is allowed; to
 	 * another mount, programs copy then. */
@@ -295,9 +317,9 @@ static int do_rename(struct act *a, const struct deed *d)
 	if (d->flags & ~all ||
 	    (d->flags & RENAME_EXCHANGE && d->flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)))
 		return EINVAL;
-	error = find_name(a, 0, d->dir, d->path, &from);
+	error = find_moving(a, 0, d->dir, d->path, &from);
 	if (!error)
-		error = find_name(a, 1, d->to_dir, d->to, &to);
+		error = find_moving(a, 1, d->to_dir, d->to, &to);
 	return error ? error : names_move(a, &from, &to, d->flags);
 }
 

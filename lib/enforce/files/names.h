@@ -18,6 +18,9 @@
  * call that changes names succeeds on those; the kernel says why. */
 bool names_plain(const struct place *p);
 
+/* Does anything have it? */
+bool names_taken(const struct place *p);
+
 /* Rename, with the flags of renameat2. 0, also when answered, or errno. */
 int names_move(struct act *a, const struct place *from, const struct place *to, unsigned flags);
 

@@ -180,5 +180,6 @@ bool names_may_move(struct act *a, const struct place *from, const struct place 
 	/* Of what lies in it names are known, and nothing else. */
 	*m.before.alias = *m.after.alias = 0;
 	m.before.object = m.after.object = -1;
+	m.before.st = m.after.st = (struct stat){ 0 };
 	return may_walk(&m) || refuse(&m);
 }

@@ -46,7 +46,7 @@ fail() {
 	printf 'not ok %d - %s\n' "$number" "$1"
 	shift
 	for line in "$@"; do
-		printf '%.1500s\n' "$line" | head -12 | LC_ALL=C tr -d '\000-\010\013-\037' | sed 's/^/#   /'
+		printf '%.1500s\n' "$line" | head -${LINES_SHOWN:-12} | LC_ALL=C tr -d '\000-\010\013-\037' | sed 's/^/#   /'
 	done
 }
 section() { printf '# %s: %s\n' "$E2E_PASS" "$*"; }
