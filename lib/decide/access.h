@@ -67,9 +67,10 @@ struct access_request {
 	const char *path;         /* absolute, clean, links resolved: the object itself */
 	const char *const *alias; /* further names it was reached by: links that only root can change */
 	size_t n_alias;
-	const char *virtual; /* its /workspace/… spelling, or NULL: the earlier rule that matches either wins
-	                      */
-	bool baseline;       /* the configuration leaves the system read baseline in force */
+	/* Its /workspace/… spelling, or NULL: the earlier rule that matches either wins. But what a rule
+	 * about the spelling has kept when it is deleted, no rule about the name refuses to delete. */
+	const char *virtual;
+	bool baseline;                  /* the configuration leaves the system read baseline in force */
 	bool world_readable;            /* a fact about the object: o+r, a directory o+rx */
 	const struct access_more *more; /* or NULL */
 };

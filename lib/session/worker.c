@@ -227,6 +227,22 @@ int worker_policy(struct core *core, struct session *s, struct err *e)
 	return rc;
 }
 
+int worker_approve(struct session *s, const char *id, bool approved, const char *reason, struct err *e)
+{
+	struct msg m = { 0 };
+	int rc;
+
+	if (!s->worker)
+		return err_set(e, "nothing waits in this session");
+	msg_start(&m, WIRE_APPROVAL);
+	msg_str(&m, id);
+	msg_u32(&m, approved);
+	msg_str(&m, reason);
+	rc = wire_send(s->worker->fd, &m, NULL, 0, MSG_DONTWAIT, e);
+	msg_release(&m);
+	return rc;
+}
+
 static int send_start(struct worker *w, int their_inbox, struct err *e)
 {
 	struct session *s = w->session;
@@ -248,6 +264,8 @@ static int send_start(struct worker *w, int their_inbox, struct err *e)
 	msg_str(&m, CONFIG_LIMITS ? limits_dir(&w->limits, LIMITS_MEMORY) : "");
 	if (CONFIG_FILES)
 		judged_put(s, &m);
+	if (CONFIG_APPROVALS)
+		msg_u64(&m, (uint64_t)w->core->config->approvals.timeout_ns);
 	worker_put_policy(&m, s->policy);
 	if (view) {
 		fds[n++] = views_page(s);
@@ -310,12 +328,17 @@ static void refresh(struct session *s)
 	struct worker *w = s->worker;
 	int64_t now = clock_mono_ns();
 	struct floor fresh;
+	bool replaced;
 
-	if (!CONFIG_CLOSED_FILES || !w || w->floor.ruleset < 0 || now - w->floor_ns < REFRESH_NS)
+	if (!CONFIG_CLOSED_FILES || !w || w->floor.ruleset < 0)
+		return;
+	replaced = CONFIG_FILES && floor_is_replaced(&w->floor);
+	if (!replaced && now - w->floor_ns < REFRESH_NS)
 		return;
 	w->floor_ns = now;
 	/* Each command of root's leaves a rule of its own there. */
-	if (!floor_is_stale(&w->floor) && (s->uid || s->last_command - w->floor_command < REFRESH_COMMANDS))
+	if (!replaced && !floor_is_stale(&w->floor) &&
+	    (s->uid || s->last_command - w->floor_command < REFRESH_COMMANDS))
 		return;
 	if (closed_make(s, &fresh, NULL) < 0)
 		return;

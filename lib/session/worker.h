@@ -21,6 +21,10 @@ void worker_look(struct core *core, struct session *s);
 int worker_kill(struct core *core, uint64_t tag, uint32_t command, int signal);
 int worker_count(struct core *core, uint64_t tag, uint32_t command);
 
+/* The answer to a session's event "approval_requested" of this id. 0, or -1 when it could not be sent;
+ * whether somebody waits still, the event "approval_resolved" tells. */
+int worker_approve(struct session *s, const char *id, bool approved, const char *reason, struct err *e);
+
 /* What the session's processes enter, and the socket on which their listeners go to the supervisor
  * (borrowed). */
 const struct launch_plan *worker_plan(const struct session *s);

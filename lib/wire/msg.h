@@ -22,6 +22,7 @@ enum wire_op {
 	WIRE_READY,    /* supervisor -> server: policy loaded, serving */
 	WIRE_HANDOVER, /* server -> the program that takes its place (session/handover.h) */
 	WIRE_POLICY,   /* server -> supervisor: another policy, for commands that enter from now on */
+	WIRE_APPROVAL, /* server -> supervisor: the answer to an "approval_requested" */
 	/* Views of workspaces: session/mounter.h, session/showing.h. */
 	WIRE_MOUNT,   /* server -> mounter: show this directory; with it and the view's control socket */
 	WIRE_MOUNTED, /* mounter -> server: done, or why not */

@@ -93,6 +93,7 @@ struct files *files_new(const struct files_options *o, struct err *e)
 			f->commands[i].root = -1;
 		for (size_t i = 0; i < ACT_TASKS; i++)
 			f->tasks[i].fd = f->held[i].fd = -1;
+		f->fds = -1;
 		f->cache = decide_cache_new(o->policy);
 	}
 	if (f && f->cache && copy_options(f, o)) {
@@ -114,7 +115,7 @@ void files_free(struct files *f)
 		buf_release(&f->text[i]);
 	for (size_t i = 0; i < ACT_TASKS; i++)
 		fd_close(&f->tasks[i].fd);
-	held_release(f);
+	near_release(f);
 	park_free(f);
 	free(f->direct);
 	decide_trees_free(f->trees);

@@ -39,9 +39,10 @@ struct files {
 	} tasks[ACT_TASKS]; /* who called lately */
 	struct {
 		pid_t tid;
-		int fd; /* owned */
-	} held[ACT_TASKS];        /* who named descriptors lately: held.c */
-	dev_t near;               /* where files are closed at once */
+		int fd;           /* owned */
+	} held[ACT_TASKS];        /* who named descriptors lately: near.c */
+	int fds;                  /* owned: /proc/self/fd, opened when first asked */
+	dev_t near_dev;           /* where files are closed at once */
 	bool near_known, has_far; /* there is such; and elsewhere it may take long */
 	struct file_command commands[ACT_COMMANDS];
 };
@@ -56,6 +57,10 @@ struct act {
 	bool fresh;       /* `ids` were read during this call: its mask and table, too */
 	bool switched;    /* we work with them now */
 	bool answered;
+	struct { /* by a rule that says so */
+		enum access_kind kind;
+		const struct place *place;
+	} approve;
 };
 
 /* ---- act.c --------------------------------------------------------------------------------------- */
@@ -100,9 +105,9 @@ const struct fsids *act_ids(struct act *a);
 /* The caller's file mode creation mask; -1 when it cannot be known: nothing is created then. */
 int act_umask(struct act *a);
 
-/* ---- held.c -------------------------------------------------------------------------------------- */
+/* ---- near.c -------------------------------------------------------------------------------------- */
 
-void held_release(struct files *f);
+void near_release(struct files *f);
 
 /* ---- report.c ------------------------------------------------------------------------------------ */
 
@@ -116,8 +121,12 @@ struct act_report {
 	const char *token, *hint; /* of what was kept, or NULL */
 };
 
-/* Refuse: the event, two lines on the caller's standard error for changes, and EACCES. */
+/* Refuse: the event, two lines on the caller's standard error for changes, and EACCES. Where somebody can
+ * approve it, it waits for that instead. */
 void act_refuse(struct act *a, const struct act_report *r);
+
+/* The rule wants an approval: has this call got it? Then *v allows. */
+void act_approved(struct act *a, enum access_kind kind, const struct place *p, struct verdict *v);
 
 /* Record what is about to happen. False: it had to be recorded and could not, and was refused. */
 bool act_permit(struct act *a, const struct act_report *r);

@@ -49,6 +49,8 @@ struct verdict keep_decide(struct act *a, enum access_kind kind, const struct pl
 	const struct files_options *o = &a->f->o;
 	struct verdict v = act_decide(a, kind, p);
 
+	if (CONFIG_APPROVALS && v.effective == EFFECT_APPROVE)
+		act_approved(a, kind, p, &v);
 	if (v.effective != EFFECT_ALLOW)
 		return v;
 	if (access_changes(kind) && o->journal && is_store(a, kind, p->path))

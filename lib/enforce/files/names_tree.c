@@ -34,11 +34,16 @@ struct moving {
 /* What could not be read or written may not become so. */
 static bool gains(struct moving *m, enum access_kind kind)
 {
+	struct verdict after;
+
 	if (!m->ask[kind])
 		return false;
 	m->verdict = keep_decide(m->a, kind, &m->before);
-	return m->verdict.effective != EFFECT_ALLOW &&
-	       keep_decide(m->a, kind, &m->after).effective == EFFECT_ALLOW;
+	if (m->verdict.effective == EFFECT_ALLOW)
+		return false;
+	/* An approval is for this call only. */
+	after = keep_decide(m->a, kind, &m->after);
+	return after.effective == EFFECT_ALLOW && after.decision != EFFECT_APPROVE;
 }
 
 /* The names themselves were judged by the caller. */
