@@ -269,6 +269,7 @@ static struct governor *make_governor(struct supervisor *s, struct rules *rules,
 			return NULL;
 		o.file_call = files_call;
 		o.file_wait = files_wait;
+		o.file_exec = files_exec;
 		o.files = rules->files;
 		o.programs = s->wired.programs;
 		o.n_programs = s->wired.n_programs;

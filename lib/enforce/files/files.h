@@ -52,7 +52,8 @@ struct files_options {
 	/* What is kept, or told there, beside what a rule diverts: bits of 1 << enum journal_kind. With that
 	 * of JOURNAL_DELETE every allowed deletion is diverted. */
 	uint32_t keep;
-	bool soft_block;               /* nothing may be deleted, renamed or truncated */
+	bool masks;      /* umask(2) is marked, and files_exec() called: masks may be remembered */
+	bool soft_block; /* nothing may be deleted, renamed or truncated */
 	const struct files_view *view; /* borrowed; or NULL */
 };
 
@@ -61,6 +62,9 @@ void files_free(struct files *f);
 
 /* Take the call and answer it. `files` is a struct files. */
 void files_call(void *files, const struct call *k);
+
+/* It is about to execute a program: governor_options.file_exec. */
+void files_exec(void *files, const struct call *k);
 
 /* Some calls wait for others (the ends of a FIFO): governor_options.file_wait. */
 bool files_wait(void *files);

@@ -111,6 +111,7 @@ struct files *wired_files(struct wired *w, const struct policy *p, struct err *e
 	if (w->flags & WIRED_KEEP || policy_needs(p).soft_delete)
 		open_journal(w);
 	o.journal = w->journal;
+	o.masks = true;
 	o.keep = w->flags & WIRED_KEEP ? (1u << JOURNAL_KINDS) - 1 : 0;
 	return files_new(&o, e);
 }
