@@ -12,6 +12,8 @@
 
 enum { MESSAGE = 1024 };
 
+enum { SERVE_THREADS = CONFIG_FILES ? 32 : 1 };
+
 struct governor {
 	struct governor_options o;
 	struct policy_needs needs;
@@ -28,8 +30,17 @@ struct governor {
 		const struct rule *rule;
 	} taught;             /* whom we last wrote to: a search along PATH is told once */
 	struct arena scratch; /* of one notification */
+	struct {
+		pid_t tid, pid;
+	} threads[SERVE_THREADS]; /* whose threads called lately */
 	struct list held;     /* calls that wait for approvals: held.c */
 	size_t n_held, held_text;
+	struct {
+		pid_t pid;
+		size_t len;
+		char *text;
+		int64_t until_ns;
+	} refused; /* lately: a search along PATH is asked for once */
 	uint64_t n_asked;
 };
 
