@@ -269,8 +269,8 @@ bench-fuse: $(BIN) ## measure a view through FUSE against others; writes docs/fu
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/fuse.sh
 demo: $(BIN) ## show allowed and denied commands through the installed shim, in a throw-away root (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) test/e2e/demo
-.PHONY: test test-kernel test-e2e test-kill test-journal test-work test-build test-aarch64 test-reproducible check \
-	fuzz bench bench-fuse demo
+.PHONY: test test-kernel test-e2e test-kill test-journal test-work test-build test-aarch64 \
+	test-reproducible check fuzz bench bench-fuse demo
 
 # ---- the state of the code ----------------------------------------------------------------------
 presets: $(BIN) ## build every preset

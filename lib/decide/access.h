@@ -67,9 +67,10 @@ struct access_request {
 	const char *path;         /* absolute, clean, links resolved: the object itself */
 	const char *const *alias; /* further names it was reached by: links that only root can change */
 	size_t n_alias;
-	const char *virtual; /* its /workspace/… spelling, or NULL: the earlier rule that matches either wins
-	                      */
-	bool baseline;       /* the configuration leaves the system read baseline in force */
+	/* Its /workspace/… spelling, or NULL: the earlier rule that matches either wins. But what a rule
+	 * about the spelling has kept when it is deleted, no rule about the name refuses to delete. */
+	const char *virtual;
+	bool baseline;                  /* the configuration leaves the system read baseline in force */
 	bool world_readable;            /* a fact about the object: o+r, a directory o+rx */
 	const struct access_more *more; /* or NULL */
 };
@@ -108,6 +109,11 @@ struct tree_answers {
 	enum tree_answer most[ACCESS_KINDS];
 };
 void decide_trees_ask(struct decide_trees *t, const struct tree_request *r, struct tree_answers *out);
+
+/* Is each of these kinds (a mask of 1 << enum access_kind) answered alike for x below the one directory and
+ * below the other, whatever x is? False: perhaps not. */
+bool decide_trees_alike(const struct decide_trees *t, const struct tree_request *a,
+                        const struct tree_request *b, uint32_t kinds);
 
 /* The names that stand in rules which permit: files, and the directories in front of a closing "**". */
 void decide_permitted_names(const struct policy *p, void (*each)(void *arg, const char *name, bool tree),

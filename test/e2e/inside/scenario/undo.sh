@@ -13,8 +13,6 @@ W=$P
 FILES=${E2E_UNDO_FILES:-2000}
 mkdir -p "$W" "$P"
 chown "$E2E_USER:" "$W" "$P"
-# From where programs may be started, whatever the configuration.
-cp /opt/e2e/bin/real-rsync /usr/lib/e2e/
 export E2E_CWD="$P"
 store=$(sed -n 's/^ *trash_path: *"\{0,1\}\([^"]*\)"\{0,1\}$/--trash-path \1/p' /etc/agentsh/config.yaml 2>/dev/null)
 if governed; then
