@@ -79,6 +79,9 @@ int act_path(struct act *a, int which, uint64_t addr, const char **out);
  * act_end() only. */
 int act_find(struct act *a, const struct place_request *r, struct place *out);
 
+/* A copy of the calling thread's own descriptor; -1 with errno. By now the number may mean another. */
+int act_take(const struct act *a, int fd);
+
 /* The policy on this kind of access to what was found. Denied, too, what no session may touch. */
 struct verdict act_decide(struct act *a, enum access_kind kind, const struct place *p);
 
@@ -142,3 +145,4 @@ int open_judge(struct act *a);
 int names_judge(struct act *a);
 int attributes_judge(struct act *a);
 int bind_judge(struct act *a);
+int ioctl_judge(struct act *a);
