@@ -17,9 +17,10 @@ struct governor {
 	struct identity *identity; /* NULL without CONFIG_EXEC_IDENTITY */
 	struct image_cache *images;
 	struct tree *tree;
-	uint64_t series, n_events; /* event ids are unique among governors */
-	struct buf text;           /* event under construction */
-	struct buf path, args;     /* what the caller passed */
+	char id[21]; /* how its events' ids begin, unique among governors; no NUL */
+	uint64_t n_events;
+	struct buf text;       /* event under construction */
+	struct buf path, args; /* what the caller passed */
 	struct {
 		pid_t pid;
 		const struct rule *rule;
@@ -43,7 +44,6 @@ struct args {
 struct attempt {
 	const char *given;
 	struct args args;
-	struct image image;
 	int depth;
 	pid_t parent;
 	struct verdict verdict;
@@ -55,6 +55,7 @@ struct attempt {
 	const char *by;        /* … by "file", "content", "name", or for what could not be read */
 	const uint8_t *sha256; /* of that content, NULL = not known */
 	const char *subject;
+	struct image image; /* from its path on nothing is cleared */
 	char message[MESSAGE];
 };
 

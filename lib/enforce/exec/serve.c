@@ -16,11 +16,15 @@
 struct governor *serve_new(const struct governor_options *o, struct err *e)
 {
 	struct governor *g = calloc(1, sizeof *g);
+	char id[sizeof g->id + 1];
+	uint64_t series;
 
 	if (g) {
 		g->o = *o;
-		if (getrandom(&g->series, sizeof g->series, 0) != sizeof g->series)
-			g->series = (uint64_t)clock_real_ns();
+		if (getrandom(&series, sizeof series, 0) != sizeof series)
+			series = (uint64_t)clock_real_ns();
+		snprintf(id, sizeof id, "evt-%016llx-", (unsigned long long)series);
+		memcpy(g->id, id, sizeof g->id);
 		g->needs = policy_needs(o->policy);
 		g->audit = policy_audit(o->policy);
 		if (CONFIG_EXEC_IDENTITY)
@@ -57,17 +61,28 @@ void serve_rest(struct governor *g)
 		image_cache_forget(g->images);
 }
 
+/* "evt-SERIES-NUMBER", which ends at `end`. */
+static const char *event_id(struct governor *g, char *end)
+{
+	uint64_t n = ++g->n_events;
+
+	*--end = 0;
+	do
+		*--end = (char)('0' + n % 10);
+	while (n /= 10);
+	end -= sizeof g->id;
+	return memcpy(end, g->id, sizeof g->id);
+}
+
 bool serve_report(const struct call *k, struct event *ev, uint32_t flags)
 {
 	struct governor *g = k->g;
 	bool denied = flags & RING_DENIED;
-	char id[48];
+	char id[sizeof g->id + 24];
 
 	if (!(denied ? g->audit->log_denied : g->audit->log_allowed))
 		return true;
-	snprintf(id, sizeof id, "evt-%016llx-%llu", (unsigned long long)g->series,
-	         (unsigned long long)++g->n_events);
-	ev->id = id;
+	ev->id = event_id(g, id + sizeof id);
 	ev->session_id = g->o.session_id;
 	ev->command_id = k->c->id;
 	if (!ev->pid)
