@@ -240,6 +240,8 @@ test-aarch64 test-reproducible: test-%: presets ## one of them
 	$(Q)LIMIT=1200 $(RUN) test/build/$*.sh
 test-kill: $(BIN) ## kill server and supervisors at 200 random moments under load (KILLS=, SEED=)
 	$(Q)KILLS=$${KILLS:-200} LIMIT=1200 $(RUN) test/e2e/kill.sh
+test-work: $(BIN) ## developers' tools under file rules and in a view: all pairs, users and modes (WORK=, FILES=)
+	$(Q)WORK=$${WORK:-all} LIMIT=3600 $(RUN) test/e2e/work.sh
 test-journal: $(O)/host/test/unit/journal_undo ## kill who keeps or undoes, 200 times (JOURNAL_KILLS=)
 	$(Q)JOURNAL_KILLS=$${JOURNAL_KILLS:-200} $< kills
 check: ## all that CI runs: every preset, lint, sizes, every test
@@ -247,10 +249,10 @@ check: ## all that CI runs: every preset, lint, sizes, every test
 	@test/e2e/stage need
 	$(Q)$(MAKE) --no-print-directory presets
 	$(Q)$(MAKE) --no-print-directory $(UNIT) $(REPLAY) $(THREADS) $(KERNEL_C) $(FSOPS)
-	$(Q)$(MAKE) --no-print-directory analyze-shipped
+	-$(Q)$(MAKE) --no-print-directory -k analyze-shipped
 	-$(Q)$(MAKE) --no-print-directory TARGET=aarch64 presets unit-static
-	$(Q)$(RUN) "build/lint/run $(O)" "build/size $(PRESETS)" $(UNIT_RUNS) $(KERNEL) $(E2E) \
-		$(BUILD_TESTS)
+	$(Q)$(RUN) "build/lint/run $(O)" build/lint/analysis "build/size $(PRESETS)" $(UNIT_RUNS) $(KERNEL) \
+		$(E2E) $(BUILD_TESTS)
 T := 60
 fuzz: $(FUZZERS:%=$(O)/fuzz/%) ## run every fuzzer for T seconds (make fuzz T=60)
 	$(Q)for f in $(FUZZERS); do mkdir -p $(O)/fuzz/new/$$f test/fuzz/corpus/$$f; \
@@ -267,7 +269,7 @@ bench-fuse: $(BIN) ## measure a view through FUSE against others; writes docs/fu
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/fuse.sh
 demo: $(BIN) ## show allowed and denied commands through the installed shim, in a throw-away root (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) test/e2e/demo
-.PHONY: test test-kernel test-e2e test-kill test-journal test-build test-aarch64 test-reproducible check \
+.PHONY: test test-kernel test-e2e test-kill test-journal test-work test-build test-aarch64 test-reproducible check \
 	fuzz bench bench-fuse demo
 
 # ---- the state of the code ----------------------------------------------------------------------

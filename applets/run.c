@@ -278,7 +278,11 @@ static void close_files(struct runner *r, struct plan_options *p)
 		                   .n_open = 2,
 		                   .uid = geteuid(),
 		                   .signals = plan_scopes_signals(&r->found) };
-	const struct floor_rules rules = { .policy = r->policy, .workspace = r->root, .baseline = true };
+	const struct floor_rules rules = { .policy = r->policy,
+		                           .workspace = r->root,
+		                           .baseline = true,
+		                           .judged = r->found.rung == RUNG_NOTIFY,
+		                           .sockets = r->found.rung == RUNG_NOTIFY };
 	static struct err why;
 
 	if (CONFIG_FILES && (r->judge_files || policy_holds_files(r->policy)))
@@ -313,6 +317,7 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 		                   .tag = p->tag,
 		                   .baseline = true,
 		                   .inexact = FILES_READ | FILES_WRITE | FILES_REMOVE,
+		                   .masks = true,
 		                   .closed = closed,
 		                   .n_closed = sizeof items / sizeof *items };
 	struct err e;
@@ -328,6 +333,7 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 	p->files = FILTER_READS | FILTER_WRITES | FILTER_NAMES | FILTER_ATTRIBUTES;
 	g->file_call = files_call;
 	g->file_wait = files_wait;
+	g->file_exec = files_exec;
 	g->files = r->files;
 }
 

@@ -43,6 +43,7 @@ config APPLET_SERVER
 #include "session/reload.h"
 #include "session/session.h"
 #include "session/upgrade.h"
+#include "session/views.h"
 #include "sys/init.h"
 
 enum { GRACE_S = 10, NOFILE = 65536 };
@@ -486,6 +487,7 @@ static int serve(struct server *s, struct err *e)
 	char addr[300] = "";
 
 	if (open_all(s, addr, sizeof addr, e) < 0 || open_gate(s, e) < 0 || open_api(s, e) < 0 ||
+	    (CONFIG_LAYER_FUSE && !s->adopt && views_open(s->core, e) < 0) ||
 	    (CONFIG_CONFINE && role_enter(ROLE_SERVER, closed_caps(s->config), e) < 0))
 		return -1;
 	s->rest.due = on_rest;
@@ -512,6 +514,8 @@ static void finish(struct server *s)
 		if (CONFIG_API_HTTP)
 			api_free(s->api);
 		gate_close(s->core);
+		if (CONFIG_LAYER_FUSE)
+			views_close(s->core);
 	}
 	if (s->asked)
 		unlink(s->asked);

@@ -69,6 +69,7 @@ struct supervisor {
 	uint64_t tag;
 	enum rung rung;
 	struct wired wired;
+	int64_t approval_ns;
 	struct counter *counter; /* NULL without CONFIG_LIMITS */
 	unsigned held;           /* limits that groups hold, and which groups */
 	char pids_dir[512], memory_dir[512];
@@ -259,6 +260,7 @@ static struct governor *make_governor(struct supervisor *s, struct rules *rules,
 		                      .sink = sink,
 		                      .answered = wake_later,
 		                      .sink_arg = s,
+		                      .approval_ns = s->approval_ns,
 		                      .teach = true };
 
 	if (CONFIG_FILES && s->wired.calls) {
@@ -267,6 +269,7 @@ static struct governor *make_governor(struct supervisor *s, struct rules *rules,
 			return NULL;
 		o.file_call = files_call;
 		o.file_wait = files_wait;
+		o.file_exec = files_exec;
 		o.files = rules->files;
 		o.programs = s->wired.programs;
 		o.n_programs = s->wired.n_programs;
@@ -321,7 +324,8 @@ static int start(struct supervisor *s, struct err *e)
 
 	if (wire_recv(CONTROL, &s->in, 0, e) <= 0)
 		return -1;
-	if (msg_open(&r, s->in.data.data, s->in.data.len) != WIRE_START || s->in.n_fds != 3)
+	if (msg_open(&r, s->in.data.data, s->in.data.len) != WIRE_START ||
+	    (s->in.n_fds != 3 && !(CONFIG_LAYER_FUSE && s->in.n_fds > 3)))
 		return err_set(e, "bad start message");
 	id = msg_get_str(&r);
 	s->tag = msg_get_u64(&r);
@@ -336,6 +340,14 @@ static int start(struct supervisor *s, struct err *e)
 	s->wired.o.tag = s->tag;
 	if (CONFIG_FILES && wired_read(&s->wired, &r, e) < 0)
 		return -1;
+	if (CONFIG_LAYER_FUSE && s->in.n_fds > 3 && wired_shown(&s->wired, s->in.fds[3], e) < 0)
+		return -1;
+	if (CONFIG_LAYER_FUSE && s->in.n_fds > 4) {
+		s->wired.lower = s->in.fds[4];
+		s->in.fds[4] = -1;
+	}
+	if (CONFIG_APPROVALS)
+		s->approval_ns = (int64_t)msg_get_u64(&r);
 	if (!msg_ok(&r) || strlen(id) >= sizeof s->session_id || strlen(pids_dir) >= sizeof s->pids_dir ||
 	    strlen(memory_dir) >= sizeof s->memory_dir)
 		return err_set(e, "bad start message");
@@ -360,8 +372,23 @@ static int start(struct supervisor *s, struct err *e)
 	return add_rules(s, &r, e);
 }
 
-/* After the start the server only tells of another policy. When it is gone, or what it says cannot be done,
- * so are we: what waits or comes later is then refused by the kernel. */
+/* Which of the policies it waits under, nobody knows. */
+static bool resolve(struct supervisor *s, struct msg_reader *r)
+{
+	const char *id = msg_get_str(r);
+	bool approved = msg_get_u32(r) == 1;
+	const char *reason = msg_get_str(r);
+
+	if (!msg_end(r))
+		return false;
+	for (struct rules *rules = s->rules; rules; rules = rules->older)
+		if (serve_approve(rules->governor, id, approved, reason))
+			break;
+	return true;
+}
+
+/* After the start the server only tells of another policy, and of answers. When it is gone, or what it says
+ * cannot be done, so are we: what waits or comes later is then refused by the kernel. */
 static void on_control(struct loop *l, struct watch *w, uint32_t events)
 {
 	struct supervisor *s = list_item(w, struct supervisor, control);
@@ -372,6 +399,13 @@ static void on_control(struct loop *l, struct watch *w, uint32_t events)
 	(void)events;
 	s->worked = true;
 	while ((rc = wire_recv(w->fd, &s->in, MSG_DONTWAIT, &e)) > 0) {
+		if (CONFIG_LAYER_FUSE && s->in.n_fds == 1 &&
+		    msg_open(&r, s->in.data.data, s->in.data.len) == WIRE_SHOWN &&
+		    wired_shown(&s->wired, s->in.fds[0], &e) == 0)
+			continue;
+		if (CONFIG_APPROVALS && s->in.n_fds == 0 &&
+		    msg_open(&r, s->in.data.data, s->in.data.len) == WIRE_APPROVAL && resolve(s, &r))
+			continue;
 		if (CONFIG_SERVER_RELOAD && s->in.n_fds == 1 &&
 		    msg_open(&r, s->in.data.data, s->in.data.len) == WIRE_POLICY && add_rules(s, &r, &e) == 0)
 			continue;

@@ -202,9 +202,26 @@ static void check_rest(struct load *l)
 	when(l, c->dlp.mode == DLP_TOKENIZE, CONFIG_NOTE, "dlp.mode", "tokenize is done as redact");
 }
 
+static int seen(const struct load *l, const char *key)
+{
+	return l->seen[config_key(key) - config_keys];
+}
+
+/* Whoever asks for file rules gets them as they are written, unless he asks for more. */
+static void file_rules(struct load *l)
+{
+	const bool set = seen(l, "sandbox.seccomp.file_monitor.enabled");
+
+	l->config->sandbox.seccomp.file_monitor.set = set;
+	if (!seen(l, "sandbox.seccomp.file_monitor.baseline"))
+		l->config->sandbox.seccomp.file_monitor.baseline = !set;
+}
+
 void config_complete(struct load *l, enum config_place place)
 {
 	directories(l, place);
+	if (CONFIG_FILES)
+		file_rules(l);
 	if (l->config->arena.failed)
 		return;
 	dlp_patterns(l);

@@ -97,19 +97,39 @@ static bool in_baseline(const struct policy *p, const struct access_request *r, 
 	return baseline_has(p, r->kind, name) && (r->world_readable || !baseline_needs_facts(r->kind, name));
 }
 
+/* Is it a file that its /workspace/… spelling has kept when it is deleted? */
+static bool is_kept(const struct policy *p, struct decide_cache *c, const struct access_request *r,
+                    struct query *q)
+{
+	if (r->kind != ACCESS_DELETE && r->kind != ACCESS_RMDIR)
+		return false;
+	file_find(p, c, r->virtual, q);
+	return rule_of(p, q->best)->decision == EFFECT_SOFT_DELETE;
+}
+
+/* By the object's own name and its spelling. */
+static const struct rule *by_names(const struct policy *p, struct decide_cache *c,
+                                   const struct access_request *r)
+{
+	struct query q = { .best = QUERY_NONE, .bit = kinds[r->kind].mask }, spelled = q;
+
+	file_find(p, c, r->path, &q);
+	if (!r->virtual)
+		return rule_of(p, q.best);
+	if (rule_of(p, q.best)->decision == EFFECT_DENY && is_kept(p, c, r, &spelled))
+		return rule_of(p, spelled.best);
+	file_find(p, c, r->virtual, &q);
+	return rule_of(p, q.best);
+}
+
 struct verdict decide_access(const struct policy *p, struct decide_cache *c, const struct access_request *r)
 {
-	struct query q = { .best = QUERY_NONE };
 	const struct rule *rule;
 	bool falls_back;
 
 	if ((unsigned)r->kind >= ACCESS_KINDS || !r->path || *r->path != '/')
 		return verdict_of(p, &verdict_default_files.rule);
-	q.bit = kinds[r->kind].mask;
-	file_find(p, c, r->path, &q);
-	if (r->virtual)
-		file_find(p, c, r->virtual, &q);
-	rule = by_alias(p, c, r, rule_of(p, q.best));
+	rule = by_alias(p, c, r, by_names(p, c, r));
 	if (!baseline_yields(p, rule))
 		return verdict_of(p, rule);
 	if (baseline_has_more(r->more, r->kind, r->path))

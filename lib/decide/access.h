@@ -17,9 +17,12 @@
  * The system read baseline: where only the policy's last word, "deny all that no
  * rule names", speaks against it, programs may still read what every program
  * needs and every user may see: world-readable files of /usr /lib* /bin /sbin
- * /etc /opt, listings of the directories on the way to what is allowed, harmless
- * devices, and all of /dev/shm. Whoever asks says whether it holds (it does
- * not where the configuration has the rules enforced as written).
+ * /etc /opt, what shells and git read of the home directory, programs that are
+ * installed there, listings of the directories on the way to what is allowed,
+ * harmless devices, and all of /dev/shm. A rule that denies all of /proc or /sys
+ * is a last word, too, for what programs read of the kernel (decide/process.h).
+ * Whoever asks says whether it holds (it does not where the configuration has
+ * the rules enforced as written).
  */
 #pragma once
 
@@ -64,9 +67,10 @@ struct access_request {
 	const char *path;         /* absolute, clean, links resolved: the object itself */
 	const char *const *alias; /* further names it was reached by: links that only root can change */
 	size_t n_alias;
-	const char *virtual; /* its /workspace/… spelling, or NULL: the earlier rule that matches either wins
-	                      */
-	bool baseline;       /* the configuration leaves the system read baseline in force */
+	/* Its /workspace/… spelling, or NULL: the earlier rule that matches either wins. But what a rule
+	 * about the spelling has kept when it is deleted, no rule about the name refuses to delete. */
+	const char *virtual;
+	bool baseline;                  /* the configuration leaves the system read baseline in force */
 	bool world_readable;            /* a fact about the object: o+r, a directory o+rx */
 	const struct access_more *more; /* or NULL */
 };
@@ -105,6 +109,11 @@ struct tree_answers {
 	enum tree_answer most[ACCESS_KINDS];
 };
 void decide_trees_ask(struct decide_trees *t, const struct tree_request *r, struct tree_answers *out);
+
+/* Is each of these kinds (a mask of 1 << enum access_kind) answered alike for x below the one directory and
+ * below the other, whatever x is? False: perhaps not. */
+bool decide_trees_alike(const struct decide_trees *t, const struct tree_request *a,
+                        const struct tree_request *b, uint32_t kinds);
 
 /* The names that stand in rules which permit: files, and the directories in front of a closing "**". */
 void decide_permitted_names(const struct policy *p, void (*each)(void *arg, const char *name, bool tree),

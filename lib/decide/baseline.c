@@ -2,6 +2,7 @@
 
 #include "base/path.h"
 #include "decide/impl.h"
+#include "decide/process.h"
 
 #include <string.h>
 
@@ -28,6 +29,44 @@ static const char *const devices[] = { "/dev/null",    "/dev/zero",   "/dev/full
 	                               "/dev/urandom", "/dev/tty",    "/dev/ptmx",   "/dev/pts",
 	                               "/dev/stdin",   "/dev/stdout", "/dev/stderr", "/dev/fd" };
 static const char shared[] = "/dev/shm";
+
+/* Of a home directory: what shells and git read at start, and programs that were installed there. */
+static const char *const home_reads[] = { ".bash_aliases",
+	                                  ".bash_login",
+	                                  ".bash_logout",
+	                                  ".bash_profile",
+	                                  ".bashrc",
+	                                  ".bun",
+	                                  ".cargo/bin",
+	                                  ".cargo/env",
+	                                  ".deno",
+	                                  ".gitconfig",
+	                                  ".config/git/config",
+	                                  ".config/git/ignore",
+	                                  ".inputrc",
+	                                  ".local/bin",
+	                                  ".local/lib",
+	                                  ".nvm",
+	                                  ".profile",
+	                                  ".pyenv",
+	                                  ".rustup",
+	                                  ".volta",
+	                                  ".config/git/attributes" };
+
+enum { HOME_READS = sizeof home_reads / sizeof *home_reads };
+
+/* `around`: or something below it is. */
+static bool is_of_home(const struct policy *p, const char *path, bool around)
+{
+	const char *rest = p->home && path_within(path, p->home) ? path + strlen(p->home) : NULL;
+
+	if (around && p->home && path_within(p->home, path))
+		return true;
+	for (size_t i = 0; i < HOME_READS && rest && *rest; i++)
+		if (path_within(rest + 1, home_reads[i]) || (around && path_within(home_reads[i], rest + 1)))
+			return true;
+	return false;
+}
 
 static bool is_system(const char *path)
 {
@@ -76,7 +115,8 @@ bool baseline_has(const struct policy *p, enum access_kind kind, const char *pat
 
 	if (path_within(path, shared))
 		return path[sizeof shared - 1] || (bit & LOOKS);
-	return (bit & READS && is_system(path)) || (bit & USES && is_device(path)) ||
+	return (bit & READS && (is_system(path) || is_of_home(p, path, false))) ||
+	       (bit & USES && is_device(path)) || process_has(kind, path) ||
 	       (bit & LOOKS && is_on_the_way(p, path));
 }
 
@@ -125,7 +165,8 @@ enum tree_answer baseline_more_tree(const struct access_more *more, enum access_
 
 bool baseline_needs_facts(enum access_kind kind, const char *path)
 {
-	return (kind == ACCESS_READ || kind == ACCESS_LIST) && !path_within(path, "/dev");
+	return (kind == ACCESS_READ || kind == ACCESS_LIST) && !path_within(path, "/dev") &&
+	       process_is_fact(path);
 }
 
 enum tree_answer baseline_tree(const struct policy *p, enum access_kind kind, const char *dir)
@@ -140,21 +181,37 @@ enum tree_answer baseline_tree(const struct policy *p, enum access_kind kind, co
 		return baseline_needs_facts(kind, dir) ? TREE_MIXED : TREE_ALLOWED;
 	if (bit & USES && is_device(dir))
 		return TREE_ALLOWED;
+	if ((bit & READS && is_of_home(p, dir, true)) || process_below(kind, dir))
+		return TREE_MIXED;
 	return bit & LOOKS && is_on_the_way(p, dir) ? TREE_MIXED : TREE_DENIED;
+}
+
+/* All of what the kernel shows. */
+static bool is_kernel(const char *pattern)
+{
+	static const char *const all[] = { "/proc", "/proc/**", "/sys", "/sys/**" };
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (!strcmp(pattern, all[i]))
+			return true;
+	return false;
 }
 
 bool baseline_yields(const struct policy *p, const struct rule *rule)
 {
 	const struct file_rule *r = (const struct file_rule *)(const void *)rule;
 	const uint32_t all = (1u << FILE_OPS) - 1;
+	size_t kernel = 0;
 
 	if (rule == &verdict_default_files.rule)
 		return true;
 	if (r < p->file_rules || r >= p->file_rules + p->n_file || rule->decision != EFFECT_DENY ||
 	    (r->ops & all) != all)
 		return false;
-	for (size_t i = 0; i < r->expanded.n; i++)
+	for (size_t i = 0; i < r->expanded.n; i++) {
 		if (!strcmp(r->expanded.items[i], "**") || !strcmp(r->expanded.items[i], "/**"))
 			return true;
-	return false;
+		kernel += is_kernel(r->expanded.items[i]);
+	}
+	return r->expanded.n && kernel == r->expanded.n;
 }

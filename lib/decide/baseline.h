@@ -21,7 +21,7 @@ bool baseline_needs_facts(enum access_kind kind, const char *path);
 /* For all that is below a directory: as baseline_has(), MIXED also where facts about objects count. */
 enum tree_answer baseline_tree(const struct policy *p, enum access_kind kind, const char *dir);
 
-/* Is this rule the policy's last word: denies everything to everything? */
+/* Is this rule the policy's last word: denies everything to everything, or to all of /proc and /sys? */
 bool baseline_yields(const struct policy *p, const struct rule *rule);
 
 /* The operations, 1 << enum file_op, that a kind of access stands for. */

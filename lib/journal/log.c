@@ -13,6 +13,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#define LOOK_NS 50000000 /* how long a store is believed to be there */
+
 static int open_acts(struct journal_log *log, struct err *e)
 {
 	const struct journal *home = &log->stores[0].store;
@@ -62,18 +64,23 @@ static bool is_removed(int dir)
 	return fstat(dir, &st) == 0 && st.st_nlink == 0;
 }
 
-int log_renew(struct journal_log *log, const struct log_place *p, struct err *e)
+int log_renew(struct journal_log *log, const struct log_place *p, bool now, struct err *e)
 {
 	const struct log_store *s = &log->stores[p->store];
 	struct journal_log_options o = { .at = AT_FDCWD, .quota = log->quota };
+	const int64_t at = clock_mono_ns();
 	char path[PATH_MAX];
 
+	if (log->n_stores && !now && at - log->looked < LOOK_NS)
+		return 0;
+	log->looked = at;
 	if (log->n_stores && !is_removed(log->acts) && (s->failed || !is_removed(s->store.payload)))
 		return 0;
 	strcpy(path, log->stores[0].store.path);
 	o.store = path;
 	close_stores(log);
 	memset(log->kept, 0, sizeof log->kept);
+	log_tell_again(log);
 	log->known = -1;
 	log->own = 0;
 	return open_home(log, &o, e) < 0 ? -1 : 1;
@@ -94,6 +101,7 @@ int journal_log_open(struct journal_log **out, const struct journal_log_options 
 	log->quota = o->quota;
 	log->ttl_ns = o->ttl_ns;
 	log->strict = o->strict;
+	log->batch = o->batch;
 	if (open_home(log, o, e) < 0) {
 		journal_log_close(log);
 		return -1;
@@ -106,28 +114,37 @@ void journal_log_close(struct journal_log *log)
 {
 	if (!log)
 		return;
+	(void)!log_flush(log, NULL);
 	close_stores(log);
 	buf_release(&log->line);
+	buf_release(&log->waiting);
 	free(log);
 }
 
 /* All of it or nothing. */
-static int append(struct journal_log *log, const struct journal_line *l, struct err *e)
+static int write_text(struct journal_log *log, const struct buf *text, struct err *e)
 {
-	buf_clear(&log->line);
-	line_write(l, &log->line);
-	if (log->line.failed) {
-		buf_release(&log->line);
-		errno = ENOMEM;
-		return err_sys(e, "journal");
-	}
-	if (fd_write(log->fd, log->line.data, log->line.len) < 0) {
+	if (fd_write(log->fd, text->data, text->len) < 0) {
 		err_sys(e, "journal");
 		(void)!ftruncate(log->fd, log->len);
 		return -1;
 	}
-	log->len += (off_t)log->line.len;
+	log->len += (off_t)text->len;
 	return 0;
+}
+
+static int no_memory(struct buf *text, struct err *e)
+{
+	buf_release(text);
+	errno = ENOMEM;
+	return err_sys(e, "journal");
+}
+
+static int append(struct journal_log *log, const struct journal_line *l, struct err *e)
+{
+	buf_clear(&log->line);
+	line_write(l, &log->line);
+	return log->line.failed ? no_memory(&log->line, e) : write_text(log, &log->line, e);
 }
 
 static int64_t next_token(struct journal_log *log)
@@ -180,29 +197,76 @@ static int open_lines(struct journal_log *log, struct err *e)
 	return -1;
 }
 
+static int need_lines(struct journal_log *log, struct err *e)
+{
+	bool full = log->len > LOG_ROTATE && log->settled == log->len;
+
+	return log->fd < 0 || full ? open_lines(log, e) : 0;
+}
+
+int log_flush(struct journal_log *log, struct err *e)
+{
+	if (!log->waiting.len)
+		return 0;
+	if (need_lines(log, e) < 0 || write_text(log, &log->waiting, e) < 0)
+		return -1;
+	buf_clear(&log->waiting);
+	return 0;
+}
+
+/* Nothing is lost with it but that something can be taken away again. */
+static bool may_wait(const struct journal_log *log, char kind)
+{
+	static const char made[] = { LINE_ACTS[JOURNAL_CREATE], LINE_ACTS[JOURNAL_MKDIR],
+		                     LINE_ACTS[JOURNAL_SYMLINK], LINE_ACTS[JOURNAL_LINK] };
+
+	return log->batch && memchr(made, kind, sizeof made);
+}
+
+static int wait(struct journal_log *log, const struct journal_line *l, struct err *e)
+{
+	if (log->waiting.len > LOG_WAITING && log_flush(log, e) < 0)
+		return -1;
+	log->last_waits = log->waiting.len;
+	line_write(l, &log->waiting);
+	return log->waiting.failed ? no_memory(&log->waiting, e) : 0;
+}
+
 int log_append(struct journal_log *log, struct journal_line *l, struct err *e)
 {
-	int rc = 0;
-
-	if (log->fd < 0 || (log->len > LOG_ROTATE && log->settled == log->len))
-		rc = open_lines(log, e);
 	if (l->at == 0)
 		l->at = next_token(log);
-	return rc < 0 ? -1 : append(log, l, e);
+	if (may_wait(log, l->kind))
+		return wait(log, l, e);
+	return log_flush(log, e) < 0 || need_lines(log, e) < 0 ? -1 : append(log, l, e);
+}
+
+/* Is it the last that waits? Then it is taken back. */
+static bool unwait(struct journal_log *log, int64_t at)
+{
+	struct buf *w = &log->waiting;
+
+	if (log->last_waits >= w->len || strtoll(w->data + log->last_waits + 2, NULL, 10) != at)
+		return false;
+	w->len = log->last_waits;
+	w->data[w->len] = 0;
+	return true;
 }
 
 void log_void(struct journal_log *log, int64_t at)
 {
 	struct journal_line l = { .kind = LINE_VOID, .at = at };
 
-	log_append(log, &l, NULL);
+	log_tell_again(log);
+	if (!unwait(log, at))
+		log_append(log, &l, NULL);
 }
 
 void journal_ended(struct journal_log *log, const char *command)
 {
 	struct journal_line l = { .kind = LINE_ENDED, .command = command };
 
-	if (log->fd >= 0)
+	if (log->fd >= 0 || log->waiting.len)
 		log_append(log, &l, NULL);
 }
 

@@ -1,10 +1,12 @@
 #include "journal/record_impl.h"
 
 #include "base/fd.h"
+#include "base/map.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 uint64_t log_mount(const struct statx *st)
@@ -67,18 +69,44 @@ int64_t log_mtime(int dirfd)
 	return fstat(dirfd, &st) == 0 ? (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec : 0;
 }
 
-int log_place(struct journal_log *log, int dirfd, struct log_place *out, struct err *e)
+void log_tell_again(struct journal_log *log)
 {
+	memset(log->told, 0, sizeof log->told);
+}
+
+/* Where what is known of the directory of the act stands. */
+static struct log_told *told_of(struct journal_log *log, const struct journal_act *act, struct log_told *key)
+{
+	const char *end = strrchr(act->path, '/'), *command = act->command ? act->command : "";
+
+	key->dir = map_hash(act->path, end ? (size_t)(end - act->path) : 0) | 1;
+	key->command = map_hash(command, strlen(command)) | 1;
+	return &log->told[(key->dir ^ key->command) >> 1 & (LOG_TOLD - 1)];
+}
+
+int log_place(struct journal_log *log, const struct journal_act *act, struct log_place *out, struct err *e)
+{
+	struct log_told key, *told = told_of(log, act, &key);
+	bool named = act->name[0];
 	struct statx st;
 	int i = 0;
 
-	if (statx(dirfd, "", AT_EMPTY_PATH, STATX_MTIME | STATX_MNT_ID, &st) < 0)
+	*out = (struct log_place){ .store = told->store, .guessed = true };
+	if (named && told->dir == key.dir && told->command == key.command)
+		return 0;
+	out->guessed = false;
+	if (statx(act->dirfd, "", AT_EMPTY_PATH, STATX_MTIME | STATX_MNT_ID, &st) < 0)
 		return err_sys(e, "directory");
-	out->above_ns = (int64_t)st.stx_mtime.tv_sec * 1000000000 + st.stx_mtime.tv_nsec;
+	if (named)
+		out->above_ns = (int64_t)st.stx_mtime.tv_sec * 1000000000 + st.stx_mtime.tv_nsec;
 	while (i < log->n_stores && log->stores[i].mount != log_mount(&st))
 		i++;
 	if (i == log->n_stores)
-		i = i < LOG_STORES ? add_store(log, dirfd, log_mount(&st), e) : 0;
-	out->store = i < 0 || log->stores[i].failed ? 0 : i;
+		i = i < LOG_STORES ? add_store(log, act->dirfd, log_mount(&st), e) : 0;
+	key.store = out->store = i < 0 || log->stores[i].failed ? 0 : i;
+	if (named) {
+		out->told = told;
+		out->tells = key;
+	}
 	return i < 0 ? -1 : 0;
 }

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 enum { TRIES = 100 };
@@ -26,6 +27,8 @@ struct acting {
 	struct journal_line line;
 	struct arena a; /* owned: attributes */
 	struct stat st;
+	struct statx_timestamp born; /* 0: not told */
+	struct log_kept *slot;       /* of WRITE, TRUNCATE, ATTRIBUTES */
 	char token[JOURNAL_TOKEN];
 };
 
@@ -42,13 +45,54 @@ static int store_fault(struct err *e)
 	return -1;
 }
 
+/* As "%PRId64" does, for each act. */
+static void name_token(int64_t at, char out[JOURNAL_TOKEN])
+{
+	char digits[JOURNAL_TOKEN], *p = digits + sizeof digits - 1;
+
+	*p = 0;
+	do
+		*--p = (char)('0' + at % 10);
+	while ((at /= 10));
+	memcpy(out, p, (size_t)(digits + sizeof digits - p));
+}
+
 /* The line, with a new token. */
 static int tell(struct acting *x, struct err *e)
 {
 	x->line.at = 0;
 	if (log_append(x->log, &x->line, e) < 0)
 		return store_fault(e);
-	snprintf(x->token, sizeof x->token, "%" PRId64, x->line.at);
+	if (x->place.told)
+		*x->place.told = x->place.tells;
+	name_token(x->line.at, x->token);
+	return 0;
+}
+
+static struct timespec time_of(struct statx_timestamp t)
+{
+	return (struct timespec){ .tv_sec = (time_t)t.tv_sec, .tv_nsec = (long)t.tv_nsec };
+}
+
+/* All there is to know of it at once. */
+static int ask(struct acting *x, int dirfd, const char *name)
+{
+	struct statx s;
+
+	if (statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &s) < 0)
+		return -1;
+	x->st = (struct stat){ .st_dev = makedev(s.stx_dev_major, s.stx_dev_minor),
+		               .st_ino = s.stx_ino,
+		               .st_mode = s.stx_mode,
+		               .st_nlink = s.stx_nlink,
+		               .st_uid = s.stx_uid,
+		               .st_gid = s.stx_gid,
+		               .st_size = (off_t)s.stx_size,
+		               .st_blocks = (blkcnt_t)s.stx_blocks,
+		               .st_atim = time_of(s.stx_atime),
+		               .st_mtim = time_of(s.stx_mtime),
+		               .st_ctim = time_of(s.stx_ctime) };
+	x->born = s.stx_mask & STATX_BTIME ? s.stx_btime : (struct statx_timestamp){ 0 };
 	return 0;
 }
 
@@ -59,7 +103,9 @@ static int look(struct acting *x, struct err *e)
 	const struct stat *st = &x->st;
 	uint64_t held;
 
-	if (fstatat(act->dirfd, act->name, &x->st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
+	if (act->st)
+		x->st = *act->st;
+	else if (ask(x, act->dirfd, act->name) < 0)
 		return err_sys(e, "%s", act->path);
 	held = (uint64_t)st->st_blocks * 512;
 	x->line.mode = st->st_mode;
@@ -113,6 +159,21 @@ static int move_by_copy(struct acting *x, struct err *e)
 	return -1;
 }
 
+/* Was it in another mount than what was deleted there before? */
+static bool is_elsewhere(struct acting *x)
+{
+	const int store = x->place.store;
+
+	if (!x->place.guessed)
+		return false;
+	log_tell_again(x->log);
+	if (log_place(x->log, x->act, &x->place, NULL) < 0)
+		return false;
+	x->line.store = x->place.store;
+	x->line.above_ns = x->place.above_ns;
+	return store != x->place.store;
+}
+
 static int act_delete(struct acting *x, struct err *e)
 {
 	if (look(x, e) < 0)
@@ -128,11 +189,12 @@ static int act_delete(struct acting *x, struct err *e)
 			return -1;
 		if (rename_new(x->act->dirfd, x->act->name, payload_of(x), x->token) == 0)
 			return 0;
-		if (errno == EXDEV && move_by_copy(x, e) == 0)
-			return 0;
+		if (errno == EXDEV && is_elsewhere(x))
+			errno = EEXIST;
+		else if (errno == EXDEV)
+			return move_by_copy(x, e) == 0 ? 0 : give_up(x, e);
 		if (errno != EEXIST) {
-			if (errno != EXDEV)
-				err_sys(e, "%s", x->act->path);
+			err_sys(e, "%s", x->act->path);
 			return give_up(x, e);
 		}
 		log_void(x->log, x->line.at);
@@ -186,26 +248,28 @@ static int act_rmdir(struct acting *x, struct err *e)
 /* ---- what is replaced or written to -------------------------------------------------------------------- */
 
 /* Was its content (or were its attributes) kept already, for this command and by nobody else since? */
-static bool is_kept(struct acting *x, bool content, struct log_kept **slot)
+static bool is_kept(struct acting *x, const char *command, bool content)
 {
-	struct statx stx = { 0 };
-	struct {
+	const struct {
 		uint64_t dev, ino, born_s, born_ns;
-	} file = { x->st.st_dev, x->st.st_ino, 0, 0 };
-	const char *command = x->act->command ? x->act->command : "";
-	uint64_t name, who;
+	} file = { x->st.st_dev, x->st.st_ino, (uint64_t)x->born.tv_sec, x->born.tv_nsec };
+	const uint64_t name = map_hash((const char *)&file, sizeof file) | 1;
+	const uint64_t who = map_hash(command, strlen(command)) | 1;
 
-	if (statx(x->act->dirfd, x->act->name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, STATX_BTIME, &stx) == 0) {
-		file.born_s = (uint64_t)stx.stx_btime.tv_sec;
-		file.born_ns = stx.stx_btime.tv_nsec;
-	}
-	name = map_hash((const char *)&file, sizeof file) | 1;
-	who = map_hash(command, strlen(command)) | 1;
-	*slot = &x->log->kept[name >> 1 & (LOG_KEPT - 1)];
-	if ((*slot)->file == name && (*slot)->command == who && (!content || (*slot)->content))
+	x->slot = &x->log->kept[name >> 1 & (LOG_KEPT - 1)];
+	if (x->slot->file == name && x->slot->command == who && (!content || x->slot->content))
 		return true;
-	**slot = (struct log_kept){ .file = name, .command = who, .content = content };
+	*x->slot = (struct log_kept){ .file = name, .command = who, .content = content };
 	return false;
+}
+
+void journal_made(struct journal_log *log, int fd, const char *command)
+{
+	struct acting x = { .log = log };
+
+	/* When it was born tells it from the next that gets its number. */
+	if (ask(&x, fd, "") == 0 && (x.born.tv_sec || x.born.tv_nsec))
+		(void)is_kept(&x, command ? command : "", true);
 }
 
 /* A copy under the token, whole when it has the name. */
@@ -259,21 +323,16 @@ static int not_kept(struct acting *x, struct err *e)
 
 static int act_write(struct acting *x, struct err *e)
 {
-	struct log_kept *slot;
 	struct err why;
 
-	if (look(x, e) < 0)
-		return -1;
-	if (!S_ISREG(x->st.st_mode) || (is_kept(x, true, &slot) && !x->act->of))
-		return 0;
 	if (log_charge(x->log, x->line.held, e) < 0 || tell(x, e) < 0) {
-		slot->file = 0;
+		x->slot->file = 0;
 		return -1;
 	}
-	slot->at = x->line.at;
+	x->slot->at = x->line.at;
 	if (copy_file(x, &why) == 0)
 		return 0;
-	slot->file = 0;
+	x->slot->file = 0;
 	if (not_kept(x, &why) == 0)
 		return 0;
 	if (e)
@@ -312,18 +371,12 @@ static int act_overwrite(struct acting *x, struct err *e)
 
 static int act_attributes(struct acting *x, struct err *e)
 {
-	struct log_kept *slot;
-
-	if (look(x, e) < 0)
-		return -1;
-	if (is_kept(x, false, &slot) && !x->act->of)
-		return 0;
 	x->line.xattrs = meta_xattrs(&x->a, x->act->dirfd, x->act->name);
 	if (tell(x, e) < 0) {
-		slot->file = 0;
+		x->slot->file = 0;
 		return -1;
 	}
-	slot->at = x->line.at;
+	x->slot->at = x->line.at;
 	return 0;
 }
 
@@ -331,10 +384,14 @@ static int act_attributes(struct acting *x, struct err *e)
 static int act_note(struct acting *x, struct err *e)
 {
 	enum journal_kind kind = x->act->kind;
+	bool moves = kind == JOURNAL_RENAME || kind == JOURNAL_EXCHANGE;
 
-	/* What is there already is not made, whatever the line says: then the act fails. */
-	if (look(x, e) < 0 && (kind == JOURNAL_RENAME || kind == JOURNAL_EXCHANGE || e->code != ENOENT))
+	/* What is there already is not made, whatever the line says: then the act fails. A line that waits is
+	 * taken back then. */
+	if ((moves || !x->log->batch) && look(x, e) < 0 && (moves || e->code != ENOENT))
 		return -1;
+	if (moves && S_ISDIR(x->st.st_mode))
+		log_tell_again(x->log);
 	return tell(x, e);
 }
 
@@ -357,11 +414,48 @@ static int perform(struct acting *x, struct err *e)
 	}
 }
 
+/* Has the command kept it before, or is it nothing that has a content? Of WRITE, TRUNCATE, ATTRIBUTES. */
+static int is_settled(struct acting *x, bool *settled, struct err *e)
+{
+	bool content = x->act->kind != JOURNAL_ATTRIBUTES;
+
+	*settled = false;
+	if (x->act->kind != JOURNAL_WRITE && x->act->kind != JOURNAL_TRUNCATE && content)
+		return 0;
+	if (look(x, e) < 0)
+		return -1;
+	*settled = (content && !S_ISREG(x->st.st_mode)) ||
+	           (is_kept(x, x->act->command ? x->act->command : "", content) && !x->act->of);
+	return 0;
+}
+
+/* In which store, after a look whether it is there. */
+static int place(struct acting *x, struct err *e)
+{
+	struct journal_log *log = x->log;
+	int rc = log->n_stores ? log_place(log, x->act, &x->place, e) : 0;
+
+	if (rc == 0)
+		rc = log_renew(log, &x->place, false, e);
+	if (rc > 0)
+		rc = log_place(log, x->act, &x->place, e);
+	x->line.store = x->place.store;
+	x->line.above_ns = x->place.above_ns;
+	x->line.to_above_ns = rc == 0 && x->act->to_path ? log_mtime(x->act->to_dirfd) : 0;
+	return rc;
+}
+
+static int try(struct acting *x, struct err *e)
+{
+	return place(x, e) < 0 ? -1 : perform(x, e);
+}
+
 int journal_act(struct journal_log *log, const struct journal_act *act, char token[JOURNAL_TOKEN],
                 struct err *e)
 {
 	struct err own = { 0 };
 	struct acting x = { .log = log, .act = act };
+	bool settled;
 	int rc;
 
 	x.line = (struct journal_line){ .kind = LINE_ACTS[act->kind],
@@ -370,16 +464,12 @@ int journal_act(struct journal_log *log, const struct journal_act *act, char tok
 		                        .of = act->of,
 		                        .reborn = act->reborn,
 		                        .to_path = act->to_path };
-	rc = log->n_stores ? log_place(log, act->dirfd, &x.place, &own) : 0;
-	if (rc == 0)
-		rc = log_renew(log, &x.place, &own);
-	if (rc > 0)
-		rc = log_place(log, act->dirfd, &x.place, &own);
-	if (rc == 0) {
-		x.line.store = x.place.store;
-		x.line.above_ns = act->name[0] ? x.place.above_ns : 0;
-		x.line.to_above_ns = act->to_path ? log_mtime(act->to_dirfd) : 0;
-		rc = perform(&x, &own);
+	rc = is_settled(&x, &settled, &own);
+	if (rc == 0 && !settled) {
+		rc = try(&x, &own);
+		/* It may be the store that is gone. */
+		if (rc < 0 && log->n_stores && log_renew(log, &x.place, true, NULL) > 0)
+			rc = try(&x, &own);
 	}
 	arena_release(&x.a);
 	memcpy(token, x.token, JOURNAL_TOKEN);

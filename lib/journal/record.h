@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 /* Stores of mounts other than the workspace's: this, a '-' and the user's id. */
 #define JOURNAL_STORE      ".agentsh_trash"
@@ -50,9 +51,10 @@ struct journal_act {
 	const char *path; /* absolute, as resolved */
 	int to_dirfd;     /* of RENAME and EXCHANGE: the new name */
 	const char *to_name, *to_path;
-	const char *command; /* its id, "" when unknown */
-	int64_t of;          /* 0; for undoing (undo.h): the act that is undone, */
-	uint64_t reborn;     /* and the number of the file that comes back */
+	const char *command;   /* its id, "" when unknown */
+	const struct stat *st; /* what has the name, as it was just seen, or NULL: of DELETE and RMDIR */
+	int64_t of;            /* 0; for undoing (undo.h): the act that is undone, */
+	uint64_t reborn;       /* and the number of the file that comes back */
 };
 
 struct journal_log_options {
@@ -64,6 +66,9 @@ struct journal_log_options {
 	uint64_t hash_up_to; /* manifests tell the hash of files up to this size */
 	int64_t quota;       /* bytes kept in all; < 0 = no limit */
 	int64_t ttl_ns;      /* younger versions are never given up for new ones; < 0 = none ever is */
+	/* Lines about what is made wait in memory for the next other line, the end of the command or
+	 * journal_settle(): who is killed meanwhile leaves what he made, and nothing else is lost. */
+	bool batch;
 	bool strict; /* what is larger than copy_max must not be written to; else the line says "not kept" */
 };
 
@@ -84,6 +89,10 @@ int journal_act(struct journal_log *log, const struct journal_act *act, char tok
  * with
  * "", and for DELETE and RMDIR. */
 void journal_acted(struct journal_log *log, const char *token, bool happened);
+
+/* The open file was made by this command just now, and told as JOURNAL_CREATE: what the command does to it
+ * needs no version. */
+void journal_made(struct journal_log *log, int fd, const char *command);
 
 /* The command is over: what changes later is somebody else's doing. */
 void journal_ended(struct journal_log *log, const char *command);

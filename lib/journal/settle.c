@@ -55,9 +55,11 @@ bool journal_settle(struct journal_log *log, int max)
 	struct arena a = { .max = 16 << 20 };
 	struct buf text = { 0 };
 	char *at = buf_room(&text, CHUNK), *end;
-	ssize_t n = at && log->fd >= 0 ? pread(log->fd, at, CHUNK, log->settled) : 0;
 	struct journal_line line;
+	ssize_t n;
 
+	(void)!log_flush(log, NULL);
+	n = at && log->fd >= 0 ? pread(log->fd, at, CHUNK, log->settled) : 0;
 	for (; n > 0 && max > 0 && (end = memchr(at, '\n', (size_t)n)); at = end + 1) {
 		log->settled += end + 1 - at;
 		n -= end + 1 - at;

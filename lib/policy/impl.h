@@ -144,6 +144,7 @@ struct policy {
 	struct arena places;   /* what policy_drop_places() gives back */
 	struct arena *scratch; /* while loading: what goes when it is done */
 	const char *name, *description, *file;
+	const char *home; /* ${HOME} of whom it was expanded for, or NULL */
 	uint64_t version;
 	bool approvals, expanded;
 

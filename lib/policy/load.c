@@ -392,6 +392,13 @@ static void read_policy(struct load *l, const struct yaml_node *root)
 		yaml_problem(&l->sink, root, "out of memory");
 }
 
+static void note_home(struct policy *p, const struct policy_options *options)
+{
+	for (const struct policy_var *v = options->vars; options->expand && v && v->name; v++)
+		if (!strcmp(v->name, "HOME") && v->value && v->value[0] == '/' && v->value[1])
+			p->home = arena_str(&p->arena, v->value);
+}
+
 struct policy *policy_load(const char *text, size_t len, const char *file,
                            const struct policy_options *options, struct policy_problems *out)
 {
@@ -412,6 +419,7 @@ struct policy *policy_load(const char *text, size_t len, const char *file,
 	p->file = arena_str(&p->arena, file);
 	p->approvals = options->approvals;
 	p->expanded = options->expand;
+	note_home(p, options);
 	p->limits.memory_swap_max_mb = -1;
 	p->limits.file = p->file;
 	p->audit = (struct policy_audit){ .log_allowed = true, .log_denied = true, .log_approved = true };

@@ -172,6 +172,8 @@ void core_gather(struct core *core, struct session *s)
 {
 	core_wake(core, s);
 	drain(core, s);
+	if (CONFIG_LAYER_FUSE && core->hooks.view_gather)
+		core->hooks.view_gather(core, s);
 }
 
 void core_drain(struct core *core, struct session *s)
@@ -180,6 +182,33 @@ void core_drain(struct core *core, struct session *s)
 	drain(core, s);
 	if (s->ring_taken && flush(core) == 0)
 		written(s);
+	if (CONFIG_LAYER_FUSE && core->hooks.view_gather)
+		core->hooks.view_gather(core, s);
+}
+
+static bool take_other(struct core *core, struct session *s, struct ring_record *r)
+{
+	const char *text = own_copy(core, r);
+
+	if (!text || (!writer_add(core->writer, text, r->len) &&
+	              (flush(core) < 0 || !writer_add(core->writer, text, r->len))))
+		return false;
+	append(core, s, command_by_number(s, r->command), text, r->len, r->flags);
+	return true;
+}
+
+void core_drain_other(struct core *core, struct session *s, struct ring *ring, struct ring_record *stuck)
+{
+	do {
+		while (!core->log_failed && (stuck->text || ring_get(ring, stuck))) {
+			if (!take_other(core, s, stuck))
+				return;
+			*stuck = (struct ring_record){ 0 };
+		}
+		if (core->log_failed || flush(core) < 0)
+			return;
+		ring_done(ring);
+	} while (!ring_sleep(ring) && !ring_broken(ring));
 }
 
 static void check_ring(struct core *core, struct session *s)

@@ -4,6 +4,7 @@
 #include "base/path.h"
 #include "config/config.h"
 #include "decide/decide.h"
+#include "session/judged.h"
 #include "sys/landlock.h"
 
 #include <stdlib.h>
@@ -117,6 +118,8 @@ int granted_make(struct granted *g, const struct session *s, struct err *e)
 		return -1;
 	g->rules = (struct floor_rules){ .policy = policy,
 		                         .workspace = s->workspace,
+		                         .sockets = judged_calls(s) != 0,
+		                         .judged = judged_calls(s) != 0,
 		                         .baseline = c->sandbox.seccomp.file_monitor.baseline };
 	find_store(g, s);
 	if (c->landlock.enabled) {

@@ -4,7 +4,8 @@
 #include "session/session.h"
 #include "wire/msg.h"
 
-/* Are file rules enforced in this session? Where the configuration asks for it (seccomp.file_monitor). */
+/* Are file rules enforced in this session? As the configuration says (seccomp.file_monitor.enabled), else as
+ * POLICY_FILES_ENFORCED does. */
 bool judged_here(const struct session *s);
 
 /* Calls that its filter marks for the supervisor: FILTER_… of enforce/exec/filter.h; 0 = none. */

@@ -55,6 +55,11 @@ int landlock_grant(int ruleset, const char *path, uint64_t rights)
 	return grant(ruleset, proc_openat2(AT_FDCWD, path, O_PATH, RESOLVE_NO_SYMLINKS), rights);
 }
 
+int landlock_grant_fd(int ruleset, int fd, uint64_t rights)
+{
+	return grant(ruleset, fcntl(fd, F_DUPFD_CLOEXEC, 3), rights);
+}
+
 void landlock_grant_self(int ruleset)
 {
 	grant(ruleset, open("/proc/self", O_PATH | O_CLOEXEC), LANDLOCK_WRITE);

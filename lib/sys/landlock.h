@@ -22,6 +22,7 @@ enum {
 #define LANDLOCK_REMOVE_FILE 0x20ULL
 #define LANDLOCK_MAKE_DIR    0x80ULL
 #define LANDLOCK_MAKE_FILE   0x700ULL /* regular ones, sockets, FIFOs */
+#define LANDLOCK_MAKE_SOCKET 0x200ULL
 #define LANDLOCK_MAKE_LINK   0x1000ULL
 /* Of LANDLOCK_CHANGE, what no session gets anywhere: making device nodes. */
 #define LANDLOCK_DEVICES 0x840ULL
@@ -48,6 +49,7 @@ int landlock_grant_port(int ruleset, uint64_t rights, uint16_t port);
 
 /* Grant `rights` on the file or tree `path`, no links followed. What cannot be granted stays refused: -1. */
 int landlock_grant(int ruleset, const char *path, uint64_t rights);
+int landlock_grant_fd(int ruleset, int fd, uint64_t rights);
 
 /* Grant writing files of the calling process's /proc/PID. */
 void landlock_grant_self(int ruleset);

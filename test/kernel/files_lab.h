@@ -33,6 +33,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { FL_TEXT = 8 << 20, FL_CALLS = 64 };
@@ -42,6 +43,8 @@ struct fl_shared {
 	size_t events_len, out_len;
 	bool lax;
 	int answered, continued;
+	int asked;  /* approvals */
+	bool holds; /* calls, when nobody is left */
 	char events[FL_TEXT], out[FL_TEXT];
 };
 static struct fl_shared *fl;
@@ -58,6 +61,11 @@ struct fl_run {
 	const char *workspace, *store;
 	const struct files_closed *closed;
 	size_t n_closed;
+	/* Approvals: how long they are waited for, and who answers the nth: 1 yes, 0 no, -1 not at all;
+	 * called again while it says -2. */
+	int64_t approval_ns;
+	int (*approve)(int nth);
+	bool execs, killable; /* programs are judged, too; only fatal signals interrupt */
 };
 
 #define FL_UNUSED __attribute__((unused))
@@ -75,7 +83,7 @@ static const int fl_calls[] = {
 	__NR_renameat2,     __NR_fchmod,       __NR_fchmodat,     __NR_fchmodat2,    __NR_fchown,
 	__NR_fchownat,      __NR_truncate,     __NR_utimensat,    __NR_setxattr,     __NR_lsetxattr,
 	__NR_fsetxattr,     __NR_removexattr,  __NR_lremovexattr, __NR_fremovexattr, __NR_setxattrat,
-	__NR_removexattrat, __NR_file_setattr,
+	__NR_removexattrat, __NR_file_setattr, __NR_bind,
 };
 enum { FL_N = sizeof fl_calls / sizeof *fl_calls };
 
@@ -115,18 +123,19 @@ static void fl_need(bool good, const char *what)
 	_exit(1);
 }
 
-static int fl_filter(void)
+static int fl_filter(const struct fl_run *r)
 {
-	struct sock_filter f[FL_N + 3];
+	struct sock_filter f[FL_N + 4];
 	size_t n = 0;
 
 	f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
 	for (size_t i = 0; i < FL_N; i++)
 		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)fl_calls[i],
-		                                      (unsigned char)(FL_N - i), 0);
+		                                      (unsigned char)(FL_N - i + 1), 0);
+	f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, r->execs ? __NR_execve : ~0u, 1, 0);
 	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
-	return notify_install(f, n, false, NULL);
+	return notify_install(f, n, r->killable, NULL);
 }
 
 /* The program's side: under the filter, and its listener handed over, it is let go. */
@@ -139,7 +148,7 @@ static void fl_child(const struct fl_run *r, int sock)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!r->native) {
 		fl_need(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
-		listener = fl_filter();
+		listener = fl_filter(r);
 		fl_need(listener >= 0, "listener");
 		msg_start(&m, WIRE_ATTACH);
 		fl_need(wire_send(sock, &m, &listener, 1, 0, NULL) == 0 && read(sock, &go, 1) == 1,
@@ -152,9 +161,9 @@ static void fl_child(const struct fl_run *r, int sock)
 	_exit(0);
 }
 
-static struct policy *fl_policy(const char *text)
+static struct policy *fl_policy(const char *text, bool approvals)
 {
-	struct policy_options o = { 0 };
+	struct policy_options o = { .approvals = approvals };
 	struct policy_problems problems = { 0 };
 	struct policy *p = policy_load(text, strlen(text), "lab.yaml", &o, &problems);
 
@@ -208,10 +217,52 @@ static void fl_answer(struct governor *g, struct governed *c, struct files *file
 	fl->answered++;
 }
 
+static int64_t fl_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+/* Those that have asked since. */
+static void fl_approve(const struct fl_run *r, struct governor *g)
+{
+	static const char mark[] = "\"id\":\"approval-";
+	static size_t from;
+	char id[64];
+
+	if (!fl->events_len)
+		from = 0;
+	for (char *at; (at = strstr(fl->events + from, mark));) {
+		char *line = at;
+		int answer;
+
+		while (line > fl->events && line[-1] != '\n')
+			line--;
+		snprintf(id, sizeof id, "%.*s", (int)strcspn(at + 6, "\""), at + 6);
+		if (memmem(line, strcspn(line, "\n"), "approval_requested", 18)) {
+			answer = r->approve ? r->approve(fl->asked) : -1;
+			if (answer == -2)
+				return;
+			fl->asked++;
+			from = (size_t)(at - fl->events) + 1;
+			if (answer >= 0)
+				serve_approve(g, id, answer, "the test says so");
+		}
+		from = (size_t)(at - fl->events) + 1;
+	}
+}
+
 static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 {
-	struct policy *p = fl_policy(r->policy);
-	struct governor_options go = { .policy = p, .tag = 1, .session_id = "session-lab", .sink = fl_sink };
+	struct policy *p = fl_policy(r->policy, r->approval_ns > 0);
+	struct governor_options go = { .policy = p,
+		                       .tag = 1,
+		                       .session_id = "session-lab",
+		                       .sink = fl_sink,
+		                       .file_call = files_call,
+		                       .approval_ns = r->approval_ns };
 	struct files_options fo = { .policy = p,
 		                    .tag = 1,
 		                    .workspace = r->workspace,
@@ -226,21 +277,38 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 	};
 	struct governed c = { .listener = listener, .number = 1, .id = "cmd-lab", .entry = child };
 	struct err e = { 0 };
-	struct governor *g = serve_new(&go, &e);
+	struct governor *g;
 	struct files *files;
+	int64_t next = 0;
 
 	notify_sync_wakeup(listener);
 	if (r->store && journal_log_open(&fo.journal, &jo, &e) < 0)
 		printf("# journal: %s\n", e.text);
-	files = files_new(&fo, &e);
+	files = go.files = files_new(&fo, &e);
+	g = serve_new(&go, &e);
 	fl_need(g && files && (fo.journal || !r->store), "supervisor");
 	for (;;) {
 		struct pollfd w = { .fd = listener, .events = POLLIN };
+		int n = poll(&w, 1, r->approval_ns ? 10 : 60000);
 
-		if (poll(&w, 1, 60000) <= 0 || !(w.revents & POLLIN))
+		if (r->approval_ns) {
+			fl_approve(r, g);
+			if (fl_now() >= next) {
+				serve_held(g);
+				next = fl_now() + SERVE_HELD_NS;
+			}
+		}
+		if (n == 0 && r->approval_ns)
+			continue;
+		if (n <= 0 || !(w.revents & POLLIN))
 			break; /* nobody is left */
-		fl_answer(g, &c, files);
+		if (r->approval_ns)
+			serve_call(g, &c);
+		else
+			fl_answer(g, &c, files);
 	}
+	serve_held(g);
+	fl->holds = serve_holds(g);
 	journal_log_close(fo.journal);
 	files_free(files);
 	serve_free(g);
@@ -259,6 +327,7 @@ static void fl_supervise(const struct fl_run *r)
 		                setresuid(r->uid, r->uid, r->uid) == 0,
 		        "user");
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	fl_need(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) == 0, "socketpair");
 	child = fork();
 	if (child == 0)
@@ -290,7 +359,7 @@ FL_UNUSED static int fl_run(const struct fl_run *r)
 
 	fl_start();
 	fl->events_len = fl->out_len = 0;
-	fl->answered = 0;
+	fl->answered = fl->asked = 0;
 	fl->lax = r->lax;
 	*fl->events = *fl->out = 0;
 	fflush(stdout);

@@ -52,7 +52,6 @@ for uid in 0 $USER_ID; do
 		ways "$uid" $kind closed/ways closed said
 		while read -r verdict text; do
 			case $verdict$text in
-			*': bind') ;; # bind(2) is left to Landlock: files_floor
 			ok*) t_report 0 "$who: ${text#* of *: }: $kind, refused" ;;
 			end*) break ;;
 			*) t_report 1 "$who: $kind: $verdict $text" ;;

@@ -59,6 +59,56 @@ T_CASE(swapped_directories)
 	close(ruleset);
 }
 
+T_CASE(a_workspace_that_was_replaced)
+{
+	const char *trees[1];
+	struct floor_rules with = { .execute = trees, .n_execute = 1 };
+	struct ground g;
+
+	if (!arrive())
+		return;
+	dir("proj", 0755);
+	dir("tools", 0755);
+	with.workspace = strdup(at("proj"));
+	trees[0] = strdup(at("tools"));
+	if (ground(&g, USER, &with, "  - {name: a, paths: ['%s/**'], " ALL_OF)) {
+		file("proj/a", 0644);
+		ok(!floor_is_replaced(&g.floor), "what is made in it counts for nothing");
+		rename(at("proj"), strdup(at("old")));
+		ok(floor_is_replaced(&g.floor), "it is gone");
+		dir("proj", 0755);
+		ok(floor_is_replaced(&g.floor), "another one");
+		ok(floor_is_stale(&g.floor), "a new ruleset is wanted");
+	}
+	release(&g);
+	if (ground(&g, USER, &with, "  - {name: a, paths: ['%s/**'], " ALL_OF)) {
+		rmdir(at("tools"));
+		ok(floor_is_replaced(&g.floor), "a tree of programs");
+	}
+	release(&g);
+}
+
+/* Where each call is judged, what is made beside something closed can be started: it is read for that. */
+T_CASE(programs_that_come_later)
+{
+	struct floor_rules with = { .judged = true };
+	struct ground g;
+
+	if (!arrive())
+		return;
+	dir("home", 0755);
+	dir("home/.ssh", 0755);
+	if (!ground(&g, USER, &with,
+	            "  - {name: s, paths: ['%s/home/.ssh/**'], operations: ['*'], decision: deny}\n"
+	            "  - {name: a, paths: ['%s/home/**'], " ALL_OF))
+		return;
+	dir("home/new", 0755);
+	file("home/new/tool", 0644);
+	open_to(&g, USER, reads, at("home/new/tool"), "what the session made");
+	ok(g.floor.inexact & FLOOR_READ, "somebody else keeps what is closed");
+	release(&g);
+}
+
 T_CASE(names_that_come_later)
 {
 	struct ground g;

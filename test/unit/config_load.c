@@ -96,6 +96,36 @@ static struct config *load_compat(const char *name, struct config_problems *p)
 	return config_parse(buf_text(&text), text.len, "/etc/agentsh/config.yaml", CONFIG_SYSTEM, env, p);
 }
 
+static bool monitored(const char *text, bool *enabled, bool *baseline)
+{
+	struct config_problems p = { 0 };
+	struct config *c = parse(text, &p);
+	bool set = ok(c != NULL) && c->sandbox.seccomp.file_monitor.set;
+
+	*enabled = c && c->sandbox.seccomp.file_monitor.enabled;
+	*baseline = c && c->sandbox.seccomp.file_monitor.baseline;
+	config_problems_release(&p);
+	config_free(c);
+	return set;
+}
+
+T_CASE(file_rules_that_nobody_asked_for_and_those_switched_off)
+{
+	bool enabled, baseline;
+
+	ok(!monitored("sandbox: {seccomp: {enabled: true}}", &enabled, &baseline) && baseline);
+	ok(!monitored("sandbox: {seccomp: {file_monitor: {enabled: }}}", &enabled, &baseline) && baseline);
+	ok(!monitored("sandbox: {seccomp: {file_monitor: {baseline: false}}}", &enabled, &baseline) &&
+	   !baseline);
+	ok(monitored("sandbox: {seccomp: {file_monitor: {enabled: false}}}", &enabled, &baseline) &&
+	   !enabled);
+	ok(monitored("sandbox: {seccomp: {file_monitor: {enabled: true}}}", &enabled, &baseline) && enabled &&
+	   !baseline);
+	ok(monitored("sandbox: {seccomp: {file_monitor: {enabled: true, baseline: true}}}", &enabled,
+	             &baseline) &&
+	   enabled && baseline);
+}
+
 T_CASE(e2b_config_loads_unmodified)
 {
 	struct config_problems p = { 0 };

@@ -60,10 +60,34 @@ static const struct case_of with_baseline[] = {
 	{ ACCESS_DELETE, "/dev/shm/x/y", false, "system-read-baseline", "system-read-baseline" },
 	{ ACCESS_DELETE, "/dev/shm", true, "default-deny-files", "default-deny-files" },
 	{ ACCESS_LIST, "/dev/shm", true, "system-read-baseline", "allow-dev-run" },
-	{ ACCESS_READ, "/proc/self/status", true, "allow-proc-self", "deny-proc-sys" },
-	{ ACCESS_LIST, "/proc/self/fd", true, "allow-proc-self", "deny-proc-sys" },
-	{ ACCESS_WRITE, "/proc/self/comm", true, "deny-proc-sys", "deny-proc-sys" },
-	{ ACCESS_READ, "/proc/cpuinfo", true, "deny-proc-sys", "deny-proc-sys" },
+	{ ACCESS_READ, "/proc/self/status", true, "allow-proc-self", "system-read-baseline" },
+	{ ACCESS_LIST, "/proc/self/fd", false, "allow-proc-self", "system-read-baseline" },
+	{ ACCESS_READ, "/proc/self/task/7/stat", true, "allow-proc-self", "system-read-baseline" },
+	{ ACCESS_READ, "/proc/thread-self/maps", true, "allow-proc-self", "system-read-baseline" },
+	{ ACCESS_READ, "/proc/self/environ", false, "allow-proc-self", "deny-proc-sys" },
+	{ ACCESS_READ, "/proc/self/mem", false, "allow-proc-self", "deny-proc-sys" },
+	{ ACCESS_READ, "/proc/self/task/7/environ", false, "allow-proc-self", "deny-proc-sys" },
+	{ ACCESS_READ, "/proc/self/stat/environ", false, "allow-proc-self", "deny-proc-sys" },
+	{ ACCESS_READ, "/proc/selfish/status", true, "deny-proc-sys", "deny-proc-sys" },
+	{ ACCESS_WRITE, "/proc/self/oom_score_adj", true, "system-read-baseline", "system-read-baseline" },
+	{ ACCESS_WRITE, "/proc/self/comm", true, "system-read-baseline", "system-read-baseline" },
+	{ ACCESS_WRITE, "/proc/self/uid_map", true, "deny-proc-sys", "deny-proc-sys" },
+	{ ACCESS_WRITE, "/proc/7/oom_score_adj", true, "deny-proc-sys", "deny-proc-sys" },
+	{ ACCESS_READ, "/proc/7/stat", true, "system-read-baseline", "system-read-baseline" },
+	{ ACCESS_READ, "/proc/7/maps", true, "deny-proc-sys", "deny-proc-sys" },
+	{ ACCESS_READ, "/proc/7/task/8/comm", true, "system-read-baseline", "system-read-baseline" },
+	{ ACCESS_LIST, "/proc/7/fd", false, "deny-proc-sys", "deny-proc-sys" },
+	{ ACCESS_READ, "/proc/7stat", true, "deny-proc-sys", "deny-proc-sys" },
+	{ ACCESS_LIST, "/proc", true, "system-read-baseline", "system-read-baseline" },
+	{ ACCESS_READ, "/proc/cpuinfo", true, "system-read-baseline", "system-read-baseline" },
+	{ ACCESS_READ, "/proc/cpuinfo", false, "deny-proc-sys", "deny-proc-sys" },
+	{ ACCESS_READ, "/proc/sys/kernel/pid_max", true, "system-read-baseline", "system-read-baseline" },
+	{ ACCESS_WRITE, "/proc/sys/kernel/pid_max", true, "deny-proc-sys", "deny-proc-sys" },
+	{ ACCESS_READ, "/proc/kallsyms", true, "deny-proc-sys", "deny-proc-sys" },
+	{ ACCESS_READ, "/sys/devices/system/cpu/online", true, "system-read-baseline",
+	  "system-read-baseline" },
+	{ ACCESS_WRITE, "/sys/fs/cgroup/cgroup.procs", true, "deny-proc-sys", "deny-proc-sys" },
+	{ ACCESS_READ, "/sys/kernel/hostname", true, "deny-proc-sys", "deny-proc-sys" },
 	{ ACCESS_READ, "/proc/1/environ", false, "deny-proc-sys", "deny-proc-sys" },
 	{ ACCESS_READ, "/sys/kernel/mm", true, "deny-proc-sys", "deny-proc-sys" },
 	{ ACCESS_STAT, "/usr/bin/nothing", false, "allow-system-read", "allow-system-read" },
@@ -96,6 +120,79 @@ static void check_access(const struct loaded *l, const struct case_of *c, bool b
 	is_str(v.rule->name, want, "%s %s", access_name(c->kind), path);
 	is_int(v.effective == EFFECT_ALLOW, v.decision != EFFECT_DENY && v.decision != EFFECT_APPROVE,
 	       "%s %s: zero means no", access_name(c->kind), path);
+}
+
+static const struct case_of of_home[] = {
+	{ ACCESS_READ, "/home/user/.gitconfig", true, "system-read-baseline", NULL },
+	{ ACCESS_READ, "/home/user/.gitconfig", false, "default-deny-files", NULL },
+	{ ACCESS_READ, "/home/user/.config/git/ignore", true, "system-read-baseline", NULL },
+	{ ACCESS_READ, "/home/user/.config/git/credentials", true, "default-deny-files", NULL },
+	{ ACCESS_READ, "/home/user/.git-credentials", true, "approve-git-credentials", NULL },
+	{ ACCESS_READ, "/home/user/.profile", true, "system-read-baseline", NULL },
+	{ ACCESS_WRITE, "/home/user/.profile", true, "default-deny-files", NULL },
+	{ ACCESS_READ, "/home/user/.local/lib/python3/x.py", true, "system-read-baseline", NULL },
+	{ ACCESS_READ, "/home/user/.local/lib/.env", true, "approve-env-files", NULL },
+	{ ACCESS_READ, "/home/user/.npmrc", true, "default-deny-files", NULL },
+	{ ACCESS_READ, "/home/user/.bash_history", true, "default-deny-files", NULL },
+	{ ACCESS_READ, "/home/user/.bashrc.old", true, "default-deny-files", NULL },
+	{ ACCESS_READ, "/home/other/.gitconfig", true, "default-deny-files", NULL },
+	{ ACCESS_LIST, "/home/user", true, "system-read-baseline", NULL },
+};
+
+T_CASE(what_is_kept_may_be_deleted)
+{
+	const struct policy_var vars[] = { { "PROJECT_ROOT", "/home/daytona" },
+		                           { "HOME", "/home/daytona" },
+		                           { 0 } };
+	struct access_request r = { .kind = ACCESS_DELETE,
+		                    .path = "/home/daytona/a",
+		                    .virtual = "/workspace/a" };
+	struct loaded l;
+
+	if (!load(&l, "daytona-default.yaml", &(struct policy_options){ .vars = vars, .expand = true }))
+		return;
+	is_str(decide_access(l.policy, l.cache, &r).rule->name, "soft-delete-daytona-home", "rm");
+	r.kind = ACCESS_RMDIR;
+	is_str(decide_access(l.policy, l.cache, &r).rule->name, "soft-delete-daytona-home", "rmdir");
+	r.path = r.virtual = "/home/daytona";
+	is_str(decide_access(l.policy, l.cache, &r).rule->name, "deny-delete-workspace", "of the whole");
+	unload(&l);
+}
+
+T_CASE(a_refusal_of_the_spelling_holds)
+{
+	struct policy *p =
+	        policy_of("version: 1\nname: t\nfile_rules:\n"
+	                  "  - {name: never, paths: ['/workspace/a'], operations: [delete], decision: deny}\n"
+	                  "  - {name: keep, paths: ['/p/**'], operations: ['*'], decision: soft_delete}\n");
+	struct decide_cache *c = p ? decide_cache_new(p) : NULL;
+	struct access_request r = { .kind = ACCESS_DELETE, .path = "/p/a", .virtual = "/workspace/a" };
+
+	if (ok(c != NULL)) {
+		is_str(decide_access(p, c, &r).rule->name, "never", "by the spelling");
+		r.path = r.virtual = "/p/b";
+		is_str(decide_access(p, c, &r).rule->name, "keep", "another");
+	}
+	decide_cache_free(c);
+	policy_free(p);
+}
+
+T_CASE(the_home_directory_outside_of_the_project)
+{
+	const struct policy_var vars[] = { { "PROJECT_ROOT", "/home/user/p" },
+		                           { "HOME", "/home/user" },
+		                           { 0 } };
+	struct loaded l;
+
+	if (!load(&l, "e2b-default.yaml", &(struct policy_options){ .vars = vars, .expand = true }))
+		return;
+	for (size_t i = 0; i < sizeof of_home / sizeof *of_home; i++)
+		check_access(&l, of_home + i, true, "user", of_home[i].e2b);
+	is_int(decide_tree(l.policy, ACCESS_READ, "/home/user", true), TREE_MIXED, "the home directory");
+	is_int(decide_tree(l.policy, ACCESS_READ, "/home/user/.local", true), TREE_MIXED, "what leads there");
+	is_int(decide_tree(l.policy, ACCESS_WRITE, "/home/user/.local", true), TREE_DENIED,
+	       "nothing is written");
+	unload(&l);
 }
 
 static bool load_both(struct loaded *e2b, struct loaded *daytona)
@@ -210,8 +307,12 @@ T_CASE(trees_of_the_shipped_policies)
 		{ ACCESS_RENAME, "/", TREE_MIXED, TREE_MIXED },
 		{ ACCESS_RENAME, "/var/lib", TREE_DENIED, TREE_DENIED },
 		{ ACCESS_RENAME, "/dev/shm", TREE_MIXED, TREE_MIXED },
-		{ ACCESS_READ, "/proc", TREE_MIXED, TREE_DENIED },
-		{ ACCESS_READ, "/proc/self", TREE_MIXED, TREE_DENIED },
+		{ ACCESS_READ, "/proc", TREE_MIXED, TREE_MIXED },
+		{ ACCESS_READ, "/proc/self", TREE_MIXED, TREE_MIXED },
+		{ ACCESS_WRITE, "/proc/sys", TREE_DENIED, TREE_DENIED },
+		{ ACCESS_READ, "/sys", TREE_MIXED, TREE_MIXED },
+		{ ACCESS_READ, "/sys/block", TREE_DENIED, TREE_DENIED },
+		{ ACCESS_WRITE, "/sys", TREE_DENIED, TREE_DENIED },
 		{ ACCESS_READ, "/home/other", TREE_DENIED, TREE_DENIED },
 	};
 	struct loaded e2b, daytona;
@@ -324,6 +425,49 @@ static void check_dir(struct below *b, struct decide_trees *t, const char *dir, 
 		ok(false, "%s: the tree's answer is not that of its files", dir);
 }
 
+/* Are they? Then whatever lies below the one is decided as below the other. */
+static int check_alike(struct below *b, struct decide_trees *t, const char *x, const char *y)
+{
+	static const char *const tails[] = { "a", "b", "c", "a/b", "b/d", "b/c", "c/a/b", "d/b/c" };
+	const struct tree_request r[2] = { { x, NULL, b->baseline, NULL }, { y, NULL, b->baseline, NULL } };
+	bool alike = decide_trees_alike(t, &r[0], &r[1], (1u << ACCESS_KINDS) - 1);
+	struct verdict v[2];
+	char path[64];
+
+	for (int i = 0; alike && i < 16 * ACCESS_KINDS; i++) {
+		for (int k = 0; k < 2; k++) {
+			struct access_request q = { .path = path, .baseline = b->baseline };
+
+			q.kind = (enum access_kind)(i / 16);
+			q.world_readable = i & 8;
+			snprintf(path, sizeof path, "%s/%s", r[k].dir[1] ? r[k].dir : "", tails[i & 7]);
+			v[k] = decide_access(b->policy, b->cache, &q);
+		}
+		if (v[0].rule != v[1].rule || v[0].effective != v[1].effective)
+			ok(false, "%s and %s are not alike: %s", x, y, path);
+	}
+	return alike;
+}
+
+T_CASE(trees_that_are_alike)
+{
+	int n[2] = { 0 };
+
+	for (int round = 0; round < 200; round++) {
+		struct below b = { .policy = random_policy(), .baseline = draw(2) };
+		struct decide_trees *t = b.policy ? decide_trees_new(b.policy) : NULL;
+
+		b.cache = t ? decide_cache_new(b.policy) : NULL;
+		for (size_t i = 0; b.cache && i < sizeof tops / sizeof *tops; i++)
+			for (size_t k = 0; k < i; k++)
+				n[check_alike(&b, t, tops[i], tops[k])]++;
+		decide_cache_free(b.cache);
+		decide_trees_free(t);
+		policy_free((struct policy *)b.policy);
+	}
+	ok(n[0] > 300 && n[1] > 300, "%d, and %d are not", n[1], n[0]);
+}
+
 T_CASE(trees_as_their_files)
 {
 	int counts[3] = { 0 }, bad = 0;
@@ -350,7 +494,6 @@ T_CASE(trees_as_their_files)
 	   "allowed %d, denied %d, mixed %d", counts[TREE_ALLOWED], counts[TREE_DENIED], counts[TREE_MIXED]);
 }
 
-/* Where no pattern floats, single files and directories settle what is mixed. */
 /* What is settled is not looked at entry by entry. */
 T_CASE(settled_trees)
 {

@@ -141,6 +141,8 @@ static const struct special {
 	{ "seccomp listener", __NR_seccomp, { HIGH | 1, HIGH | 8 | 1 }, E(EPERM) },
 	{ "seccomp strict", __NR_seccomp, { 0, 8 }, A },
 	{ "prctl", __NR_prctl, { 15 }, A },
+	{ "prctl dumpable", __NR_prctl, { 4, 1 }, A },
+	{ "prctl not dumpable", __NR_prctl, { HIGH | 4, HIGH | 0 }, CONFIG_FILES ? SECCOMP_RET_ERRNO : A },
 	{ "prctl set_mm", __NR_prctl, { HIGH | 35 }, E(EPERM) },
 	{ "personality read", __NR_personality, { 0xffffffff }, A },
 	{ "personality no random", __NR_personality, { HIGH | 0x40000 }, A },

@@ -377,3 +377,100 @@ T_CASE(names)
 	is_int(versions(), 3);
 	end();
 }
+
+/* Bytes of all lines. */
+static off_t lines(void)
+{
+	DIR *d = opendir(at(JOURNAL_STORE "/acts"));
+	const struct dirent *e;
+	struct stat st;
+	off_t n = 0;
+
+	while (d && (e = readdir(d)))
+		if (e->d_name[0] != '.' && fstatat(dirfd(d), e->d_name, &st, 0) == 0)
+			n += st.st_size;
+	if (d)
+		closedir(d);
+	return n;
+}
+
+T_CASE(what_is_made_waits_for_its_line)
+{
+	off_t before;
+
+	if (!begin("/tmp"))
+		return;
+	options.batch = true;
+	again();
+	is_int(act(JOURNAL_CREATE, "a", "c"), 0);
+	ok(token[0] && lines() == 0, "in memory");
+	journal_acted(log_, token, false);
+	put("b", "x");
+	is_int(act(JOURNAL_DELETE, "b", "c"), 0);
+	before = lines();
+	is_int(act(JOURNAL_CREATE, "a", "c"), 0);
+	is_int(lines(), before);
+	put("a", "x");
+	is_int(act(JOURNAL_DELETE, "a", "c"), 0);
+	ok(lines() > before + 100, "written before what comes after it");
+	is_int(act(JOURNAL_MKDIR, "d", "c"), 0);
+	before = lines();
+	ok(!journal_settle(log_, 100) && lines() > before, "and when there is time");
+	is_int(act(JOURNAL_SYMLINK, "l", "c"), 0);
+	before = lines();
+	journal_ended(log_, "c");
+	ok(lines() > before, "and at the end of the command");
+	before = lines();
+	for (int i = 0; i < 1000; i++)
+		act(JOURNAL_CREATE, "a", "c");
+	ok(lines() > before, "not too many of them");
+	before = lines();
+	act(JOURNAL_CREATE, "a", "c");
+	journal_log_close(log_);
+	log_ = NULL;
+	ok(lines() > before, "nor longer than the writer");
+	end();
+}
+
+T_CASE(what_the_command_made_needs_no_version)
+{
+	int fd;
+
+	if (!begin("/tmp"))
+		return;
+	fd = open(at("a"), O_RDWR | O_CREAT | O_EXCL, 0600);
+	journal_made(log_, fd, "c");
+	is_int(act(JOURNAL_ATTRIBUTES, "a", "c"), 0);
+	is_str(token, "");
+	is_int(act(JOURNAL_TRUNCATE, "a", "c"), 0);
+	is_str(token, "");
+	is_int(act(JOURNAL_WRITE, "a", "d"), 0);
+	ok(token[0], "for another it does");
+	is_int(act(JOURNAL_WRITE, "a", "c"), 0);
+	ok(token[0], "and for itself, when that one wrote to it");
+	fd_close(&fd);
+	fd = open(at("b"), O_RDWR | O_CREAT | O_EXCL, 0600);
+	journal_made(log_, fd, "c");
+	fd_close(&fd);
+	/* The number of a file that is gone goes to the next. */
+	for (int i = 0; i < 20; i++) {
+		ok(unlink(at("b")) == 0);
+		put("b", "another");
+		is_int(act(JOURNAL_WRITE, "b", "c"), 0);
+		ok(token[0], "a file of the same name, or number");
+	}
+	end();
+}
+
+T_CASE(a_store_that_is_removed_between_two_deletions)
+{
+	if (!begin("/tmp"))
+		return;
+	put("a", "one");
+	put("b", "two");
+	is_int(act(JOURNAL_DELETE, "a", "c"), 0);
+	ok(tree_remove(dir_of_top(), JOURNAL_STORE, NULL) == 0);
+	is_int(act(JOURNAL_DELETE, "b", "c"), 0);
+	ok(holds(version(), "two"), "into a new one");
+	end();
+}

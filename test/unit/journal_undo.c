@@ -26,6 +26,7 @@ static struct journal_log *journal;
 static const char *command = "c";
 static unsigned seed = 1;
 static size_t n_conflicts;
+static bool batch;
 
 static bool open_log(void)
 {
@@ -33,6 +34,7 @@ static bool open_log(void)
 		                         .store = JOURNAL_STORE,
 		                         .session = "s",
 		                         .copy_max = 1 << 20,
+		                         .batch = batch,
 		                         .quota = -1,
 		                         .ttl_ns = -1 };
 
@@ -301,6 +303,7 @@ T_CASE(anything_is_undone_and_redone)
 	for (unsigned round = 1; round <= 20; round++) {
 		struct buf before = { 0 }, after = { 0 };
 
+		batch = round % 2;
 		if (!begin())
 			return;
 		seed = round * 7919;
@@ -323,6 +326,7 @@ T_CASE(anything_is_undone_and_redone)
 		buf_release(&after);
 		end();
 	}
+	batch = false;
 }
 
 static void nap(unsigned us)

@@ -12,6 +12,18 @@ static struct verdict put(const struct call *k, struct attempt *a, const struct 
 	struct verdict v = decide_command(k->g->o.policy, r);
 
 	a->used_args |= v.used_args;
+	if (CONFIG_APPROVALS && v.effective == EFFECT_APPROVE && a->may_wait) {
+		/* Whoever approves it has seen the arguments. */
+		a->used_args = true;
+		a->question = (struct held_question){ .kind = "command",
+			                              .target = r->path,
+			                              .operation = "execve",
+			                              .rule = v.rule,
+			                              .argv = r->argv };
+		if (held_granted(k, &a->question))
+			v.effective = EFFECT_ALLOW;
+		return v;
+	}
 	/* Nobody can put another program in the place of the one that was asked for, or be asked, from here.
 	 */
 	if (v.decision == EFFECT_REDIRECT || v.effective == EFFECT_APPROVE)

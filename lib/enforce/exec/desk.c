@@ -40,10 +40,11 @@ struct desk {
 	size_t n;
 	struct timer late;     /* one for all that have ended: they are told together */
 	struct timer wait;     /* calls wait for others */
+	struct timer held;     /* and for approvals */
 	struct tracer *tracer; /* once it is needed */
 };
 
-static timer_fn on_late, on_wait;
+static timer_fn on_late, on_wait, on_held;
 
 struct desk *desk_new(struct loop *l, struct governor *g, desk_gone *gone, void *arg, struct err *e)
 {
@@ -53,17 +54,25 @@ struct desk *desk_new(struct loop *l, struct governor *g, desk_gone *gone, void 
 		err_set(e, "out of memory");
 		return NULL;
 	}
-	*d = (struct desk){
-		.loop = l, .governor = g, .gone = gone, .arg = arg, .late.due = on_late, .wait.due = on_wait
-	};
+	*d = (struct desk){ .loop = l,
+		            .governor = g,
+		            .gone = gone,
+		            .arg = arg,
+		            .late.due = on_late,
+		            .wait.due = on_wait,
+		            .held.due = CONFIG_APPROVALS ? on_held : NULL };
 	list_init(&d->places);
 	list_init(&d->late.node);
 	list_init(&d->wait.node);
+	if (CONFIG_APPROVALS)
+		list_init(&d->held.node);
 	return d;
 }
 
 static void drop(struct place *p)
 {
+	if (CONFIG_APPROVALS)
+		serve_gone(p->governor, &p->c);
 	loop_unwatch(p->desk->loop, &p->calls);
 	loop_unwatch(p->desk->loop, &p->first);
 	fd_close(&p->c.listener);
@@ -80,6 +89,8 @@ void desk_free(struct desk *d)
 	list_each(node, &d->places) drop(list_item(node, struct place, node));
 	loop_untimer(d->loop, &d->late);
 	loop_untimer(d->loop, &d->wait);
+	if (CONFIG_APPROVALS)
+		loop_untimer(d->loop, &d->held);
 	if (CONFIG_RUNGS)
 		tracer_free(d->tracer);
 	free(d);
@@ -136,6 +147,24 @@ static void on_wait(struct loop *l, struct timer *t)
 		loop_timer(l, t, SERVE_WAIT_NS);
 }
 
+static void on_held(struct loop *l, struct timer *t)
+{
+	struct desk *d = list_item(t, struct desk, held);
+	const struct governor *last = NULL;
+	bool more = false;
+
+	list_each(node, &d->places)
+	{
+		struct governor *g = list_item(node, struct place, node)->governor;
+
+		if (g != last)
+			more |= serve_held(g);
+		last = g;
+	}
+	if (more)
+		loop_timer(l, t, SERVE_HELD_NS);
+}
+
 /* The pidfd hangs up when the first process has been reaped. */
 static void on_first(struct loop *l, struct watch *w, uint32_t events)
 {
@@ -165,6 +194,8 @@ static void on_call(struct loop *l, struct watch *w, uint32_t events)
 			look_at_first(p);
 		if (CONFIG_FILES && !p->desk->wait.at_ns && serve_wait(p->governor))
 			loop_timer(l, &p->desk->wait, SERVE_WAIT_NS);
+		if (CONFIG_APPROVALS && !p->desk->held.at_ns && serve_holds(p->governor))
+			loop_timer(l, &p->desk->held, SERVE_HELD_NS);
 		return;
 	}
 	if (!(events & (EPOLLHUP | EPOLLERR)) && events & EPOLLIN)

@@ -116,6 +116,12 @@ static const struct step steps[] = {
 		{ HAS, TRACED, ALLOW, CLONE_UNTRACED },
 	{ BLOCK, 0, 0, BLOCK_PRCTL },
 		{ IS, REFUSE, NEXT, PR_SET_MM },             /* could move /proc/PID/exe and cmdline */
+#if CONFIG_FILES
+		/* Who cannot be looked into could do nothing that is asked about. From inside nobody can. */
+		{ IS, NEXT, THERE, PR_SET_DUMPABLE },
+		{ LOW, .k = 1 }, { IS, PRETEND, ALLOW, 0 },
+		{ HERE, .k = 0 },
+#endif
 		{ IS, EXEC, ALLOW, PR_SET_CHILD_SUBREAPER }, /* changes whose child an orphan is */
 	{ BLOCK, 0, 0, BLOCK_PERSONALITY },
 		{ HAS, NEXT, ALLOW, ~0x20008u /* a 32-bit machine, an old version */ },
@@ -211,6 +217,7 @@ static void put_answers(struct program *p, const struct filter_options *o)
 		[NOTIFY] = ask[o->kind],
 		[TRACED] = o->kind == FILTER_TRACER ? SECCOMP_RET_TRACE : SECCOMP_RET_ALLOW,
 		[REFUSE] = RET_ERR(EPERM),
+		[PRETEND] = o->kind == FILTER_LISTENER ? SECCOMP_RET_ERRNO : SECCOMP_RET_ALLOW,
 		[MISSING] = RET_ERR(ENOSYS),
 		[MARK] = RET_ERR(MARK_ANSWER),
 	};

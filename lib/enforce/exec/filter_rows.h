@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 /* TRACED: for a tracer, allowed where there is none. LOOK, only in rows: refused to sessions, needed to
- * supervise them. */
-enum answer { ALLOW, EXEC, SIGNAL, NOTIFY, TRACED, REFUSE, MISSING, MARK, ANSWERS, LOOK };
+ * supervise them. PRETEND: 0, and nothing is done. */
+enum answer { ALLOW, EXEC, SIGNAL, NOTIFY, TRACED, REFUSE, PRETEND, MISSING, MARK, ANSWERS, LOOK };
 
 /* Code that looks at the arguments. */
 enum block {

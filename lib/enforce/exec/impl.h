@@ -3,12 +3,16 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/list.h"
 #include "enforce/exec/call.h"
+#include "enforce/exec/held.h"
 #include "enforce/exec/image.h"
 #include "enforce/exec/serve.h"
 #include "enforce/exec/tree.h"
 
 enum { MESSAGE = 1024 };
+
+enum { SERVE_THREADS = CONFIG_FILES ? 32 : 1 };
 
 struct governor {
 	struct governor_options o;
@@ -17,15 +21,27 @@ struct governor {
 	struct identity *identity; /* NULL without CONFIG_EXEC_IDENTITY */
 	struct image_cache *images;
 	struct tree *tree;
-	char id[21]; /* how its events' ids begin, unique among governors; no NUL */
-	uint64_t n_events;
-	struct buf text;       /* event under construction */
-	struct buf path, args; /* what the caller passed */
+	uint64_t series, n_events; /* event ids are unique among governors … */
+	char ids[24];              /* … and begin with this */
+	struct buf text;           /* event under construction */
+	struct buf path, args;     /* what the caller passed */
 	struct {
 		pid_t pid;
 		const struct rule *rule;
 	} taught;             /* whom we last wrote to: a search along PATH is told once */
 	struct arena scratch; /* of one notification */
+	struct {
+		pid_t tid, pid;
+	} threads[SERVE_THREADS]; /* whose threads called lately */
+	struct list held;     /* calls that wait for approvals: held.c */
+	size_t n_held, held_text;
+	struct {
+		pid_t pid;
+		size_t len;
+		char *text;
+		int64_t until_ns;
+	} refused; /* lately: a search along PATH is asked for once */
+	uint64_t n_asked;
 };
 
 /* serve.c: a traced task is stopped before a call, or has just started a new image. */
@@ -33,6 +49,9 @@ void serve_stopped(struct governor *g, struct governed *c, const struct seccomp_
                    struct call_answer *answer);
 void serve_started(struct governor *g, struct governed *c, const struct seccomp_notif *n,
                    struct call_answer *answer);
+
+/* serve.c: hand it to its judge, and what comes after each answer. */
+void serve_judge(const struct call *k);
 
 /* Argument vector over a buffer of NUL-terminated strings. */
 struct args {
@@ -48,9 +67,11 @@ struct attempt {
 	pid_t parent;
 	struct verdict verdict;
 	bool used_args;
+	bool may_wait;  /* for an approval */
 	bool is_script; /* a script is on the way: its name stands in the interpreter's arguments only */
 	bool is_loader; /* what it maps is to be looked at when it starts … */
 	size_t payload; /* … which is this argument */
+	struct held_question question; /* what an approval is needed for */
 	const char *original;  /* the path of the program it was recognised as, whatever its name … */
 	const char *by;        /* … by "file", "content", "name", or for what could not be read */
 	const uint8_t *sha256; /* of that content, NULL = not known */

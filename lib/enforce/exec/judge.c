@@ -252,6 +252,16 @@ static void clean_up(struct governor *g)
 	shrink(&g->args);
 }
 
+/* Nothing is left of it but the question. */
+static bool is_waiting(const struct call *k, struct attempt *a)
+{
+	if (!CONFIG_APPROVALS || a->verdict.effective != EFFECT_APPROVE)
+		return false;
+	explain(a);
+	a->question.message = a->message;
+	return held_ask(k, &a->question);
+}
+
 /* What was read is to be judged. */
 static void judge_attempt(const struct call *k, struct attempt *a, int dirfd, int flags)
 {
@@ -266,7 +276,7 @@ static void judge_attempt(const struct call *k, struct attempt *a, int dirfd, in
 		call_fail(k, rc);
 	else if (a->verdict.effective == EFFECT_ALLOW)
 		permit(k, a);
-	else
+	else if (!is_waiting(k, a))
 		refuse(k, a);
 }
 
@@ -277,6 +287,7 @@ void judge_exec(const struct call *k)
 	ROOM struct attempt a;
 
 	begin(&a);
+	a.may_wait = CONFIG_APPROVALS && held_can(k);
 	if (!read_attempt(k, &a, d->args[at ? 1 : 0], d->args[at ? 2 : 1])) {
 		a.verdict = (struct verdict){ .rule = &unreadable };
 		refuse(k, &a);

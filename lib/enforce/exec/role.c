@@ -22,6 +22,7 @@
 #define SETUID          (1ULL << 7)
 #define SETPCAP         (1ULL << 8)
 #define SYS_PTRACE      (1ULL << CAPS_SYS_PTRACE)
+#define SYS_ADMIN       (1ULL << 21)
 #define SYS_RESOURCE    (1ULL << 24)
 
 /* What root's processes use themselves; a user's have none, unless they were given some. */
@@ -37,6 +38,10 @@ static const struct {
 	{ ROLE_SUPERVISE, DAC_OVERRIDE | DAC_READ_SEARCH | KILL | SYS_PTRACE | SYS_RESOURCE },
 	/* What root's own calls would do with files, as root and as others. */
 	{ ROLE_FILES, CHOWN | FOWNER | FSETID | SETGID | SETUID },
+#if CONFIG_LAYER_FUSE
+	/* That data passes it by is the kernel's to trust it with. */
+	{ ROLE_VIEW, SYS_ADMIN },
+#endif
 	{ ROLE_READ, DAC_READ_SEARCH },
 	/* To see who answers. */
 	{ ROLE_ASK, SYS_PTRACE | SYS_RESOURCE },
@@ -137,6 +142,7 @@ static const struct may {
 	MAY(wait4, S),
 	MAY(waitid, S),
 	MAY(ptrace, T),
+#if CONFIG_FILES
 	/* with files, for a caller and as it */
 	MAY(umask, F),
 	MAY(faccessat2, F),
@@ -171,6 +177,24 @@ static const struct may {
 	MAY(setxattrat, F),
 	MAY(removexattrat, F),
 	MAY(file_setattr, F),
+	/* for a socket's name, in a process of its own: sys/bind.h */
+	MAY(clone, F),
+	MAY(set_tid_address, F),
+	MAY(set_robust_list, F),
+	MAY(landlock_create_ruleset, F),
+	MAY(landlock_add_rule, F),
+	MAY(landlock_restrict_self, F),
+	MAY(fchdir, F),
+	MAY(bind, F),
+	MAY(getsockopt, F),
+#endif
+#if CONFIG_LAYER_FUSE
+	/* what else a view is asked for */
+	MAY(fallocate, ROLE_VIEW),
+	MAY(lgetxattr, ROLE_VIEW),
+	MAY(llistxattr, ROLE_VIEW),
+	MAY(sched_setscheduler, ROLE_VIEW),
+#endif
 	/* the log and its rotation */
 	MAY(flock, L | R | F),
 	MAY(ftruncate, L | F),
@@ -178,13 +202,14 @@ static const struct may {
 	MAY(fdatasync, L | F),
 	MAY(fchmod, L | F),
 	MAY(pwrite64, L | F),
-	MAY(pwritev2, L),
+	MAY(pwritev2, L | F), /* the C library's pwrite() */
 	MAY(renameat, L),
 	MAY(unlinkat, L),
 	MAY(linkat, L),
 #ifdef __x86_64__
 	MAY(access, S | R),
 	MAY(epoll_wait, S | R),
+	MAY(fork, F),
 	MAY(link, L),
 	MAY(lstat, S | R),
 	MAY(open, S | R),

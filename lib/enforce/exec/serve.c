@@ -1,5 +1,6 @@
 #include "enforce/exec/impl.h"
 
+#include "enforce/exec/held.h"
 #include "audit/ring.h"
 #include "base/clock.h"
 #include "sys/notify.h"
@@ -16,15 +17,12 @@
 struct governor *serve_new(const struct governor_options *o, struct err *e)
 {
 	struct governor *g = calloc(1, sizeof *g);
-	char id[sizeof g->id + 1];
-	uint64_t series;
 
 	if (g) {
 		g->o = *o;
-		if (getrandom(&series, sizeof series, 0) != sizeof series)
-			series = (uint64_t)clock_real_ns();
-		snprintf(id, sizeof id, "evt-%016llx-", (unsigned long long)series);
-		memcpy(g->id, id, sizeof g->id);
+		if (getrandom(&g->series, sizeof g->series, 0) != sizeof g->series)
+			g->series = (uint64_t)clock_real_ns();
+		snprintf(g->ids, sizeof g->ids, "evt-%016llx-", (unsigned long long)g->series);
 		g->needs = policy_needs(o->policy);
 		g->audit = policy_audit(o->policy);
 		if (CONFIG_EXEC_IDENTITY)
@@ -32,6 +30,8 @@ struct governor *serve_new(const struct governor_options *o, struct err *e)
 		g->images = image_cache_new(g->identity);
 		g->tree = tree_new();
 		g->text.max = 64 * 1024;
+		if (CONFIG_APPROVALS)
+			list_init(&g->held);
 	}
 	if (g && g->images && g->tree && (g->identity || !CONFIG_EXEC_IDENTITY))
 		return g;
@@ -44,6 +44,10 @@ void serve_free(struct governor *g)
 {
 	if (!g)
 		return;
+	if (CONFIG_APPROVALS) {
+		held_forget(g, NULL);
+		free(g->refused.text);
+	}
 	image_cache_free(g->images);
 	if (CONFIG_EXEC_IDENTITY)
 		identity_free(g->identity);
@@ -61,28 +65,17 @@ void serve_rest(struct governor *g)
 		image_cache_forget(g->images);
 }
 
-/* "evt-SERIES-NUMBER", which ends at `end`. */
-static const char *event_id(struct governor *g, char *end)
-{
-	uint64_t n = ++g->n_events;
-
-	*--end = 0;
-	do
-		*--end = (char)('0' + n % 10);
-	while (n /= 10);
-	end -= sizeof g->id;
-	return memcpy(end, g->id, sizeof g->id);
-}
-
-bool serve_report(const struct call *k, struct event *ev, uint32_t flags)
+bool serve_tell(const struct call *k, struct event *ev, uint32_t flags)
 {
 	struct governor *g = k->g;
-	bool denied = flags & RING_DENIED;
-	char id[sizeof g->id + 24];
+	char id[48], *p = id + sizeof id;
 
-	if (!(denied ? g->audit->log_denied : g->audit->log_allowed))
-		return true;
-	ev->id = event_id(g, id + sizeof id);
+	/* What is done for every event is not left to printf. */
+	*--p = 0;
+	for (uint64_t n = ++g->n_events; n; n /= 10)
+		*--p = (char)('0' + n % 10);
+	p -= strlen(g->ids);
+	ev->id = memcpy(p, g->ids, strlen(g->ids));
 	ev->session_id = g->o.session_id;
 	ev->command_id = k->c->id;
 	if (!ev->pid)
@@ -92,6 +85,13 @@ bool serve_report(const struct call *k, struct event *ev, uint32_t flags)
 	if (g->text.failed)
 		return false;
 	return g->o.sink(g->o.sink_arg, g->text.data, g->text.len, k->c->number, flags);
+}
+
+bool serve_report(const struct call *k, struct event *ev, uint32_t flags)
+{
+	const struct policy_audit *audit = k->g->audit;
+
+	return !(flags & RING_DENIED ? audit->log_denied : audit->log_allowed) || serve_tell(k, ev, flags);
 }
 
 /* What a new image calls before anything else that is judged. */
@@ -106,6 +106,8 @@ static void dispatch(const struct call *k)
 	switch (k->n->data.nr) {
 	case __NR_execve:
 	case __NR_execveat:
+		if (CONFIG_FILES && k->g->o.file_exec)
+			k->g->o.file_exec(k->g->o.files, k);
 		judge_exec(k);
 		break;
 	case FIRST_CALL:
@@ -142,9 +144,40 @@ static void dispatch(const struct call *k)
 	}
 }
 
+void serve_judge(const struct call *k)
+{
+	dispatch(k);
+	if (k->g->o.answered)
+		k->g->o.answered(k->g->o.sink_arg);
+}
+
+bool serve_holds(const struct governor *g)
+{
+	return g->n_held > 0;
+}
+
+void serve_gone(struct governor *g, const struct governed *c)
+{
+	held_forget(g, c);
+}
+
 bool serve_wait(struct governor *g)
 {
 	return CONFIG_FILES && g->o.file_wait && g->o.file_wait(g->o.files);
+}
+
+/* As proc_tgid(). For threads that call often what is remembered is asked for, which is far cheaper. */
+static pid_t process_of(struct governor *g, pid_t tid)
+{
+	const size_t i = (size_t)tid % SERVE_THREADS;
+
+	if (!CONFIG_FILES)
+		return proc_tgid(tid);
+	if (g->threads[i].tid != tid || proc_signal_thread(g->threads[i].pid, tid, 0) < 0) {
+		g->threads[i].tid = tid;
+		g->threads[i].pid = proc_tgid(tid);
+	}
+	return g->threads[i].pid;
 }
 
 int serve_call(struct governor *g, struct governed *c)
@@ -158,14 +191,12 @@ int serve_call(struct governor *g, struct governed *c)
 	k.pid = (pid_t)n.pid;
 	if (n.data.nr == FIRST_CALL && judge_expected(&k))
 		return 0;
-	k.pid = proc_tgid((pid_t)n.pid);
+	k.pid = process_of(g, (pid_t)n.pid);
 	if (!k.pid) {
 		call_fail(&k, EPERM); /* gone, or not to be seen */
 		return 0;
 	}
-	dispatch(&k);
-	if (g->o.answered)
-		g->o.answered(g->o.sink_arg);
+	serve_judge(&k);
 	return 0;
 }
 

@@ -34,12 +34,16 @@ struct governor_options {
 	const char *const *programs; /* programs are started from these trees only; n_programs 0: from
 	                                anywhere */
 	size_t n_programs;
-	bool teach; /* write why on the caller's standard error */
+	int64_t approval_ns; /* how long approvals are waited for where the rule does not say; 0: nobody can
+	                        be asked */
+	bool teach;          /* write why on the caller's standard error */
 	/* Takes the calls that the filter marks for files, and answers them (call.h); NULL: they are refused.
 	 */
 	void (*file_call)(void *files, const struct call *k);
 	/* Some of those wait: called every SERVE_WAIT_NS while it returns true. */
 	bool (*file_wait)(void *files);
+	/* A program is about to be executed, before that is judged. */
+	void (*file_exec)(void *files, const struct call *k);
 	void *files;
 };
 
@@ -69,6 +73,17 @@ bool serve_first(struct governor *g, struct governed *c, struct msg_reader *r);
 /* Look after calls that wait. True: again in SERVE_WAIT_NS. */
 #define SERVE_WAIT_NS 4000000
 bool serve_wait(struct governor *g);
+
+/* The answer to "approval_requested". False: nobody waits for it here. */
+bool serve_approve(struct governor *g, const char *id, bool approved, const char *reason);
+
+/* Look after calls that wait for approvals: whose time is over, whose caller is gone. True: again in
+ * SERVE_HELD_NS. */
+#define SERVE_HELD_NS 100000000
+bool serve_held(struct governor *g);
+bool serve_holds(const struct governor *g); /* does any? */
+/* The command is over. */
+void serve_gone(struct governor *g, const struct governed *c);
 
 /* Answer one waiting notification of `c`. 0, or -1 when the listener is of no more use. */
 int serve_call(struct governor *g, struct governed *c);

@@ -2,6 +2,7 @@
  * of these but truncation: they are always done here, on a descriptor of what was judged. */
 #include "enforce/files/names.h"
 
+#include "enforce/files/near.h"
 #include "enforce/files/keep.h"
 #include "sys/at.h"
 #include "sys/mem.h"
@@ -18,6 +19,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 enum { PAGE = 4096, ATTR_LEAST = 24 /* struct file_attr of Linux 6.17 */, XATTR_ARGS = 16 };
@@ -30,6 +32,7 @@ struct change {
 	int dir;
 	uint64_t path; /* in the caller's memory */
 	unsigned flags;
+	bool open;       /* the object is the caller's very opening */
 	bool of_fd;      /* `dir` is the object, and must be open for more than its name */
 	bool newer;      /* by a system call that is not everywhere */
 	bool takes_none; /* of those with AT_EMPTY_PATH, one to which no path is as good as an empty one,
@@ -52,6 +55,8 @@ struct change {
 static int apply_mode(const struct act *a, const struct change *c, const struct place *p)
 {
 	(void)a;
+	if (c->open)
+		return fchmod(p->object, c->mode) < 0 ? errno : 0;
 	return (c->newer ? at_chmod2(p->object, c->mode) : at_chmod(p->object, c->mode)) < 0 ? errno : 0;
 }
 
@@ -64,6 +69,8 @@ static int apply_owner(const struct act *a, const struct change *c, const struct
 static int apply_times(const struct act *a, const struct change *c, const struct place *p)
 {
 	(void)a;
+	if (c->open)
+		return futimens(p->object, c->now ? NULL : c->times) < 0 ? errno : 0;
 	return at_touch(p->object, c->now ? NULL : c->times) < 0 ? errno : 0;
 }
 
@@ -72,6 +79,8 @@ static int apply_set_xattr(const struct act *a, const struct change *c, const st
 	struct at_xattr_args args = { (uintptr_t)c->value, (uint32_t)c->value_len, (uint32_t)c->value_flags };
 
 	(void)a;
+	if (c->open)
+		return fsetxattr(p->object, c->name, c->value, c->value_len, c->value_flags) < 0 ? errno : 0;
 	if (c->newer)
 		return at_set_xattrat(p->object, c->name, &args) < 0 ? errno : 0;
 	return at_set_xattr(p->object, c->name, c->value, c->value_len, c->value_flags) < 0 ? errno : 0;
@@ -131,12 +140,15 @@ static int check_descriptor(const struct act *a, int fd)
 	return !flags || strtoul(flags + 6, NULL, 8) & O_PATH ? EBADF : 0;
 }
 
-static int find_object(struct act *a, const struct change *c, struct place *p)
+static int find_object(struct act *a, struct change *c, struct place *p)
 {
 	struct place_request r = { .dirfd = c->dir, .path = "", .flags = PLACE_EMPTY };
 	bool empty = c->flags & AT_EMPTY_PATH, none = c->of_fd || (c->takes_none && empty && !c->path);
 	int error = 0;
 
+	c->open = c->of_fd && near_object(a, c->dir, p);
+	if (c->open)
+		return fcntl(p->object, F_GETFL) & O_PATH ? EBADF : 0;
 	if (!none) {
 		r.flags = (empty ? PLACE_EMPTY : 0) |
 		          (c->follow && !(c->flags & AT_SYMLINK_NOFOLLOW) ? PLACE_FOLLOW : 0);
@@ -157,7 +169,7 @@ static int keep_change(struct act *a, struct keep *k, const struct change *c, co
 	return keep_object(a, k, as, p);
 }
 
-static int change(struct act *a, const struct change *c)
+static int change(struct act *a, struct change *c)
 {
 	AUTO_PLACE p = NO_PLACE;
 	struct verdict v;

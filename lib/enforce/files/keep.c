@@ -49,6 +49,8 @@ struct verdict keep_decide(struct act *a, enum access_kind kind, const struct pl
 	const struct files_options *o = &a->f->o;
 	struct verdict v = act_decide(a, kind, p);
 
+	if (CONFIG_APPROVALS && v.effective == EFFECT_APPROVE)
+		act_approved(a, kind, p, &v);
 	if (v.effective != EFFECT_ALLOW)
 		return v;
 	if (access_changes(kind) && o->journal && is_store(a, kind, p->path))
@@ -63,11 +65,22 @@ struct verdict keep_decide(struct act *a, enum access_kind kind, const struct pl
 	return v;
 }
 
+/* Is it the view that keeps it? What has no object yet is where its directory is. */
+static bool is_viewed(const struct files_options *o, const struct place *p)
+{
+	struct stat st = { .st_dev = p->st.st_dev };
+
+	if (!CONFIG_LAYER_FUSE || !o->view || !o->view->page)
+		return false;
+	return (p->object >= 0 || (p->parent >= 0 && fstat(p->parent, &st) == 0)) &&
+	       st.st_dev == o->view->dev;
+}
+
 bool keep_wants(const struct act *a, enum journal_kind kind, const struct place *p, const struct verdict *v)
 {
 	const struct files_options *o = &a->f->o;
 
-	return o->journal &&
+	return o->journal && !is_viewed(o, p) &&
 	       (v->decision == EFFECT_SOFT_DELETE || (o->keep >> kind & 1 && in_workspace(o, p)));
 }
 
@@ -130,6 +143,9 @@ int keep_name(struct act *a, struct keep *k, enum journal_kind kind, const struc
 	char name[NAME_MAX + 2];
 	struct journal_act act = { .kind = kind, .dirfd = p->parent, .name = bare(p, name), .path = p->path };
 
+	if (kind == JOURNAL_DELETE || kind == JOURNAL_RMDIR)
+		act.st = &p->st;
+
 	return keep_before(a, k, &act);
 }
 
@@ -153,6 +169,12 @@ int keep_object(struct act *a, struct keep *k, enum journal_kind kind, const str
 	struct journal_act act = { .kind = kind, .dirfd = p->object, .name = "", .path = p->path };
 
 	return keep_before(a, k, &act);
+}
+
+void keep_made(struct act *a, const struct keep *k, int fd)
+{
+	if (k->n)
+		journal_made(a->f->o.journal, fd, a->k->c->id);
 }
 
 int keep_after(struct act *a, struct keep *k, int error)

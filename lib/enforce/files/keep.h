@@ -34,5 +34,8 @@ int keep_names(struct act *a, struct keep *k, enum journal_kind kind, const stru
 /* The same for an object, wherever its name is by now. */
 int keep_object(struct act *a, struct keep *k, enum journal_kind kind, const struct place *p);
 
+/* The file that was just made and kept as JOURNAL_CREATE: what its command does to it is kept no more. */
+void keep_made(struct act *a, const struct keep *k, int fd);
+
 /* It happened, or it failed. Harmless when nothing was kept. Returns `error`. */
 int keep_after(struct act *a, struct keep *k, int error);

@@ -1,12 +1,12 @@
 #include "enforce/files/names.h"
 
+#include "enforce/files/near.h"
 #include "enforce/files/keep.h"
 #include "sys/at.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -30,11 +30,32 @@ bool names_plain(const struct place *p)
 	return p->parent >= 0 && !p->nameless && strlen(p->name) <= NAME_MAX + (size_t)p->slash;
 }
 
+bool names_taken(const struct place *p)
+{
+	return p->st.st_mode != 0;
+}
+
 static int find_name(struct act *a, int which, int dirfd, uint64_t addr, struct place *p)
 {
 	struct place_request r = { .dirfd = dirfd, .flags = PLACE_NAME };
 	int error = act_path(a, which, addr, &r.path);
 
+	if (!error && near_name(a, dirfd, r.path, p))
+		return 0;
+	return error ? error : act_find(a, &r, p);
+}
+
+/* What moves with all that is in it is held open. */
+static int find_moving(struct act *a, int which, int dirfd, uint64_t addr, struct place *p)
+{
+	struct place_request r = { .dirfd = dirfd, .flags = PLACE_NAME };
+	int error = act_path(a, which, addr, &r.path);
+
+	if (!error && near_name(a, dirfd, r.path, p)) {
+		if (!S_ISDIR(p->st.st_mode))
+			return 0;
+		resolve_release(p);
+	}
 	return error ? error : act_find(a, &r, p);
 }
 
@@ -45,12 +66,12 @@ static int divert(struct act *a, enum journal_kind kind, const struct act_report
 {
 	struct act_report kept = *r;
 	struct keep keep = { 0 };
-	char hint[80];
+	char hint[80] = "agentsh trash restore ";
 	int error = keep_name(a, &keep, kind, r->place);
 
 	if (error || !*keep.token[0])
 		return error;
-	snprintf(hint, sizeof hint, "agentsh trash restore %s", keep.token[0]);
+	strcat(hint, keep.token[0]);
 	kept.type = "file_soft_deleted";
 	kept.token = keep.token[0];
 	kept.hint = hint;
@@ -73,7 +94,7 @@ static int remove_name(struct act *a, const struct place *p, int flags)
 
 	if (!names_plain(p))
 		return unlink_as_it_is(p, flags);
-	if (p->object < 0)
+	if (!names_taken(p))
 		return ENOENT;
 	/* The kernel looks at slashes before it asks for permission. */
 	if (p->slash && !S_ISDIR(p->st.st_mode))
@@ -92,18 +113,12 @@ static int remove_name(struct act *a, const struct place *p, int flags)
 
 /* ---- mkdir, mknod, symlink --------------------------------------------------------------------------- */
 
-struct making {
-	enum access_kind kind;
-	enum journal_kind as;
-	mode_t mode;
-	unsigned device;
-	const char *target; /* of a link */
-};
-
 static int make_as_it_is(const struct place *p, const struct making *m)
 {
 	int rc;
 
+	if (m->make)
+		return m->make(p, m);
 	if (m->kind == ACCESS_MKDIR)
 		rc = mkdirat(p->parent, p->name, m->mode);
 	else if (m->kind == ACCESS_SYMLINK)
@@ -132,7 +147,7 @@ static bool is_device(const struct making *m)
 	return m->kind == ACCESS_CREATE && (S_ISCHR(m->mode) || S_ISBLK(m->mode));
 }
 
-static int make_name(struct act *a, const struct place *p, const struct making *m)
+int names_make(struct act *a, const struct place *p, const struct making *m)
 {
 	struct verdict v = { .decision = EFFECT_DENY, .effective = EFFECT_DENY, .rule = &devices };
 	struct act_report r = { .kind = m->kind, .place = p, .verdict = &v, .to = m->target };
@@ -141,7 +156,7 @@ static int make_name(struct act *a, const struct place *p, const struct making *
 
 	if (!names_plain(p))
 		return make_as_it_is(p, m);
-	if (p->object >= 0)
+	if (names_taken(p))
 		return EEXIST;
 	if (p->slash && m->kind != ACCESS_MKDIR)
 		return ENOENT;
@@ -173,7 +188,8 @@ static bool link_allowed(struct act *a, const struct place *from, const struct p
 	for (size_t i = 0; i < 2 && !from->nameless; i++) {
 		*v = keep_decide(a, needs[i], from);
 		if (v->effective != EFFECT_ALLOW || v->decision == EFFECT_REDIRECT) {
-			v->effective = EFFECT_DENY;
+			if (v->effective == EFFECT_ALLOW)
+				v->effective = EFFECT_DENY;
 			act_refuse(a, &r);
 			return false;
 		}
@@ -192,7 +208,7 @@ static int link_name(struct act *a, const struct place *from, const struct place
 
 	if (!names_plain(to))
 		return link_as_it_is(from, to);
-	if (to->object >= 0)
+	if (names_taken(to))
 		return EEXIST;
 	/* None of this can be: the kernel says why. It does so before anybody asks whether it is allowed; to
 	 * another mount, programs copy then. */
@@ -233,7 +249,7 @@ static int make_at(struct act *a, const struct deed *d, const struct making *m)
 	AUTO_PLACE p = NO_PLACE;
 	int error = find_name(a, 0, d->dir, d->path, &p);
 
-	return error ? error : make_name(a, &p, m);
+	return error ? error : names_make(a, &p, m);
 }
 
 static int do_mkdir(struct act *a, const struct deed *d)
@@ -301,9 +317,9 @@ static int do_rename(struct act *a, const struct deed *d)
 	if (d->flags & ~all ||
 	    (d->flags & RENAME_EXCHANGE && d->flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)))
 		return EINVAL;
-	error = find_name(a, 0, d->dir, d->path, &from);
+	error = find_moving(a, 0, d->dir, d->path, &from);
 	if (!error)
-		error = find_name(a, 1, d->to_dir, d->to, &to);
+		error = find_moving(a, 1, d->to_dir, d->to, &to);
 	return error ? error : names_move(a, &from, &to, d->flags);
 }
 

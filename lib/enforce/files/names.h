@@ -6,6 +6,7 @@
 #pragma once
 
 #include "enforce/files/impl.h"
+#include "journal/record.h"
 
 #define AUTO_PLACE __attribute__((cleanup(resolve_release))) struct place
 #define NO_PLACE                            \
@@ -17,9 +18,26 @@
  * call that changes names succeeds on those; the kernel says why. */
 bool names_plain(const struct place *p);
 
+/* Does anything have it? */
+bool names_taken(const struct place *p);
+
 /* Rename, with the flags of renameat2. 0, also when answered, or errno. */
 int names_move(struct act *a, const struct place *from, const struct place *to, unsigned flags);
 
 /* May what is `from`, with all that is in it, be found at `to` instead? No name may be closed for renaming,
  * before or after; nothing may become readable or writable by it. False: refused, and answered. */
 bool names_may_move(struct act *a, const struct place *from, const struct place *to);
+
+/* What comes to have a name. */
+struct making {
+	enum access_kind kind;
+	enum journal_kind as;
+	mode_t mode;
+	unsigned device;
+	const char *target; /* of a link */
+	/* Does it, with the caller's rights and mask: 0 or errno. NULL: as `kind` and `mode` say. */
+	int (*make)(const struct place *p, const struct making *m);
+};
+
+/* Judge it, make it, keep and record it. 0, also when answered, or errno. */
+int names_make(struct act *a, const struct place *p, const struct making *m);

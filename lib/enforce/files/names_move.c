@@ -20,11 +20,11 @@ static int precheck(const struct place *from, const struct place *to, unsigned f
 	/* Neither can be; the kernel says why. To another mount, programs copy then. */
 	if (at_elsewhere(from->parent, to->parent) || !names_plain(from) || !names_plain(to))
 		return move_as_it_is(from, to, flags);
-	if (from->object < 0)
+	if (!names_taken(from))
 		return ENOENT;
-	if (flags & RENAME_NOREPLACE && to->object >= 0)
+	if (flags & RENAME_NOREPLACE && names_taken(to))
 		return EEXIST;
-	if (exchange && to->object < 0)
+	if (exchange && !names_taken(to))
 		return ENOENT;
 	if (exchange && to->slash && !S_ISDIR(to->st.st_mode))
 		return ENOTDIR;
@@ -35,7 +35,7 @@ static int precheck(const struct place *from, const struct place *to, unsigned f
 
 static bool is_same(const struct place *a, const struct place *b)
 {
-	return a->object >= 0 && b->object >= 0 && a->st.st_dev == b->st.st_dev &&
+	return names_taken(a) && names_taken(b) && a->st.st_dev == b->st.st_dev &&
 	       a->st.st_ino == b->st.st_ino;
 }
 
@@ -45,7 +45,7 @@ static bool may_replace(struct act *a, const struct place *from, const struct pl
 	struct verdict v = { .effective = EFFECT_ALLOW };
 	struct act_report r = { .kind = ACCESS_RENAME, .place = from, .verdict = &v, .to = to->path };
 
-	if (to->object < 0 || S_ISDIR(to->st.st_mode))
+	if (!names_taken(to) || S_ISDIR(to->st.st_mode))
 		return true;
 	v = keep_decide(a, ACCESS_WRITE, to);
 	if (v.effective == EFFECT_ALLOW)
@@ -79,7 +79,7 @@ static int keep_move(struct act *a, struct keep *k, const struct place *from, co
 	enum journal_kind as = exchange ? JOURNAL_EXCHANGE : JOURNAL_RENAME;
 	int error = 0;
 
-	if (!exchange && to->object >= 0 && keep_wants(a, JOURNAL_OVERWRITE, to, v))
+	if (!exchange && names_taken(to) && keep_wants(a, JOURNAL_OVERWRITE, to, v))
 		error = keep_name(a, k, JOURNAL_OVERWRITE, to);
 	if (!error && (keep_wants(a, as, from, v) || keep_wants(a, as, to, v)))
 		error = keep_names(a, k, as, from, to);

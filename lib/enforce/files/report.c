@@ -2,6 +2,7 @@
 
 #include "audit/ring.h"
 #include "enforce/denial.h"
+#include "enforce/exec/held.h"
 
 #include <errno.h>
 #include <string.h>
@@ -45,6 +46,41 @@ static bool report(const struct act *a, const struct act_report *r, const char *
 	return serve_report(a->k, &ev, r->verdict->effective == EFFECT_DENY ? RING_DENIED : 0);
 }
 
+/* What was decided on is asked for: what is told of may be the other name of two. */
+static bool question_of(const struct act *a, const struct verdict *v, struct held_question *q)
+{
+	const struct place *p = a->approve.place;
+
+	if (!p)
+		return false;
+	*q = (struct held_question){
+		.kind = "file", .target = p->path, .operation = access_name(a->approve.kind), .rule = v->rule
+	};
+	return true;
+}
+
+void act_approved(struct act *a, enum access_kind kind, const struct place *p, struct verdict *v)
+{
+	struct held_question q;
+
+	a->approve.kind = kind;
+	a->approve.place = p;
+	if (question_of(a, v, &q) && held_granted(a->k, &q))
+		v->effective = EFFECT_ALLOW;
+}
+
+/* True: it waits. */
+static bool wait_for_approval(struct act *a, const struct act_report *r, const char *message)
+{
+	struct held_question q;
+
+	if (r->verdict->effective != EFFECT_APPROVE || !question_of(a, r->verdict, &q))
+		return false;
+	q.message = message;
+	a->answered = held_ask(a->k, &q);
+	return a->answered;
+}
+
 void act_refuse(struct act *a, const struct act_report *r)
 {
 	struct verdict v = *r->verdict;
@@ -53,7 +89,11 @@ void act_refuse(struct act *a, const struct act_report *r)
 
 	v.effective = EFFECT_DENY;
 	denied.verdict = &v;
+	if (!act_sure(a))
+		return; /* nobody asks any more, and who knows whose words these were */
 	message_of(&denied, message, sizeof message);
+	if (CONFIG_APPROVALS && wait_for_approval(a, r, message))
+		return;
 	report(a, &denied, message, "denied");
 	if (access_changes(r->kind))
 		teach(a->k, &(struct denial){ .subject = r->place->path, .verdict = &v, .message = message });
@@ -77,6 +117,8 @@ bool act_permit(struct act *a, const struct act_report *r)
 
 	if (!is_told(a, r))
 		return true;
+	if (!act_sure(a))
+		return false;
 	message_of(r, message, sizeof message);
 	if (report(a, r, message, "allowed"))
 		return true;

@@ -51,7 +51,7 @@ struct place {
 	bool slash;            /* slashes follow it: `name` ends in one when PLACE_NAME was asked for */
 	bool nameless;         /* a pipe, a socket, a memory file, or deleted: `path` is what it was, or "" */
 	bool own, foreign;     /* in /proc: of the calling process; of one that it may not look into */
-	struct stat st;        /* of the object */
+	struct stat st;        /* of the object; st_mode 0: there is none */
 	char path[PLACE_PATH]; /* true and absolute: no links, no dots */
 	char alias[PLACE_PATH]; /* how it was spelled, when only root's links led elsewhere; or of the
 	                           caller's own in /proc: /proc/self/…; "" = none */
@@ -61,3 +61,6 @@ struct place {
  * ENOENT (empty) included; that the path could be read is the caller's business. */
 int resolve_place(const struct caller *c, const struct place_request *r, struct place *out);
 void resolve_release(struct place *p);
+
+/* Nothing is known of it, and no descriptor is its. Cheaper than to zero all of it. */
+void resolve_clear(struct place *p);

@@ -249,6 +249,13 @@ static struct timespec time_of(int what, int set, int now, struct timespec given
 	return given;
 }
 
+enum {
+	SETTABLE_TIMES =
+	        FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW,
+	SETTABLE = SETTABLE_TIMES | FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID |
+	           FUSE_SET_ATTR_SIZE
+};
+
 static int set_attributes(fuse_req_t req, struct node *n, const struct place *p, const struct stat *st,
                           int what, const struct fuse_file_info *fi)
 {
@@ -257,7 +264,8 @@ static int set_attributes(fuse_req_t req, struct node *n, const struct place *p,
 		time_of(what, FUSE_SET_ATTR_MTIME, FUSE_SET_ATTR_MTIME_NOW, st->st_mtim),
 	};
 
-	if (what & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID) &&
+	/* Nothing at all is a chown that changes neither: it takes set-id bits away. */
+	if ((!(what & SETTABLE) || what & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) &&
 	    fchownat(p->dirfd, p->name, what & FUSE_SET_ATTR_UID ? st->st_uid : (uid_t)-1,
 	             what & FUSE_SET_ATTR_GID ? st->st_gid : (gid_t)-1, p->flags) < 0)
 		return -1;
@@ -266,8 +274,7 @@ static int set_attributes(fuse_req_t req, struct node *n, const struct place *p,
 		return -1;
 	if (what & FUSE_SET_ATTR_SIZE && set_size(req, n, st->st_size, fi) < 0)
 		return -1;
-	if (!(what & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
-	              FUSE_SET_ATTR_MTIME_NOW)))
+	if (!(what & SETTABLE_TIMES))
 		return 0;
 	return utimensat(p->dirfd, p->name, times, p->flags);
 }
@@ -278,7 +285,9 @@ static enum view_kind kind_of(int what)
 		return VIEW_TRUNCATE;
 	if (what & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
 		return VIEW_CHOWN;
-	return what & FUSE_SET_ATTR_MODE ? VIEW_CHMOD : VIEW_TOUCH;
+	if (what & FUSE_SET_ATTR_MODE || !(what & SETTABLE))
+		return VIEW_CHMOD;
+	return VIEW_TOUCH;
 }
 
 void change_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what, struct fuse_file_info *fi)
@@ -297,6 +306,8 @@ void change_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what, s
 		fuse_reply_err(req, why);
 		return;
 	}
+	if (!v->as_root && what & FUSE_SET_ATTR_MODE && n->type == S_IFDIR && !(st->st_mode & S_IXUSR))
+		node_hold_inside(v, n);
 	ids_as_caller(v, req);
 	do
 		rc = set_attributes(req, n, &r.at, st, what, fi);

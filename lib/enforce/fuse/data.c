@@ -48,42 +48,68 @@ void data_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, o
 		fuse_reply_write(req, (size_t)n);
 }
 
-static void sync_one(fuse_req_t req, fuse_ino_t ino, int only_data, const struct fuse_file_info *fi,
-                     int flags)
+void data_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *fi)
 {
 	AUTO_FD own = -1;
-	int fd = fd_for(view_of(req), ino, fi, flags, &own);
+	int fd = fd_for(view_of(req), ino, fi, O_RDONLY, &own);
 
 	fuse_reply_err(req, fd < 0 || (only_data ? fdatasync(fd) : fsync(fd)) < 0 ? errno : 0);
 }
 
-void data_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *fi)
-{
-	sync_one(req, ino, only_data, fi, O_RDONLY);
-}
-
+/* What was opened as a directory may be closed to us by now: then all of the file system is written. */
 void data_fsyncdir(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *fi)
 {
+	AUTO_FD own = -1;
+	struct view *v = view_of(req);
+	int fd = fd_for(v, ino, NULL, O_RDONLY | O_DIRECTORY, &own);
+
+	(void)only_data;
 	(void)fi;
-	sync_one(req, ino, only_data, NULL, O_RDONLY | O_DIRECTORY);
+	if (fd < 0 && errno == EACCES) {
+		own = node_open(v, &v->root, O_RDONLY | O_DIRECTORY);
+		fuse_reply_err(req, own < 0 || syncfs(own) < 0 ? errno : 0);
+		return;
+	}
+	fuse_reply_err(req, fd < 0 || fsync(fd) < 0 ? errno : 0);
 }
 
 void data_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len, struct fuse_file_info *fi)
 {
 	AUTO_FD own = -1;
 	struct view *v = view_of(req);
-	int fd = fd_for(v, ino, fi, O_WRONLY, &own);
+	int rc, fd = fd_for(v, ino, fi, O_WRONLY, &own);
 
 	ids_as_caller(v, req); /* whose writing takes set-id bits away */
-	fuse_reply_err(req, fd < 0 || fallocate(fd, mode, off, len) < 0 ? errno : 0);
+	rc = fd;
+	while (fd >= 0 && (rc = fallocate(fd, mode, off, len)) < 0 && errno == EINTR)
+		; /* signals are ours, not the caller's */
+	fuse_reply_err(req, rc < 0 ? errno : 0);
+}
+
+/* What was written to a mapping and has not come here yet would be taken for a hole: then it is all data. */
+static off_t find_in_mapped(int fd, off_t off, int whence)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	if (off < st.st_size)
+		return whence == SEEK_DATA ? off : st.st_size;
+	errno = ENXIO;
+	return -1;
 }
 
 void data_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
 {
 	AUTO_FD own = -1;
-	int fd = fd_for(view_of(req), ino, fi, O_RDONLY, &own);
-	off_t at = fd < 0 ? -1 : lseek(fd, off, whence);
+	struct view *v = view_of(req);
+	int fd = fd_for(v, ino, fi, O_RDONLY, &own);
+	off_t at = -1;
 
+	if (fd >= 0 && node_from(v, ino)->mapped)
+		at = find_in_mapped(fd, off, whence);
+	else if (fd >= 0)
+		at = lseek(fd, off, whence);
 	if (at < 0)
 		view_errno(req);
 	else
@@ -101,7 +127,10 @@ void data_copy(fuse_req_t req, fuse_ino_t from, off_t from_off, struct fuse_file
 	ssize_t n;
 
 	ids_as_caller(v, req);
-	n = out < 0 ? -1 : copy_file_range(in, &from_off, out, &to_off, len, (unsigned)flags);
+	n = out;
+	while (out >= 0 && (n = copy_file_range(in, &from_off, out, &to_off, len, (unsigned)flags)) < 0 &&
+	       errno == EINTR)
+		;
 	if (n < 0)
 		view_errno(req);
 	else

@@ -31,13 +31,15 @@ struct node {
 	uint64_t lookups;   /* how often the kernel was told of it, and has not forgotten it */
 	dev_t dev;
 	ino_t ino;
-	unsigned held; /* by names in it */
-	int fd;        /* O_PATH, or -1 */
-	int backing;   /* the kernel's number for its data, 0 = none */
-	unsigned open; /* files whose data goes through us: then all of it does */
-	int open_fd;   /* a descriptor of our own meanwhile, where names may be closed to us; or -1 */
-	mode_t type;   /* S_IFMT */
-	bool gone;     /* its last name was removed: the descriptor is all there is */
+	unsigned held;   /* by names in it */
+	int fd;          /* O_PATH, or -1 */
+	int backing;     /* the kernel's number for its data, 0 = none */
+	unsigned open;   /* files whose data goes through us: then all of it does */
+	unsigned mapped; /* of them, those by which it can be mapped and then written */
+	int open_fd;     /* a descriptor of our own meanwhile, where names may be closed to us; or -1 */
+	mode_t type;     /* S_IFMT */
+	bool gone;       /* its last name was removed: the descriptor is all there is */
+	bool shut;       /* its directory was closed to us: likewise */
 	/* Files through which it may be mapped and then written, of which nobody tells: their number, and
 	 * when the last was closed. */
 	unsigned mappable;
@@ -59,7 +61,7 @@ struct view {
 	struct table nodes, names;
 	struct list dirs;     /* node.recent, least recently used first */
 	struct list listings; /* likewise */
-	unsigned n_fds, max_fds, n_listings;
+	unsigned n_fds, max_fds, n_held, n_listings;
 	bool passthrough, as_root;
 	double keep;
 	struct {
@@ -90,11 +92,15 @@ void node_forget(struct view *v, struct node *n, uint64_t lookups);
 /* A directory's O_PATH descriptor, good until the next call; -1 with errno. */
 int node_dirfd(struct view *v, struct node *n);
 int node_place(struct view *v, struct node *n, struct place *p);
+/* A directory is about to be closed to us, who are no root: who is in one in it stays there. */
+void node_hold_inside(struct view *v, const struct node *n);
 /* A name of a directory is about to be removed, or taken by another file: keep hold of what has it, which may
  * have no other. */
 void node_keep_hold(struct view *v, struct node *parent, const char *text);
 /* It is no more. */
 void node_unnamed(struct view *v, struct node *parent, const char *text);
+/* A file that had no name any more, or yet, has one. */
+void node_named_again(struct view *v, struct node *n);
 /* What is there. 0 or -1 with errno: ESTALE when another file has taken its place. */
 int node_stat(struct view *v, struct node *n, struct stat *st);
 /* Open it: never another file than it, unless that took its place behind our back. */

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MESSAGE = 1024, WALK_MAX = 20000 };
+enum { MESSAGE = 1024, WALK_MAX = 20000, SETTLE_MAX = 16 };
 /* NOLINTBEGIN(bugprone-macro-parentheses): each goes into one initialiser */
 #define BUILT_IN(text, why)                                                               \
 	{                                                                                 \
@@ -277,7 +277,8 @@ static int keep(struct judge *j, struct view_act *act, const struct verdict *v)
 	enum journal_kind kind = kept_as[act->kind];
 	int why = 0;
 
-	if (!j->o.journal || (v->decision != EFFECT_SOFT_DELETE && !j->o.keep_all))
+	if (!j->o.journal || !access_changes(access_of[act->kind]) ||
+	    (v->decision != EFFECT_SOFT_DELETE && !j->o.keep_all))
 		return 0;
 	if (act->kind == VIEW_RENAME && act->exists && !act->exchange)
 		why = keep_one(j, act, JOURNAL_OVERWRITE);
@@ -301,13 +302,34 @@ static bool is_told(const struct judge *j, const struct view_act *act, const str
 	return access_changes(access_of[act->kind]) || v->decision == EFFECT_AUDIT || j->o.log_reads;
 }
 
+/* Who asks has judged and told of it; what is kept is told of here. */
+static int keep_decided(struct judge *j, struct view_act *act)
+{
+	const char *path;
+	struct verdict v;
+	int why;
+
+	if (!access_changes(access_of[act->kind]))
+		return 0;
+	v = decide_all(j, act, &path);
+	why = keep(j, act, &v);
+	if (!why && act->done)
+		report(j, act, &v, path);
+	if (why)
+		judge_acted(j, act, false);
+	return why;
+}
+
 int judge_act(void *judge, struct view_act *act)
 {
 	struct judge *j = judge;
 	const char *path;
-	struct verdict v = decide(j, act, &path);
+	struct verdict v;
 	int why;
 
+	if (act->decided)
+		return keep_decided(j, act);
+	v = decide(j, act, &path);
 	if (v.effective != EFFECT_ALLOW) {
 		report(j, act, &v, path);
 		return EACCES;
@@ -326,6 +348,17 @@ int judge_act(void *judge, struct view_act *act)
 	if (why)
 		judge_acted(j, act, false);
 	return why;
+}
+
+void judge_ended(struct judge *j, const char *command)
+{
+	if (j->o.journal)
+		journal_ended(j->o.journal, command);
+}
+
+bool judge_settle(struct judge *j)
+{
+	return j->o.journal && journal_settle(j->o.journal, SETTLE_MAX);
 }
 
 struct judge *judge_new(const struct judge_options *o, struct err *e)

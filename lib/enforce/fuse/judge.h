@@ -41,6 +41,11 @@ struct judge_options {
 struct judge *judge_new(const struct judge_options *o, struct err *e);
 void judge_free(struct judge *j);
 
+/* A command is over: what changes later is somebody else's doing. */
+void judge_ended(struct judge *j, const char *command);
+/* Manifests of what was deleted, some at a time; true while there are more: for view_options.idle. */
+bool judge_settle(struct judge *j);
+
 /* For view_options: arg is the struct judge. */
 int judge_act(void *judge, struct view_act *act);
 void judge_acted(void *judge, struct view_act *act, bool happened);

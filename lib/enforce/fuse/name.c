@@ -22,12 +22,13 @@ struct name *name_find(const struct view *v, const struct node *parent, const ch
 	return NULL;
 }
 
-static void link_to(struct name *name, struct node *n)
+static void link_to(struct view *v, struct name *name, struct node *n)
 {
 	name->node = n;
 	name->next = n->names;
 	n->names = name;
-	n->gone = false;
+	if (n->gone)
+		node_named_again(v, n);
 }
 
 static void unlink_from(struct name *name)
@@ -48,7 +49,7 @@ bool name_set(struct view *v, struct node *parent, const char *text, struct node
 		return true;
 	if (name) {
 		unlink_from(name);
-		link_to(name, n);
+		link_to(v, name, n);
 		return true;
 	}
 	name = malloc(sizeof *name + size);
@@ -62,7 +63,7 @@ bool name_set(struct view *v, struct node *parent, const char *text, struct node
 		return false;
 	}
 	parent->held++;
-	link_to(name, n);
+	link_to(v, name, n);
 	return true;
 }
 

@@ -13,7 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { FDS_KEPT_FREE = 512, DIRS_MAX = 8192 };
+enum { DIRS_MAX = 8192, HELD_MAX = 1024 };
 
 int node_init(struct view *v, struct err *e)
 {
@@ -122,6 +122,8 @@ static void drop_fd(struct view *v, struct node *n)
 		list_remove(&n->recent);
 		v->n_fds--;
 	}
+	v->n_held -= n->shut;
+	n->shut = false;
 	fd_close(&n->fd);
 }
 
@@ -202,6 +204,32 @@ int node_dirfd(struct view *v, struct node *n)
 	return fd;
 }
 
+static void hold(struct view *v, const struct name *name)
+{
+	struct node *n = name->node;
+	struct place p;
+
+	if (n->type == S_IFDIR) {
+		node_dirfd(v, n);
+	} else if (n->fd < 0 && v->n_held < HELD_MAX && node_place(v, n, &p) == 0) {
+		n->fd = openat(p.dirfd, p.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		n->shut = n->fd >= 0;
+		v->n_held += n->shut;
+	}
+}
+
+void node_hold_inside(struct view *v, const struct node *n)
+{
+	for (size_t i = 0; i < v->names.cap; i++) {
+		for (struct slot *s = v->names.buckets[i]; s; s = s->next) {
+			const struct name *name = (const struct name *)s;
+
+			if (name->parent == n)
+				hold(v, name);
+		}
+	}
+}
+
 /* The first name becomes the last. */
 static void next_name(struct node *n)
 {
@@ -227,7 +255,7 @@ static bool is_shut(const struct view *v, const struct node *n, const struct pla
 
 int node_place(struct view *v, struct node *n, struct place *p)
 {
-	if (n->fd >= 0 && (n->gone || n == &v->root || !list_empty(&n->recent))) {
+	if (n->fd >= 0 && (n->gone || n->shut || n == &v->root || !list_empty(&n->recent))) {
 		*p = (struct place){ node_dirfd(v, n), AT_EMPTY_PATH, "" };
 		return 0;
 	}
@@ -284,11 +312,24 @@ int node_open_mode(struct view *v, struct node *n, int flags, mode_t mode)
 	return open(path, flags & ~O_NOFOLLOW, mode);
 }
 
+static int open_again(int fd, int flags)
+{
+	char path[40];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return open(path, (flags & ~O_NOFOLLOW) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+}
+
 int node_open(struct view *v, struct node *n, int flags)
 {
 	int fd = node_open_mode(v, n, flags, 0);
 
-	if (fd < 0 && errno == EACCES && v->as_root && (v->ids.uid || v->ids.gid)) {
+	if (fd >= 0 || errno != EACCES)
+		return fd;
+	/* Its name is closed to us: what the file itself allows is another question. */
+	if (n->open_fd >= 0)
+		return open_again(n->open_fd, flags);
+	if (v->as_root && (v->ids.uid || v->ids.gid)) {
 		ids_as_self(v);
 		fd = node_open_mode(v, n, flags, 0);
 	}
@@ -346,6 +387,19 @@ void node_unnamed(struct view *v, struct node *parent, const char *text)
 		}
 	}
 	node_forget(v, n, 0);
+}
+
+void node_named_again(struct view *v, struct node *n)
+{
+	n->gone = false;
+	if (n->fd < 0)
+		return;
+	if (n->type != S_IFDIR) {
+		drop_fd(v, n);
+		return;
+	}
+	list_append(&v->dirs, &n->recent);
+	v->n_fds++;
 }
 
 bool node_path(const struct view *v, const struct node *n, const char *below, char *out, size_t size)

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,28 +262,6 @@ void view_free(struct view *v)
 		fuse_session_destroy(v->session);
 	free(v->plus);
 	free(v);
-}
-
-int view_run(struct view *v, struct err *e)
-{
-	struct fuse_buf request = { 0 };
-	const struct sched_param none = { 0 };
-	int rc;
-
-	/* Who asks goes on until it has to wait: one switch less where it says something and asks the next.
-	 */
-	sched_setscheduler(0, SCHED_BATCH, &none);
-	for (;;) {
-		rc = fuse_session_receive_buf(v->session, &request);
-		if (v->o.interrupted && !v->o.interrupted(v->o.arg))
-			rc = 0;
-		if (rc > 0)
-			fuse_session_process_buf(v->session, &request);
-		else if (rc != -EINTR)
-			break;
-	}
-	free(request.mem);
-	return rc < 0 ? err_set(e, "fuse device: %s", strerror(-rc)) : 0;
 }
 
 void view_count(const struct view *v, unsigned long *nodes, unsigned long *fds)

@@ -52,6 +52,7 @@ struct view_act {
 	bool directory; /* of a rename: what is moved is one */
 	bool exists;    /* of a rename: and what it replaces is there */
 	bool exchange;  /* of a rename: both change places */
+	bool decided;   /* for judge.h: it was judged by who asks, and is only kept what must be kept */
 	bool done;      /* set by judge(): a removal has happened already */
 	void *kept;     /* judge()'s own, for acted() */
 };
@@ -68,8 +69,12 @@ struct view_options {
 	 * or it failed. Changes only. */
 	int (*judge)(void *arg, struct view_act *act);
 	void (*acted)(void *arg, struct view_act *act, bool happened);
-	/* Called between requests while interrupted() is set; false ends the view. */
-	bool (*interrupted)(void *arg);
+	/* A descriptor that is watched meanwhile, 0 = none: heard() is called between requests when it can be
+	 * read, false ends the view; then idle(), as long as it returns true and nobody asks, for what is
+	 * left to do: NULL if nothing is. SIGIO and SIGALRM are this process's way to learn of it. */
+	int talk;
+	bool (*heard)(void *arg);
+	bool (*idle)(void *arg);
 	void *arg;
 };
 

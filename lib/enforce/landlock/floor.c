@@ -370,6 +370,27 @@ static int make_open(struct floor *f, const struct floor_options *o, int abi, st
 	return f->ruleset < 0 ? -1 : 0;
 }
 
+/* Rights lie on directories, not on names: another of that name has none. */
+static void watch(struct floor *f, const char *path)
+{
+	struct floor_way *way = f->ways + f->n_ways;
+	struct stat st = { .st_ino = 0 };
+
+	if (f->n_ways == FLOOR_WAYS)
+		return;
+	stat(path, &st);
+	*way = (struct floor_way){ st.st_dev, st.st_ino, { 0, 0 }, strdup(path) };
+	f->n_ways += way->path != NULL;
+}
+
+static void watch_trees(struct floor *f, const struct floor_rules *r)
+{
+	if (r->workspace)
+		watch(f, r->workspace);
+	for (size_t i = 0; i < r->n_execute; i++)
+		watch(f, r->execute[i]);
+}
+
 /* Everything closed is known: make the ruleset and grant the rest. */
 static int fill(struct work *w, uint64_t rights, int abi, struct err *e)
 {
@@ -391,6 +412,7 @@ static int fill(struct work *w, uint64_t rights, int abi, struct err *e)
 	if (CONFIG_FILES && w->files) {
 		rights_links(w->files, grant_link, w);
 		programs_grant(w->options->rules, f->ruleset, &h);
+		watch_trees(f, w->options->rules);
 		f->held = FLOOR_READ | FLOOR_WRITE | FLOOR_REMOVE;
 		f->inexact = rights_inexact(w->files);
 		rights_free(w->files);
@@ -433,6 +455,20 @@ bool floor_grants(const struct floor *f, const char *path, uint64_t rights)
 	return !rights;
 }
 
+bool floor_is_replaced(const struct floor *f)
+{
+	for (const struct floor_way *way = f->ways; way < f->ways + f->n_ways; way++) {
+		struct stat st = { .st_ino = 0 };
+
+		if (way->changed.tv_sec)
+			continue;
+		stat(way->path, &st);
+		if (st.st_dev != way->dev || st.st_ino != way->ino)
+			return true;
+	}
+	return false;
+}
+
 bool floor_is_stale(const struct floor *f)
 {
 	struct pollfd mounts = { .fd = f->mounts, .events = POLLPRI };
@@ -441,10 +477,11 @@ bool floor_is_stale(const struct floor *f)
 	if (poll(&mounts, 1, 0) > 0)
 		return true;
 	for (const struct floor_way *way = f->ways; way < f->ways + f->n_ways; way++)
-		if (lstat(way->path, &st) < 0 || st.st_dev != way->dev || st.st_ino != way->ino ||
-		    st.st_ctim.tv_sec != way->changed.tv_sec || st.st_ctim.tv_nsec != way->changed.tv_nsec)
+		if (way->changed.tv_sec &&
+		    (lstat(way->path, &st) < 0 || st.st_dev != way->dev || st.st_ino != way->ino ||
+		     st.st_ctim.tv_sec != way->changed.tv_sec || st.st_ctim.tv_nsec != way->changed.tv_nsec))
 			return true;
-	return false;
+	return CONFIG_FILES && floor_is_replaced(f);
 }
 
 void floor_release(struct floor *f)

@@ -47,6 +47,7 @@ struct floor_rules {
 	const char *const *stores; /* where deleted files are kept: closed */
 	size_t n_stores;
 	bool baseline;                          /* of decide/access.h */
+	bool judged;                            /* each call is judged, too: what comes later must work */
 	const char *const *read, *const *write; /* landlock.allow_read and allow_write, links resolved */
 	size_t n_read, n_write;
 
@@ -58,6 +59,7 @@ struct floor_rules {
 	unsigned ports;             /* LANDLOCK_BIND, LANDLOCK_CONNECT: refused */
 	const uint16_t *bind_ports; /* but to these */
 	size_t n_bind_ports;
+	bool sockets;  /* get no names but by the supervisor (enforce/files): granted nowhere */
 	bool abstract; /* abstract sockets of others cannot be reached */
 };
 
@@ -72,7 +74,7 @@ struct floor_options {
 	const struct floor_rules *rules; /* NULL: file rules are not enforced here */
 };
 
-/* A directory on the way to something closed, as it was. */
+/* A directory on the way to something closed, as it was; or (changed: 0) one that rights lie on. */
 struct floor_way {
 	dev_t dev;
 	ino_t ino;
@@ -103,6 +105,10 @@ struct floor {
 /* Make the ruleset. Where this kernel has no Landlock: -1. One that is too old for this: an open one, and
  * `missing`. */
 int floor_make(struct floor *f, const struct floor_options *o, struct err *e);
+
+/* Is the workspace, or a tree of programs, no longer the directory it was? What the session may do there, it
+ * may not with a new ruleset only. Cheaper than: */
+bool floor_is_replaced(const struct floor *f);
 
 /* Has something changed that a new ruleset would take in? */
 bool floor_is_stale(const struct floor *f);

@@ -210,6 +210,12 @@ static void split_mixed(struct rights *f, const char *dir, const struct right *r
 	bool must = f->virtual && path_within(f->rules->workspace, dir);
 	size_t max = f->uid ? FEW : RULES; /* from root nothing is kept by permissions */
 
+	/* Nobody but the kernel can start a program that is made there later, for which it is read. */
+	if (most == TREE_ALLOWED && r->bit == LANDLOCK_READ && f->rules->judged) {
+		out->all |= r->bit;
+		f->inexact |= r->part;
+		return;
+	}
 	if (most == TREE_MIXED && all_readable(f, dir, 0))
 		out->all |= r->bit;
 	else if (most == TREE_DENIED || must ||
@@ -230,6 +236,11 @@ static void split_right(struct rights *f, const char *dir, const struct right *r
 		is = rest = TREE_MIXED;
 	if (is == TREE_DENIED || rest == TREE_DENIED)
 		return;
+	/* A few facts among thousands of files: they are read on the session's behalf. */
+	if (is == TREE_MIXED && path_within(dir, "/sys")) {
+		f->inexact |= r->part;
+		return;
+	}
 	/* Processes come and go, each with files of its own: what is meant cannot be listed. */
 	if (rest == TREE_MIXED && strcmp(dir, "/proc") != 0) {
 		split_mixed(f, dir, r, combine(a->most, r->kinds), out);
@@ -252,6 +263,7 @@ void rights_split(struct rights *f, const char *dir, uint64_t rights, struct rig
 	*out = (struct rights_split){ 0, 0 };
 	if (in_store(f, dir, false))
 		return;
+	rights &= ~(f->rules->sockets ? LANDLOCK_MAKE_SOCKET : 0);
 	decide_trees_ask(f->trees, &r, &a);
 	for (size_t i = 0; i < sizeof rights_table / sizeof *rights_table; i++)
 		if (rights & rights_table[i].bit)

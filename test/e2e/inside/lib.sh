@@ -26,7 +26,7 @@ native() { [ "$E2E_PASS" = native ]; }
 # What the file layer and the identity of copies are to stop; natively seen already, governed with E2E_LATER=1 only.
 later() { ungoverned || [ -n "${E2E_LATER:-}" ]; }
 
-# The file layer decides about files (stage: E2E_FILES=on), the view of the workspace is there (E2E_VIEW=on).
+# The file layer decides about files (stage: E2E_FILES), the view of the workspace is there (E2E_VIEW=on).
 files_armed() { [ "${E2E_FILES:-off}" = on ]; }
 view_armed() { [ "${E2E_VIEW:-off}" = on ]; }
 
@@ -46,7 +46,7 @@ fail() {
 	printf 'not ok %d - %s\n' "$number" "$1"
 	shift
 	for line in "$@"; do
-		printf '%.1500s\n' "$line" | head -12 | LC_ALL=C tr -d '\000-\010\013-\037' | sed 's/^/#   /'
+		printf '%.1500s\n' "$line" | head -${LINES_SHOWN:-12} | LC_ALL=C tr -d '\000-\010\013-\037' | sed 's/^/#   /'
 	done
 }
 section() { printf '# %s: %s\n' "$E2E_PASS" "$*"; }

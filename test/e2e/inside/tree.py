@@ -1,20 +1,30 @@
 """Say all that a tree is, or make one to lose.
 
 usage: tree.py show DIR      a line an object: type, mode, owner, time, size, links, xattrs, hash
+       tree.py shape DIR     the same of what two runs make alike: no times of today, not what holds such times
        tree.py make DIR N    N files, and one of each kind there is
 """
+import fnmatch
 import hashlib
 import os
 import stat
 import sys
+import time
 
 os.chdir(sys.argv[2])
 
 
-def show():
+# Times, numbers of inodes or the order of two writers are in them.
+VAGUE = (b"*/.git/*index", b"*/.git/modules/*index", b"*.pack", b"*.idx", b"*.rev", b"*.pyc", b"*/db", b"*.un~")
+
+STORE = b".agentsh_trash"
+
+
+def show(alike):
     first = {}
+    today = (time.time() - 86400) * 10 ** 9
     for place, dirs, files in os.walk(b"."):
-        dirs.sort()
+        dirs[:] = sorted(d for d in dirs if not (alike and d == STORE))
         for name in sorted(dirs + files):
             path = os.path.join(place, name)
             st = os.lstat(path)
@@ -22,8 +32,11 @@ def show():
             line = [path, "%o" % st.st_mode, st.st_uid, st.st_gid]
             # A directory's own time is that of its last entry's coming back.
             if kind != stat.S_IFDIR:
-                line += [st.st_mtime_ns, st.st_size, st.st_nlink, first.setdefault(st.st_ino, path)]
-            if kind == stat.S_IFREG:
+                line += ["now" if alike and st.st_mtime_ns > today else st.st_mtime_ns]
+                # Of a file that lost a name here, the kept name counts as one.
+                line += [first.setdefault(st.st_ino, path)] + [st.st_nlink] * (not alike)
+            if kind == stat.S_IFREG and not (alike and any(fnmatch.fnmatchcase(path, v) for v in VAGUE)):
+                line.append(st.st_size)
                 line.append(hashlib.sha256(open(path, "rb").read()).hexdigest())
             if kind == stat.S_IFLNK:
                 line.append(os.readlink(path))
@@ -53,9 +66,11 @@ def make(count):
         f.write(b"middle")
     for name in (b"new\nline", b"-dash", b"\xff\xfe", b"n" * 255):
         open(name, "wb").write(name)
+    for name in (b"d3/link", b"dangling", b"fifo", b"sparse", b"new\nline", b"\xff\xfe"):
+        os.utime(name, ns=(10 ** 18 + 1, 10 ** 18 + 2), follow_symlinks=False)
 
 
-if sys.argv[1] == "show":
-    show()
+if sys.argv[1] != "make":
+    show(sys.argv[1] == "shape")
 else:
     make(int(sys.argv[3]))

@@ -10,7 +10,7 @@ for i in range(2000):
     os.makedirs("d%d/e%d" % (i % 20, i % 7), exist_ok=True)
     open("d%d/e%d/f%d" % (i % 20, i % 7, i), "w").write("file %d\n" % i * (i % 9))'
 git add -A && git commit -qm full && git ls-files | wc -l
-git checkout -q work && ls -A && git checkout -q full && git status --short | wc -l
+git checkout -q work && ls -A -I .agentsh_trash && git checkout -q full && git status --short | wc -l
 git diff --stat work full | tail -1
 echo changed >d1/e1/f1 && rm d2/e2/f2 2>/dev/null; git status --short; git checkout -q -- . && git status --short
 git gc -q --prune=now && git fsck 2>/dev/null; git count-objects -v | grep -e in-pack -e garbage
@@ -18,7 +18,7 @@ touch new && mkdir junk && touch junk/x && git clean -ndx && git stash list && g
 tar -cf ../many.tar --sort=name --owner=0 --group=0 --mtime=@0 --exclude=.git . && sha256sum <../many.tar
 mkdir ../out && tar -xf ../many.tar -C ../out && diff -r --exclude=.git . ../out && echo equal
 cp -a ../out ../copy && find ../copy -type f -print0 | xargs -0 rm && find ../copy -type f | wc -l
-[ ! -x /opt/e2e/bin/real-rsync ] || { /opt/e2e/bin/real-rsync -a --delete ../out/ ../copy/ && diff -r ../out ../copy && echo mirrored; }
+[ ! -x /usr/lib/e2e/real-rsync ] || { /usr/lib/e2e/real-rsync -a --delete ../out/ ../copy/ && diff -r ../out ../copy && echo mirrored; }
 cd ..
 # as editors save
 printf 'one\n' >t && python3 - <<'P'
@@ -27,7 +27,7 @@ fd, name = tempfile.mkstemp(dir=".")
 os.write(fd, b"two\n"); os.fsync(fd); os.close(fd); os.chmod(name, 0o644); os.replace(name, "t")
 os.rename("t", "t~"); open("t", "w").write("three\n"); print(open("t~").read(), open("t").read(), os.stat("t").st_mode & 0o777)
 P
-sed -i.bak s/three/four/ t && cat t t.bak; ls -A
+sed -i.bak s/three/four/ t && cat t t.bak; ls -A -I .agentsh_trash
 if [ -x /usr/bin/vim ]; then vim -es -u NONE -c 's/four/five/' -c 'wq' t && cat t; fi
 # a script that was just written runs at once, every time
 for i in $(seq 100); do printf '#!/bin/sh\nexit 0\n' >s.new && chmod +x s.new && mv s.new s && ./s || echo "not $i"; done

@@ -1,6 +1,6 @@
 # names, links, renames, locks, times, sparse files in the workspace
 cd /tmp/w
-touch 'a b' $'new\nline' -- -dash 'ünïcode' "$(printf 'x%.0s' $(seq 255))"; find . -type f -print0 | sort -z | tr '\0' '|'; echo
+touch 'a b' $'new\nline' -- -dash 'ünïcode' "$(printf 'x%.0s' $(seq 255))"; find . -name .agentsh_trash -prune -o -type f -print0 | sort -z | tr '\0' '|'; echo
 ln -s nowhere dangling; readlink dangling; ln -s loop loop; cat loop 2>/dev/null; echo $?; ln 'a b' hard; stat -c %h hard
 mkdir -p d1/d2/d3 && mv d1/d2 d4 && ls -R d4; echo new >t.tmp && mv t.tmp t && cat t
 python3 -c 'import os; os.umask(0o27); open("masked", "w")'; stat -c %a masked; chmod 4755 masked; stat -c %a masked; setfacl --version >/dev/null 2>&1; touch -d @86400 masked; stat -c %Y masked

@@ -3,7 +3,7 @@
 . /opt/e2e/lib.sh
 section "attacks on shim and exec"
 
-S=block-shell-escape
+S=block-shell-escape F=block-dangerous-binaries
 denied() { check_denied "$1" sudo "$2" "$3" "$4" /bin/bash -c "$5"; }
 
 real() { [ -x "$1.real" ] && echo "$1.real" || echo "$1"; } # natively the shell itself
@@ -11,7 +11,7 @@ denied "SH-01 the preserved real shell" $S 126 'ran sudo' "$(real /bin/bash) -c 
 denied "SH-01 the preserved real sh" $S 126 'ran sudo' "$(real /bin/sh) -c 'sudo whoami'"
 denied "SH-02 dash" $S 126 'ran sudo' 'dash -c "sudo whoami"'
 denied "SH-02 busybox sh" 'quiet '$S any 'ran sudo' 'busybox sh -c "sudo whoami"'
-denied "SH-03 a copy of the shell" $S 126 'ran sudo' 'cp $(readlink -f /proc/$$/exe) /tmp/mysh && /tmp/mysh -c "sudo whoami"'
+denied "SH-03 a copy of the shell" $S 126 'ran sudo' 'cp $(readlink -f /proc/$$/exe) ~/mysh && ~/mysh -c "sudo whoami"'
 for v in AGENTSH_IN_SESSION=1 AGENTSH_SHIM_FORCE=0 AGENTSH_BIN=/bin/true AGENTSH_SERVER=http://127.0.0.1:1 \
 	AGENTSH_SESSION_ID=other AGENTSH_NO_AUTO=1 AGENTSH_CONFIG=/dev/null; do
 	check_denied "SH-04 $v from the caller" sudo $S 126 'ran sudo' "$v" /bin/bash -c 'sudo whoami'
@@ -170,7 +170,14 @@ if governed && [ "$E2E_PAIR" = own-e2b ]; then
 fi
 
 section "files under other names"
-denied "EX-01 a copy under another name" $S 126 '[ -e /tmp/canary/notsudo ]' 'cp /usr/bin/sudo /tmp/notsudo && /tmp/notsudo whoami'
+# Where file rules hold, what may not be read is not copied: the copy is somebody else's.
+readable() { ! files_armed || ungoverned; }
+if ! readable; then
+	check_denied "EX-01 it cannot be copied" /usr/bin/sudo "quiet $F" 1 "[ -s $E2E_HOME/notsudo ]" \
+		/bin/bash -c 'cp /usr/bin/sudo ~/notsudo && ~/notsudo whoami'
+fi
+install -o "$E2E_USER" -m 0755 /usr/bin/sudo "$E2E_HOME/notsudo"
+denied "EX-01 a copy under another name" $S 126 '[ -e /tmp/canary/notsudo ]' 'cd; ./notsudo whoami'
 denied "EX-02 a symbolic link" $S 126 'ran sudo' 'ln -sf /usr/bin/sudo /tmp/innocent && /tmp/innocent whoami'
 # As `ls` it would be allowed, by a rule that stands before the one about rm.
 check_denied "EX-02 a link with an allowed name" rm block-rm-recursive 126 '[ ! -e /tmp/many ]' \
@@ -189,13 +196,26 @@ for path in /proc/self/root/usr/bin/sudo /usr/bin/../bin/sudo //usr//bin/./sudo 
 done
 denied "EX-04 relative" $S 126 'ran sudo' 'cd /usr/lib && ../bin/sudo whoami'
 denied "EX-04 /proc/self/cwd" $S 126 'ran sudo' 'cd /usr/bin && /proc/self/cwd/sudo whoami'
-denied "EX-04 /dev/fd" $S 126 'ran sudo' 'exec 7</usr/bin/sudo; /dev/fd/7 whoami'
+if readable; then
+	denied "EX-04 /dev/fd" $S 126 'ran sudo' 'exec 7</usr/bin/sudo; /dev/fd/7 whoami'
+else
+	check_denied "EX-04 /dev/fd" /usr/bin/sudo "quiet $F" 127 'ran sudo' /bin/bash -c 'exec 7</usr/bin/sudo; /dev/fd/7 whoami'
+fi
 denied "EX-07 through the loader" "$S" any 'ran ls.so || grep -q "loader ran" $TRY/out' \
 	'cp /bin/true /tmp/x; /lib64/ld-linux-x86-64.so.2 /usr/bin/sudo whoami && echo loader ran; /lib64/ld-linux-x86-64.so.2 --help >/dev/null'
 for way in exec fexec exec-dir memfd deleted vfork clone-untraced thread; do
+	case $way in
+	memfd | deleted) if ! readable; then
+		# It is made of what is read.
+		check_denied "EX-08..19 $way of it" /usr/bin/sudo "quiet $F" fail '[ -e /tmp/canary ]' \
+			/bin/bash -c "$PROBE $way /usr/bin/sudo"
+		denied "EX-08..19 $way" "$S" fail '[ -e /tmp/canary ]' "$PROBE $way ~/notsudo"
+		continue
+	fi ;;
+	esac
 	denied "EX-08..19 $way" "$S" fail '[ -e /tmp/canary ]' "$PROBE $way /usr/bin/sudo"
 done
-denied "EX-12 #! line" $S 126 'ran sudo' 'printf "#!/usr/bin/sudo\n" >/tmp/sb; chmod +x /tmp/sb; /tmp/sb'
+denied "EX-12 #! line" $S 126 'ran sudo' 'printf "#!/usr/bin/sudo\n" >~/sb; chmod +x ~/sb; ~/sb'
 case $(uname -m) in
 x86_64)
 	if "$PROBE" i386 /usr/bin/sudo >/dev/null 2>&1; then

@@ -40,17 +40,19 @@ denied "base64 piped into a shell" any 'echo c3VkbyB3aG9hbWkK | base64 -d | sh'
 denied "coproc" any 'coproc { sudo whoami; }; wait'
 denied "PROMPT_COMMAND, PS4 and DEBUG" any 'trap "trap - DEBUG; sudo whoami" DEBUG; true'
 
-printf '#!/bin/bash\nsudo whoami\n' >/tmp/script.sh
-printf '#!/usr/bin/sudo\nwhoami\n' >/tmp/shebang
-printf '#!/usr/bin/env -S sudo whoami\n' >/tmp/shebang-env
-printf '#!/tmp/shebang\n' >/tmp/shebang2
-chmod 0755 /tmp/script.sh /tmp/shebang /tmp/shebang-env /tmp/shebang2
-denied "script file" 126 /tmp/script.sh
-denied "script file given to bash" 126 'bash /tmp/script.sh'
-denied "sourced file" 126 '. /tmp/script.sh'
-denied "#! line names it" 126 /tmp/shebang
-check_denied "#! line with env -S" sudo block-shell-escape 126 'ran sudo' /bin/bash -c /tmp/shebang-env
-denied "#! of a #!" 126 /tmp/shebang2
+# Where programs may be started, whatever the configuration.
+H=$E2E_HOME
+printf '#!/bin/bash\nsudo whoami\n' >"$H/script.sh"
+printf '#!/usr/bin/sudo\nwhoami\n' >"$H/shebang"
+printf '#!/usr/bin/env -S sudo whoami\n' >"$H/shebang-env"
+printf '#!%s\n' "$H/shebang" >"$H/shebang2"
+chmod 0755 "$H/script.sh" "$H/shebang" "$H/shebang-env" "$H/shebang2"
+denied "script file" 126 "$H/script.sh"
+denied "script file given to bash" 126 "bash $H/script.sh"
+denied "sourced file" 126 ". $H/script.sh"
+denied "#! line names it" 126 "$H/shebang"
+check_denied "#! line with env -S" sudo block-shell-escape 126 'ran sudo' /bin/bash -c "$H/shebang-env"
+denied "#! of a #!" 126 "$H/shebang2"
 
 denied "python subprocess" fail "python3 -c 'import subprocess; subprocess.run([\"sudo\", \"whoami\"])'"
 denied "python subprocess with a shell" any "python3 -c 'import subprocess; subprocess.run(\"sudo whoami\", shell=True)'"

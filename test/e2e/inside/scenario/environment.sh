@@ -29,7 +29,7 @@ for name in $hidden; do
 	check_hidden "$name is hidden from the shell" "hidden-value" "$name=hidden-value" /bin/bash -c "echo \"\$$name\""
 done
 check_hidden "hidden from a single program too" "hidden-value" AWS_SECRET_ACCESS_KEY=hidden-value /bin/bash -c env
-check_hidden "hidden in /proc/self/environ" "hidden-value" OPENAI_API_KEY=hidden-value /bin/bash -c 'cat /proc/self/environ'
+check_hidden "hidden in /proc/self/environ" "hidden-value" OPENAI_API_KEY=hidden-value /bin/bash -c 'cat /proc/self/environ; true'
 check_hidden "hidden in the shell's own environ" "hidden-value" OPENAI_API_KEY=hidden-value /bin/bash -c 'tr "\0" "\n" </proc/$$/environ; true'
 check_hidden "hidden from sh" "hidden-value" OPENAI_API_KEY=hidden-value /bin/sh -c 'env; echo'
 check_hidden "hidden from python" "hidden-value" OPENAI_API_KEY=hidden-value /bin/bash -c "python3 -c 'import os; print(dict(os.environ))'"
@@ -148,7 +148,8 @@ argv = (ctypes.c_char_p * 4)(b"bash", b"-c", sys.argv[1].encode(), None)
 env = (ctypes.c_char_p * (len(entries) + 3))(b"PATH=/usr/bin:/bin", b"HOME=/tmp", *entries, None)
 libc.execve(b"/bin/bash", argv, env)
 P
-raw='tr "\0" "\n" </proc/$$/environ; true'
+# What the shell was given, byte for byte where it may look, and what it gives on.
+raw='while IFS= read -r -d "" entry; do echo "$entry"; done </proc/$$/environ; env; true'
 check_hidden "EN-04 no =" hidden-value /usr/bin/python3 /tmp/odd.py "$raw" hidden-value
 check_hidden "EN-04 no name" hidden-value /usr/bin/python3 /tmp/odd.py "$raw" =hidden-value
 check_hidden "EN-04 a name with a blank" hidden-value /usr/bin/python3 /tmp/odd.py "$raw" 'NODE_ENV =hidden-value'

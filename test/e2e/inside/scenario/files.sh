@@ -143,5 +143,16 @@ check_reach change "$O/ways" $D said
 case $E2E_PAIR in real-daytona) W=/tmp/neighbours E2E_SCRATCH=/tmp/scratch; as_user mkdir -p $W ;; esac
 check_reach read "$W/ways" - open
 check_reach change "$W/ways" - open
+
+section "sockets (OK-17)"
+check_ok "a program listens in its directory, and is called what it was given" "^$W/s.sock hello\$" python3 -c "
+import socket
+l = socket.socket(1); l.bind('$W/s.sock'); l.listen()
+c = socket.socket(1); c.connect(l.getsockname()); c.send(b'hello')
+print(l.getsockname(), l.accept()[0].recv(9).decode())"
+check_ok "processes that share through a manager" '^\[1, 2\]$' /bin/bash -c "cd $W && TMPDIR=$W python3 -c '
+import multiprocessing as m
+if __name__ == \"__main__\": x = m.Manager().list([1]); x.append(2); print(list(x))'"
+check_ok "an agent for keys" 'Agent pid' /bin/bash -c "ssh-agent -a $W/agent.sock sh -c 'echo Agent pid; ssh-add -l' || true"
 fresh_home
 exit 0

@@ -11,6 +11,9 @@ mkdir -p /srv/programs /srv/merged /srv/low /srv/state /srv/root /srv/kernel /sr
 : >/srv/innocent
 : >/srv/settings
 $mount --bind /usr/bin /srv/programs
+mkdir -p "$E2E_HOME/programs" "$E2E_HOME/plain"
+$mount --bind /usr/bin "$E2E_HOME/programs"
+$mount --bind /srv/plain "$E2E_HOME/plain"
 $mount --bind /usr/bin/sudo /srv/innocent
 cp -p /usr/bin/sudo /srv/low/harmless
 $mount -t overlay -o lowerdir=/srv/low:/usr/share/doc overlay /srv/merged
@@ -24,7 +27,7 @@ chown -R "$E2E_USER:" /etc/agentsh /srv/plain
 for program in /srv/programs/sudo /srv/innocent /srv/merged/harmless; do
 	check_denied "LL-09 EX-01 $program" sudo $S 126 "ran ${program##*/}" /bin/bash -c "$program whoami"
 done
-check_ok "a neighbour through the same mount" '^fine$' /bin/bash -c '/srv/programs/echo fine'
+check_ok "a neighbour through the same mount" '^fine$' /bin/bash -c 'cd; programs/echo fine'
 
 # closed FILE: natively the user writes it under its other name; from inside that is refused.
 closed() {
@@ -45,8 +48,8 @@ closed /srv/settings
 try /bin/bash -c 'cat /srv/state/events.jsonl'
 check_that "LL-09 what is not to be read is not, under another name" \
 	'[ "$rc" != 0 ] && [ ! -s "$TRY/out" ] && grep -q "Permission denied" "$TRY/err"'
-check_ok "a neighbour below the same mount" '^fine$' /bin/bash -c \
-	'echo fine >/srv/root/srv/plain/x && cat /srv/plain/x && rm /srv/plain/x'
+check_ok "a neighbour of the same kind, in the workspace" '^fine$' /bin/bash -c \
+	'echo fine >~/plain/x && cat ~/plain/x && : >~/plain/x'
 if governed && [ "$E2E_USER" = root ]; then
 	closed /srv/root/usr/bin/new
 	setting=/srv/kernel/sys/kernel/core_pattern
@@ -57,7 +60,7 @@ if governed && [ "$E2E_USER" = root ]; then
 		'[ "$rc" != 0 ] && grep -q "Permission denied" "$TRY/err" && [ "$before" = "$(cat $setting)" ]'
 fi
 ! governed || stop_server
-for place in /srv/kernel /srv/settings /etc/agentsh /srv/root /srv/state /srv/merged /srv/innocent /srv/programs; do
+for place in "$E2E_HOME/plain" "$E2E_HOME/programs" /srv/kernel /srv/settings /etc/agentsh /srv/root /srv/state /srv/merged /srv/innocent /srv/programs; do
 	/opt/e2e/bin/real-umount -l $place 2>/dev/null || :
 done
 chown -R root: /etc/agentsh

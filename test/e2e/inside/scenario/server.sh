@@ -157,13 +157,14 @@ window() {
 	done
 	return 1
 }
+# Not the other's, who judges what that one opens.
+supervisors=$(pgrep -P "$(server_pids | head -1)" -f supervise)
 api POST /api/v1/sessions "{\"workspace\":\"$E2E_HOME\"}"
 other=$(python3 -c 'import json; print(json.load(open("/tmp/try/body"))["id"])')
 curl -s --max-time 30 -o /dev/null -X POST "$URL/api/v1/sessions/$other/exec" \
 	--data '{"command":"/usr/bin/python3","args":["/opt/e2e/peek.py","/tmp/window","/tmp/peeked"]}' &
 peeking=$!
 check "a command of another session waits" until_true 10 grep -q ready /tmp/peeked
-supervisors=$(pgrep -P "$(server_pids | head -1)" -f supervise)
 # shellcheck disable=SC2086 # pids
 kill -STOP $supervisors
 curl -s --max-time 20 -o /tmp/held -X POST --data '{"command":"/bin/echo","args":["held"]}' "$URL$E" &

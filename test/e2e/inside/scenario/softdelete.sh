@@ -9,13 +9,16 @@ case $E2E_PAIR in
 *daytona) S=soft-delete-daytona-home ;;
 *) S=soft-delete-workspace ;;
 esac
-# There nothing is deleted in the project itself, but elsewhere in the user's home.
-[ "$E2E_PAIR" != real-daytona ] || W=/home/daytona/area
 mkdir -p "$W"
-chown "$E2E_USER:" "$W"
-as_user git init -q "$E2E_HOME/other"
+chown -R "$E2E_USER:" "$W"
 as_user git init -q "$W"
 export E2E_CWD="$W"
+case $E2E_PAIR in
+*daytona) K=/home/daytona/.agentsh_trash ;; # its trash_path
+*) K=.agentsh_trash ;;
+esac
+# in_w COMMANDLINE: there, with the store's name for K.
+in_w() { sh_c "cd $W && K=$K && { $1; }"; }
 # shellcheck disable=SC2317 # called by eval
 logged() { tail -c "+$((before + 1))" "$LOG" | grep '"type":"file_soft_deleted"' | grep -F "\"rule\":\"$S\"" | grep -qF "$1"; }
 listed() {
@@ -25,9 +28,10 @@ listed() {
 }
 
 section "as the seeds do it"
-check_ok "a file is made" '' /bin/bash -c 'python3 -c "open(\"precious.txt\", \"w\").write(\"important data\\n\")"; chmod 640 precious.txt; touch -d @1000000000 precious.txt'
+cd "$W" || exit 1
+check_ok "a file is made" '' /bin/bash -c "cd $W;"'python3 -c "open(\"precious.txt\", \"w\").write(\"important data\\n\")"; chmod 640 precious.txt; touch -d @1000000000 precious.txt'
 before=$(log_size)
-check_ok "rm succeeds" '' /bin/bash -c 'rm precious.txt'
+check_ok "rm succeeds" '' /bin/bash -c "rm $W/precious.txt"
 check_that "and the file is gone" '[ ! -e "$W/precious.txt" ]'
 check_that "an event names the rule, the file and the token" 'until_true 2 logged "$W/precious.txt"'
 if governed; then
@@ -46,7 +50,7 @@ export W
 kept() {
 	as_user /bin/dash -c 'echo "content of $1" >"$2/x" && chmod 0604 "$2/x"' x "$1" "$W"
 	before=$(log_size)
-	try /bin/bash -c "$2"
+	in_w "$2"
 	if ungoverned; then
 		description="kept: $1"
 		if [ ! -e "$W/x" ]; then bypass; else unreached; fi
@@ -77,23 +81,23 @@ kept "open while it goes" 'python3 -c "import os; f = open(\"x\"); os.unlink(\"x
 section "the store"
 if governed; then
 	as_user /bin/dash -c 'echo guarded >"$1/guarded"' x "$W"
-	sh_c 'rm guarded'
+	in_w 'rm guarded'
 	listed guarded
-	for way in 'rm -f .agentsh_trash/payload/*' 'echo x >.agentsh_trash/payload/new' 'mv .agentsh_trash away' \
-		'touch .agentsh_trash/manifest/1.json' 'chmod 0777 .agentsh_trash' 'ln -s / .agentsh_trash/x' \
-		'for f in .agentsh_trash/*/*; do echo x >"$f"; done' 'find .agentsh_trash -delete' \
-		'python3 -c "import shutil; shutil.rmtree(\".agentsh_trash\")"' 'agentsh trash purge'; do
-		sh_c "$way"
+	for way in 'rm -f $K/payload/*' 'echo x >$K/payload/new' 'mv $K away' \
+		'touch $K/manifest/1.json' 'chmod 0777 $K' 'ln -s / $K/x' \
+		'for f in $K/*/*; do echo x >"$f"; done' 'find $K -delete' \
+		'python3 -c "import shutil; shutil.rmtree(\"'$K'\")"' 'agentsh trash purge'; do
+		in_w "$way"
 		check_that "FU-06 $way: fails" '[ "$rc" != 0 ]'
 	done
 	sh_c "agentsh trash restore $token"
 	check_that "FU-06 what was kept comes back" '[ "$(cat "$W/guarded")" = guarded ]'
-	sh_c 'GIT_CONFIG_GLOBAL=/dev/null git status --short --ignored=no | grep -v -e guarded -e x; true'
+	in_w 'GIT_CONFIG_GLOBAL=/dev/null git status --short --ignored=no | grep -v -e guarded -e x; true'
 	check_that "git status shows nothing of ours" '! grep -q agentsh "$TRY/out"'
 	check_that "what is not the workspace's is not kept" '! { as_user touch /tmp/plain; sh_c "rm /tmp/plain"; listed tmp/plain; }'
-	sh_c 'mkdir full; echo x >full/y; rmdir full'
+	in_w 'mkdir full; echo x >full/y; rmdir full'
 	check_that "rmdir of a full directory fails as ever" '[ "$rc" != 0 ] && [ -e "$W/full/y" ] && grep -q "not empty" "$TRY/err"'
-	sh_c 'echo one >a; echo two >b; mv a b; cat b'
+	in_w 'echo one >a; echo two >b; mv a b; cat b'
 	check_that "a rename renames" '[ "$(cat "$TRY/out")" = one ] && [ ! -e "$W/a" ]'
 fi
 fresh_home

@@ -29,7 +29,7 @@ fresh() {
 undone() {
 	fresh "$2"
 	show "$W" >/tmp/tree.before
-	LIMIT=120 try /bin/bash -c "cd tree && $3"
+	LIMIT=120 try /bin/bash -c "cd $W/tree && $3"
 	status=$rc
 	show "$W" >/tmp/tree.lost
 	if ungoverned; then
@@ -61,8 +61,8 @@ undone "chmod and touch" 40 'chmod 0 d5/e5/f5; touch -d @7 d6/e6/f6'
 undone "perl -pi" 40 'perl -pi -e s/file/x/ d3/e3/*'
 undone "new files and directories" 40 'mkdir -p new/er; echo x >new/er/y; ln -s y new/z'
 undone "links and pipes" 40 'rm dangling fifo d3/link d2/hard; rmdir empty'
-[ ! -x /opt/e2e/bin/real-rsync ] ||
-	undone "rsync --delete" 100 'mkdir /tmp/none 2>/dev/null; /opt/e2e/bin/real-rsync -a --delete /tmp/none/ ./'
+[ ! -x /usr/lib/e2e/real-rsync ] ||
+	undone "rsync --delete" 100 'mkdir /tmp/none 2>/dev/null; /usr/lib/e2e/real-rsync -a --delete /tmp/none/ ./'
 if governed; then
 	stop_server
 	cp /tmp/policy.before "$POLICY"
