@@ -318,6 +318,7 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 		                   .tag = p->tag,
 		                   .baseline = true,
 		                   .inexact = FILES_READ | FILES_WRITE | FILES_REMOVE,
+		                   .masks = true,
 		                   .closed = closed,
 		                   .n_closed = sizeof items / sizeof *items };
 	struct err e;
@@ -333,6 +334,7 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 	p->files = FILTER_READS | FILTER_WRITES | FILTER_NAMES | FILTER_ATTRIBUTES;
 	g->file_call = files_call;
 	g->file_wait = files_wait;
+	g->file_exec = files_exec;
 	g->files = r->files;
 }
 

@@ -47,6 +47,14 @@ static void put_escaped(struct text *t, const char *value)
 	size_t total = 0, at = 0, len, left_out;
 	char code[8], gap[48];
 
+	/* Most are shown as they are. */
+	while (total <= SHOWN_MAX && s[total] > ' ' && s[total] < 0x7f && s[total] != '\\')
+		total++;
+	if (!s[total] && total <= SHOWN_MAX && total < t->size - t->n) {
+		put(t, value, total);
+		return;
+	}
+	total = 0;
 	for (const unsigned char *p = s; *p; total += len)
 		p += show_one(p, code, &len);
 	left_out = total > SHOWN_MAX ? total - SHOWN_HEAD - SHOWN_TAIL : 0;

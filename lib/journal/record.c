@@ -45,6 +45,18 @@ static int store_fault(struct err *e)
 	return -1;
 }
 
+/* As "%PRId64" does, for each act. */
+static void name_token(int64_t at, char out[JOURNAL_TOKEN])
+{
+	char digits[JOURNAL_TOKEN], *p = digits + sizeof digits - 1;
+
+	*p = 0;
+	do
+		*--p = (char)('0' + at % 10);
+	while ((at /= 10));
+	memcpy(out, p, (size_t)(digits + sizeof digits - p));
+}
+
 /* The line, with a new token. */
 static int tell(struct acting *x, struct err *e)
 {
@@ -53,7 +65,7 @@ static int tell(struct acting *x, struct err *e)
 		return store_fault(e);
 	if (x->place.told)
 		*x->place.told = x->place.tells;
-	snprintf(x->token, sizeof x->token, "%" PRId64, x->line.at);
+	name_token(x->line.at, x->token);
 	return 0;
 }
 

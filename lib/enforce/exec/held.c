@@ -14,6 +14,8 @@
 /* Callers that are looked at, one after the other, each time: of thousands all within seconds. */
 enum { LOOKS = 256, SIGNAL_LOOKS = 32, TEXT_ALL = 16 << 20 };
 
+#define REFUSED_NS 1000000000LL
+
 struct grant {
 	char *text; /* owned */
 	size_t len;
@@ -176,11 +178,30 @@ static bool put_question(const struct call *k, struct held *h, const struct held
 	return tell_requested(k, h, q, ns);
 }
 
+/* The same program by the next name along PATH. */
+static bool was_refused(const struct call *k, const struct held_question *q)
+{
+	const struct governor *g = k->g;
+	AUTO_BUF b = { 0 };
+
+	return g->refused.pid == k->pid && clock_mono_ns() < g->refused.until_ns && describe(q, &b) &&
+	       b.len == g->refused.len && !memcmp(b.data, g->refused.text, b.len);
+}
+
+static void note_refused(struct governor *g, struct held *h)
+{
+	free(g->refused.text);
+	g->refused.pid = strcmp(h->kind, "command") == 0 ? h->pid : 0;
+	g->refused.text = h->asked.text;
+	g->refused.len = h->asked.len;
+	g->refused.until_ns = clock_mono_ns() + REFUSED_NS;
+}
+
 bool held_ask(const struct call *k, const struct held_question *q)
 {
 	struct held *h = k->held;
 
-	if (!held_can(k) || (h && h->refused))
+	if (!held_can(k) || (h && h->refused) || was_refused(k, q))
 		return false;
 	if (!h)
 		h = new_held(k);
@@ -207,12 +228,12 @@ static void judge_again(struct governor *g, struct held *h)
 static void resolve(struct governor *g, struct held *h, bool approved, const char *reason)
 {
 	tell_resolved(g, h, approved, reason);
-	if (approved)
+	if (approved) {
 		h->granted[h->n_granted++] = h->asked;
-	else
+	} else {
 		g->held_text -= h->asked.len;
-	if (!approved)
-		free(h->asked.text);
+		note_refused(g, h);
+	}
 	h->asked = (struct grant){ NULL, 0 };
 	h->refused = !approved;
 	judge_again(g, h);

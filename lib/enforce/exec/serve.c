@@ -22,6 +22,7 @@ struct governor *serve_new(const struct governor_options *o, struct err *e)
 		g->o = *o;
 		if (getrandom(&g->series, sizeof g->series, 0) != sizeof g->series)
 			g->series = (uint64_t)clock_real_ns();
+		snprintf(g->ids, sizeof g->ids, "evt-%016llx-", (unsigned long long)g->series);
 		g->needs = policy_needs(o->policy);
 		g->audit = policy_audit(o->policy);
 		if (CONFIG_EXEC_IDENTITY)
@@ -43,8 +44,10 @@ void serve_free(struct governor *g)
 {
 	if (!g)
 		return;
-	if (CONFIG_APPROVALS)
+	if (CONFIG_APPROVALS) {
 		held_forget(g, NULL);
+		free(g->refused.text);
+	}
 	image_cache_free(g->images);
 	if (CONFIG_EXEC_IDENTITY)
 		identity_free(g->identity);
@@ -65,11 +68,14 @@ void serve_rest(struct governor *g)
 bool serve_tell(const struct call *k, struct event *ev, uint32_t flags)
 {
 	struct governor *g = k->g;
-	char id[48];
+	char id[48], *p = id + sizeof id;
 
-	snprintf(id, sizeof id, "evt-%016llx-%llu", (unsigned long long)g->series,
-	         (unsigned long long)++g->n_events);
-	ev->id = id;
+	/* What is done for every event is not left to printf. */
+	*--p = 0;
+	for (uint64_t n = ++g->n_events; n; n /= 10)
+		*--p = (char)('0' + n % 10);
+	p -= strlen(g->ids);
+	ev->id = memcpy(p, g->ids, strlen(g->ids));
 	ev->session_id = g->o.session_id;
 	ev->command_id = k->c->id;
 	if (!ev->pid)
@@ -100,6 +106,8 @@ static void dispatch(const struct call *k)
 	switch (k->n->data.nr) {
 	case __NR_execve:
 	case __NR_execveat:
+		if (CONFIG_FILES && k->g->o.file_exec)
+			k->g->o.file_exec(k->g->o.files, k);
 		judge_exec(k);
 		break;
 	case FIRST_CALL:
@@ -158,6 +166,20 @@ bool serve_wait(struct governor *g)
 	return CONFIG_FILES && g->o.file_wait && g->o.file_wait(g->o.files);
 }
 
+/* As proc_tgid(). For threads that call often what is remembered is asked for, which is far cheaper. */
+static pid_t process_of(struct governor *g, pid_t tid)
+{
+	const size_t i = (size_t)tid % SERVE_THREADS;
+
+	if (!CONFIG_FILES)
+		return proc_tgid(tid);
+	if (g->threads[i].tid != tid || proc_signal_thread(g->threads[i].pid, tid, 0) < 0) {
+		g->threads[i].tid = tid;
+		g->threads[i].pid = proc_tgid(tid);
+	}
+	return g->threads[i].pid;
+}
+
 int serve_call(struct governor *g, struct governed *c)
 {
 	struct seccomp_notif n;
@@ -169,7 +191,7 @@ int serve_call(struct governor *g, struct governed *c)
 	k.pid = (pid_t)n.pid;
 	if (n.data.nr == FIRST_CALL && judge_expected(&k))
 		return 0;
-	k.pid = proc_tgid((pid_t)n.pid);
+	k.pid = process_of(g, (pid_t)n.pid);
 	if (!k.pid) {
 		call_fail(&k, EPERM); /* gone, or not to be seen */
 		return 0;

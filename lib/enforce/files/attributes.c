@@ -2,7 +2,7 @@
  * of these but truncation: they are always done here, on a descriptor of what was judged. */
 #include "enforce/files/names.h"
 
-#include "enforce/files/held.h"
+#include "enforce/files/near.h"
 #include "enforce/files/keep.h"
 #include "sys/at.h"
 #include "sys/mem.h"
@@ -146,7 +146,7 @@ static int find_object(struct act *a, struct change *c, struct place *p)
 	bool empty = c->flags & AT_EMPTY_PATH, none = c->of_fd || (c->takes_none && empty && !c->path);
 	int error = 0;
 
-	c->open = c->of_fd && held_object(a, c->dir, p);
+	c->open = c->of_fd && near_object(a, c->dir, p);
 	if (c->open)
 		return fcntl(p->object, F_GETFL) & O_PATH ? EBADF : 0;
 	if (!none) {

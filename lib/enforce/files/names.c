@@ -1,13 +1,12 @@
 #include "enforce/files/names.h"
 
-#include "enforce/files/held.h"
+#include "enforce/files/near.h"
 #include "enforce/files/keep.h"
 #include "sys/at.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -41,7 +40,7 @@ static int find_name(struct act *a, int which, int dirfd, uint64_t addr, struct 
 	struct place_request r = { .dirfd = dirfd, .flags = PLACE_NAME };
 	int error = act_path(a, which, addr, &r.path);
 
-	if (!error && held_name(a, dirfd, r.path, p))
+	if (!error && near_name(a, dirfd, r.path, p))
 		return 0;
 	return error ? error : act_find(a, &r, p);
 }
@@ -52,7 +51,7 @@ static int find_moving(struct act *a, int which, int dirfd, uint64_t addr, struc
 	struct place_request r = { .dirfd = dirfd, .flags = PLACE_NAME };
 	int error = act_path(a, which, addr, &r.path);
 
-	if (!error && held_name(a, dirfd, r.path, p)) {
+	if (!error && near_name(a, dirfd, r.path, p)) {
 		if (!S_ISDIR(p->st.st_mode))
 			return 0;
 		resolve_release(p);
@@ -67,12 +66,12 @@ static int divert(struct act *a, enum journal_kind kind, const struct act_report
 {
 	struct act_report kept = *r;
 	struct keep keep = { 0 };
-	char hint[80];
+	char hint[80] = "agentsh trash restore ";
 	int error = keep_name(a, &keep, kind, r->place);
 
 	if (error || !*keep.token[0])
 		return error;
-	snprintf(hint, sizeof hint, "agentsh trash restore %s", keep.token[0]);
+	strcat(hint, keep.token[0]);
 	kept.type = "file_soft_deleted";
 	kept.token = keep.token[0];
 	kept.hint = hint;

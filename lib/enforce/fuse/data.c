@@ -86,12 +86,30 @@ void data_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t l
 	fuse_reply_err(req, rc < 0 ? errno : 0);
 }
 
+/* What was written to a mapping and has not come here yet would be taken for a hole: then it is all data. */
+static off_t find_in_mapped(int fd, off_t off, int whence)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	if (off < st.st_size)
+		return whence == SEEK_DATA ? off : st.st_size;
+	errno = ENXIO;
+	return -1;
+}
+
 void data_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
 {
 	AUTO_FD own = -1;
-	int fd = fd_for(view_of(req), ino, fi, O_RDONLY, &own);
-	off_t at = fd < 0 ? -1 : lseek(fd, off, whence);
+	struct view *v = view_of(req);
+	int fd = fd_for(v, ino, fi, O_RDONLY, &own);
+	off_t at = -1;
 
+	if (fd >= 0 && node_from(v, ino)->mapped)
+		at = find_in_mapped(fd, off, whence);
+	else if (fd >= 0)
+		at = lseek(fd, off, whence);
 	if (at < 0)
 		view_errno(req);
 	else

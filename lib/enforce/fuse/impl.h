@@ -31,14 +31,15 @@ struct node {
 	uint64_t lookups;   /* how often the kernel was told of it, and has not forgotten it */
 	dev_t dev;
 	ino_t ino;
-	unsigned held; /* by names in it */
-	int fd;        /* O_PATH, or -1 */
-	int backing;   /* the kernel's number for its data, 0 = none */
-	unsigned open; /* files whose data goes through us: then all of it does */
-	int open_fd;   /* a descriptor of our own meanwhile, where names may be closed to us; or -1 */
-	mode_t type;   /* S_IFMT */
-	bool gone;     /* its last name was removed: the descriptor is all there is */
-	bool shut;     /* its directory was closed to us: likewise */
+	unsigned held;   /* by names in it */
+	int fd;          /* O_PATH, or -1 */
+	int backing;     /* the kernel's number for its data, 0 = none */
+	unsigned open;   /* files whose data goes through us: then all of it does */
+	unsigned mapped; /* of them, those by which it can be mapped and then written */
+	int open_fd;     /* a descriptor of our own meanwhile, where names may be closed to us; or -1 */
+	mode_t type;     /* S_IFMT */
+	bool gone;       /* its last name was removed: the descriptor is all there is */
+	bool shut;       /* its directory was closed to us: likewise */
 	/* Files through which it may be mapped and then written, of which nobody tells: their number, and
 	 * when the last was closed. */
 	unsigned mappable;

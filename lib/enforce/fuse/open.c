@@ -61,6 +61,7 @@ static void keep_fd(struct view *v, struct node *n, struct fuse_file_info *fi, i
 	fi->keep_cache = 1;
 	fi->parallel_direct_writes = 1;
 	n->open++;
+	n->mapped += (fi->flags & O_ACCMODE) == O_RDWR;
 	/* A user who closes a directory to himself can still use what he has open in it. */
 	if (!v->as_root && n->open_fd < 0)
 		n->open_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -75,6 +76,7 @@ static void close_file(struct node *n, const struct fuse_file_info *fi)
 		n->mappable_ns = clock_mono_ns();
 	if (fd < 0)
 		return;
+	n->mapped -= (fi->flags & O_ACCMODE) == O_RDWR;
 	if (!--n->open)
 		fd_close(&n->open_fd);
 	fd_close(&fd);

@@ -1,6 +1,6 @@
 /* The short way to most of what is changed: by a descriptor that the caller has, and through no link.
  * Whatever is not as simple as that is left to resolve.h. */
-#include "enforce/files/held.h"
+#include "enforce/files/near.h"
 
 #include "base/fd.h"
 #include "base/path.h"
@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -51,15 +50,20 @@ static int get(struct act *a, int fd)
 }
 
 /* Its name, of which every part counts. False: it has none that is. */
-static bool name_it(int fd, char out[PLACE_PATH], size_t *len)
+static bool name_it(struct files *f, int fd, char out[PLACE_PATH], size_t *len)
 {
 	static const char gone[] = " (deleted)";
 	const size_t tail = sizeof gone - 1;
-	char link[40];
+	char digits[16], *link = digits + sizeof digits - 1;
 	ssize_t n;
 
-	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-	n = readlink(link, out, PATH_MAX - 1);
+	if (f->fds < 0)
+		f->fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	*link = 0;
+	do
+		*--link = (char)('0' + fd % 10);
+	while (fd /= 10);
+	n = readlinkat(f->fds, link, out, PATH_MAX - 1);
 	if (n <= 0 || n == PATH_MAX - 1 || out[0] != '/')
 		return false;
 	out[n] = 0;
@@ -79,18 +83,18 @@ static bool is_far(struct files *f, int fd, dev_t dev)
 		                        0x5346414F /* AFS */ };
 	struct statfs fs;
 
-	if (f->near_known && f->near == dev)
+	if (f->near_known && f->near_dev == dev)
 		return false;
 	if (fstatfs(fd, &fs) < 0)
 		return true;
 	for (size_t i = 0; i < sizeof far / sizeof *far; i++)
 		if ((unsigned)fs.f_type == far[i])
 			return f->has_far = true;
-	f->near = dev;
+	f->near_dev = dev;
 	return !(f->near_known = true);
 }
 
-bool held_object(struct act *a, int fd, struct place *out)
+bool near_object(struct act *a, int fd, struct place *out)
 {
 	int got = fd < 0 || a->f->has_far ? -1 : get(a, fd);
 	size_t len;
@@ -99,7 +103,7 @@ bool held_object(struct act *a, int fd, struct place *out)
 	if (got < 0)
 		return false;
 	if (fstat(got, &out->st) < 0 || !out->st.st_nlink || is_far(a->f, got, out->st.st_dev) ||
-	    !name_it(got, out->path, &len)) {
+	    !name_it(a->f, got, out->path, &len)) {
 		close(got);
 		return false;
 	}
@@ -151,7 +155,7 @@ static int open_parent(struct act *a, int dirfd, const char *path, const char *n
 	return fd;
 }
 
-bool held_name(struct act *a, int dirfd, const char *path, struct place *out)
+bool near_name(struct act *a, int dirfd, const char *path, struct place *out)
 {
 	const char *name = last_name(path);
 	size_t len;
@@ -160,7 +164,8 @@ bool held_name(struct act *a, int dirfd, const char *path, struct place *out)
 	if (!name || a->caller.root >= 0 || has_dots(path))
 		return false;
 	out->parent = open_parent(a, dirfd, path, name);
-	if (out->parent < 0 || !name_it(out->parent, out->path, &len) || len + strlen(name) + 2 > PATH_MAX)
+	if (out->parent < 0 || !name_it(a->f, out->parent, out->path, &len) ||
+	    len + strlen(name) + 2 > PATH_MAX)
 		goto not_so;
 	out->st.st_mode = 0;
 	if (fstatat(out->parent, name, &out->st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0) {
@@ -169,7 +174,9 @@ bool held_name(struct act *a, int dirfd, const char *path, struct place *out)
 			goto not_so;
 	}
 	strcpy(out->name, name);
-	snprintf(out->path + len, sizeof out->path - len, "%s%s", len > 1 ? "/" : "", name);
+	if (len > 1)
+		out->path[len++] = '/';
+	strcpy(out->path + len, name);
 	out->alias[0] = 0;
 	out->slash = out->nameless = out->own = out->foreign = false;
 	return true;
@@ -178,8 +185,9 @@ not_so:
 	return false;
 }
 
-void held_release(struct files *f)
+void near_release(struct files *f)
 {
 	for (size_t i = 0; i < ACT_TASKS; i++)
 		fd_close(&f->held[i].fd);
+	fd_close(&f->fds);
 }

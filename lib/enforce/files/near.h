@@ -5,8 +5,8 @@
 #include "enforce/files/impl.h"
 
 /* What the caller has open as `fd`, as `object`: the very opening, with its flags. */
-bool held_object(struct act *a, int fd, struct place *out);
+bool near_object(struct act *a, int fd, struct place *out);
 
 /* A name that is made, removed or moved, as PLACE_NAME finds it, but what has it is not opened: `object` is
  * -1, and st.st_mode 0 when there is nothing. */
-bool held_name(struct act *a, int dirfd, const char *path, struct place *out);
+bool near_name(struct act *a, int dirfd, const char *path, struct place *out);
