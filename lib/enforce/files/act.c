@@ -287,6 +287,15 @@ int act_find(struct act *a, const struct place_request *r, struct place *out)
 	return resolve_place(&a->caller, r, out);
 }
 
+int act_take(const struct act *a, int fd)
+{
+	AUTO_FD process = proc_task_fd(a->caller.tid);
+
+	if (process < 0)
+		process = proc_pidfd(a->caller.pid);
+	return process < 0 ? -1 : proc_getfd(process, fd);
+}
+
 /* ---- what may be done ------------------------------------------------------------------------------------
  */
 

@@ -98,6 +98,9 @@ ssize_t act_link(struct act *a, const char *name, char *out, size_t size);
  * act_end() only. */
 int act_find(struct act *a, const struct place_request *r, struct place *out);
 
+/* A copy of the calling thread's own descriptor; -1 with errno. By now the number may mean another. */
+int act_take(const struct act *a, int fd);
+
 /* The policy on this kind of access to what was found. Denied, too, what no session may touch. */
 struct verdict act_decide(struct act *a, enum access_kind kind, const struct place *p);
 
@@ -173,3 +176,4 @@ int open_judge(struct act *a);
 int names_judge(struct act *a);
 int attributes_judge(struct act *a);
 int bind_judge(struct act *a);
+int ioctl_judge(struct act *a);
