@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/fd.h"
+#include "enforce/acting.h"
 #include "enforce/files/open.h"
 #include "enforce/landlock/mounts.h"
 #include "sys/proc.h"
@@ -141,6 +142,8 @@ static int judge(struct act *a, int nr)
 		return open_judge(a);
 	case __NR_bind:
 		return bind_judge(a);
+	case __NR_ioctl:
+		return ioctl_judge(a);
 	default:
 		rc = names_judge(a);
 		if (rc < 0)
@@ -172,6 +175,8 @@ void files_call(void *files, const struct call *k)
 		call_continue(k);
 		return;
 	}
+	if (CONFIG_LAYER_FUSE && f->o.view && f->o.view->page)
+		acting_for(f->o.view->page, k->c->number);
 	error = act_begin(&a);
 	if (!error)
 		error = judge(&a, k->n->data.nr);

@@ -12,8 +12,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct access_more;
+struct acting;
 struct call;
 struct journal_log;
 struct files;
@@ -22,6 +24,12 @@ struct files;
 struct files_closed {
 	const char *path;
 	bool secret; /* nor read */
+};
+
+/* The view of the workspace (enforce/fuse), which keeps what is destroyed in it. */
+struct files_view {
+	struct acting *page; /* NULL: there is none */
+	dev_t dev;
 };
 
 /* Rights of which Landlock may grant more than the policy does; the bits of enforce/landlock/floor.h. */
@@ -46,6 +54,7 @@ struct files_options {
 	uint32_t keep;
 	bool masks;      /* umask(2) is marked, and files_exec() called: masks may be remembered */
 	bool soft_block; /* nothing may be deleted, renamed or truncated */
+	const struct files_view *view; /* borrowed; or NULL */
 };
 
 struct files *files_new(const struct files_options *o, struct err *e);

@@ -101,12 +101,22 @@ bool act_count_fds(struct act *a, uint64_t *n);
  * act_end() only. */
 int act_find(struct act *a, const struct place_request *r, struct place *out);
 
+/* A copy of the calling thread's own descriptor; -1 with errno. By now the number may mean another. */
+int act_take(const struct act *a, int fd);
+
 /* The policy on this kind of access to what was found. Denied, too, what no session may touch. */
 struct verdict act_decide(struct act *a, enum access_kind kind, const struct place *p);
 
 /* The policy on all that is or may be below a directory, without what no session may touch. False: out of
  * memory. */
 bool act_decide_tree(struct act *a, const char *dir, struct tree_answers *out);
+
+/* A path below the workspace as policies may spell it, in `out`; NULL: it lies elsewhere, or is too long. */
+const char *act_virtual(const struct act *a, const char *path, char *out, size_t size);
+
+/* Do the rules treat whatever lies below the one directory as they would below the other, for RENAME, READ
+ * and WRITE? False: perhaps not. */
+bool act_trees_alike(struct act *a, const char *dir, const char *other);
 
 /* Does it lie in what no session may touch, or hold it? Whatever the policy says. */
 bool act_is_closed(const struct act *a, enum access_kind kind, const struct place *p);
@@ -169,3 +179,4 @@ int open_judge(struct act *a);
 int names_judge(struct act *a);
 int attributes_judge(struct act *a);
 int bind_judge(struct act *a);
+int ioctl_judge(struct act *a);
