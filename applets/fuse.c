@@ -27,6 +27,8 @@ config APPLET_FUSE
 #include "enforce/fuse/view.h"
 #include "journal/record.h"
 #include "policy/policy.h"
+#include "session/mounter.h"
+#include "session/showing.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -143,15 +145,18 @@ static int show(struct view_options *o, const char *where, struct err *e)
 	return rc;
 }
 
+/* --mount, --show: as the server's workers, session/mounter.h and session/showing.h. */
 struct asked {
-	bool no_passthrough;
+	bool no_passthrough, mount, show;
 	const char *keep, *policy, *events;
 };
 
 static int run(int argc, char **argv)
 {
 	struct asked a = { .keep = NULL };
-	const struct opt table[] = { { "no-passthrough", .type = OPT_FLAG, .to = &a.no_passthrough },
+	const struct opt table[] = { { "mount", .type = OPT_FLAG, .to = &a.mount },
+		                     { "show", .type = OPT_FLAG, .to = &a.show },
+		                     { "no-passthrough", .type = OPT_FLAG, .to = &a.no_passthrough },
 		                     { "keep", .type = OPT_TEXT, .to = &a.keep },
 		                     { "policy", .type = OPT_TEXT, .to = &a.policy },
 		                     { "events", .type = OPT_TEXT, .to = &a.events },
@@ -165,7 +170,13 @@ static int run(int argc, char **argv)
 	int rc;
 
 	log_setup("fuse", LOG_INFO, false);
-	if (opt_parse(argc, argv, table, false, &args, &e) < 0 || args.n != 2)
+	if (opt_parse(argc, argv, table, false, &args, &e) == 0 && args.n == 0 && (a.mount || a.show)) {
+		if ((a.mount ? mounter_run(&e) : showing_run(&e)) == 0)
+			return EXIT_DONE;
+		log_line(LOG_ERROR, "%s", e.text);
+		return EXIT_FAILED;
+	}
+	if (args.n != 2)
 		die(EXIT_MISUSE, "agentsh-fuse: %s", *e.text ? e.text : "two directories are needed");
 	if (a.keep && !num_u64(a.keep, 0, KEEP_S, &seconds))
 		die(EXIT_MISUSE, "agentsh-fuse: --keep takes seconds");

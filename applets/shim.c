@@ -239,6 +239,9 @@ static void enter(struct shim *s, char **argv)
 		fputs(t.text, stderr);
 		exit(t.exit_code);
 	}
+	/* Our directory may lie below the view of it by now. */
+	if (CONFIG_LAYER_FUSE && *t.dir && chdir(t.dir) < 0)
+		die(EXIT_DENIED, "agentsh: denied: %s: %s", t.dir, strerror(errno));
 	t.plain = t.plain && find_simple(&simple, argv, t.env);
 	if (entry_commit(&t, t.plain ? NULL : &first, &e) < 0)
 		die(EXIT_DENIED, "agentsh: denied: %s", e.text);

@@ -269,6 +269,7 @@ static struct governor *make_governor(struct supervisor *s, struct rules *rules,
 			return NULL;
 		o.file_call = files_call;
 		o.file_wait = files_wait;
+		o.file_exec = files_exec;
 		o.files = rules->files;
 		o.programs = s->wired.programs;
 		o.n_programs = s->wired.n_programs;
@@ -323,7 +324,8 @@ static int start(struct supervisor *s, struct err *e)
 
 	if (wire_recv(CONTROL, &s->in, 0, e) <= 0)
 		return -1;
-	if (msg_open(&r, s->in.data.data, s->in.data.len) != WIRE_START || s->in.n_fds != 3)
+	if (msg_open(&r, s->in.data.data, s->in.data.len) != WIRE_START ||
+	    (s->in.n_fds != 3 && !(CONFIG_LAYER_FUSE && s->in.n_fds > 3)))
 		return err_set(e, "bad start message");
 	id = msg_get_str(&r);
 	s->tag = msg_get_u64(&r);
@@ -338,6 +340,12 @@ static int start(struct supervisor *s, struct err *e)
 	s->wired.o.tag = s->tag;
 	if (CONFIG_FILES && wired_read(&s->wired, &r, e) < 0)
 		return -1;
+	if (CONFIG_LAYER_FUSE && s->in.n_fds > 3 && wired_shown(&s->wired, s->in.fds[3], e) < 0)
+		return -1;
+	if (CONFIG_LAYER_FUSE && s->in.n_fds > 4) {
+		s->wired.lower = s->in.fds[4];
+		s->in.fds[4] = -1;
+	}
 	if (CONFIG_APPROVALS)
 		s->approval_ns = (int64_t)msg_get_u64(&r);
 	if (!msg_ok(&r) || strlen(id) >= sizeof s->session_id || strlen(pids_dir) >= sizeof s->pids_dir ||
@@ -391,6 +399,10 @@ static void on_control(struct loop *l, struct watch *w, uint32_t events)
 	(void)events;
 	s->worked = true;
 	while ((rc = wire_recv(w->fd, &s->in, MSG_DONTWAIT, &e)) > 0) {
+		if (CONFIG_LAYER_FUSE && s->in.n_fds == 1 &&
+		    msg_open(&r, s->in.data.data, s->in.data.len) == WIRE_SHOWN &&
+		    wired_shown(&s->wired, s->in.fds[0], &e) == 0)
+			continue;
 		if (CONFIG_APPROVALS && s->in.n_fds == 0 &&
 		    msg_open(&r, s->in.data.data, s->in.data.len) == WIRE_APPROVAL && resolve(s, &r))
 			continue;
@@ -465,8 +477,10 @@ static void after_batch(void *arg)
 		loop_timer(s->loop, &s->idle, IDLE_NS);
 		s->resting = false;
 	}
-	if (s->resting)
+	if (s->resting) {
+		ring_rest(s->ring);
 		trim_text(); /* waiting needs little of it, and timers come seldom */
+	}
 	s->worked = false;
 }
 

@@ -120,7 +120,9 @@ struct api_work {
 	const struct session *as;  /* with its ids; NULL = the server's */
 	const char *failed, *late; /* the errors told then; literals */
 	int seconds;
+	int keep; /* a descriptor that the child has as API_WORK_KEPT; 0 or less = none */
 };
+enum { API_WORK_KEPT = 4 };
 void api_work_start(struct call *c, const struct api_work *todo);
 void api_works_close(struct api *a);
 

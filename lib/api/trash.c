@@ -9,6 +9,7 @@
 #include "journal/line.h"
 #include "journal/record.h"
 #include "journal/undo.h"
+#include "session/views.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -222,7 +223,9 @@ static struct session *begin(struct call *c, struct asked *q)
 	*q = (struct asked){ .session = s ? s->id : NULL };
 	if (!s)
 		return NULL;
-	if (!path_join(s->workspace, config->sandbox.fuse.audit.trash_path, q->store, sizeof q->store)) {
+	if (CONFIG_LAYER_FUSE ? !views_store(s, API_WORK_KEPT, q->store, sizeof q->store)
+	                      : !path_join(s->workspace, config->sandbox.fuse.audit.trash_path, q->store,
+	                                   sizeof q->store)) {
 		api_error(c, 500, "sandbox.fuse.audit.trash_path: too long");
 		return NULL;
 	}
@@ -238,7 +241,8 @@ static void start(struct call *c, const struct session *s, const struct asked *q
 		                       .as = s,
 		                       .failed = "the store cannot be used",
 		                       .late = "this took too long",
-		                       .seconds = TRASH_SECONDS };
+		                       .seconds = TRASH_SECONDS,
+		                       .keep = CONFIG_LAYER_FUSE ? views_lower(s) : 0 };
 
 	api_work_start(c, &work);
 }

@@ -104,7 +104,9 @@ static void run_child(const struct api_work *todo, int fd)
 
 	if (dup2(fd, 3) < 0)
 		_exit(1);
-	fd_close_from(4);
+	if (todo->keep > 0 && dup2(todo->keep, API_WORK_KEPT) < 0)
+		_exit(1);
+	fd_close_from(API_WORK_KEPT + (todo->keep > 0));
 	signal(SIGPIPE, SIG_DFL);
 	umask(022);
 	if (s && caps_become(s->uid, s->gid, s->user, -1, NULL) < 0)

@@ -36,6 +36,9 @@ struct config_pattern {
 };
 
 enum config_auth { AUTH_NONE, AUTH_API_KEY, AUTH_OIDC, AUTH_HYBRID };
+/* Whether sandbox.fuse.enabled mounts views where nothing is said of sandbox.fuse.mount. */
+#define CONFIG_VIEWS_MOUNTED "false"
+
 enum config_fuse_mode { FUSE_MONITOR, FUSE_SOFT_BLOCK, FUSE_SOFT_DELETE, FUSE_STRICT };
 enum config_security_mode {
 	SECURITY_AUTO,
@@ -135,6 +138,7 @@ struct config {
 				int64_t ttl_ns;
 				uint64_t quota, hash_small_files_under;
 			} audit;
+			bool mount; /* until that is the default: CONFIG_VIEWS_MOUNTED */
 		} fuse;
 		struct {
 			bool enabled;

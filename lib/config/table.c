@@ -132,6 +132,9 @@ const struct key config_keys[] = {
 	{ "sandbox.fuse.deferred_marker_file", KEY_PATH, AT(sandbox.fuse.deferred_marker_file) },
 	{ "sandbox.fuse.deferred_enable_command", KEY_LIST, AT(sandbox.fuse.deferred_enable_command) },
 	{ "sandbox.fuse.mount_base_dir", KEY_PATH, AT(sandbox.fuse.mount_base_dir) },
+#if CONFIG_LAYER_FUSE
+	{ "sandbox.fuse.mount", KEY_BOOL, AT(sandbox.fuse.mount), CONFIG_VIEWS_MOUNTED },
+#endif
 	{ "sandbox.fuse.audit.enabled", KEY_BOOL, AT(sandbox.fuse.audit.enabled), "true" },
 	{ "sandbox.fuse.audit.mode", KEY_CHOICE, AT(sandbox.fuse.audit.mode), "monitor",
 	  "monitor|soft_block|soft_delete|strict" },

@@ -21,6 +21,7 @@ struct level {
 
 struct walker {
 	int dir; /* owned; the directory whose names are walked */
+	int top; /* owned; the one it began in: there something may be mounted, and ".." leads to that */
 	struct level *level;
 	tree_fn *fn;
 	void *arg;
@@ -100,7 +101,8 @@ static int enter(struct walker *w, const char *name, const struct stat *st, stru
 /* Back to the directory above, if it is still the one we came from. */
 static int leave(struct walker *w, const struct stat *top, struct err *e)
 {
-	int fd = openat(w->dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = w->level->up ? openat(w->dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+	                      : fcntl(w->top, F_DUPFD_CLOEXEC, 3);
 	const struct stat *above = w->level->up ? &w->level->up->st : top;
 	struct stat st, own = w->level->st;
 	int rc = -1;
@@ -142,8 +144,10 @@ int tree_walk(int dirfd, const char *name, tree_fn *fn, void *arg, struct err *e
 	struct stat top;
 	int rc;
 
-	if (w.dir < 0 || fstat(w.dir, &top) < 0) {
+	w.top = w.dir < 0 ? -1 : fcntl(w.dir, F_DUPFD_CLOEXEC, 3);
+	if (w.top < 0 || fstat(w.dir, &top) < 0) {
 		fd_close(&w.dir);
+		fd_close(&w.top);
 		return err_sys(e, "directory of %s", name);
 	}
 	rc = visit(&w, name, e);
@@ -162,6 +166,7 @@ int tree_walk(int dirfd, const char *name, tree_fn *fn, void *arg, struct err *e
 	while (w.level)
 		drop_level(&w);
 	fd_close(&w.dir);
+	fd_close(&w.top);
 	return rc;
 }
 

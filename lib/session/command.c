@@ -119,6 +119,8 @@ struct command *command_begin(struct core *core, struct session *s, enum command
 		err_set(e, "out of memory");
 		return NULL;
 	}
+	if (CONFIG_LAYER_FUSE && core->hooks.view_command)
+		core->hooks.view_command(s, c);
 	if (session_step(s, EVENT_BEGIN, e) < 0) {
 		command_free(c);
 		return NULL;

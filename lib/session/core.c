@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "session/impl.h"
+#include "sys/trim.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -171,6 +172,8 @@ void core_gather(struct core *core, struct session *s)
 {
 	core_wake(core, s);
 	drain(core, s);
+	if (CONFIG_LAYER_FUSE && core->hooks.view_gather)
+		core->hooks.view_gather(core, s);
 }
 
 void core_drain(struct core *core, struct session *s)
@@ -179,6 +182,33 @@ void core_drain(struct core *core, struct session *s)
 	drain(core, s);
 	if (s->ring_taken && flush(core) == 0)
 		written(s);
+	if (CONFIG_LAYER_FUSE && core->hooks.view_gather)
+		core->hooks.view_gather(core, s);
+}
+
+static bool take_other(struct core *core, struct session *s, struct ring_record *r)
+{
+	const char *text = own_copy(core, r);
+
+	if (!text || (!writer_add(core->writer, text, r->len) &&
+	              (flush(core) < 0 || !writer_add(core->writer, text, r->len))))
+		return false;
+	append(core, s, command_by_number(s, r->command), text, r->len, r->flags);
+	return true;
+}
+
+void core_drain_other(struct core *core, struct session *s, struct ring *ring, struct ring_record *stuck)
+{
+	do {
+		while (!core->log_failed && (stuck->text || ring_get(ring, stuck))) {
+			if (!take_other(core, s, stuck))
+				return;
+			*stuck = (struct ring_record){ 0 };
+		}
+		if (core->log_failed || flush(core) < 0)
+			return;
+		ring_done(ring);
+	} while (!ring_sleep(ring) && !ring_broken(ring));
 }
 
 static void check_ring(struct core *core, struct session *s)
@@ -218,6 +248,18 @@ static void after_batch(void *arg)
 	}
 	if (more)
 		loop_timer(core->loop, &core->again, 0);
+}
+
+void core_rest(struct core *core)
+{
+	list_each(n, &core->sessions)
+	{
+		struct session *s = list_item(n, struct session, node);
+
+		if (s->ring)
+			ring_rest(s->ring);
+	}
+	trim_text();
 }
 
 /* ---- subscribers ---- */

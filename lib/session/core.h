@@ -28,6 +28,7 @@ struct core;
 struct decide_cache;
 struct gate;
 struct session;
+struct views;
 struct writer;
 
 /* Set by server.c before the loop runs: the modules above and beside this one. A missing hook refuses what
@@ -50,6 +51,12 @@ struct core_hooks {
 	int (*kill)(struct core *core, uint64_t tag, uint32_t command, int signal);
 	/* How many processes of it there are. */
 	int (*count)(struct core *core, uint64_t tag, uint32_t command);
+	/* Of the views of workspaces (views.h); missing where there are none. */
+	int (*view_ready)(struct core *core, struct session *s, struct err *e);
+	void (*view_gather)(struct core *core, struct session *s);
+	void (*view_command)(struct session *s, const struct command *c);
+	void (*view_policy)(struct core *core, struct session *s);
+	void (*view_leave)(struct core *core, struct session *s);
 };
 
 /* The text of a policy file, compiled as far as it is the same for all variables: policy_drop_places(). The
@@ -124,6 +131,7 @@ struct core {
 	size_t kept;          /* bytes of output and events kept for all commands */
 	int64_t started_ns;   /* CLOCK_REALTIME */
 	bool stopping;
+	struct views *views; /* of views.c; NULL where there are none */
 };
 
 /* Opens the log and loads the standard policy; registers the after_batch hook. NULL on failure. */
@@ -132,6 +140,9 @@ struct core *core_new(const struct config *config, struct loop *l, struct err *e
 void core_end_sessions(struct core *core);
 /* Ends all sessions, writes what is left, frees. */
 void core_free(struct core *core);
+
+/* Nothing happens: give back memory that comes again by itself. */
+void core_rest(struct core *core);
 
 /* Log one event: id, time, session and command ids are filled in (s and c may be NULL), chained, in the file
  * when it returns, appended to the command's events, shown to subscribers. `flags` as in audit/ring.h;

@@ -14,6 +14,7 @@
 #include "enforce/rung.h"
 #include "session/hello.h"
 #include "session/session.h"
+#include "session/views.h"
 #include "session/worker.h"
 #include "shell/plain.h"
 #include "sys/proc.h"
@@ -249,6 +250,17 @@ static void put_env(struct msg *m, const struct hello *h, const struct env_built
 	free(keep);
 }
 
+/* Where it starts: a command of exec in the session's directory, unless its caller stands in the workspace.
+ * In a view everybody goes by its name again: where the caller stands may lie below it. */
+static const char *directory(const struct session *s, const struct hello *h)
+{
+	const char *view = CONFIG_LAYER_FUSE ? views_path(s) : NULL;
+
+	if (view && path_within(h->cwd, view))
+		return h->cwd;
+	return h->kind == ENTRY_EXEC && !path_within(h->cwd, s->workspace) ? s->workspace : "";
+}
+
 static int admit(struct core *core, struct caller *caller, struct command *c, const struct hello *h,
                  struct judged *j, const struct env_built *env, struct err *e)
 {
@@ -282,9 +294,7 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 	msg_u32(&caller->answer, (uint32_t)plan->tracer);
 	msg_bytes(&caller->answer, plan->filter, plan->n_filter * sizeof *plan->filter);
 	put_env(&caller->answer, h, env);
-	/* A command of exec starts in the session's directory unless its caller stands in the workspace. */
-	msg_str(&caller->answer,
-	        h->kind == ENTRY_EXEC && !path_within(h->cwd, s->workspace) ? s->workspace : "");
+	msg_str(&caller->answer, directory(s, h));
 	caller->tag = s->tag;
 	caller->number = c->number;
 	msg_u32(&caller->answer, (uint32_t)plan->n_join);

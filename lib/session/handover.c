@@ -156,6 +156,9 @@ int handover_core(struct handover *h, struct core *core, struct err *e)
 	const char *texts[TIMES + 2];
 	size_t n_texts = bound(core->config, texts);
 
+	/* Who mounts them belongs to this program. */
+	if (CONFIG_LAYER_FUSE && core->views)
+		return err_set(e, "views of workspaces cannot be handed over: restart the server instead");
 	list_each(n, &core->sessions)
 	{
 		struct session *s = list_item(n, struct session, node);

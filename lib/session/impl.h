@@ -38,8 +38,9 @@ void commands_orphaned(struct session *s); /* end those of shims: nobody will te
 /* core.c: core_new() in two steps, for sessions that come in between. */
 struct core *core_make(const struct config *config, struct loop *l, struct err *e);
 void core_start(struct core *core);
-int core_record(struct core *core, struct session *s, struct command *c, const char *json, size_t len,
-                uint32_t flags);
+/* All that is in a ring beside the supervisor's, into the file. `stuck`: a record that had no room the last
+ * time, zeroed at first. */
+void core_drain_other(struct core *core, struct session *s, struct ring *ring, struct ring_record *stuck);
 
 /* index.c: by id, tag and workspace. index_remove() is harmless when repeated; until index_forget() processes
  * of the session still lead to it. */

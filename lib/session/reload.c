@@ -103,6 +103,8 @@ static void commit_session(struct core *core, struct change *c)
 	s->policy = c->policy;
 	session_take_limits(s);
 	log_changed(core, s, before);
+	if (CONFIG_LAYER_FUSE && core->hooks.view_policy)
+		core->hooks.view_policy(core, s);
 	if (s->worker_state == WORKER_UP && is_traced(core)) {
 		core->hooks.worker_stop(core, s);
 		s->worker_state = WORKER_OFF;

@@ -206,6 +206,9 @@ static void remove_dir(const struct session *s)
 		unlink(path);
 	if (snprintf(path, sizeof path, "%s/" SESSION_TAG, s->dir) < (int)sizeof path)
 		unlink(path);
+	if (CONFIG_LAYER_FUSE &&
+	    snprintf(path, sizeof path, "%s/" SESSION_VIEW_RING, s->dir) < (int)sizeof path)
+		unlink(path);
 	rmdir(s->dir); /* stays when a journal is kept in it */
 }
 
@@ -442,6 +445,9 @@ int session_supervise(struct core *core, struct session *s, struct err *e)
 {
 	if (session_step(s, EVENT_SUPERVISE, e) < 0)
 		return -1;
+	/* First, as the supervisor's rules are about what lies there then. */
+	if (CONFIG_LAYER_FUSE && core->hooks.view_ready && core->hooks.view_ready(core, s, e) < 0)
+		return -1;
 	if (s->worker_state == WORKER_UP && core->hooks.worker_look)
 		core->hooks.worker_look(core, s);
 	if (s->worker_state == WORKER_DOWN)
@@ -518,6 +524,8 @@ void session_end(struct core *core, struct session *s, const char *type, const c
 	if (core->hooks.worker_stop)
 		core->hooks.worker_stop(core, s);
 	core_drain(core, s);
+	if (CONFIG_LAYER_FUSE && core->hooks.view_leave)
+		core->hooks.view_leave(core, s);
 	log_ended(core, s, type, reason);
 	if (CONFIG_FILES)
 		kept_purge(core, s);

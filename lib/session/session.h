@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct session_view;
 struct worker;
 
 enum session_state { SESSION_READY, SESSION_BUSY, SESSION_ENDING, SESSION_STATES };
@@ -32,8 +33,10 @@ enum worker_state {
 
 /* Names in a session's directory: the event ring, and the tag of its processes for a server that comes after
  * us. */
-#define SESSION_RING "ring"
-#define SESSION_TAG  "tag"
+#define SESSION_RING      "ring"
+#define SESSION_TAG       "tag"
+#define SESSION_VIEW_RING "view-ring" /* of the process that serves the view */
+#define SESSION_VIEW      "workspace-mnt"
 
 enum { SESSION_ID_MAX = 128 };
 
@@ -82,6 +85,7 @@ struct session {
 	uint32_t last_command;
 	struct map commands_by_id, commands_by_number;
 	struct core *core;
+	struct session_view *view; /* of lib/session/views.c; NULL: its workspace is not shown through one */
 };
 
 /* "ready", "busy", "ending" - as the Session object shows it. */

@@ -11,6 +11,7 @@
 #include "session/handover.h"
 #include "session/judged.h"
 #include "session/limited.h"
+#include "session/views.h"
 #include "sys/proc.h"
 #include "sys/hunt.h"
 #include "sys/tag.h"
@@ -43,6 +44,7 @@ struct worker {
 	struct limits limits;
 	int64_t floor_ns; /* when it was looked at */
 	uint32_t floor_command;
+	char armed[160], missing[600]; /* with what the view of the workspace holds */
 };
 
 const struct launch_plan *worker_plan(const struct session *s)
@@ -57,12 +59,24 @@ int worker_inbox(const struct session *s)
 
 const char *worker_armed(const struct session *s)
 {
-	return s->worker ? s->worker->plan.armed : "";
+	struct worker *w = s->worker;
+
+	if (!CONFIG_LAYER_FUSE || !w || !views_shown(s))
+		return w ? w->plan.armed : "";
+	snprintf(w->armed, sizeof w->armed, "%s,fuse", w->plan.armed);
+	return w->armed;
 }
 
 const char *worker_missing(const struct session *s)
 {
-	return s->worker ? s->worker->plan.missing : "";
+	struct worker *w = s->worker;
+	const char *view = CONFIG_LAYER_FUSE ? views_missing(s) : "";
+
+	if (!w || !*view)
+		return w ? w->plan.missing : "";
+	snprintf(w->missing, sizeof w->missing, "%s%sfuse: %s", w->plan.missing, *w->plan.missing ? "; " : "",
+	         view);
+	return w->missing;
 }
 
 static void exec_worker(int control)
@@ -178,7 +192,7 @@ static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 }
 
 /* What a supervisor needs to compile the policy whose text goes with the message. */
-static void put_policy(struct msg *m, const struct shared_policy *p)
+void worker_put_policy(struct msg *m, const struct shared_policy *p)
 {
 	const char *base = strrchr(p->path, '/');
 	uint32_t n = 0;
@@ -206,7 +220,7 @@ int worker_policy(struct core *core, struct session *s, struct err *e)
 	if (CONFIG_LIMITS)
 		limited_change(core, s, &s->worker->limits);
 	msg_start(&m, WIRE_POLICY);
-	put_policy(&m, s->policy);
+	worker_put_policy(&m, s->policy);
 	/* A supervisor that does not take it is stopped or flooded: not waited for. */
 	rc = wire_send(s->worker->fd, &m, &s->policy->text->fd, 1, MSG_DONTWAIT, e);
 	msg_release(&m);
@@ -232,9 +246,11 @@ int worker_approve(struct session *s, const char *id, bool approved, const char 
 static int send_start(struct worker *w, int their_inbox, struct err *e)
 {
 	struct session *s = w->session;
-	int fds[3] = { s->policy->text->fd, ring_fd(s->ring), their_inbox };
+	/* With a view of the workspace, what they share, and the directory below. */
+	int fds[5] = { s->policy->text->fd, ring_fd(s->ring), their_inbox };
+	bool view = CONFIG_LAYER_FUSE && views_shown(s);
 	struct msg m = { 0 };
-	int rc;
+	int n = 3, rc;
 
 	msg_start(&m, WIRE_START);
 	msg_str(&m, s->id);
@@ -250,10 +266,31 @@ static int send_start(struct worker *w, int their_inbox, struct err *e)
 		judged_put(s, &m);
 	if (CONFIG_APPROVALS)
 		msg_u64(&m, (uint64_t)w->core->config->approvals.timeout_ns);
-	put_policy(&m, s->policy);
-	rc = wire_send(w->fd, &m, fds, 3, 0, e);
+	worker_put_policy(&m, s->policy);
+	if (view) {
+		fds[n++] = views_page(s);
+		if (views_hide_store(s))
+			fds[n++] = views_lower(s);
+	}
+	rc = wire_send(w->fd, &m, fds, n, 0, e);
 	msg_release(&m);
 	return rc;
+}
+
+void worker_shown(struct session *s)
+{
+	struct worker *w = s->worker;
+	int page = views_page(s);
+	struct msg m = { 0 };
+	struct err e;
+
+	if (!w)
+		return;
+	w->floor_ns = 0; /* its rules are about what lay there before */
+	msg_start(&m, WIRE_SHOWN);
+	if (wire_send(w->fd, &m, &page, 1, MSG_DONTWAIT, &e) < 0)
+		log_line(LOG_WARN, "session %s: supervisor: %s", s->id, e.text);
+	msg_release(&m);
 }
 
 static int make_plan(struct worker *w, struct err *e)

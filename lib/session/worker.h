@@ -10,6 +10,7 @@
 
 struct handover;
 struct launch_plan;
+struct msg;
 struct msg_reader;
 
 /* Hooks of struct core_hooks. */
@@ -32,6 +33,11 @@ int worker_inbox(const struct session *s);
 /* For handover.c. `dry`: only look whether it could be done. */
 void worker_hand_over(const struct session *s, struct handover *h);
 int worker_take_over(struct core *core, struct session *s, struct msg_reader *r, bool dry, struct err *e);
+
+/* What a policy is compiled from, beside the text, which goes along as a descriptor. */
+void worker_put_policy(struct msg *m, const struct shared_policy *p);
+/* views.c: the workspace is a view from now on. */
+void worker_shown(struct session *s);
 
 /* The layers in force ("exec,signals,syscalls,landlock") and those that could not be armed, with reasons. */
 const char *worker_armed(const struct session *s);

@@ -131,10 +131,15 @@ int notify_inject(int listener, uint64_t id, int fd, int flags)
 	return rc < 0 ? -rc : 0;
 }
 
+int notify_add(int listener, uint64_t id, int fd, int flags)
+{
+	return add(listener, (struct seccomp_notif_addfd){
+	                             .id = id, .srcfd = (uint32_t)fd, .newfd_flags = (uint32_t)flags });
+}
+
 int notify_give(int listener, uint64_t id, int fd, int flags)
 {
-	int rc = add(listener, (struct seccomp_notif_addfd){
-	                               .id = id, .srcfd = (uint32_t)fd, .newfd_flags = (uint32_t)flags });
+	int rc = notify_add(listener, id, fd, flags);
 
 	close(fd);
 	if (rc < 0)

@@ -63,3 +63,5 @@ int notify_inject(int listener, uint64_t id, int fd, int flags);
  * would for a while have a writer that its owner knows nothing of: it could not be executed, nor a lease be
  * had. */
 int notify_give(int listener, uint64_t id, int fd, int flags);
+/* The first step of that: the number of the caller's copy, which is to be returned, or -errno; ours stays. */
+int notify_add(int listener, uint64_t id, int fd, int flags);

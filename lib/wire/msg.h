@@ -23,6 +23,15 @@ enum wire_op {
 	WIRE_HANDOVER, /* server -> the program that takes its place (session/handover.h) */
 	WIRE_POLICY,   /* server -> supervisor: another policy, for commands that enter from now on */
 	WIRE_APPROVAL, /* server -> supervisor: the answer to an "approval_requested" */
+	/* Views of workspaces: session/mounter.h, session/showing.h. */
+	WIRE_MOUNT,   /* server -> mounter: show this directory; with it and the view's control socket */
+	WIRE_MOUNTED, /* mounter -> server: done, or why not */
+	WIRE_UNMOUNT, /* server -> mounter */
+	WIRE_PLACE,   /* server -> mounter: a session's own way to a view */
+	WIRE_SHOW,    /* server -> view: how to serve */
+	WIRE_JOIN,    /* server -> view: judge this session; with policy, ring, shared page */
+	WIRE_LEAVE,   /* server -> view: and no more */
+	WIRE_SHOWN,   /* server -> supervisor: the workspace is a view now; with the shared page */
 };
 
 struct msg {

@@ -11,6 +11,7 @@
 #include "audit/ring.h"
 #include "base/err.h"
 #include "enforce/exec/call.h"
+#include "enforce/exec/filter.h"
 #include "enforce/exec/serve.h"
 #include "enforce/files/files.h"
 #include "journal/record.h"
@@ -66,6 +67,7 @@ struct fl_run {
 	int64_t approval_ns;
 	int (*approve)(int nth);
 	bool execs, killable; /* programs are judged, too; only fatal signals interrupt */
+	unsigned real;        /* under a session's own filter: FILTER_… for files, and programs */
 };
 
 #define FL_UNUSED __attribute__((unused))
@@ -123,6 +125,15 @@ static void fl_need(bool good, const char *what)
 	_exit(1);
 }
 
+static int fl_real_filter(const struct fl_run *r)
+{
+	static struct filter f;
+	const struct filter_options o = { .kind = FILTER_LISTENER, .files = r->real };
+
+	fl_need(filter_make(&f, &filter_native, &o, NULL) == 0, "filter");
+	return notify_install(f.code, f.n, r->killable, NULL);
+}
+
 static int fl_filter(const struct fl_run *r)
 {
 	struct sock_filter f[FL_N + 4];
@@ -148,7 +159,7 @@ static void fl_child(const struct fl_run *r, int sock)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!r->native) {
 		fl_need(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
-		listener = fl_filter(r);
+		listener = r->real ? fl_real_filter(r) : fl_filter(r);
 		fl_need(listener >= 0, "listener");
 		msg_start(&m, WIRE_ATTACH);
 		fl_need(wire_send(sock, &m, &listener, 1, 0, NULL) == 0 && read(sock, &go, 1) == 1,
@@ -302,7 +313,7 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 			continue;
 		if (n <= 0 || !(w.revents & POLLIN))
 			break; /* nobody is left */
-		if (r->approval_ns)
+		if (r->approval_ns || r->real)
 			serve_call(g, &c);
 		else
 			fl_answer(g, &c, files);

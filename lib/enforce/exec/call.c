@@ -40,6 +40,11 @@ void call_inject(const struct call *k, int fd, int flags)
 		call_fail(k, error);
 }
 
+int call_add(const struct call *k, int fd, int flags)
+{
+	return k->answer ? -EPERM : notify_add(k->c->listener, k->n->id, fd, flags);
+}
+
 void call_give(const struct call *k, int fd, int flags)
 {
 	int error = EPERM;

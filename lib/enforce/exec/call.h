@@ -42,6 +42,10 @@ void call_inject(const struct call *k, int fd, int flags);
 /* The same, but it does not stay ours: nobody else has it open when the caller goes on. */
 void call_give(const struct call *k, int fd, int flags);
 
+/* The first half of it: as what number the caller has a copy from now on, which it is to be told, or -errno.
+ * `fd` stays ours. */
+int call_add(const struct call *k, int fd, int flags);
+
 /* serve.c: hand the event over if the policy wants it logged. False: it had to be kept and could not. */
 bool serve_report(const struct call *k, struct event *ev, uint32_t flags);
 /* The same whatever the policy says. */

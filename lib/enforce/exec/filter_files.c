@@ -17,7 +17,8 @@ static const struct {
 	unsigned char group, block; /* no block: asked whatever its arguments are */
 } calls[] = {
 	{ FILTER_NR(openat), FILTER_WRITES, BLOCK_OPENAT },
-	{ 437, FILTER_WRITES, 0 }, /* openat2: its flags are in memory */
+	{ 437, FILTER_WRITES, 0 },                 /* openat2: its flags are in memory */
+	CALL(umask, FILTER_WRITES | FILTER_NAMES), /* told of, not judged */
 	CALL(unlinkat, FILTER_NAMES),
 	CALL(renameat, FILTER_NAMES),
 	CALL(renameat2, FILTER_NAMES),

@@ -12,6 +12,8 @@
 
 enum { MESSAGE = 1024 };
 
+enum { SERVE_THREADS = CONFIG_FILES ? 32 : 1 };
+
 struct governor {
 	struct governor_options o;
 	struct policy_needs needs;
@@ -28,6 +30,9 @@ struct governor {
 		const struct rule *rule;
 	} taught;             /* whom we last wrote to: a search along PATH is told once */
 	struct arena scratch; /* of one notification */
+	struct {
+		pid_t tid, pid;
+	} threads[SERVE_THREADS]; /* whose threads called lately */
 	struct list held;     /* calls that wait for approvals: held.c */
 	size_t n_held, held_text;
 	struct {
@@ -58,7 +63,6 @@ struct args {
 struct attempt {
 	const char *given;
 	struct args args;
-	struct image image;
 	int depth;
 	pid_t parent;
 	struct verdict verdict;
@@ -72,6 +76,7 @@ struct attempt {
 	const char *by;        /* … by "file", "content", "name", or for what could not be read */
 	const uint8_t *sha256; /* of that content, NULL = not known */
 	const char *subject;
+	struct image image; /* from its path on nothing is cleared */
 	char message[MESSAGE];
 };
 

@@ -22,6 +22,7 @@
 #define SETUID          (1ULL << 7)
 #define SETPCAP         (1ULL << 8)
 #define SYS_PTRACE      (1ULL << CAPS_SYS_PTRACE)
+#define SYS_ADMIN       (1ULL << 21)
 #define SYS_RESOURCE    (1ULL << 24)
 
 /* What root's processes use themselves; a user's have none, unless they were given some. */
@@ -37,6 +38,10 @@ static const struct {
 	{ ROLE_SUPERVISE, DAC_OVERRIDE | DAC_READ_SEARCH | KILL | SYS_PTRACE | SYS_RESOURCE },
 	/* What root's own calls would do with files, as root and as others. */
 	{ ROLE_FILES, CHOWN | FOWNER | FSETID | SETGID | SETUID },
+#if CONFIG_LAYER_FUSE
+	/* That data passes it by is the kernel's to trust it with. */
+	{ ROLE_VIEW, SYS_ADMIN },
+#endif
 	{ ROLE_READ, DAC_READ_SEARCH },
 	/* To see who answers. */
 	{ ROLE_ASK, SYS_PTRACE | SYS_RESOURCE },
@@ -183,6 +188,13 @@ static const struct may {
 	MAY(bind, F),
 	MAY(getsockopt, F),
 #endif
+#if CONFIG_LAYER_FUSE
+	/* what else a view is asked for */
+	MAY(fallocate, ROLE_VIEW),
+	MAY(lgetxattr, ROLE_VIEW),
+	MAY(llistxattr, ROLE_VIEW),
+	MAY(sched_setscheduler, ROLE_VIEW),
+#endif
 	/* the log and its rotation */
 	MAY(flock, L | R | F),
 	MAY(ftruncate, L | F),
@@ -190,7 +202,7 @@ static const struct may {
 	MAY(fdatasync, L | F),
 	MAY(fchmod, L | F),
 	MAY(pwrite64, L | F),
-	MAY(pwritev2, L),
+	MAY(pwritev2, L | F), /* the C library's pwrite() */
 	MAY(renameat, L),
 	MAY(unlinkat, L),
 	MAY(linkat, L),

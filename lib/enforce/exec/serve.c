@@ -106,6 +106,8 @@ static void dispatch(const struct call *k)
 	switch (k->n->data.nr) {
 	case __NR_execve:
 	case __NR_execveat:
+		if (CONFIG_FILES && k->g->o.file_exec)
+			k->g->o.file_exec(k->g->o.files, k);
 		judge_exec(k);
 		break;
 	case FIRST_CALL:
@@ -164,6 +166,20 @@ bool serve_wait(struct governor *g)
 	return CONFIG_FILES && g->o.file_wait && g->o.file_wait(g->o.files);
 }
 
+/* As proc_tgid(). For threads that call often what is remembered is asked for, which is far cheaper. */
+static pid_t process_of(struct governor *g, pid_t tid)
+{
+	const size_t i = (size_t)tid % SERVE_THREADS;
+
+	if (!CONFIG_FILES)
+		return proc_tgid(tid);
+	if (g->threads[i].tid != tid || proc_signal_thread(g->threads[i].pid, tid, 0) < 0) {
+		g->threads[i].tid = tid;
+		g->threads[i].pid = proc_tgid(tid);
+	}
+	return g->threads[i].pid;
+}
+
 int serve_call(struct governor *g, struct governed *c)
 {
 	struct seccomp_notif n;
@@ -175,7 +191,7 @@ int serve_call(struct governor *g, struct governed *c)
 	k.pid = (pid_t)n.pid;
 	if (n.data.nr == FIRST_CALL && judge_expected(&k))
 		return 0;
-	k.pid = proc_tgid((pid_t)n.pid);
+	k.pid = process_of(g, (pid_t)n.pid);
 	if (!k.pid) {
 		call_fail(&k, EPERM); /* gone, or not to be seen */
 		return 0;

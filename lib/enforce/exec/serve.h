@@ -42,6 +42,8 @@ struct governor_options {
 	void (*file_call)(void *files, const struct call *k);
 	/* Some of those wait: called every SERVE_WAIT_NS while it returns true. */
 	bool (*file_wait)(void *files);
+	/* A program is about to be executed, before that is judged. */
+	void (*file_exec)(void *files, const struct call *k);
 	void *files;
 };
 

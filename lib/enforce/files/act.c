@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct rule unnamed = { .name = "unnamed-object", .file = "built-in", .decision = EFFECT_ALLOW };
@@ -48,7 +49,7 @@ void act_give(struct act *a, int fd, int flags)
 	call_give(a->k, fd, flags);
 }
 
-int act_path(struct act *a, int which, uint64_t addr, const char **out)
+int act_text(struct act *a, int which, uint64_t addr, const char **out)
 {
 	struct buf *b = &a->f->text[which];
 
@@ -56,7 +57,21 @@ int act_path(struct act *a, int which, uint64_t addr, const char **out)
 	if (mem_string(a->caller.tid, addr, PATH_MAX - 1, b) < 0)
 		return errno == E2BIG ? ENAMETOOLONG : errno == ENOMEM ? ENOMEM : EFAULT;
 	*out = b->data;
-	return call_valid(a->k) ? 0 : ENOENT; /* else it may have been another's memory */
+	return 0;
+}
+
+bool act_sure(struct act *a)
+{
+	a->sure = a->sure || call_valid(a->k);
+	return a->sure;
+}
+
+int act_path(struct act *a, int which, uint64_t addr, const char **out)
+{
+	int error = act_text(a, which, addr, out);
+
+	a->sure = false;
+	return error ? error : act_sure(a) ? 0 : ENOENT;
 }
 
 /* ---- who calls ---------------------------------------------------------------------------------------- */
@@ -101,19 +116,50 @@ static struct file_command *command_of(struct act *a)
 	return m;
 }
 
+/* Where it is remembered, perhaps of another that had its number before. */
+static struct task *task_of(struct act *a)
+{
+	struct task *t = &a->f->tasks[(size_t)a->caller.tid % ACT_TASKS];
+
+	if (t->tid != a->caller.tid) {
+		fd_close(&t->fd);
+		fd_close(&t->proc);
+		*t = (struct task){ .tid = a->caller.tid, .fd = -1, .proc = -1, .mask = -1 };
+	}
+	return t;
+}
+
 /* Does it work with our ids? Asked through a descriptor of the task, which is kept for the next call: that it
  * still answers for this number says that it is the same task. False: look closer. */
 static bool has_own_ids(struct act *a)
 {
-	struct files *f = a->f;
-	const size_t i = (size_t)a->caller.tid % ACT_TASKS;
+	struct task *t = task_of(a);
 
-	if (f->tasks[i].tid == a->caller.tid && fsids_holds(f->tasks[i].fd, a->caller.tid, &f->own))
+	if (t->fd >= 0 && fsids_holds(t->fd, a->caller.tid, &a->f->own))
 		return true;
-	fd_close(&f->tasks[i].fd);
-	f->tasks[i].tid = a->caller.tid;
-	f->tasks[i].fd = proc_task_fd(a->caller.tid);
-	return f->tasks[i].fd >= 0 && fsids_holds(f->tasks[i].fd, a->caller.tid, &f->own) && call_valid(a->k);
+	fd_close(&t->fd);
+	t->mask = -1;
+	t->fd = proc_task_fd(a->caller.tid);
+	return t->fd >= 0 && fsids_holds(t->fd, a->caller.tid, &a->f->own) && call_valid(a->k);
+}
+
+/* Many call once only: their directory is not worth a descriptor. */
+ssize_t act_link(struct act *a, const char *name, char *out, size_t size)
+{
+	struct task *t = task_of(a);
+	ssize_t n = -1;
+
+	if (t->proc >= 0)
+		n = readlinkat(t->proc, name, out, size - 1);
+	if (n > 0 && (size_t)n < size - 1) {
+		out[n] = 0;
+		return n;
+	}
+	fd_close(&t->proc);
+	if (t->seen)
+		t->proc = proc_open(a->caller.tid, "", O_PATH | O_DIRECTORY);
+	t->seen = true;
+	return proc_link(a->caller.tid, name, out, size);
 }
 
 /* Root's processes may become somebody else. */
@@ -177,16 +223,91 @@ int act_resume(struct act *a)
 	return rc;
 }
 
+bool act_count_fds(struct act *a, uint64_t *n)
+{
+	const struct task *t = task_of(a);
+	struct stat st;
+	char name[40];
+
+	snprintf(name, sizeof name, "/proc/%d/fd", (int)a->caller.tid);
+	if ((t->proc < 0 || fstatat(t->proc, "fd", &st, 0) < 0) && stat(name, &st) < 0)
+		return false;
+	*n = (uint64_t)st.st_size;
+	return true;
+}
+
+static bool is_masking(struct files *f)
+{
+	bool any = f->mask_unknown || !f->o.masks;
+
+	for (size_t i = 0; i < ACT_MASKING; i++) {
+		if (f->masking[i] && !proc_tgid(f->masking[i]))
+			f->masking[i] = 0;
+		any = any || f->masking[i];
+	}
+	return any;
+}
+
+/* It is the one that had this number when the descriptor was made. */
+static bool lives(const struct task *t)
+{
+	return t->fd >= 0 && (proc_signal(t->fd, 0) == 0 || errno == EPERM);
+}
+
 int act_umask(struct act *a)
 {
-	const struct fsids *now = act_ids(a);
+	struct task *t = task_of(a);
+	const struct fsids *now;
 
-	return now ? now->umask : -1;
+	if (t->mask >= 0 && t->masks == a->f->masks && lives(t))
+		return t->mask;
+	t->mask = -1;
+	if (!lives(t)) {
+		fd_close(&t->fd);
+		t->fd = proc_task_fd(a->caller.tid);
+	}
+	now = act_ids(a);
+	if (!now || !call_valid(a->k))
+		return -1;
+	if (!is_masking(a->f) && lives(t)) {
+		t->mask = now->umask;
+		t->masks = a->f->masks;
+	}
+	return now->umask;
+}
+
+void act_masking(struct files *f, pid_t tid)
+{
+	size_t i = 0;
+
+	f->masks++;
+	while (i < ACT_MASKING && f->masking[i] && f->masking[i] != tid)
+		i++;
+	if (i < ACT_MASKING)
+		f->masking[i] = tid;
+	else
+		f->mask_unknown = true;
+}
+
+void act_masked(struct files *f, pid_t tid)
+{
+	for (size_t i = 0; i < ACT_MASKING; i++)
+		if (f->masking[i] == tid)
+			f->masking[i] = 0;
 }
 
 int act_find(struct act *a, const struct place_request *r, struct place *out)
 {
 	return resolve_place(&a->caller, r, out);
+}
+
+int act_take(const struct act *a, int fd)
+{
+	AUTO_FD process = proc_task_fd(a->caller.tid);
+
+	if (process < 0)
+		process = proc_pidfd(a->caller.pid);
+	return process < 0 ? -1 : proc_getfd(process, fd);
 }
 
 /* ---- what may be done ------------------------------------------------------------------------------------
@@ -217,13 +338,18 @@ static bool is_closed(const struct files *f, enum access_kind kind, const char *
 /* The path below the workspace as policies may spell it. */
 static const char *virtual_of(const struct files *f, const char *path, char *out, size_t size)
 {
-	size_t len;
+	size_t len, root, rest;
 
 	if (!f->o.workspace || !f->o.virtual_root || !path_within(path, f->o.workspace))
 		return NULL;
 	len = strlen(f->o.workspace);
-	if ((size_t)snprintf(out, size, "%s%s", f->o.virtual_root, len > 1 ? path + len : path) >= size)
+	root = strlen(f->o.virtual_root);
+	path += len > 1 ? len : 0;
+	rest = strlen(path) + 1;
+	if (root + rest > size)
 		return NULL;
+	memcpy(out, f->o.virtual_root, root);
+	memcpy(out + root, path, rest);
 	return out;
 }
 
@@ -231,7 +357,7 @@ static bool is_world_readable(const struct place *p)
 {
 	mode_t need = S_ISDIR(p->st.st_mode) ? S_IROTH | S_IXOTH : S_IROTH;
 
-	return (p->st.st_mode & need) == need;
+	return (p->st.st_mode & need) == need; /* 0 where nothing is */
 }
 
 bool act_is_closed(const struct act *a, enum access_kind kind, const struct place *p)
@@ -279,6 +405,26 @@ bool act_decide_tree(struct act *a, const char *dir, struct tree_answers *out)
 	if (f->trees)
 		decide_trees_ask(f->trees, &r, out);
 	return f->trees;
+}
+
+const char *act_virtual(const struct act *a, const char *path, char *out, size_t size)
+{
+	return virtual_of(a->f, path, out, size);
+}
+
+bool act_trees_alike(struct act *a, const char *dir, const char *other)
+{
+	const uint32_t kinds = 1u << ACCESS_RENAME | 1u << ACCESS_READ | 1u << ACCESS_WRITE;
+	struct files *f = a->f;
+	char spelled[2][PLACE_PATH + 64];
+	struct tree_request r[2] = { { .dir = dir }, { .dir = other } };
+
+	for (int i = 0; i < 2; i++) {
+		r[i].virtual = virtual_of(f, r[i].dir, spelled[i], sizeof spelled[i]);
+		r[i].baseline = f->o.baseline;
+		r[i].more = f->o.more;
+	}
+	return f->trees && decide_trees_alike(f->trees, &r[0], &r[1], kinds);
 }
 
 bool act_exact(const struct act *a, enum access_kind kind)

@@ -1,60 +1,28 @@
+/* What is opened at once and by its name, in few steps. */
 #include "enforce/files/open.h"
 
-#include "base/clock.h"
 #include "base/fd.h"
-#include "base/map.h"
 #include "base/path.h"
-#include "enforce/exec/fixed.h"
-#include "sys/proc.h"
+#include "enforce/files/keep.h"
+#include "enforce/files/spell.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* Where paths with links lead that only root can change, for callers who are not root. */
-enum { KNOWN = 128, KNOWN_PATH = 192 };
-#define BELIEVED_NS 1000000000LL
-
-struct direct {
-	struct {
-		char given[KNOWN_PATH], path[KNOWN_PATH]; /* "" = none */
-		int64_t until_ns;                         /* then it is looked at again */
-	} known[KNOWN];
+/* Private to this file: one call on this way. */
+struct attempt {
+	struct act *a;
+	const struct opening *o;
+	struct spelling s;
+	struct place p;
+	int error; /* of the call, when it is not answered; WALK: it has to go the long way */
 };
 
-/* The file, spelled for the kernel, and its name if there is no link on the way. */
-struct spelling {
-	char open[PATH_MAX];
-	char clean[PATH_MAX];
-	const char *alias; /* how the caller spelled it, when what is opened is spelled otherwise; or NULL */
-};
-
-/* Names are told by the kernel as of now; what is opened by them is what is judged, wherever the caller's
- * directory is by then. */
-static bool spell(const struct act *a, const struct opening *o, struct spelling *s)
-{
-	char dir[PATH_MAX], link[24] = "cwd";
-	ssize_t n;
-
-	s->alias = NULL;
-	if (o->path[0] == '/') {
-		strcpy(s->open, o->path);
-		return path_clean(o->path, s->clean, sizeof s->clean) > 0;
-	}
-	if (o->dirfd != AT_FDCWD)
-		snprintf(link, sizeof link, "fd/%d", o->dirfd);
-	n = proc_link(a->caller.tid, link, dir, sizeof dir);
-	/* A deleted directory can still be opened, as ".". */
-	if (n > 10 && !strcmp(dir + n - 10, " (deleted)"))
-		return false;
-	return n > 0 && dir[0] == '/' && path_join(dir, o->path, s->clean, sizeof s->clean) &&
-	       snprintf(s->open, sizeof s->open, "%s/%s", dir, o->path) < (int)sizeof s->open;
-}
+enum { WALK = -1 };
 
 static bool is_harmless(const char *path)
 {
@@ -66,156 +34,214 @@ static bool is_harmless(const char *path)
 	return false;
 }
 
-/* What is not opened by its name: the process table and devices. */
-static bool is_elsewhere(const char *path)
+bool direct_is_elsewhere(const char *path)
 {
-	return path_within(path, "/proc") || path_within(path, "/sys") ||
-	       (path_within(path, "/dev") && !is_harmless(path));
+	if (path_within(path, "/dev"))
+		return !(path[4] && (is_harmless(path) || !strncmp(path + 5, "shm/", 4)));
+	if (path_within(path, "/proc"))
+		return path[5] && ((path[6] >= '0' && path[6] <= '9') || !strcmp(path_base(path), "mem"));
+	return path_within(path, "/sys");
 }
 
-static size_t slot_of(const char *path)
+static bool is_device(const char *path)
 {
-	return map_hash(path, strlen(path)) % KNOWN;
+	return !strncmp(path, "/dev/", 5) && is_harmless(path);
 }
 
-/* Is it known where the links lead? Then spell it so. */
-static bool recall(const struct act *a, struct spelling *s)
+static bool writes(const struct opening *o)
 {
-	struct direct *d = a->f->direct;
-	size_t i = slot_of(s->clean);
+	return o->how.flags & (OPEN_MODE | O_TRUNC | O_CREAT);
+}
 
-	if (!d || a->caller.changes || strcmp(d->known[i].given, s->clean) != 0)
+/* The short way is for what programs do all the time. */
+static bool is_candidate(const struct act *a, const struct opening *o)
+{
+	const uint64_t odd = (O_TMPFILE & ~O_DIRECTORY) | O_PATH | O_NOATIME | O_DIRECT;
+	const uint64_t flags = o->how.flags;
+
+	if (o->how.resolve || a->caller.root >= 0 || !*o->path || strlen(o->path) >= PATH_MAX || flags & odd)
 		return false;
-	if (clock_mono_ns() >= d->known[i].until_ns) {
-		if (!fixed_path(s->clean, d->known[i].path)) {
-			d->known[i].given[0] = 0;
-			return false;
-		}
-		d->known[i].until_ns = clock_mono_ns() + BELIEVED_NS;
+	if (flags & O_EXCL && (!(flags & O_CREAT) || !strncmp(o->path, "/dev/", 5)))
+		return false;
+	/* To empty what one cannot write to by its descriptor is another way to write. */
+	return !(flags & O_TRUNC) || (flags & OPEN_MODE && (flags & OPEN_MODE) != OPEN_MODE);
+}
+
+/* What is there, without waiting, and not emptied yet. */
+static struct openat2_how how_now(const struct opening *o)
+{
+	return (struct openat2_how){ .flags = (o->how.flags & ~(uint64_t)(O_CREAT | O_TRUNC)) | O_NONBLOCK |
+		                              O_NOCTTY,
+		                     .resolve = RESOLVE_NO_SYMLINKS };
+}
+
+/* Open it. Descriptor, or -errno; ELOOP: there is a link. */
+static int try_open(struct attempt *t)
+{
+	const struct openat2_how how = how_now(t->o);
+
+	for (int links = 0; links < 4; links++) {
+		int fd = openat2_open(AT_FDCWD, t->s.open, &how);
+
+		if (fd != -ELOOP || !spell_on(t->a, t->o, &t->s))
+			return fd;
 	}
-	strcpy(s->open, d->known[i].path);
-	return true;
+	return -ELOOP;
 }
 
-void direct_learn(struct act *a, const char *given, const struct place *p)
-{
-	struct direct *d = a->f->direct;
-	char clean[PATH_MAX];
-	size_t i;
+/* ---- reading, and devices ------------------------------------------------------------------------------ */
 
-	if (a->caller.changes || a->caller.root >= 0 || given[0] != '/' || !p->alias[0] || p->nameless ||
-	    !path_clean(given, clean, sizeof clean) || strlen(clean) >= KNOWN_PATH ||
-	    strlen(p->path) >= KNOWN_PATH || strcmp(clean, p->alias) != 0 || is_elsewhere(p->path) ||
-	    !fixed_path(clean, p->path))
-		return;
-	if (!d)
-		d = a->f->direct = calloc(1, sizeof *d);
-	if (!d)
-		return;
-	i = slot_of(clean);
-	strcpy(d->known[i].given, clean);
-	strcpy(d->known[i].path, p->path);
-	d->known[i].until_ns = clock_mono_ns() + BELIEVED_NS;
-}
-
-/* To open for writing before it is judged would be seen by who watches the file. */
-static bool is_allowed_by_name(struct act *a, const struct opening *o, const struct place *p)
-{
-	for (size_t i = 0; i < o->n_kinds; i++) {
-		const struct verdict v = act_decide(a, o->kinds[i], p);
-
-		if (v.effective != EFFECT_ALLOW || v.decision == EFFECT_REDIRECT)
-			return false;
-	}
-	return true;
-}
-
-/* Open what is there, without waiting. Descriptor, or -errno; ELOOP: there is a link. */
-static int try_open(struct act *a, const struct opening *o, struct spelling *s)
-{
-	const uint64_t not_now = O_CREAT | (path_within(s->clean, "/dev") ? O_TRUNC : 0);
-	const struct openat2_how how = { .flags = (o->how.flags & ~not_now) | O_NONBLOCK | O_NOCTTY,
-		                         .resolve = RESOLVE_NO_SYMLINKS };
-	int fd = openat2_open(AT_FDCWD, s->open, &how);
-
-	if (fd != -ELOOP || !recall(a, s))
-		return fd;
-	s->alias = s->clean;
-	return openat2_open(AT_FDCWD, s->open, &how);
-}
-
-/* Is what was opened the kind of thing that is handed over just so? */
-static bool is_plain(const struct act *a, const struct opening *o, const struct place *p)
+static bool is_plain(const struct place *p)
 {
 	if (S_ISCHR(p->st.st_mode) && major(p->st.st_rdev) == 1)
-		return path_within(p->path, "/dev");
-	/* With O_CREAT, others' files in /tmp are looked at more closely. */
-	if (o->how.flags & O_CREAT && (p->st.st_uid != a->caller.uid || S_ISDIR(p->st.st_mode)))
-		return false;
+		return is_device(p->path);
 	return S_ISREG(p->st.st_mode) || S_ISDIR(p->st.st_mode);
 }
 
-/* The short way is for what has no further effects and what is not kept. */
-static bool is_candidate(const struct act *a, const struct opening *o)
+static bool is_denied(struct attempt *t)
 {
-	const uint64_t odd = O_EXCL | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY) | O_PATH | O_NOATIME | O_DIRECT;
-	const uint64_t flags = o->how.flags;
+	for (size_t i = 0; i < t->o->n_kinds; i++) {
+		const struct verdict v = act_decide(t->a, t->o->kinds[i], &t->p);
 
-	if (o->how.resolve || a->caller.root >= 0 || !*o->path || strlen(o->path) >= PATH_MAX)
-		return false;
-	if (!strncmp(o->path, "/dev/", 5) && is_harmless(o->path))
-		return !(flags & O_EXCL);
-	return !(flags & odd) && !(flags & OPEN_MODE && a->f->o.journal);
+		if (v.effective != EFFECT_ALLOW || v.decision == EFFECT_REDIRECT)
+			return true;
+	}
+	return false;
 }
 
-static void open_it(struct act *a, const struct opening *o, struct spelling *s, int *error, bool *done)
+/* It could not be opened. */
+static void fail_to_open(struct attempt *t, int error)
 {
-	struct place p = { .parent = -1, .object = -1 };
+	bool absolute = t->o->path[0] == '/';
+
+	if (error == ELOOP || error == ENXIO || error == EISDIR ||
+	    (error == EACCES && (!absolute || t->s.own)) || (error == ENOENT && t->o->how.flags & O_CREAT))
+		return;
+	t->error = error;
+	/* Permissions say no first; the rule, if there is one, is told of all the same. */
+	if (error != EACCES)
+		return;
+	spell_place(&t->s, &t->p);
+	if (is_denied(t))
+		open_is_allowed(t->a, t->o, &t->p);
+}
+
+static void read_it(struct attempt *t)
+{
+	const int cloexec = (int)(t->o->how.flags & O_CLOEXEC);
 	int fd;
 
-	strcpy(p.path, s->clean);
-	*done = true;
-	if (o->how.flags & (OPEN_MODE | O_TRUNC) && !is_allowed_by_name(a, o, &p)) {
-		*done = false;
+	/* Writing to what is no file is seen by nobody, but it is judged before all the same. */
+	spell_place(&t->s, &t->p);
+	if (writes(t->o) && is_denied(t))
+		return;
+	fd = try_open(t);
+	if (fd < 0) {
+		fail_to_open(t, -fd);
 		return;
 	}
-	fd = try_open(a, o, s);
-	/* Permissions say no first; the rule, if there is one, is told of all the same. */
-	if (fd == -EACCES && o->path[0] == '/' && !is_allowed_by_name(a, o, &p)) {
-		open_is_allowed(a, o, &p);
-		return;
-	}
-	*error = fd < 0 ? -fd : fstat(fd, &p.st) < 0 ? errno : 0;
-	if (*error == ELOOP || *error == ENXIO || *error == EISDIR ||
-	    (*error == EACCES && o->path[0] != '/') || (*error == ENOENT && o->how.flags & O_CREAT)) {
-		*done = false;
-		return;
-	}
-	if (s->alias) {
-		strcpy(p.path, s->open);
-		strcpy(p.alias, s->alias);
-	}
-	p.object = fd < 0 ? -1 : fd;
-	if (!*error && (!is_plain(a, o, &p) || (o->how.flags & OPEN_MODE && special_is_kernels(fd))))
-		*done = false;
-	else if (!*error && open_is_allowed(a, o, &p)) {
-		open_unblock(fd, o->how.flags);
-		if (o->how.flags & OPEN_MODE) {
-			p.object = -1;
-			act_give(a, fd, (int)(o->how.flags & O_CLOEXEC));
-		} else {
-			act_inject(a, fd, (int)(o->how.flags & O_CLOEXEC));
+	spell_place(&t->s, &t->p);
+	t->p.object = fd;
+	if (fstat(fd, &t->p.st) == 0 && is_plain(&t->p)) {
+		t->error = 0;
+		if (open_is_allowed(t->a, t->o, &t->p)) {
+			open_unblock(fd, t->o->how.flags);
+			act_inject(t->a, fd, cloexec);
 		}
 	}
-	resolve_release(&p);
+}
+
+/* ---- writing ---------------------------------------------------------------------------------------------
+ */
+
+/* The directory, and the name in it as the caller spelled it: nothing else would do for what is to be made.
+ * False: walk. */
+static bool find_parent(struct attempt *t, const char **name)
+{
+	const struct openat2_how how = { .flags = O_PATH | O_DIRECTORY, .resolve = RESOLVE_NO_SYMLINKS };
+	struct spelling *s = &t->s;
+	char *slash = strrchr(s->open, '/');
+	int fd;
+
+	if (!slash || !slash[1] || !strcmp(slash, "/.") || !strcmp(slash, "/..") ||
+	    strlen(slash + 1) > NAME_MAX)
+		return false;
+	*name = slash + 1;
+	*slash = 0;
+	fd = openat2_open(AT_FDCWD, slash == s->open ? "/" : s->open, &how);
+	*slash = '/';
+	if (fd < 0)
+		return false;
+	spell_place(s, &t->p);
+	t->p.parent = fd;
+	memcpy(t->p.name, *name, strlen(*name) + 1);
+	return true;
+}
+
+/* In a directory where others leave files, too, look more closely; devices and FIFOs are not even opened: the
+ * other end would be told. */
+static bool is_simple(const struct attempt *t)
+{
+	return S_ISREG(t->p.st.st_mode) &&
+	       (!(t->o->how.flags & O_CREAT) || t->p.st.st_uid == t->a->caller.uid);
+}
+
+/* What is judged is the name, and what it opens is looked at again. */
+static void write_to(struct attempt *t, const char *name)
+{
+	const struct openat2_how how = how_now(t->o);
+
+	if (!open_is_allowed(t->a, t->o, &t->p)) {
+		t->error = 0;
+		return;
+	}
+	t->p.object = openat2_open(t->p.parent, name, &how);
+	if (t->p.object < 0)
+		t->error = t->p.object == -ENOENT || t->p.object == -ELOOP ? WALK : -t->p.object;
+	else if (fstat(t->p.object, &t->p.st) == 0 && is_simple(t) && !special_is_kernels(t->p.object))
+		t->error = open_finish(t->a, t->o, &t->p);
+}
+
+static void write_it(struct attempt *t)
+{
+	const bool exclusive = t->o->how.flags & O_EXCL;
+	const char *name;
+
+	if (!act_sure(t->a) || !find_parent(t, &name))
+		return;
+	if (fstatat(t->p.parent, name, &t->p.st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (exclusive)
+			t->error = EEXIST;
+		else if (is_simple(t))
+			write_to(t, name);
+	} else if (errno == ENOENT) {
+		t->error = t->o->how.flags & O_CREAT ? open_new(t->a, t->o, &t->p) : ENOENT;
+		/* Somebody was faster. */
+		if (t->error == EEXIST && !exclusive)
+			t->error = WALK;
+	}
 }
 
 bool direct_open(struct act *a, const struct opening *o, int *error)
 {
-	struct spelling s;
-	bool done = false;
+	struct attempt t;
 
-	if (is_candidate(a, o) && spell(a, o, &s) && !is_elsewhere(s.clean))
-		open_it(a, o, &s, error, &done);
-	return done;
+	if (!is_candidate(a, o))
+		return false;
+	t.a = a;
+	t.o = o;
+	t.error = WALK;
+	t.p.parent = t.p.object = -1;
+	if (!spell(a, o, &t.s) || (!t.s.own && direct_is_elsewhere(t.s.clean)) ||
+	    (writes(o) && path_within(t.s.clean, "/proc")))
+		return false;
+	if (!writes(o) || is_device(t.s.clean))
+		read_it(&t);
+	else
+		write_it(&t);
+	resolve_release(&t.p);
+	if (t.error == WALK)
+		return false;
+	*error = t.error;
+	return true;
 }

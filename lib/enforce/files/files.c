@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/fd.h"
+#include "enforce/acting.h"
 #include "enforce/files/open.h"
 #include "enforce/landlock/mounts.h"
 #include "sys/proc.h"
@@ -90,8 +91,10 @@ struct files *files_new(const struct files_options *o, struct err *e)
 	if (f) {
 		for (size_t i = 0; i < ACT_COMMANDS; i++)
 			f->commands[i].root = -1;
-		for (size_t i = 0; i < ACT_TASKS; i++)
-			f->tasks[i].fd = f->held[i].fd = -1;
+		for (size_t i = 0; i < ACT_TASKS; i++) {
+			f->tasks[i] = (struct task){ .fd = -1, .proc = -1, .mask = -1 };
+			f->held[i].fd = -1;
+		}
 		f->fds = -1;
 		f->cache = decide_cache_new(o->policy);
 	}
@@ -112,8 +115,10 @@ void files_free(struct files *f)
 		fd_close(&f->commands[i].root);
 	for (size_t i = 0; i < ACT_PATHS; i++)
 		buf_release(&f->text[i]);
-	for (size_t i = 0; i < ACT_TASKS; i++)
+	for (size_t i = 0; i < ACT_TASKS; i++) {
 		fd_close(&f->tasks[i].fd);
+		fd_close(&f->tasks[i].proc);
+	}
 	near_release(f);
 	park_free(f);
 	free(f->direct);
@@ -137,12 +142,20 @@ static int judge(struct act *a, int nr)
 		return open_judge(a);
 	case __NR_bind:
 		return bind_judge(a);
+	case __NR_ioctl:
+		return ioctl_judge(a);
 	default:
 		rc = names_judge(a);
 		if (rc < 0)
 			rc = attributes_judge(a);
 		return rc < 0 ? EPERM : rc;
 	}
+}
+
+void files_exec(void *files, const struct call *k)
+{
+	if ((pid_t)k->n->pid != k->pid)
+		act_masking(files, (pid_t)k->n->pid);
 }
 
 void files_call(void *files, const struct call *k)
@@ -154,8 +167,17 @@ void files_call(void *files, const struct call *k)
 		.args = k->n->data.args,
 		.caller = { .tid = (pid_t)k->n->pid, .pid = k->pid, .tag = f->o.tag, .command = k->c->number }
 	};
-	int error = act_begin(&a);
+	int error;
 
+	act_masked(f, a.caller.tid);
+	if (k->n->data.nr == __NR_umask) {
+		act_masking(f, a.caller.tid);
+		call_continue(k);
+		return;
+	}
+	if (CONFIG_LAYER_FUSE && f->o.view && f->o.view->page)
+		acting_for(f->o.view->page, k->c->number);
+	error = act_begin(&a);
 	if (!error)
 		error = judge(&a, k->n->data.nr);
 	act_end(&a);

@@ -12,8 +12,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct access_more;
+struct acting;
 struct call;
 struct journal_log;
 struct files;
@@ -22,6 +24,12 @@ struct files;
 struct files_closed {
 	const char *path;
 	bool secret; /* nor read */
+};
+
+/* The view of the workspace (enforce/fuse), which keeps what is destroyed in it. */
+struct files_view {
+	struct acting *page; /* NULL: there is none */
+	dev_t dev;
 };
 
 /* Rights of which Landlock may grant more than the policy does; the bits of enforce/landlock/floor.h. */
@@ -44,7 +52,9 @@ struct files_options {
 	/* What is kept, or told there, beside what a rule diverts: bits of 1 << enum journal_kind. With that
 	 * of JOURNAL_DELETE every allowed deletion is diverted. */
 	uint32_t keep;
+	bool masks;      /* umask(2) is marked, and files_exec() called: masks may be remembered */
 	bool soft_block; /* nothing may be deleted, renamed or truncated */
+	const struct files_view *view; /* borrowed; or NULL */
 };
 
 struct files *files_new(const struct files_options *o, struct err *e);
@@ -52,6 +62,9 @@ void files_free(struct files *f);
 
 /* Take the call and answer it. `files` is a struct files. */
 void files_call(void *files, const struct call *k);
+
+/* It is about to execute a program: governor_options.file_exec. */
+void files_exec(void *files, const struct call *k);
 
 /* Some calls wait for others (the ends of a FIFO): governor_options.file_wait. */
 bool files_wait(void *files);

@@ -10,7 +10,7 @@
 #include "policy/policy.h"
 #include "sys/fsids.h"
 
-enum { ACT_PATHS = 2, ACT_COMMANDS = 8, ACT_TASKS = 16 };
+enum { ACT_PATHS = 2, ACT_COMMANDS = 8, ACT_TASKS = 32, ACT_MASKING = 4 };
 
 /* What is the same for all processes of a command. */
 struct file_command {
@@ -22,6 +22,16 @@ struct file_command {
 	bool known;
 };
 
+/* What is kept of a task from one of its calls to the next. */
+struct task {
+	pid_t tid;
+	int fd;   /* owned: of proc_task_fd(), or -1 */
+	int proc; /* owned: /proc/TID, or -1; nothing is found there once it is another's number */
+	bool seen;
+	int mask;       /* its file mode creation mask, as of `masks`; -1 = not known */
+	uint64_t masks; /* files.masks then */
+};
+
 struct files {
 	struct arena memory;
 	struct files_options o;
@@ -31,12 +41,12 @@ struct files {
 	struct buf text[ACT_PATHS]; /* paths as the caller spelled them */
 	struct fsids own;           /* ours */
 	bool own_known;
-	struct park *park;     /* calls that wait; NULL = none so far */
-	struct direct *direct; /* links that only root can change */
-	struct {
-		pid_t tid;
-		int fd;     /* owned */
-	} tasks[ACT_TASKS]; /* who called lately */
+	struct park *park;            /* calls that wait; NULL = none so far */
+	struct direct *direct;        /* links that only root can change */
+	struct task tasks[ACT_TASKS]; /* who called lately */
+	uint64_t masks;               /* counts what may have changed masks */
+	pid_t masking[ACT_MASKING];   /* who may be changing one now; 0 = nobody */
+	bool mask_unknown;            /* they were too many: masks are not remembered any more */
 	struct {
 		pid_t tid;
 		int fd;           /* owned */
@@ -56,6 +66,7 @@ struct act {
 	struct fsids ids; /* the caller's; valid after act_begin() */
 	bool fresh;       /* `ids` were read during this call: its mask and table, too */
 	bool switched;    /* we work with them now */
+	bool sure;        /* the caller waited for its answer after its memory had been read */
 	bool answered;
 	struct { /* by a rule that says so */
 		enum access_kind kind;
@@ -75,9 +86,23 @@ void act_give(struct act *a, int fd, int flags); /* and it is not ours any more 
 /* Read a path of the caller, once, into buffer `which`. 0 or errno: EFAULT, ENAMETOOLONG. */
 int act_path(struct act *a, int which, uint64_t addr, const char **out);
 
+/* The same, but it may have been another's memory, if the caller is gone: for those who ask act_sure() before
+ * they do more than hand over something. */
+int act_text(struct act *a, int which, uint64_t addr, const char **out);
+bool act_sure(struct act *a);
+
+/* Target of a link of the caller's in /proc ("cwd", "fd/3"): as proc_link(). */
+ssize_t act_link(struct act *a, const char *name, char *out, size_t size);
+
+/* How many descriptors the caller has; 0 before Linux 6.2. False: unknown. */
+bool act_count_fds(struct act *a, uint64_t *n);
+
 /* Where it leads, as resolve_place(). Permissions on the way are those of the caller: between act_begin() and
  * act_end() only. */
 int act_find(struct act *a, const struct place_request *r, struct place *out);
+
+/* A copy of the calling thread's own descriptor; -1 with errno. By now the number may mean another. */
+int act_take(const struct act *a, int fd);
 
 /* The policy on this kind of access to what was found. Denied, too, what no session may touch. */
 struct verdict act_decide(struct act *a, enum access_kind kind, const struct place *p);
@@ -85,6 +110,13 @@ struct verdict act_decide(struct act *a, enum access_kind kind, const struct pla
 /* The policy on all that is or may be below a directory, without what no session may touch. False: out of
  * memory. */
 bool act_decide_tree(struct act *a, const char *dir, struct tree_answers *out);
+
+/* A path below the workspace as policies may spell it, in `out`; NULL: it lies elsewhere, or is too long. */
+const char *act_virtual(const struct act *a, const char *path, char *out, size_t size);
+
+/* Do the rules treat whatever lies below the one directory as they would below the other, for RENAME, READ
+ * and WRITE? False: perhaps not. */
+bool act_trees_alike(struct act *a, const char *dir, const char *other);
 
 /* Does it lie in what no session may touch, or hold it? Whatever the policy says. */
 bool act_is_closed(const struct act *a, enum access_kind kind, const struct place *p);
@@ -102,8 +134,13 @@ int act_resume(struct act *a);
 /* All that /proc says of the caller's ids, as of this call; NULL when it cannot be known. */
 const struct fsids *act_ids(struct act *a);
 
-/* The caller's file mode creation mask; -1 when it cannot be known: nothing is created then. */
+/* The caller's file mode creation mask; -1 when it cannot be known: nothing is created then. Remembered, as
+ * all that may change one is told of: a call of umask(2) about to be let go on, and a thread that is about to
+ * become its process's only one, with a mask that may be its own. */
 int act_umask(struct act *a);
+void act_masking(struct files *f, pid_t tid);
+/* A call of this task came in: what it did before it has done. */
+void act_masked(struct files *f, pid_t tid);
 
 /* ---- near.c -------------------------------------------------------------------------------------- */
 
@@ -142,3 +179,4 @@ int open_judge(struct act *a);
 int names_judge(struct act *a);
 int attributes_judge(struct act *a);
 int bind_judge(struct act *a);
+int ioctl_judge(struct act *a);

@@ -65,11 +65,22 @@ struct verdict keep_decide(struct act *a, enum access_kind kind, const struct pl
 	return v;
 }
 
+/* Is it the view that keeps it? What has no object yet is where its directory is. */
+static bool is_viewed(const struct files_options *o, const struct place *p)
+{
+	struct stat st = { .st_dev = p->st.st_dev };
+
+	if (!CONFIG_LAYER_FUSE || !o->view || !o->view->page)
+		return false;
+	return (p->object >= 0 || (p->parent >= 0 && fstat(p->parent, &st) == 0)) &&
+	       st.st_dev == o->view->dev;
+}
+
 bool keep_wants(const struct act *a, enum journal_kind kind, const struct place *p, const struct verdict *v)
 {
 	const struct files_options *o = &a->f->o;
 
-	return o->journal &&
+	return o->journal && !is_viewed(o, p) &&
 	       (v->decision == EFFECT_SOFT_DELETE || (o->keep >> kind & 1 && in_workspace(o, p)));
 }
 

@@ -87,7 +87,7 @@ static int read_request(struct act *a, struct opening *o)
 	}
 	if (o->by_value && (o->how.flags & TMPFILE || (o->how.flags & O_CREAT && o->how.flags & O_DIRECTORY)))
 		error = openat2_check(&o->how);
-	return error ? error : act_path(a, 0, path, &o->path);
+	return error ? error : act_text(a, 0, path, &o->path);
 }
 
 static void find_kinds(struct opening *o)
@@ -115,19 +115,17 @@ bool open_is_exact(const struct act *a, const struct opening *o)
 
 /* ---- what is there ------------------------------------------------------------------------------------- */
 
-/* The caller's table of descriptors is full: it must learn that before anything is made or emptied. The
- * kernel shows how large the table is; only where that is no answer they are counted. */
-static bool has_room(const struct act *a)
+/* The caller's table of descriptors is full: it must learn that before anything is made or emptied. Linux 6.2
+ * tells how many there are as the size of their directory; before, they are counted. */
+static bool has_room(struct act *a)
 {
 	struct rlimit limit;
-	char text[4096], *at;
+	uint64_t n;
 
-	if (prlimit(a->caller.pid, RLIMIT_NOFILE, NULL, &limit) < 0 ||
-	    proc_text(a->caller.tid, "status", text, sizeof text) <= 0)
+	if (prlimit(a->caller.pid, RLIMIT_NOFILE, NULL, &limit) < 0 || !act_count_fds(a, &n))
 		return true;
-	at = strstr(text, "\nFDSize:");
-	if (!at || strtoull(at + 8, NULL, 10) < limit.rlim_cur)
-		return true;
+	if (n)
+		return n < limit.rlim_cur;
 	return proc_count(a->caller.tid, "fd") < limit.rlim_cur;
 }
 
@@ -183,6 +181,27 @@ int open_again(struct act *a, const struct opening *o, const struct place *p)
 		return keep_after(a, &keep, -fd);
 	keep_after(a, &keep, 0);
 	hand_over(a, o, fd);
+	return 0;
+}
+
+int open_finish(struct act *a, const struct opening *o, struct place *p)
+{
+	struct keep keep = { .n = 0 };
+	enum journal_kind kind;
+	int error = 0;
+
+	if (o->how.flags & O_TRUNC && !has_room(a))
+		return EMFILE;
+	if (open_keeps(a, o, p, &kind))
+		error = keep_object(a, &keep, kind, p);
+	if (error)
+		return error;
+	if (o->how.flags & O_TRUNC && ftruncate(p->object, 0) < 0)
+		return keep_after(a, &keep, errno);
+	keep_after(a, &keep, 0);
+	open_unblock(p->object, o->how.flags);
+	hand_over(a, o, p->object);
+	p->object = -1;
 	return 0;
 }
 
@@ -252,7 +271,6 @@ static int open_there(struct act *a, const struct opening *o, const struct place
 	error = special_open(a, o, p, &ours);
 	if (error || !ours)
 		return error;
-	direct_learn(a, o->path, p);
 	if (!open_keeps(a, o, p, &kind) && open_is_exact(a, o)) {
 		act_continue(a);
 		return 0;
@@ -286,21 +304,28 @@ static int make(struct act *a, int dirfd, const char *name, uint64_t flags, uint
 		return -EPERM;
 	if (!has_room(a))
 		return -EMFILE;
-	if (!call_valid(a->k))
-		return -ENOENT;
 	old = umask((mode_t)mask);
 	fd = open_now(dirfd, name, flags, mode);
 	umask(old);
 	return fd;
 }
 
-/* EEXIST where the caller did not ask for it: somebody else was faster. */
-static int create(struct act *a, const struct opening *o, const struct place *p)
+/* Its table filled up meanwhile: natively there would be no file. */
+static void unmake(const struct place *p, int fd)
 {
-	const uint64_t flags = (o->how.flags & ~(uint64_t)O_TRUNC) | O_EXCL | O_NOFOLLOW;
+	struct stat made, there;
+
+	if (fstat(fd, &made) == 0 && fstatat(p->parent, p->name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    made.st_dev == there.st_dev && made.st_ino == there.st_ino)
+		unlinkat(p->parent, p->name, 0);
+}
+
+int open_new(struct act *a, const struct opening *o, const struct place *p)
+{
+	const uint64_t flags = (o->how.flags & ~(uint64_t)O_TRUNC) | O_EXCL; /* which follows nothing */
 	static const struct verdict plain = { .decision = EFFECT_ALLOW };
 	struct keep keep = { .n = 0 };
-	int fd, error = 0;
+	int fd, error = 0, there;
 
 	if (p->slash)
 		return EISDIR;
@@ -317,9 +342,16 @@ static int create(struct act *a, const struct opening *o, const struct place *p)
 	fd = make(a, p->parent, p->name, flags, o->how.mode);
 	if (fd < 0)
 		return keep_after(a, &keep, -fd);
-	keep_made(a, &keep, fd);
-	keep_after(a, &keep, 0);
-	hand_over(a, o, fd);
+	there = call_add(a->k, fd, (int)(o->how.flags & O_CLOEXEC));
+	if (there < 0)
+		unmake(p, fd);
+	else
+		keep_made(a, &keep, fd);
+	close(fd);
+	keep_after(a, &keep, there < 0 ? -there : 0);
+	if (there < 0)
+		return -there;
+	act_return(a, there);
 	return 0;
 }
 
@@ -366,6 +398,8 @@ static int open_once(struct act *a, const struct opening *o)
 	struct place p;
 	int error;
 
+	if (!act_sure(a))
+		return ENOENT;
 	if (!(o->how.flags & O_NOFOLLOW) && !(o->how.flags & O_CREAT && o->how.flags & O_EXCL))
 		r.flags |= PLACE_FOLLOW;
 	if (o->how.flags & O_CREAT)
@@ -379,7 +413,7 @@ static int open_once(struct act *a, const struct opening *o)
 	if (o->how.flags & TMPFILE)
 		error = make_unnamed(a, o, &p);
 	else if (p.object < 0)
-		error = create(a, o, &p);
+		error = open_new(a, o, &p);
 	else
 		error = open_there(a, o, &p);
 	resolve_release(&p);

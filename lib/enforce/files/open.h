@@ -30,8 +30,16 @@ void open_unblock(int fd, uint64_t flags);
  * name. False: go the long way. */
 bool direct_open(struct act *a, const struct opening *o, int *error);
 
-/* The long way led there: perhaps the next time it need not be gone. */
-void direct_learn(struct act *a, const char *given, const struct place *p);
+/* Not opened by its name: the process table and devices. `path` is clean. */
+bool direct_is_elsewhere(const char *path);
+
+/* What was opened as asked for, but for O_TRUNC, which is up to this: keep what is to be kept, and hand it
+ * over. p->object, which need not be ours any more then. 0 when answered, or errno. */
+int open_finish(struct act *a, const struct opening *o, struct place *p);
+
+/* There is no such name in p->parent: judge, make it, hand it over. 0 when answered, or errno; EEXIST where
+ * the caller did not ask for it: somebody else was faster. */
+int open_new(struct act *a, const struct opening *o, const struct place *p);
 
 /* May the call go on as it is: does Landlock decide all of it as the policy does? */
 bool open_is_exact(const struct act *a, const struct opening *o);

@@ -89,6 +89,8 @@ void act_refuse(struct act *a, const struct act_report *r)
 
 	v.effective = EFFECT_DENY;
 	denied.verdict = &v;
+	if (!act_sure(a))
+		return; /* nobody asks any more, and who knows whose words these were */
 	message_of(&denied, message, sizeof message);
 	if (CONFIG_APPROVALS && wait_for_approval(a, r, message))
 		return;
@@ -115,6 +117,8 @@ bool act_permit(struct act *a, const struct act_report *r)
 
 	if (!is_told(a, r))
 		return true;
+	if (!act_sure(a))
+		return false;
 	message_of(r, message, sizeof message);
 	if (report(a, r, message, "allowed"))
 		return true;

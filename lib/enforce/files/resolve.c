@@ -563,10 +563,7 @@ int resolve_place(const struct caller *c, const struct place_request *r, struct 
 	struct walk w = { .c = c, .r = r, .dir = -1, .root = -1, .trusted = true };
 	int rc;
 
-	out->parent = out->object = -1;
-	out->name[0] = out->path[0] = out->alias[0] = 0;
-	out->slash = out->nameless = out->foreign = out->own = false;
-	out->st = (struct stat){ 0 };
+	resolve_clear(out);
 	if (strlen(r->path) >= PATH_MAX)
 		return ENAMETOOLONG;
 	if (!*r->path && !(r->flags & PLACE_EMPTY))
@@ -581,6 +578,14 @@ int resolve_place(const struct caller *c, const struct place_request *r, struct 
 	if (rc)
 		resolve_release(out);
 	return rc;
+}
+
+void resolve_clear(struct place *p)
+{
+	p->parent = p->object = -1;
+	p->name[0] = p->path[0] = p->alias[0] = 0;
+	p->slash = p->nameless = p->foreign = p->own = false;
+	p->st = (struct stat){ 0 };
 }
 
 void resolve_release(struct place *p)

@@ -61,3 +61,6 @@ struct place {
  * ENOENT (empty) included; that the path could be read is the caller's business. */
 int resolve_place(const struct caller *c, const struct place_request *r, struct place *out);
 void resolve_release(struct place *p);
+
+/* Nothing is known of it, and no descriptor is its. Cheaper than to zero all of it. */
+void resolve_clear(struct place *p);

@@ -1,9 +1,12 @@
 #include "enforce/files/wired.h"
 
 #include "base/log.h"
+#include "base/path.h"
+#include "enforce/acting.h"
 #include "journal/record.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 enum { LIST = 640 };
 #define COPY_MAX (64ULL << 20) /* bytes of a file that are copied before it is written to */
@@ -57,11 +60,28 @@ int wired_read(struct wired *w, struct msg_reader *r, struct err *e)
 	return read_lists(w, r) && msg_ok(r) ? 0 : err_set(e, "bad start message");
 }
 
+int wired_shown(struct wired *w, int page, struct err *e)
+{
+	struct acting *old = w->view.page;
+	struct stat st;
+
+	if (!w->calls)
+		return 0;
+	if (stat(w->o.workspace, &st) < 0)
+		return err_sys(e, "%s", w->o.workspace);
+	w->view.page = acting_map(page, e);
+	acting_unmap(old);
+	w->view.dev = st.st_dev;
+	return w->view.page ? 0 : -1;
+}
+
 /* Where nothing can be kept, what the policy keeps is refused: keep.h. */
 static void open_journal(struct wired *w)
 {
-	const struct journal_log_options o = { .at = AT_FDCWD,
-		                               .store = w->o.store,
+	/* The view hides it. */
+	const bool below = CONFIG_LAYER_FUSE && w->lower > 0 && w->o.store;
+	const struct journal_log_options o = { .at = below ? w->lower : AT_FDCWD,
+		                               .store = below ? path_base(w->o.store) : w->o.store,
 		                               .session = w->session,
 		                               .copy_max = COPY_MAX,
 		                               .hash_up_to = HASH_UP_TO,
@@ -83,6 +103,7 @@ struct files *wired_files(struct wired *w, const struct policy *p, struct err *e
 	o.virtual_root = "/workspace";
 	o.baseline = w->flags & WIRED_BASELINE;
 	o.more = &w->more;
+	o.view = &w->view;
 	o.log_reads = w->flags & WIRED_LOG_READS;
 	o.soft_block = w->flags & WIRED_SOFT_BLOCK;
 	/* What the floor grants was made from a policy and a tree that may both have changed since. */
@@ -90,6 +111,7 @@ struct files *wired_files(struct wired *w, const struct policy *p, struct err *e
 	if (w->flags & WIRED_KEEP || policy_needs(p).soft_delete)
 		open_journal(w);
 	o.journal = w->journal;
+	o.masks = true;
 	o.keep = w->flags & WIRED_KEEP ? (1u << JOURNAL_KINDS) - 1 : 0;
 	return files_new(&o, e);
 }
@@ -108,6 +130,8 @@ bool wired_rest(struct wired *w)
 void wired_release(struct wired *w)
 {
 	journal_log_close(w->journal);
+	if (CONFIG_LAYER_FUSE)
+		acting_unmap(w->view.page);
 	arena_release(&w->text);
 	*w = (struct wired){ .calls = 0 };
 }

@@ -21,6 +21,8 @@ struct wired {
 	const char *session;
 	int64_t quota, ttl_ns;
 	struct journal_log *journal; /* owned; opened for the first policy that needs it */
+	int lower; /* owned; the directory below the workspace's view, where that hides the store; else 0 */
+	struct files_view view;
 };
 
 /* In this order: calls (0: nothing follows), flags, workspace, store, quota, time to live; then, until 0, 1
@@ -28,6 +30,10 @@ struct wired {
  * 4 and 5 with trees that the configuration opens for reading, for writing. 0 or -1.
  */
 int wired_read(struct wired *w, struct msg_reader *r, struct err *e);
+
+/* The workspace is a view from now on, whose process shares this page (which stays the caller's). Before the
+ * supervisor may look at files no more. 0 or -1. */
+int wired_shown(struct wired *w, int page, struct err *e);
 
 /* A judge by this policy, which must outlive it. After the supervisor has taken the user's ids. */
 struct files *wired_files(struct wired *w, const struct policy *p, struct err *e);

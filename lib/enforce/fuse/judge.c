@@ -277,7 +277,8 @@ static int keep(struct judge *j, struct view_act *act, const struct verdict *v)
 	enum journal_kind kind = kept_as[act->kind];
 	int why = 0;
 
-	if (!j->o.journal || (v->decision != EFFECT_SOFT_DELETE && !j->o.keep_all))
+	if (!j->o.journal || !access_changes(access_of[act->kind]) ||
+	    (v->decision != EFFECT_SOFT_DELETE && !j->o.keep_all))
 		return 0;
 	if (!access_changes(access_of[act->kind])) /* whose kind stands for no kind of change */
 		return 0;
@@ -303,13 +304,34 @@ static bool is_told(const struct judge *j, const struct view_act *act, const str
 	return access_changes(access_of[act->kind]) || v->decision == EFFECT_AUDIT || j->o.log_reads;
 }
 
+/* Who asks has judged and told of it; what is kept is told of here. */
+static int keep_decided(struct judge *j, struct view_act *act)
+{
+	const char *path;
+	struct verdict v;
+	int why;
+
+	if (!access_changes(access_of[act->kind]))
+		return 0;
+	v = decide_all(j, act, &path);
+	why = keep(j, act, &v);
+	if (!why && act->done)
+		report(j, act, &v, path);
+	if (why)
+		judge_acted(j, act, false);
+	return why;
+}
+
 int judge_act(void *judge, struct view_act *act)
 {
 	struct judge *j = judge;
 	const char *path;
-	struct verdict v = decide(j, act, &path);
+	struct verdict v;
 	int why;
 
+	if (act->decided)
+		return keep_decided(j, act);
+	v = decide(j, act, &path);
 	if (v.effective != EFFECT_ALLOW) {
 		report(j, act, &v, path);
 		return EACCES;

@@ -52,6 +52,7 @@ struct view_act {
 	bool directory; /* of a rename: what is moved is one */
 	bool exists;    /* of a rename: and what it replaces is there */
 	bool exchange;  /* of a rename: both change places */
+	bool decided;   /* for judge.h: it was judged by who asks, and is only kept what must be kept */
 	bool done;      /* set by judge(): a removal has happened already */
 	void *kept;     /* judge()'s own, for acted() */
 };

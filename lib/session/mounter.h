@@ -1,0 +1,26 @@
+/* mounter - the process that puts views of workspaces in their places, and takes them away.
+ *
+ * A child of the server from before it gave up its privileges: to mount takes CAP_SYS_ADMIN, or as a user
+ * fusermount3, which is set-user-id and so of no use to who has no_new_privs. It hears the server only, on
+ * descriptor 3, and works by itself: mount(2) and helpers run in children with a deadline, and whatever hangs
+ * hangs it alone. When the server is gone it takes all its views away and ends. It is the parent of the
+ * processes that serve views (session/showing.h), as these need more than the server has.
+ *
+ *   WIRE_MOUNT    number, uid, path, marker, command to enable FUSE (may be empty); with the directory
+ *                 (O_PATH) and the view's control socket
+ *   WIRE_PLACE    number, that of a view, path: a session's own way to it
+ *   WIRE_UNMOUNT  number, that of a view; of a session's own way: 0 and its path
+ *   WIRE_MOUNTED  number, 0 or 1 for done, by what or why not: follows each of these
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Its life; 0 when the server is gone. */
+int mounter_run(struct err *e);
+
+/* Can the device be used by this process? */
+bool mounter_usable(void);

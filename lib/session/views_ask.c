@@ -1,0 +1,167 @@
+#include "session/views_impl.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { CONTROL = 3 };
+
+static void exec_mounter(int control)
+{
+	char *argv[] = { "fuse", "--mount", NULL }, *env[] = { NULL };
+	sigset_t none;
+
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (dup2(control, CONTROL) < 0 || fcntl(CONTROL, F_SETFD, 0) < 0)
+		_exit(126);
+	fd_close_from(CONTROL + 1);
+	execve("/proc/self/exe", argv, env);
+	_exit(127);
+}
+
+int views_spawn(struct views *v, struct err *e)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, "mounter");
+	v->pid = fork();
+	if (v->pid == 0)
+		exec_mounter(pair[1]);
+	close(pair[1]);
+	v->mounter = pair[0];
+	return v->pid < 0 ? err_sys(e, "fork mounter") : 0;
+}
+
+uint32_t views_next(struct views *v)
+{
+	v->last += 1 + (v->last == UINT32_MAX);
+	return v->last;
+}
+
+/* 1 when something is there, 0 when the time is over, -1 when nobody is at the other end. */
+static int wait_until(int fd, int64_t end_ns)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int64_t left;
+
+	while ((left = end_ns - clock_mono_ns()) > 0) {
+		int rc = poll(&p, 1, (int)(left / 1000000) + 1);
+
+		if (rc > 0)
+			return p.revents & POLLIN ? 1 : -1;
+		if (rc < 0 && errno != EINTR)
+			return -1;
+	}
+	return 0;
+}
+
+static void take_away(struct views *v, uint32_t number)
+{
+	struct msg m = { 0 };
+
+	msg_start(&m, WIRE_UNMOUNT);
+	msg_u32(&m, views_next(v));
+	msg_u32(&m, number);
+	msg_str(&m, "");
+	wire_send(v->mounter, &m, NULL, 0, MSG_DONTWAIT, NULL);
+	msg_release(&m);
+}
+
+/* An answer, to `number` or, too late, to something before. True when it is ours. */
+static bool read_answer(struct views *v, uint32_t number, bool *done, const char **text)
+{
+	struct msg_reader r;
+	uint32_t of;
+
+	if (msg_open(&r, v->in.data.data, v->in.data.len) != WIRE_MOUNTED)
+		return false;
+	of = msg_get_u32(&r);
+	*done = msg_get_u32(&r) != 0;
+	*text = msg_get_str(&r);
+	if (of == v->late && of != number) {
+		v->late = 0;
+		if (*done)
+			take_away(v, of);
+	}
+	return msg_ok(&r) && of == number;
+}
+
+int views_ask(struct views *v, const struct msg *m, const int *fds, int n_fds, int ms, char *text,
+              size_t size, struct err *e)
+{
+	const uint32_t number = v->last;
+	const int64_t end = clock_mono_ns() + ms * 1000000LL;
+	const char *said;
+	bool done;
+	int rc;
+
+	if (v->mounter < 0)
+		return err_set(e, "the process that mounts views is gone");
+	if (wire_send(v->mounter, m, fds, n_fds, MSG_DONTWAIT, e) < 0)
+		return err_in(e, "the process that mounts views");
+	while ((rc = wait_until(v->mounter, end)) > 0) {
+		if (wire_recv(v->mounter, &v->in, MSG_DONTWAIT, e) <= 0)
+			return err_set(e, "the process that mounts views is gone");
+		if (!read_answer(v, number, &done, &said))
+			continue;
+		if (!done)
+			return err_set(e, "%s", said);
+		if (text)
+			snprintf(text, size, "%s", said);
+		return 0;
+	}
+	if (rc == 0) {
+		v->late = number;
+		return err_set(e, "it was not mounted within %d ms", ms);
+	}
+	return err_set(e, "the process that mounts views is gone");
+}
+
+void views_late(struct views *v)
+{
+	struct err e = { 0 };
+	const char *text;
+	bool done;
+	int rc;
+
+	while ((rc = wire_recv(v->mounter, &v->in, MSG_DONTWAIT, &e)) > 0)
+		read_answer(v, 0, &done, &text);
+	if (e.code == EAGAIN)
+		return;
+	loop_unwatch(v->core->loop, &v->watch);
+	fd_close(&v->mounter);
+}
+
+int views_tell(struct shown *w, const struct msg *m, const int *fds, int n_fds, int ms, struct err *e)
+{
+	struct wire_in *in = &w->views->in;
+	const int64_t end = clock_mono_ns() + ms * 1000000LL;
+	struct msg_reader r;
+	int rc;
+
+	if (wire_send(w->control, m, fds, n_fds, MSG_DONTWAIT, e) < 0)
+		return -1;
+	while ((rc = wait_until(w->control, end)) > 0) {
+		const char *why;
+
+		if (wire_recv(w->control, in, MSG_DONTWAIT, e) <= 0)
+			return err_set(e, "the process of the view ended");
+		if (msg_open(&r, in->data.data, in->data.len) != WIRE_READY)
+			continue;
+		msg_get_u64(&r);
+		why = msg_get_str(&r);
+		return *why ? err_set(e, "%s", why) : 0;
+	}
+	return err_set(e, rc ? "the process of the view ended" : "the process of the view does not answer");
+}

@@ -1,0 +1,53 @@
+/* views_impl - shared by views*.c only. */
+#pragma once
+
+#include "session/views.h"
+#include "wire/conn.h"
+
+/* A view that is mounted, for all sessions in it. */
+struct shown {
+	struct list node;
+	struct views *views;
+	char *path;
+	uid_t uid;
+	uint32_t number;
+	int lower; /* the directory below, O_PATH */
+	int control;
+	struct watch watch;
+	unsigned users; /* sessions */
+	int64_t since_ns;
+};
+
+struct session_view {
+	struct shown *shown; /* NULL: not now */
+	struct ring *ring;
+	struct ring_record stuck;
+	struct acting *page;
+	int page_fd;
+	char *mount; /* the session's own way to it, or NULL */
+	unsigned deaths;
+	int64_t slow_until_ns; /* the last attempt took long: not again before */
+	char missing[300];     /* why there is none */
+};
+
+struct views {
+	struct core *core;
+	int mounter;
+	pid_t pid;
+	struct watch watch;
+	struct wire_in in;
+	struct list all; /* struct shown */
+	uint32_t last;   /* number of what was asked of the mounter */
+	uint32_t late;   /* that of a mount for which nobody waits any more; 0 = none */
+};
+
+/* views_ask.c: start the mounter; ask it, and wait for its answer. `m` begins with the number that
+ * views_next() gave. 0 with what it said in `text`, or -1. */
+int views_spawn(struct views *v, struct err *e);
+uint32_t views_next(struct views *v);
+int views_ask(struct views *v, const struct msg *m, const int *fds, int n_fds, int ms, char *text,
+              size_t size, struct err *e);
+/* Something came for which nobody waits. */
+void views_late(struct views *v);
+/* Ask the process of a view, and wait. */
+int views_tell(struct shown *w, const struct msg *m, const int *fds, int n_fds, int ms, struct err *e);
