@@ -238,8 +238,8 @@ test-build: presets ## cross build and emulation, reproducibility, static PIE
 	$(Q)LIMIT=1200 $(RUN) $(BUILD_TESTS)
 test-aarch64 test-reproducible: test-%: presets ## one of them
 	$(Q)LIMIT=1200 $(RUN) test/build/$*.sh
-test-kill: $(BIN) ## kill server and supervisors at 200 random moments under load (KILLS=, SEED=)
-	$(Q)KILLS=$${KILLS:-200} LIMIT=1200 $(RUN) test/e2e/kill.sh
+test-kill: $(BIN) ## kill each of our processes at 200 random moments under load (KILLS=, SEED=)
+	$(Q)KILLS=$${KILLS:-200} LIMIT=1200 $(RUN) test/e2e/kill.sh test/e2e/kill_files.sh
 test-work: $(BIN) ## developers' tools under file rules and in a view, all pairs and users (WORK=, FILES=)
 	$(Q)WORK=$${WORK:-all} LIMIT=3600 $(RUN) test/e2e/work.sh
 test-journal: $(O)/host/test/unit/journal_undo ## kill who keeps or undoes, 200 times (JOURNAL_KILLS=)
