@@ -120,6 +120,7 @@ int granted_make(struct granted *g, const struct session *s, struct err *e)
 		                         .workspace = s->workspace,
 		                         .sockets = judged_calls(s) != 0,
 		                         .judged = judged_calls(s) != 0,
+		                         .roomy = !judged_calls(s) && !c->sandbox.seccomp.file_monitor.set,
 		                         .baseline = c->sandbox.seccomp.file_monitor.baseline };
 	find_store(g, s);
 	if (c->landlock.enabled) {
