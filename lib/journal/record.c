@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,18 +44,6 @@ static int store_fault(struct err *e)
 	return -1;
 }
 
-/* As "%PRId64" does, for each act. */
-static void name_token(int64_t at, char out[JOURNAL_TOKEN])
-{
-	char digits[JOURNAL_TOKEN], *p = digits + sizeof digits - 1;
-
-	*p = 0;
-	do
-		*--p = (char)('0' + at % 10);
-	while ((at /= 10));
-	memcpy(out, p, (size_t)(digits + sizeof digits - p));
-}
-
 /* The line, with a new token. */
 static int tell(struct acting *x, struct err *e)
 {
@@ -65,7 +52,7 @@ static int tell(struct acting *x, struct err *e)
 		return store_fault(e);
 	if (x->place.told)
 		*x->place.told = x->place.tells;
-	name_token(x->line.at, x->token);
+	line_token(x->line.at, x->token);
 	return 0;
 }
 

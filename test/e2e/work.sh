@@ -20,8 +20,8 @@ for run in $runs; do
 	[ "$mode" = fuse ] || files=on
 	tap=$(mktemp) status=0
 	# shellcheck disable=SC2086 # a list of names
-	E2E_FILES=$files FILES=${FILES:-10000} "$here/stage" run --pair "$pair" --as "$user" -- work.sh "$mode" $only \
-		>"$tap" 2>&1 || status=$?
+	E2E_FILES=$files FILES=${FILES:-10000} "$here/stage" run --pair "$pair" --as "$user" \
+		-- work.sh "$mode" $only >"$tap" 2>&1 || status=$?
 	sed -E "/^1\.\.[0-9]+\$/d; s/^((not )?ok) [0-9]+ - /\1 - $pair as $user, $mode: /" "$tap"
 	if [ "$status" != 77 ]; then
 		[ "$status" = 0 ] || failed=1
