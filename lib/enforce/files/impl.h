@@ -94,6 +94,9 @@ bool act_sure(struct act *a);
 /* Target of a link of the caller's in /proc ("cwd", "fd/3"): as proc_link(). */
 ssize_t act_link(struct act *a, const char *name, char *out, size_t size);
 
+/* How many descriptors the caller has; 0 before Linux 6.2. False: unknown. */
+bool act_count_fds(struct act *a, uint64_t *n);
+
 /* Where it leads, as resolve_place(). Permissions on the way are those of the caller: between act_begin() and
  * act_end() only. */
 int act_find(struct act *a, const struct place_request *r, struct place *out);
