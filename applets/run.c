@@ -282,6 +282,7 @@ static void close_files(struct runner *r, struct plan_options *p)
 		                           .workspace = r->root,
 		                           .baseline = true,
 		                           .judged = r->found.rung == RUNG_NOTIFY,
+		                           .roomy = r->found.rung != RUNG_NOTIFY && !r->judge_files,
 		                           .sockets = r->found.rung == RUNG_NOTIFY };
 	static struct err why;
 
@@ -402,13 +403,15 @@ static void set_up(struct runner *r)
 	/* Orphans become ours: they stay below us, where even a strict Yama lets us look at them. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	r->sigpipe = signal(SIGPIPE, SIG_IGN);
+	if (proc_check(&e) < 0)
+		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	find_rung(r);
 	close_files(r, &p);
 	if (CONFIG_FILES && (r->judge_files || policy_holds_files(r->policy)) && r->found.rung == RUNG_NOTIFY)
 		judge_files(r, &p, &g);
 	if (CONFIG_LIMITS)
 		limit(r, &p);
-	if (proc_check(&e) < 0 || plan_make(&r->plan, &p, &e) < 0 || !(r->governor = serve_new(&g, &e)) ||
+	if (plan_make(&r->plan, &p, &e) < 0 || !(r->governor = serve_new(&g, &e)) ||
 	    !(r->loop = loop_new(&e)) || !(r->desk = desk_new(r->loop, r->governor, on_gone, r, &e)) ||
 	    loop_signals(r->loop, signals, sizeof signals / sizeof *signals, on_signal, r, &e) < 0 ||
 	    (CONFIG_LIMITS && watch_limits(r, g.tag, &e) < 0))

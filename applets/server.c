@@ -47,6 +47,7 @@ config APPLET_SERVER
 #include "sys/init.h"
 
 enum { GRACE_S = 10, NOFILE = 65536 };
+#define REST_NS (500 * 1000000LL)
 
 struct server {
 	struct config *config; /* what it started with: sockets, log, keys */
@@ -59,7 +60,8 @@ struct server {
 	struct place place;
 	struct watch gate;
 	int http; /* owned until it is the API's */
-	struct timer deadline;
+	struct timer deadline, rest;
+	bool worked, resting; /* since `rest` was armed; this batch found that nothing had */
 	bool stopping, upgrading;
 	char program[4096];      /* our file, or what will lie in its place */
 	struct buf state;        /* of the program before us, whose place we take */
@@ -359,11 +361,28 @@ static void log_adopted(struct server *s)
 	buf_release(&s->state);
 }
 
+/* The batch that armed this does not count. */
+static void on_rest(struct loop *l, struct timer *t)
+{
+	struct server *s = list_item(t, struct server, rest);
+
+	(void)l;
+	s->resting = !s->worked;
+	s->worked = false;
+}
+
 /* Shims are not waited for: they answer for themselves, and what runs in their background never ends. */
 static void between_batches(void *arg)
 {
 	struct server *s = arg;
 
+	if (s->resting)
+		core_rest(s->core);
+	else if (!s->rest.at_ns)
+		loop_timer(s->loop, &s->rest, REST_NS);
+	else
+		s->worked = true;
+	s->resting = false;
 	if (s->stopping && (!CONFIG_API_HTTP || !api_is_busy(s->api)))
 		loop_stop(s->loop);
 	else if (CONFIG_SERVER_RELOAD && s->upgrading && is_at_rest(s))
@@ -471,6 +490,7 @@ static int serve(struct server *s, struct err *e)
 	    (CONFIG_LAYER_FUSE && !s->adopt && views_open(s->core, e) < 0) ||
 	    (CONFIG_CONFINE && role_enter(ROLE_SERVER, closed_caps(s->config), e) < 0))
 		return -1;
+	s->rest.due = on_rest;
 	loop_after_batch(s->loop, between_batches, s);
 	if (CONFIG_SERVER_RELOAD && s->adopt) {
 		log_adopted(s);
@@ -503,6 +523,7 @@ static void finish(struct server *s)
 	place_leave(&s->place);
 	if (s->loop) {
 		loop_untimer(s->loop, &s->deadline);
+		loop_untimer(s->loop, &s->rest);
 		loop_free(s->loop);
 	}
 	config_free(s->later);

@@ -477,8 +477,10 @@ static void after_batch(void *arg)
 		loop_timer(s->loop, &s->idle, IDLE_NS);
 		s->resting = false;
 	}
-	if (s->resting)
+	if (s->resting) {
+		ring_rest(s->ring);
 		trim_text(); /* waiting needs little of it, and timers come seldom */
+	}
 	s->worked = false;
 }
 

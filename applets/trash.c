@@ -25,7 +25,6 @@ config APPLET_TRASH
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +76,7 @@ static void print_entry(const char *token, const char *path, uint64_t size, int6
 {
 	static int64_t now, last = -1;
 	static char age[32];
+	char digits[24], *p = digits + sizeof digits - 1;
 	int64_t seconds;
 
 	now = now ? now : clock_real_ns();
@@ -87,7 +87,15 @@ static void print_entry(const char *token, const char *path, uint64_t size, int6
 	fputs(token, stdout);
 	fputc('\t', stdout);
 	fputs(shown(path), stdout);
-	printf("\t%" PRIu64 " bytes\t%s ago\n", size, age);
+	*p = 0;
+	do
+		*--p = (char)('0' + size % 10);
+	while (size /= 10);
+	fputc('\t', stdout);
+	fputs(p, stdout);
+	fputs(" bytes\t", stdout);
+	fputs(age, stdout);
+	fputs(" ago\n", stdout);
 }
 
 /* A process of a session does not reach the store: the server does, for its session alone. */

@@ -186,6 +186,11 @@ static void forget(struct ring *r, uint64_t before, uint64_t now)
 		madvise(r->data, 2 * r->size, MADV_DONTNEED);
 }
 
+void ring_rest(struct ring *r)
+{
+	madvise(r->h, PAGE + 2 * r->size, MADV_DONTNEED);
+}
+
 bool ring_put(struct ring *r, const char *text, size_t len, uint32_t command, uint32_t flags, bool *wake)
 {
 	uint64_t tail = atomic_load_explicit(&r->h->tail, memory_order_acquire), used = r->head - tail;

@@ -64,5 +64,8 @@ bool ring_broken(const struct ring *r);
 /* Consumer says it is about to sleep; true if it may (still empty). */
 bool ring_sleep(struct ring *r);
 
+/* Nothing will happen for a while: its pages are given back, and come again by themselves. */
+void ring_rest(struct ring *r);
+
 /* How many records were replaced because they were too long, for the log. */
 uint64_t ring_lost(const struct ring *r);

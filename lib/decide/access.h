@@ -110,6 +110,11 @@ struct tree_answers {
 };
 void decide_trees_ask(struct decide_trees *t, const struct tree_request *r, struct tree_answers *out);
 
+/* Is each of these kinds (a mask of 1 << enum access_kind) answered alike for x below the one directory and
+ * below the other, whatever x is? False: perhaps not. */
+bool decide_trees_alike(const struct decide_trees *t, const struct tree_request *a,
+                        const struct tree_request *b, uint32_t kinds);
+
 /* The names that stand in rules which permit: files, and the directories in front of a closing "**". */
 void decide_permitted_names(const struct policy *p, void (*each)(void *arg, const char *name, bool tree),
                             void *arg);

@@ -2,6 +2,7 @@
 #include "decide/impl.h"
 
 #include "base/path.h"
+#include "base/room.h"
 
 #include <string.h>
 #include <strings.h>
@@ -150,7 +151,7 @@ static void ask_spelling(struct asked *a, const char *name, const char *lower, s
 /* One name of the file, with and without ".real", for rules with `bit` that are about names. */
 static bool ask_word(struct asked *a, const char *name, uint32_t bit)
 {
-	char lower[NAME_SIZE];
+	ROOM char lower[NAME_SIZE];
 	size_t len = lower_copy(name, lower, sizeof lower);
 
 	a->query.bit = bit;

@@ -194,6 +194,71 @@ void decide_trees_ask(struct decide_trees *t, const struct tree_request *r, stru
 		ask(t, (enum access_kind)kind, r, out);
 }
 
+/* Where a sequence stands behind the directory's name and a slash; all 0: nowhere. */
+static void stand(const struct glob_step *steps, size_t n, const char *dir, char set[GLOB_STEPS + 1])
+{
+	char next[GLOB_STEPS + 1];
+	const char *at = dir[1] ? dir : "", *end = at + strlen(at);
+	bool any = true;
+
+	memset(set, 0, n + 1);
+	reach(steps, set, 0);
+	for (bool last = false; any && !last; memcpy(set, next, n + 1)) {
+		last = at == end;
+		any = advance(steps, n, set, next, last ? '/' : glob_symbol(&at, end));
+	}
+}
+
+static bool glob_alike(const struct glob *g, const char *a, const char *b)
+{
+	char x[GLOB_STEPS + 1], y[GLOB_STEPS + 1];
+
+	for (size_t i = 0, n; i < g->n && !g->never; i += n + 1) {
+		for (n = 0; g->steps[i + n].kind != GLOB_END;)
+			n++;
+		stand(g->steps + i, n, a, x);
+		stand(g->steps + i, n, b, y);
+		if (memcmp(x, y, n + 1) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* What lies outside of the rules must be all or nothing there. */
+static bool base_alike(const struct decide_trees *t, enum access_kind kind, const struct tree_request *a,
+                       const struct tree_request *b)
+{
+	const struct tree_request *r[2] = { a, b };
+	enum tree_answer base[2], more[2];
+
+	for (int i = 0; i < 2; i++) {
+		more[i] = baseline_more_tree(r[i]->more, kind, r[i]->dir);
+		base[i] = r[i]->baseline ? baseline_tree(t->policy, kind, r[i]->dir) : TREE_DENIED;
+	}
+	return more[0] == more[1] && base[0] == base[1] && more[0] != TREE_MIXED && base[0] != TREE_MIXED;
+}
+
+bool decide_trees_alike(const struct decide_trees *t, const struct tree_request *a,
+                        const struct tree_request *b, uint32_t kinds)
+{
+	uint32_t ops = 0;
+
+	if (!a->virtual != !b->virtual)
+		return false;
+	for (int kind = 0; kind < ACCESS_KINDS; kind++)
+		if (kinds >> kind & 1) {
+			ops |= access_mask((enum access_kind)kind);
+			if (!base_alike(t, (enum access_kind)kind, a, b))
+				return false;
+		}
+	for (const struct pattern *p = t->patterns; p < t->patterns + t->n; p++)
+		if (t->policy->file_rules[p->rule].ops & ops &&
+		    (!glob_alike(&p->glob, a->dir, b->dir) ||
+		     (a->virtual && !glob_alike(&p->glob, a->virtual, b->virtual))))
+			return false;
+	return true;
+}
+
 /* The pattern as a plain name; the closing wildcard is cut off. */
 static bool plain_name(const char *pattern, char *out, size_t size, bool *tree)
 {

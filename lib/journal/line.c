@@ -7,6 +7,18 @@
 
 enum { FIELDS = 17 }; /* and attributes behind them */
 
+/* For each of a million lines: no printf. */
+void line_token(int64_t at, char out[JOURNAL_TOKEN])
+{
+	char digits[JOURNAL_TOKEN], *p = digits + sizeof digits - 1;
+
+	*p = 0;
+	do
+		*--p = (char)('0' + at % 10);
+	while ((at /= 10) > 0);
+	memcpy(out, p, (size_t)(digits + sizeof digits - p));
+}
+
 bool line_is_act(char kind)
 {
 	return kind && strchr(LINE_ACTS, kind);

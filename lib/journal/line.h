@@ -49,6 +49,9 @@ void line_write(const struct journal_line *l, struct buf *out);
  * strings point into it, attributes lie in the arena. Nothing is trusted but to have the right form. */
 bool line_read(char *text, size_t len, struct arena *a, struct journal_line *out);
 
+/* The name of an act's version, and of the act. */
+void line_token(int64_t at, char out[JOURNAL_TOKEN]);
+
 /* Is it an act, and does it leave a version in payload/? */
 bool line_is_act(char kind);
 bool line_keeps(char kind);

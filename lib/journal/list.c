@@ -62,7 +62,7 @@ static int list_line(void *arg, const struct index_line *at, struct err *e)
 		                     .gid = line->gid,
 		                     .mtime_ns = line->mtime_ns,
 		                     .created_ns = line->at };
-	snprintf(en.token, sizeof en.token, "%" PRId64, line->at);
+	line_token(line->at, en.token);
 	if (l->only && strcmp(en.token, l->only) != 0)
 		return 0;
 	en.path = arena_str(a, line->path);

@@ -150,18 +150,23 @@ int journal_purge(struct journal *j, const struct journal_limits *limits, struct
 	struct journal_list l;
 	int rc = journal_list(j, limits->session, &l, e), dropped = 0;
 	int64_t now = clock_real_ns();
+	int64_t oldest = 0;
 	uint64_t left = 0;
 	bool all = !limits->session;
 
 	for (size_t i = 0; rc == 0 && i < l.n; i++)
 		left += l.items[i].size;
 	for (size_t i = 0; rc == 0 && i < l.n && (!limits->max || dropped < limits->max); i++) {
-		if (!is_over(&l.items[i], limits, now, left))
+		if (!is_over(&l.items[i], limits, now, left)) {
+			oldest = oldest ? oldest : l.items[i].created_ns;
 			continue;
+		}
 		rc = drop(j, &l.items[i], e);
 		dropped += rc == 0;
 		left -= l.items[i].size;
 	}
+	if (limits->oldest)
+		*limits->oldest = oldest;
 	if (rc == 0)
 		l.n -= (size_t)dropped;
 	if (rc == 0 && all)

@@ -65,15 +65,20 @@ void log_count(struct journal_log *log)
 /* Give up what is older than it must be; then count what is there. */
 static void make_room(struct journal_log *log)
 {
-	struct journal_limits limits = { .ttl_ns = log->ttl_ns, .quota = -1, .max = DROP_MAX };
-	int64_t now = clock_mono_ns();
+	int64_t now = clock_mono_ns(), oldest = 0, wait = RETRY_S * INT64_C(1000000000);
+	struct journal_limits limits = {
+		.ttl_ns = log->ttl_ns, .quota = -1, .max = DROP_MAX, .oldest = &oldest
+	};
 
 	if (now < log->full_until)
 		return;
-	if (log->ttl_ns >= 0)
-		journal_purge(&log->stores[0].store, &limits, NULL);
+	/* To look at all that is kept takes long, and is of no use before the oldest is old enough. What
+	 * others take away is counted at once. */
+	if (log->ttl_ns >= 0 && journal_purge(&log->stores[0].store, &limits, NULL) == 0 && oldest &&
+	    oldest + log->ttl_ns - clock_real_ns() > wait)
+		wait = oldest + log->ttl_ns - clock_real_ns();
 	log_count(log);
-	log->full_until = now + RETRY_S * INT64_C(1000000000);
+	log->full_until = now + wait;
 }
 
 int log_charge(struct journal_log *log, uint64_t bytes, struct err *e)

@@ -4,7 +4,6 @@
 #include "sys/rename.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,7 +27,7 @@ static bool write_one(const struct journal *j, const char *session, const struct
 	struct arena a = { 0 };
 	bool good;
 
-	snprintf(en.token, sizeof en.token, "%" PRId64, line->at);
+	line_token(line->at, en.token);
 	snprintf(temporary, sizeof temporary, ".%s.%d", en.token, (int)getpid());
 	journal_manifest_name(en.token, name, sizeof name);
 	if (!journal_has_payload(j, en.token) || faccessat(j->manifest, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)

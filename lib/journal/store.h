@@ -65,6 +65,7 @@ struct journal_limits {
 	int64_t ttl_ns;      /* drop what was kept longer ago; < 0 = no such limit */
 	int64_t quota;       /* then the oldest, until so many bytes are left; < 0 = no such limit */
 	int max;             /* not more than so many at once; 0 = no such limit */
+	int64_t *oldest;     /* NULL, or when the oldest that is left was kept, 0: none is */
 };
 
 /* With a session and no limit, all of the session. How many were dropped, or -1. */

@@ -401,6 +401,7 @@ static void undo_one(struct undoing *u, const struct past_act *act)
 {
 	const char *verb = "restore";
 	bool makes = line_keeps(act->line.kind);
+	bool left = was_left(u, act->line.path) || was_left(u, act->line.to_path);
 	int outcome, to;
 
 	u->act = act;
@@ -412,14 +413,16 @@ static void undo_one(struct undoing *u, const struct past_act *act)
 	to = open_to(u);
 	undo_own_directory(u, to, false);
 	look(u);
-	if (was_left(u, u->line->path) || was_left(u, u->line->to_path))
+	if (left)
 		outcome = conflict(u, "left, as what came after it was left");
 	else if (u->dir < 0 && u->e.code != ENOENT)
-		outcome = UNDO_FAILED;
+		outcome = u->follows ? UNDO_DONE : UNDO_FAILED;
 	else if (u->dir < 0 && !(makes && dry(u)))
 		outcome = makes ? UNDO_FAILED : nothing(u);
 	else
 		outcome = undo_act(u, &verb);
+	if (u->follows && outcome == UNDO_CONFLICT && !left)
+		outcome = UNDO_DONE;
 	if (outcome == UNDO_DONE && !dry(u))
 		settle(u);
 	give_time(u, to, u->line->to_above_ns, outcome);
@@ -459,20 +462,38 @@ static int open_log(struct undoing *u, const struct journal *j, struct err *e)
 	return journal_log_open(&u->log, &options, e) < 0 || mark(u, LINE_PART, e) < 0 ? -1 : 0;
 }
 
-/* In a dry run, nothing changes: of each path only the newest act can be told about. */
+/* Whether the path, or a directory that it is in, is among them. */
+static bool is_below(const struct map *paths, const char *path)
+{
+	for (size_t len = strlen(path); len; len--)
+		if ((!path[len] || path[len] == '/') && map_get(paths, path, len))
+			return true;
+	return false;
+}
+
+/* In a dry run, nothing changes: of each path only the newest act can be told about, and what is there when
+ * it is the turn of what follows another cannot be seen. */
+static bool is_told(struct undoing *u, struct map *seen, const struct journal_line *l)
+{
+	bool told = map_get(seen, l->path, strlen(l->path));
+
+	u->follows = is_below(seen, l->path) || is_below(seen, l->to_path);
+	return told || !map_set(seen, l->path, strlen(l->path), u) ||
+	       (l->to_path[0] && !map_set(seen, l->to_path, strlen(l->to_path), u));
+}
+
 static void replay(struct undoing *u)
 {
 	struct map seen = { 0 };
 
 	for (size_t i = u->past.n; i--;) {
 		const struct past_act *act = &u->past.acts[i];
-		const char *path = act->line.path;
 
 		if (act->is_done && act->reborn)
 			undo_remember(u, act, act->reborn);
 		if (act->is_done || !past_wants(u->request, &act->line))
 			continue;
-		if (dry(u) && (map_get(&seen, path, strlen(path)) || !map_set(&seen, path, strlen(path), u)))
+		if (dry(u) && is_told(u, &seen, &act->line))
 			continue;
 		undo_one(u, act);
 	}

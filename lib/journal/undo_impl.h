@@ -25,6 +25,8 @@ struct undoing {
 	int64_t above_ns; /* its time, before anything is undone there */
 	struct stat st;   /* of what is there; st_mode 0: nothing */
 	ino_t born;       /* of what comes back */
+	bool follows;     /* in a dry run: another, untold yet, comes before it, so that what is there says
+	                     nothing */
 	bool quiet;       /* there is nothing to do and nothing to say */
 	struct err e;
 };

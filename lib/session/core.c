@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "session/impl.h"
+#include "sys/trim.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -247,6 +248,18 @@ static void after_batch(void *arg)
 	}
 	if (more)
 		loop_timer(core->loop, &core->again, 0);
+}
+
+void core_rest(struct core *core)
+{
+	list_each(n, &core->sessions)
+	{
+		struct session *s = list_item(n, struct session, node);
+
+		if (s->ring)
+			ring_rest(s->ring);
+	}
+	trim_text();
 }
 
 /* ---- subscribers ---- */

@@ -141,6 +141,9 @@ void core_end_sessions(struct core *core);
 /* Ends all sessions, writes what is left, frees. */
 void core_free(struct core *core);
 
+/* Nothing happens: give back memory that comes again by itself. */
+void core_rest(struct core *core);
+
 /* Log one event: id, time, session and command ids are filled in (s and c may be NULL), chained, in the file
  * when it returns, appended to the command's events, shown to subscribers. `flags` as in audit/ring.h;
  * RING_DENIED is set when ev->verdict denies. -1 when it could not be written: what it was about to record

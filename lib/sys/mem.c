@@ -1,8 +1,10 @@
 #include "sys/mem.h"
 
+#include "base/room.h"
+#include "sys/proc.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -11,12 +13,9 @@ enum { PAGE = 4096, BATCH = 32 };
 
 static ssize_t read_by_file(pid_t pid, uint64_t addr, void *to, size_t len)
 {
-	char path[32];
+	int fd = proc_open(pid, "mem", O_RDONLY);
 	ssize_t n;
-	int fd;
 
-	snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
 	n = pread(fd, to, len, (off_t)addr);
@@ -30,7 +29,7 @@ static ssize_t read_by_file(pid_t pid, uint64_t addr, void *to, size_t len)
 
 ssize_t mem_read(pid_t pid, uint64_t addr, void *to, size_t len)
 {
-	struct iovec local[BATCH], remote[BATCH];
+	ROOM struct iovec local[BATCH], remote[BATCH];
 	size_t done = 0;
 	ssize_t n;
 	int i = 0;
@@ -91,33 +90,50 @@ ssize_t mem_string(pid_t pid, uint64_t addr, size_t max, struct buf *out)
 	}
 }
 
+/* The caller's bytes from `addr` on, which we have already. */
+struct seen {
+	uint64_t addr;
+	const char *bytes;
+	size_t len;
+};
+
 /* Strings whose first bytes were fetched together; the long ones are read on. */
-static int take_batch(pid_t pid, const uint64_t *ptr, size_t n, size_t max_bytes, struct buf *out)
+static int take_batch(pid_t pid, const uint64_t *ptr, size_t n, const struct seen *seen, size_t max_bytes,
+                      struct buf *out)
 {
 	enum { HEAD = 128 };
-	char head[BATCH][HEAD];
-	struct iovec local[BATCH] = { 0 }, remote[BATCH] = { 0 };
-	ssize_t got;
+	ROOM char head[BATCH][HEAD];
+	ROOM struct iovec remote[BATCH];
+	struct iovec local[BATCH] = { 0 };
+	ssize_t got = 0;
 	size_t want = 0, i;
 
 	for (i = 0; i < n; i++) {
-		size_t piece = PAGE - ptr[i] % PAGE;
+		size_t piece = PAGE - ptr[i] % PAGE, at = (size_t)(ptr[i] - seen->addr);
 
 		if (piece > HEAD)
 			piece = HEAD;
 		local[i] = (struct iovec){ .iov_base = head[i], .iov_len = piece };
+		/* argv[0] often is the very string that is the path. */
+		if (at < seen->len && memchr(seen->bytes + at, 0, seen->len - at)) {
+			local[i].iov_base = (char *)seen->bytes + at;
+			local[i].iov_len = piece = 0;
+		}
 		remote[i] = (struct iovec){ .iov_base = (void *)(uintptr_t)ptr[i], .iov_len = piece };
 		want += piece;
 	}
-	got = process_vm_readv(pid, local, (unsigned long)n, remote, (unsigned long)n, 0);
+	if (want)
+		got = process_vm_readv(pid, local, (unsigned long)n, remote, (unsigned long)n, 0);
 	for (i = 0; i < n; i++) {
-		char *nul = NULL;
+		const char *text = local[i].iov_base, *nul = NULL;
 
 		/* Only a complete batch is trusted; otherwise each string is read by itself. */
-		if (got == (ssize_t)want)
-			nul = memchr(head[i], 0, local[i].iov_len);
+		if (!local[i].iov_len)
+			nul = text + strlen(text);
+		else if (got == (ssize_t)want)
+			nul = memchr(text, 0, local[i].iov_len);
 		if (nul) {
-			buf_add(out, head[i], (size_t)(nul - head[i]) + 1);
+			buf_add(out, text, (size_t)(nul - text) + 1);
 			if (out->failed) {
 				errno = ENOMEM;
 				return -1;
@@ -141,7 +157,7 @@ ssize_t mem_vector(pid_t pid, uint64_t addr, size_t max_bytes, size_t max_items,
 
 	*count = 0;
 	while (!end) {
-		uint64_t ptr[BATCH];
+		ROOM uint64_t ptr[BATCH];
 		size_t n = 0, have;
 		ssize_t got = mem_read(pid, addr + *count * sizeof *ptr, ptr, sizeof ptr);
 
@@ -157,7 +173,7 @@ ssize_t mem_vector(pid_t pid, uint64_t addr, size_t max_bytes, size_t max_items,
 			errno = E2BIG;
 			return -1;
 		}
-		if (n && take_batch(pid, ptr, n, max_bytes + start, out) < 0)
+		if (n && take_batch(pid, ptr, n, &(struct seen){ 0 }, max_bytes + start, out) < 0)
 			return -1;
 		*count += n;
 	}
@@ -168,8 +184,9 @@ int mem_exec(pid_t pid, uint64_t path, uint64_t argv, const struct mem_limits *l
              struct buf *argv_out, size_t *argc)
 {
 	enum { HEAD = 256 };
-	uint64_t ptr[BATCH];
-	char head[HEAD];
+	ROOM uint64_t ptr[BATCH];
+	ROOM char head[HEAD];
+	struct seen seen = { .addr = path, .bytes = head };
 	struct iovec local[2] = { { head, PAGE - path % PAGE }, { ptr, PAGE - argv % PAGE } };
 	struct iovec remote[2] = { { (void *)(uintptr_t)path, 0 }, { (void *)(uintptr_t)argv, 0 } };
 	const char *nul = NULL;
@@ -183,7 +200,8 @@ int mem_exec(pid_t pid, uint64_t path, uint64_t argv, const struct mem_limits *l
 	remote[1].iov_len = local[1].iov_len;
 	if (argv &&
 	    process_vm_readv(pid, local, 2, remote, 2, 0) == (ssize_t)(local[0].iov_len + local[1].iov_len)) {
-		nul = memchr(head, 0, local[0].iov_len);
+		seen.len = local[0].iov_len;
+		nul = memchr(head, 0, seen.len);
 		have = local[1].iov_len / sizeof *ptr;
 		for (n = 0; n < have && ptr[n]; n++)
 			;
@@ -203,7 +221,8 @@ int mem_exec(pid_t pid, uint64_t path, uint64_t argv, const struct mem_limits *l
 		return -1;
 	*argc = n;
 	if (n < BATCH)
-		return n && take_batch(pid, ptr, n, limits->argv_bytes + argv_out->len, argv_out) < 0 ? -1
-		                                                                                      : 0;
+		return n && take_batch(pid, ptr, n, &seen, limits->argv_bytes + argv_out->len, argv_out) < 0
+		               ? -1
+		               : 0;
 	return mem_vector(pid, argv, limits->argv_bytes, limits->argv_items, argv_out, argc) < 0 ? -1 : 0;
 }

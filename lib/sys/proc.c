@@ -1,5 +1,6 @@
 #include "sys/proc.h"
 
+#include "base/room.h"
 #include "sys/uapi/compat.h"
 
 #include <dirent.h>
@@ -12,11 +13,29 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+const char *proc_path(pid_t pid, const char *name, char *room)
+{
+	enum { NAME = 18 };
+	size_t len = strnlen(name, PROC_PATH - NAME - 1);
+	unsigned n = (unsigned)pid;
+	char *p = room + NAME - 1;
+
+	*p = '/';
+	memcpy(room + NAME, name, len);
+	room[NAME + len] = 0;
+
+	do
+		*--p = (char)('0' + n % 10);
+	while (n /= 10);
+	memcpy(p -= 6, "/proc/", 6);
+	return p;
+}
+
 int proc_open(pid_t pid, const char *name, int flags)
 {
-	char path[64];
+	char room[PROC_PATH];
+	const char *path = proc_path(pid, name, room);
 
-	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
 	return openat(AT_FDCWD, path, flags | O_CLOEXEC);
 }
 
@@ -50,7 +69,8 @@ bool proc_stat(pid_t pid, struct proc_stat *out)
 {
 	enum { PPID, PGRP, SESSION, START = 18 }; /* places behind the state */
 	unsigned long long field[START + 1];
-	char text[1024], *open_paren, *p, *end;
+	ROOM char text[1024];
+	char *open_paren, *p, *end;
 
 	if (proc_text(pid, "stat", text, sizeof text) <= 0)
 		return false;
@@ -80,7 +100,8 @@ bool proc_stat(pid_t pid, struct proc_stat *out)
 /* The number after `key` ("Tgid:") in /proc/PID/status, or -1. */
 static long status_number(pid_t pid, const char *key)
 {
-	char text[4096], *line;
+	ROOM char text[4096];
+	char *line;
 
 	if (proc_text(pid, "status", text, sizeof text) <= 0)
 		return -1;
@@ -106,11 +127,9 @@ bool proc_no_new_privs(pid_t pid)
 
 ssize_t proc_link(pid_t pid, const char *name, char *out, size_t size)
 {
-	char path[64];
-	ssize_t n;
+	char room[PROC_PATH];
+	ssize_t n = readlink(proc_path(pid, name, room), out, size - 1);
 
-	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
-	n = readlink(path, out, size - 1);
 	if (n < 0)
 		return -1;
 	if ((size_t)n == size - 1) {
@@ -139,13 +158,11 @@ void proc_each(bool (*fn)(pid_t pid, void *arg), void *arg)
 
 size_t proc_count(pid_t pid, const char *name)
 {
-	char path[64];
+	char room[PROC_PATH];
 	struct dirent *d;
 	size_t n = 0;
-	DIR *dir;
+	DIR *dir = opendir(proc_path(pid, name, room));
 
-	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
-	dir = opendir(path);
 	while (dir && (d = readdir(dir)))
 		n += d->d_name[0] != '.';
 	if (dir)

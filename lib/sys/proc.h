@@ -26,6 +26,10 @@ pid_t proc_tgid(pid_t tid);
 /* Target of /proc/PID/NAME ("exe", "cwd", "fd/3"); length or -1. A " (deleted)" suffix stays. */
 ssize_t proc_link(pid_t pid, const char *name, char *out, size_t size);
 
+/* "/proc/PID/NAME" in `room`, where it ends but need not begin. */
+enum { PROC_PATH = 64 };
+const char *proc_path(pid_t pid, const char *name, char *room);
+
 /* Open /proc/PID/NAME with these flags (O_CLOEXEC is added). Descriptor or -1. */
 int proc_open(pid_t pid, const char *name, int flags);
 

@@ -72,7 +72,7 @@ run explain
 is "explain: exit status" "$rc" 0
 has "explain: a command rule" "$out" '^[0-9]+ +command +deny-privilege +deny +yes +each execve'
 has "explain: a file rule" "$out" \
-	'^[0-9]+ +file +deny-ssh-keys +deny +yes +where the configuration has file_monitor on: each call'
+	'^[0-9]+ +file +deny-ssh-keys +deny +yes +(where the configuration has file_monitor on: )?each call'
 run explain --json
 has "explain --json" "$out" '"rule": "deny-privilege"'
 

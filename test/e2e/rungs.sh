@@ -170,6 +170,9 @@ finish
 
 # --- neither listener nor ptrace: what is started first is judged, on the Landlock floor
 image entry
+# This one no file rule closes to be read, and so started.
+{ cat "$repo/build/out/e2e/canary" && printf ssh; } >"$R/usr/bin/ssh"
+chmod 0755 "$R/usr/bin/ssh"
 OUTER='/usr/bin/outer listener no-ptrace --'
 in_root /bin/sh -c 'echo one && echo two | cat'
 judge "an allowed command works" '[ "$rc" = 0 ] && [ "$(cat "$TMP/o")" = "one
@@ -177,7 +180,7 @@ two" ]'
 in_root /bin/sh -c 'sudo whoami'
 judge "a denied command is refused and told" denied_ok
 judge "its event is in the log" logged
-in_root /bin/sh -c 'env sudo whoami; exit $?'
+in_root /bin/sh -c 'env ssh whoami; exit $?'
 judge "below a program nothing is judged, as it says" ran
 judge "the log names the rung and why" 'said "\"rung\":\"entry\".*session_degraded"'
 judge "each command says how it is held" \

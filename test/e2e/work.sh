@@ -1,6 +1,6 @@
 #!/bin/sh
-# What developers' tools do is the same under file rules as without: output, exit code and tree. WORK chooses the runs,
-# each PAIR/USER/MODE (modes: inside/work.sh), or `all`; FILES the size of the large checkout.
+# What developers' tools do is the same under file rules as without: output, exit code and tree. WORK chooses the
+# runs, each PAIR/USER/MODE (modes: inside/work.sh), or `all`; FILES the size of the large checkout.
 here=$(cd "$(dirname "$0")" && pwd -P)
 "$here/stage" need && "$here/stage" check || exit 1
 runs=${WORK:-own-e2b/user/files own-daytona/root/fuse}
@@ -20,8 +20,8 @@ for run in $runs; do
 	[ "$mode" = fuse ] || files=on
 	tap=$(mktemp) status=0
 	# shellcheck disable=SC2086 # a list of names
-	E2E_FILES=$files FILES=${FILES:-10000} "$here/stage" run --pair "$pair" --as "$user" -- work.sh "$mode" $only \
-		>"$tap" 2>&1 || status=$?
+	E2E_FILES=$files FILES=${FILES:-10000} "$here/stage" run --pair "$pair" --as "$user" \
+		-- work.sh "$mode" $only >"$tap" 2>&1 || status=$?
 	sed -E "/^1\.\.[0-9]+\$/d; s/^((not )?ok) [0-9]+ - /\1 - $pair as $user, $mode: /" "$tap"
 	if [ "$status" != 77 ]; then
 		[ "$status" = 0 ] || failed=1

@@ -11,6 +11,7 @@
 #include "audit/ring.h"
 #include "base/err.h"
 #include "enforce/exec/call.h"
+#include "enforce/exec/filter.h"
 #include "enforce/exec/serve.h"
 #include "enforce/files/files.h"
 #include "journal/record.h"
@@ -43,8 +44,9 @@ struct fl_shared {
 	size_t events_len, out_len;
 	bool lax;
 	int answered, continued;
-	int asked;  /* approvals */
-	bool holds; /* calls, when nobody is left */
+	size_t fds, most_fds; /* descriptors of the supervisor: in the beginning, and at most */
+	int asked;            /* approvals */
+	bool holds;           /* calls, when nobody is left */
 	char events[FL_TEXT], out[FL_TEXT];
 };
 static struct fl_shared *fl;
@@ -66,6 +68,7 @@ struct fl_run {
 	int64_t approval_ns;
 	int (*approve)(int nth);
 	bool execs, killable; /* programs are judged, too; only fatal signals interrupt */
+	unsigned real;        /* under a session's own filter: FILTER_… for files, and programs */
 };
 
 #define FL_UNUSED __attribute__((unused))
@@ -123,6 +126,15 @@ static void fl_need(bool good, const char *what)
 	_exit(1);
 }
 
+static int fl_real_filter(const struct fl_run *r)
+{
+	static struct filter f;
+	const struct filter_options o = { .kind = FILTER_LISTENER, .files = r->real };
+
+	fl_need(filter_make(&f, &filter_native, &o, NULL) == 0, "filter");
+	return notify_install(f.code, f.n, r->killable, NULL);
+}
+
 static int fl_filter(const struct fl_run *r)
 {
 	struct sock_filter f[FL_N + 4];
@@ -148,7 +160,7 @@ static void fl_child(const struct fl_run *r, int sock)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!r->native) {
 		fl_need(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
-		listener = fl_filter(r);
+		listener = r->real ? fl_real_filter(r) : fl_filter(r);
 		fl_need(listener >= 0, "listener");
 		msg_start(&m, WIRE_ATTACH);
 		fl_need(wire_send(sock, &m, &listener, 1, 0, NULL) == 0 && read(sock, &go, 1) == 1,
@@ -254,6 +266,15 @@ static void fl_approve(const struct fl_run *r, struct governor *g)
 	}
 }
 
+static void fl_count_fds(void)
+{
+	size_t n = proc_count(getpid(), "fd");
+
+	if (!fl->fds)
+		fl->fds = n;
+	fl->most_fds = n > fl->most_fds ? n : fl->most_fds;
+}
+
 static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 {
 	struct policy *p = fl_policy(r->policy, r->approval_ns > 0);
@@ -280,6 +301,7 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 	struct governor *g;
 	struct files *files;
 	int64_t next = 0;
+	unsigned n_calls = 0;
 
 	notify_sync_wakeup(listener);
 	if (r->store && journal_log_open(&fo.journal, &jo, &e) < 0)
@@ -302,11 +324,14 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 			continue;
 		if (n <= 0 || !(w.revents & POLLIN))
 			break; /* nobody is left */
-		if (r->approval_ns)
+		if (!(++n_calls & 1023) || n_calls == 1)
+			fl_count_fds();
+		if (r->approval_ns || r->real)
 			serve_call(g, &c);
 		else
 			fl_answer(g, &c, files);
 	}
+	fl_count_fds();
 	serve_held(g);
 	fl->holds = serve_holds(g);
 	journal_log_close(fo.journal);
@@ -360,6 +385,7 @@ FL_UNUSED static int fl_run(const struct fl_run *r)
 	fl_start();
 	fl->events_len = fl->out_len = 0;
 	fl->answered = fl->asked = 0;
+	fl->fds = fl->most_fds = 0;
 	fl->lax = r->lax;
 	*fl->events = *fl->out = 0;
 	fflush(stdout);

@@ -109,6 +109,32 @@ T_CASE(programs_that_come_later)
 	release(&g);
 }
 
+/* Where Landlock is all there is, and nobody asked for it: work goes on in the workspace, the rest is closed.
+ */
+T_CASE(alone_and_not_asked_for)
+{
+	struct floor_rules with = { .roomy = true };
+	struct ground g;
+
+	if (!arrive())
+		return;
+	dir("home", 0755);
+	dir("home/.ssh", 0755);
+	dir("srv", 0777);
+	file("srv/key", 0644);
+	if (!ground(&g, USER, &with,
+	            "  - {name: s, paths: ['%s/home/.ssh/**'], operations: ['*'], decision: deny}\n"
+	            "  - {name: d, paths: ['%s/home/**'], operations: [delete], decision: soft_delete}\n"
+	            "  - {name: a, paths: ['%s/home/**'], " ALL_OF))
+		return;
+	file("home/late", 0666);
+	open_to(&g, USER, reads, at("home/late"), "what came later is read");
+	open_to(&g, USER, writes, at("home/late"), "and written");
+	held(&g, USER, reads, at("srv/key"), "elsewhere");
+	is_int(g.floor.inexact & FLOOR_REMOVE, FLOOR_REMOVE, "nothing is kept");
+	release(&g);
+}
+
 T_CASE(names_that_come_later)
 {
 	struct ground g;

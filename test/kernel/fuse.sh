@@ -154,6 +154,12 @@ cat >"$TMP/alone.sh" <<-END
 	for i in \$(seq 100); do mountpoint -q $alone/seen && break; sleep 0.05; done
 	grep -c "$alone/seen fuse.agentsh .*user_id=\$(id -u nobody)" /proc/mounts
 	ls $alone/seen >/dev/null 2>&1 && echo root looks in
+	as_nobody sh -c 'ls /proc/self/fd' >/dev/null && echo own descriptors
+	as_nobody sh -c 'ls -l /proc/*/fd' 2>/dev/null | grep -F " -> $alone/real" && echo below the view
+	as_nobody sh -c 'ls -d /proc/*/fd/*/canary' 2>/dev/null
+	as_nobody setpriv --no-new-privs fusermount3 -u $alone/seen 2>/dev/null && echo unmounted
+	as_nobody unshare -Urm umount -l $alone/seen 2>/dev/null && echo unmounted by a root of his own
+	grep -q "$alone/seen fuse.agentsh" /proc/mounts && echo stays
 	for where in bare seen; do
 		as_nobody $alone/fsops --view --seed $SEED --ops $((OPS / 4)) $alone/\$where/tree \
 			>$TMP/\$where.log 2>&1
@@ -161,7 +167,11 @@ cat >"$TMP/alone.sh" <<-END
 	as_nobody fusermount3 -u $alone/seen
 	wait && echo ended
 END
-is "a user mounts for himself" "$(unshare -m sh "$TMP/alone.sh" 2>&1)" "1
+mkdir "$alone/real/canary"
+is "a user mounts for himself, and finds no way below by the descriptors of his view" \
+	"$(unshare -m sh "$TMP/alone.sh" 2>&1)" "1
+own descriptors
+stays
 ended"
 cmp -s "$TMP/bare.log" "$TMP/seen.log" && [ "$(wc -l <"$TMP/seen.log")" -ge $((OPS / 4)) ]
 t_report $? "as a user alone: $((OPS / 4)) operations"

@@ -495,8 +495,8 @@ T_CASE(thousands_wait)
 	is_int(hold(&r), 0, "who leaves leaves nobody waiting");
 	sscanf(fl->out, "%lld %lld", &before, &with);
 	/* The kernel walks along its list of all that waits, several times for each call of that command. */
-	ok(with < 30 * before + 3000000, "a thousand calls took %lld us, with %d held %lld us", before, HELD_MAX,
-	   with);
+	ok(with < 30 * before + 3000000, "a thousand calls took %lld us, with %d held %lld us", before,
+	   HELD_MAX, with);
 	ok(strstr(fl->out, "one more: Permission denied"), "one more is refused at once");
 	printf("# %lld ms in all\n", now_ms() - start);
 	demolish();

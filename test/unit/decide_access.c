@@ -425,6 +425,49 @@ static void check_dir(struct below *b, struct decide_trees *t, const char *dir, 
 		ok(false, "%s: the tree's answer is not that of its files", dir);
 }
 
+/* Are they? Then whatever lies below the one is decided as below the other. */
+static int check_alike(struct below *b, struct decide_trees *t, const char *x, const char *y)
+{
+	static const char *const tails[] = { "a", "b", "c", "a/b", "b/d", "b/c", "c/a/b", "d/b/c" };
+	const struct tree_request r[2] = { { x, NULL, b->baseline, NULL }, { y, NULL, b->baseline, NULL } };
+	bool alike = decide_trees_alike(t, &r[0], &r[1], (1u << ACCESS_KINDS) - 1);
+	struct verdict v[2];
+	char path[64];
+
+	for (int i = 0; alike && i < 16 * ACCESS_KINDS; i++) {
+		for (int k = 0; k < 2; k++) {
+			struct access_request q = { .path = path, .baseline = b->baseline };
+
+			q.kind = (enum access_kind)(i / 16);
+			q.world_readable = i & 8;
+			snprintf(path, sizeof path, "%s/%s", r[k].dir[1] ? r[k].dir : "", tails[i & 7]);
+			v[k] = decide_access(b->policy, b->cache, &q);
+		}
+		if (v[0].rule != v[1].rule || v[0].effective != v[1].effective)
+			ok(false, "%s and %s are not alike: %s", x, y, path);
+	}
+	return alike;
+}
+
+T_CASE(trees_that_are_alike)
+{
+	int n[2] = { 0 };
+
+	for (int round = 0; round < 200; round++) {
+		struct below b = { .policy = random_policy(), .baseline = draw(2) };
+		struct decide_trees *t = b.policy ? decide_trees_new(b.policy) : NULL;
+
+		b.cache = t ? decide_cache_new(b.policy) : NULL;
+		for (size_t i = 0; b.cache && i < sizeof tops / sizeof *tops; i++)
+			for (size_t k = 0; k < i; k++)
+				n[check_alike(&b, t, tops[i], tops[k])]++;
+		decide_cache_free(b.cache);
+		decide_trees_free(t);
+		policy_free((struct policy *)b.policy);
+	}
+	ok(n[0] > 300 && n[1] > 300, "%d, and %d are not", n[1], n[0]);
+}
+
 T_CASE(trees_as_their_files)
 {
 	int counts[3] = { 0 }, bad = 0;
@@ -451,7 +494,6 @@ T_CASE(trees_as_their_files)
 	   "allowed %d, denied %d, mixed %d", counts[TREE_ALLOWED], counts[TREE_DENIED], counts[TREE_MIXED]);
 }
 
-/* Where no pattern floats, single files and directories settle what is mixed. */
 /* What is settled is not looked at entry by entry. */
 T_CASE(settled_trees)
 {

@@ -1,9 +1,13 @@
 /* Paths that only root can lead elsewhere. */
 #include "enforce/exec/fixed.h"
 
+#include "base/path.h"
 #include "test/t.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,6 +45,34 @@ T_CASE(links_beside)
 	ok(!fixed_path("/proc/self/exe", "/usr/bin/env"));
 }
 
+/* Whatever there is on this machine. */
+T_CASE(links_elsewhere)
+{
+	static const char *const links[] = { "/etc/localtime", "/etc/os-release", "/usr/bin/python3",
+		                             "/etc/mtab", "/usr/share/locale/locale.alias" };
+	char to[PATH_MAX], said[PATH_MAX], dir[PATH_MAX];
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+		ssize_t n = readlink(links[i], to, sizeof to - 1);
+
+		if (n <= 0)
+			continue;
+		to[n] = 0;
+		snprintf(dir, sizeof dir, "%.*s", (int)(strrchr(links[i], '/') - links[i]), links[i]);
+		if (!path_join(dir, to, said, sizeof said) || lstat(said, &st) < 0)
+			continue;
+		is_int(fixed_link(links[i], said), S_ISREG(st.st_mode) && strncmp(said, "/proc", 5) != 0,
+		       "%s", links[i]);
+		ok(!fixed_link(links[i], "/usr/bin/env"), "elsewhere");
+		ok(!fixed_link(said, said), "no link");
+	}
+	ok(!fixed_link("/usr/bin/env", "/usr/bin/env"));
+	ok(!fixed_link("/proc/self/exe", "/usr/bin/env"));
+	ok(!fixed_link("/bin", "/usr/bin"), "a directory");
+	ok(!fixed_link("", ""));
+}
+
 T_CASE(places_of_others)
 {
 	char dir[] = "/tmp/fixed.XXXXXX", file[64], link[64];
@@ -56,6 +88,7 @@ T_CASE(places_of_others)
 	ok(symlink("/usr/bin/env", link) == 0);
 	ok(!fixed_path(file, file), "/tmp is everybody's");
 	ok(!fixed_path(link, "/usr/bin/env"), "a link there");
+	ok(!fixed_link(link, "/usr/bin/env"), "whatever it says");
 	unlink(file);
 	unlink(link);
 	rmdir(dir);

@@ -283,6 +283,53 @@ T_CASE(quota_gives_up_the_old)
 	end();
 }
 
+/* FU-10: several writers, each with what costs the least. */
+T_CASE(a_store_that_is_filled_to_drive_something_out)
+{
+	struct journal_log *other = NULL, *own;
+	struct journal_limits all = { .ttl_ns = -1, .quota = 0 };
+	char precious[JOURNAL_TOKEN], to[PATH_MAX];
+	int refused = 0, kept = 0;
+	struct journal j;
+
+	if (!begin("/tmp"))
+		return;
+	options.quota = 300000;
+	options.ttl_ns = 3600 * INT64_C(1000000000);
+	again();
+	ok(journal_log_open(&other, &options, NULL) == 0);
+	put("victim", "precious");
+	is_int(act(JOURNAL_DELETE, "victim", "c"), 0);
+	strcpy(precious, token);
+	for (int i = 0; i < 2000; i++) {
+		bool is_dir = i % 3 == 1;
+		int rc;
+
+		if (is_dir)
+			(void)!mkdir(at("junk"), 0700);
+		else
+			put("junk", i % 3 ? "x" : "");
+		own = log_;
+		log_ = i % 2 ? other : log_;
+		rc = act(is_dir ? JOURNAL_RMDIR : JOURNAL_DELETE, "junk", "c");
+		log_ = own;
+		if (rc == ENOSPC && access(at("junk"), F_OK) == 0)
+			refused += remove(at("junk")) == 0;
+		kept += rc == 0;
+	}
+	ok(kept > 200 && kept < 300 && refused == 2000 - kept && versions() == (size_t)kept + 1,
+	   "%d kept, %d refused, nothing was driven out", kept, refused);
+	ok(journal_open(&j, at(JOURNAL_STORE), false, NULL) == 0);
+	is_int(journal_put_back(&j, precious, &(struct journal_restore){ .force = false }, to, NULL), 0);
+	ok(holds(at("victim"), "precious"));
+	ok(journal_purge(&j, &all, NULL) > 200);
+	journal_close(&j);
+	put("junk", "x");
+	is_int(act(JOURNAL_DELETE, "junk", "c"), 0, "an operator makes room, and it is known at once");
+	journal_log_close(other);
+	end();
+}
+
 T_CASE(changed_after_it_was_deleted)
 {
 	struct journal_restore how = { .force = false };
@@ -448,14 +495,17 @@ T_CASE(what_the_command_made_needs_no_version)
 	ok(token[0], "for another it does");
 	is_int(act(JOURNAL_WRITE, "a", "c"), 0);
 	ok(token[0], "and for itself, when that one wrote to it");
+	ok(!journal_was_made(log_, dir, "a", "c"), "nor is it known as its own any more");
 	fd_close(&fd);
 	fd = open(at("b"), O_RDWR | O_CREAT | O_EXCL, 0600);
 	journal_made(log_, fd, "c");
 	fd_close(&fd);
+	ok(journal_was_made(log_, dir, "b", "c") && !journal_was_made(log_, dir, "b", "d"));
 	/* The number of a file that is gone goes to the next. */
 	for (int i = 0; i < 20; i++) {
 		ok(unlink(at("b")) == 0);
 		put("b", "another");
+		ok(!journal_was_made(log_, dir, "b", "c"));
 		is_int(act(JOURNAL_WRITE, "b", "c"), 0);
 		ok(token[0], "a file of the same name, or number");
 	}

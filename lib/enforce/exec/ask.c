@@ -1,6 +1,8 @@
 /* One file that is to run, under all the names it has. */
 #include "enforce/exec/impl.h"
 
+#include "base/room.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -146,7 +148,7 @@ void ask_payload(const struct call *k, struct attempt *a)
 		.path = a->image.path, .given = opaque_name(k, a), .argv = a->args.v, .argc = a->args.n
 	};
 	int at = decide_payload(&r);
-	struct image loader = a->image;
+	ROOM struct image loader;
 	struct args rest;
 
 	if (at <= 0 || (size_t)at >= a->args.n)
@@ -155,6 +157,7 @@ void ask_payload(const struct call *k, struct attempt *a)
 	a->payload = (size_t)at;
 	if (!strchr(a->args.v[at], '/'))
 		return;
+	loader = a->image;
 	rest = (struct args){ a->args.v + at, a->args.n - (size_t)at };
 	a->used_args = true;
 	if (image_find(k->g->images, k->pid, AT_FDCWD, rest.v[0], 0, &a->image) == 0)

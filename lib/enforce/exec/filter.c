@@ -32,7 +32,7 @@ typedef size_t place;
 struct program {
 	struct filter *f; /* while it is made, its first instruction is the last of it */
 	place answers[ANSWERS], blocks[FILTER_BLOCKS];
-	bool tasks, reads, listens; /* as filter_options says */
+	bool tasks, reads, changes, listens; /* as filter_options says */
 };
 
 /* Conditional jumps reach 255 instructions; this leaves room for the way to the other end of one. */
@@ -91,7 +91,7 @@ struct step {
 };
 
 /* Where a comparison leads besides answers: on, to HERE, or as the options say. */
-enum { NEXT = LOOK + 1, THERE, LIMITED, READING };
+enum { NEXT = LOOK + 1, THERE, LIMITED, READING, CHANGING };
 
 enum { TASKS_LIMIT = 6 /* RLIMIT_NPROC */, TAG_LIMIT = 10 }; /* RLIMIT_LOCKS: sys/tag.h */
 
@@ -133,7 +133,26 @@ static const struct step steps[] = {
 		{ IS, REFUSE, NEXT, 0x5412 /* TIOCSTI: type into the terminal */ },
 		{ IS, REFUSE, NEXT, 0x541c /* TIOCLINUX: paste into the console */ },
 		/* FIOSETOWN, SIOCSPGRP: have the kernel send SIGIO to anybody */
-		{ IS, REFUSE, NEXT, 0x8901 }, { IS, REFUSE, ALLOW, 0x8902 },
+		{ IS, REFUSE, NEXT, 0x8901 },
+#if CONFIG_FILES
+		{ HAS, NEXT, THERE, 0x10000000 /* a page of arguments */ },
+		{ IS, CHANGING, NEXT, (uint32_t)FILTER_BTRFS_SNAPSHOT },
+		{ IS, CHANGING, NEXT, (uint32_t)FILTER_BTRFS_SUBVOLUME },
+		{ IS, CHANGING, NEXT, (uint32_t)FILTER_BTRFS_DESTROY },
+		{ IS, CHANGING, NEXT, (uint32_t)FILTER_BTRFS_SNAPSHOT2 },
+		{ IS, CHANGING, NEXT, (uint32_t)FILTER_BTRFS_SUBVOLUME2 },
+		{ IS, CHANGING, NEXT, (uint32_t)FILTER_BTRFS_DESTROY2 },
+		{ HERE, .k = 0 },
+		{ IS, CHANGING, NEXT, (uint32_t)FILTER_SETFLAGS },
+		{ IS, CHANGING, NEXT, (uint32_t)FILTER_FSSETXATTR },
+		{ IS, CHANGING, NEXT, (uint32_t)FILTER_SETVERSION },
+		{ IS, CHANGING, NEXT, (uint32_t)FILTER_EXT4_SETVERSION },
+		{ IS, CHANGING, NEXT, (uint32_t)FILTER_VERITY },
+		{ IS, CHANGING, NEXT, (uint32_t)FILTER_ENCRYPT },
+		{ IS, CHANGING, NEXT, (uint32_t)FILTER_FAT_ATTRIBUTES },
+		{ IS, CHANGING, NEXT, (uint32_t)FILTER_BTRFS_FLAGS },
+#endif
+		{ IS, REFUSE, ALLOW, 0x8902 },
 	{ BLOCK, 1, 0, BLOCK_FCNTL },
 		{ IS, SIGNAL, NEXT, 8 /* F_SETOWN */ },
 		{ IS, REFUSE, ALLOW, 15 /* F_SETOWN_EX: who is meant stands in memory that may change */ },
@@ -181,18 +200,21 @@ static place load_word(struct program *p, uint32_t argument, bool high, place th
 static place put_block(struct program *p, uint32_t block)
 {
 	const struct step *first = steps, *s;
-	place to[READING + 1] = { 0 }, at = 0;
+	place to[CHANGING + 1] = { 0 }, at = 0;
 
 	if (block == BLOCK_EXECVE && !p->listens)
 		return p->answers[EXEC];
 	memcpy(to, p->answers, sizeof p->answers);
 	to[READING] = to[p->reads ? NOTIFY : ALLOW];
+	to[CHANGING] = to[p->changes ? NOTIFY : ALLOW];
 	while (first->what != BLOCK || first->k != block)
 		first++;
 	for (s = first + 1; s->what != BLOCK;)
 		s++;
 	while (--s > first) {
 		to[NEXT] = at;
+		if (CONFIG_FILES && s->yes == CHANGING && !p->changes)
+			continue;
 		to[LIMITED] = p->tasks ? to[REFUSE] : to[s->no];
 		if (s->what == HERE)
 			to[THERE] = at;
@@ -400,6 +422,7 @@ int filter_make(struct filter *f, const struct filter_target *t, const struct fi
 	struct program p = { .f = f,
 		             .tasks = o->tasks,
 		             .reads = o->files & FILTER_READS,
+		             .changes = CONFIG_FILES && o->files & FILTER_ATTRIBUTES && o->kind == FILTER_LISTENER,
 		             .listens = o->kind == FILTER_LISTENER };
 	bool done = false;
 

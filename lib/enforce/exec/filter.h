@@ -36,6 +36,25 @@ extern const struct filter_target filter_native;
  * Openings with O_PATH are never asked about. */
 enum { FILTER_READS = 1, FILTER_WRITES = 2, FILTER_NAMES = 4, FILTER_ATTRIBUTES = 8 };
 
+/* Of ioctl(2), what changes files through descriptors that only read: asked about with FILTER_ATTRIBUTES. By
+ * number, since not all headers have all; those of Btrfs are made of their place in its list. */
+enum {
+	FILTER_SETFLAGS = 0x40086602,
+	FILTER_FSSETXATTR = 0x401c5820,
+	FILTER_SETVERSION = 0x40087602,
+	FILTER_EXT4_SETVERSION = 0x40086604,
+	FILTER_VERITY = 0x40806685,
+	FILTER_ENCRYPT = (int)0x800c6613,
+	FILTER_FAT_ATTRIBUTES = 0x40047211,
+	FILTER_BTRFS_SNAPSHOT = 0x50009401,
+	FILTER_BTRFS_SUBVOLUME = 0x5000940e,
+	FILTER_BTRFS_DESTROY = 0x5000940f,
+	FILTER_BTRFS_SNAPSHOT2 = 0x50009417,
+	FILTER_BTRFS_SUBVOLUME2 = 0x50009418,
+	FILTER_BTRFS_FLAGS = 0x4008941a,
+	FILTER_BTRFS_DESTROY2 = 0x5000943f,
+};
+
 /* For whom the calls are marked that are neither allowed nor refused: a listener, a tracer, or nobody. In the
  * last case programs start unasked, signals pass if `signals` (Landlock then keeps them inside), and whatever
  * else there would be to decide is refused. FILTER_OWN is for the server, which starts supervisors and

@@ -1,5 +1,7 @@
 #include "enforce/exec/fixed.h"
 
+#include "base/path.h"
+
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,8 +24,8 @@ static bool is_merged(const char *dir)
 	return !strncmp(to, "usr/", 4) && !strcmp(to + 4, dir + 1);
 }
 
-/* Every directory of the file `name`. */
-static bool dirs_are_fixed(const char *name)
+/* Every directory of the file `name`; the highest of them may be a link to the same in /usr, if `merged`. */
+static bool dirs_are(const char *name, bool merged)
 {
 	char dir[PATH_MAX];
 	struct stat st;
@@ -33,12 +35,23 @@ static bool dirs_are_fixed(const char *name)
 	strcpy(dir, name);
 	for (char *slash; (slash = strrchr(dir, '/'));) {
 		slash[slash == dir] = 0;
-		if (lstat(dir, &st) < 0 || !is_roots(&st) || (!S_ISDIR(st.st_mode) && !is_merged(dir)))
+		if (lstat(dir, &st) < 0 || !is_roots(&st) ||
+		    (!S_ISDIR(st.st_mode) && !(merged && is_merged(dir))))
 			return false;
 		if (slash == dir)
 			return true;
 	}
 	return false;
+}
+
+static bool dirs_are_fixed(const char *name)
+{
+	return dirs_are(name, true);
+}
+
+static bool dirs_are_plain(const char *name)
+{
+	return dirs_are(name, false);
 }
 
 /* In one directory, also where one is named /bin and the other /usr/bin. */
@@ -72,4 +85,24 @@ bool fixed_path(const char *given, const char *path)
 		return false;
 	}
 	return dirs_are_fixed(given) && dirs_are_fixed(path);
+}
+
+bool fixed_link(const char *link, const char *path)
+{
+	char to[PATH_MAX], said[PATH_MAX], dir[PATH_MAX];
+	const char *slash = strrchr(link, '/');
+	struct stat st;
+	ssize_t n;
+
+	if (link[0] != '/' || path[0] != '/' || lstat(link, &st) < 0 || !S_ISLNK(st.st_mode) ||
+	    st.st_uid != 0)
+		return false;
+	n = readlink(link, to, sizeof to - 1);
+	if (n < 0 || (size_t)(slash - link) >= sizeof dir)
+		return false;
+	to[n] = 0;
+	memcpy(dir, link, (size_t)(slash - link));
+	strcpy(dir + (slash - link), slash == link ? "/" : "");
+	return path_join(dir, to, said, sizeof said) && !strcmp(said, path) && lstat(path, &st) == 0 &&
+	       S_ISREG(st.st_mode) && is_roots(&st) && dirs_are_plain(link) && dirs_are_plain(path);
 }

@@ -12,3 +12,7 @@
  * beside that file, and every directory on the way and the file itself belong to root, are written by nobody
  * else, and are no symbolic links but for those of a merged /usr (/bin -> usr/bin). */
 bool fixed_path(const char *given, const char *path);
+
+/* True when the symbolic link `link` says `path`, a file, and neither they nor a directory on the way to them
+ * can be changed by others than root, nor are directories on the way links. */
+bool fixed_link(const char *link, const char *path);

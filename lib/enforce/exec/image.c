@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/map.h"
 #include "base/path.h"
+#include "base/room.h"
 #include "enforce/exec/fixed.h"
 #include "sys/proc.h"
 
@@ -344,7 +345,7 @@ static int open_target(pid_t pid, int dirfd, const char *given, int flags)
 static int open_parent(int base, const char *name, const char **last)
 {
 	const char *slash = strrchr(name, '/');
-	char dir[IMAGE_PATH];
+	ROOM char dir[IMAGE_PATH];
 	size_t len = slash ? (size_t)(slash - name) : 0;
 
 	*last = slash ? slash + 1 : name;
@@ -367,7 +368,7 @@ static int next_link(int base, char *text, size_t size, struct image *out)
 {
 	const char *last;
 	int dir = open_parent(base, text, &last);
-	char to[IMAGE_PATH];
+	ROOM char to[IMAGE_PATH];
 	ssize_t n = dir >= 0 ? readlinkat(dir, last, to, sizeof to - 1) : -1;
 
 	if (n < 0 || (size_t)n >= size || strlen(last) >= sizeof out->alias[0]) {
@@ -388,7 +389,7 @@ static int next_link(int base, char *text, size_t size, struct image *out)
 static void find_aliases(pid_t pid, int dirfd, const char *given, struct image *out)
 {
 	int base = given[0] == '/' ? open("/", O_PATH | O_CLOEXEC) : open_base(pid, dirfd);
-	char text[IMAGE_PATH];
+	ROOM char text[IMAGE_PATH];
 	struct stat st;
 	bool good;
 
@@ -486,6 +487,7 @@ static int find(struct image_cache *c, pid_t pid, int dirfd, const char *given, 
 	n = readlink(link, out->path, sizeof out->path - 1);
 	if (n < 0 || (size_t)n == sizeof out->path - 1 || fstat(fd, &st) < 0) {
 		rc = n < 0 ? errno : ENAMETOOLONG;
+		out->path[0] = 0;
 	} else {
 		out->path[n] = 0;
 		take_stat(&st, out);
@@ -518,14 +520,13 @@ int image_find(struct image_cache *c, pid_t pid, int dirfd, const char *given, i
 
 int image_running(pid_t pid, struct image *out)
 {
-	char link[40];
+	char room[PROC_PATH];
 	struct stat st;
 
 	out->path[0] = 0;
 	out->n_alias = 0;
 	out->kind = IMAGE_BINARY;
-	snprintf(link, sizeof link, "/proc/%d/exe", (int)pid);
-	if (stat(link, &st) < 0)
+	if (stat(proc_path(pid, "exe", room), &st) < 0)
 		return errno;
 	take_stat(&st, out);
 	return 0;
@@ -533,7 +534,10 @@ int image_running(pid_t pid, struct image *out)
 
 int image_name(pid_t pid, struct image *out)
 {
-	return proc_link(pid, "exe", out->path, sizeof out->path) < 0 ? errno : 0;
+	if (proc_link(pid, "exe", out->path, sizeof out->path) >= 0)
+		return 0;
+	out->path[0] = 0;
+	return errno;
 }
 
 int image_identify(struct image_cache *c, pid_t pid, struct image *out)

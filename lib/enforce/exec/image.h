@@ -19,20 +19,19 @@ enum { IMAGE_PATH = 4096, IMAGE_ALIASES = 8, IMAGE_HEAD = 256 };
 enum image_kind { IMAGE_BINARY, IMAGE_SCRIPT, IMAGE_OTHER };
 
 struct image {
-	char path[IMAGE_PATH + 16]; /* canonical, as the kernel names the opened file */
 	dev_t dev;
 	ino_t ino;
 	mode_t mode;
 	uint32_t state;             /* changes with the file's size and change time */
 	struct identity_found same; /* the program it is, whatever its name */
 	enum image_kind kind;
-	char interp[IMAGE_HEAD]; /* of a script: the interpreter as written … */
-	char arg[IMAGE_HEAD];    /* … and its one argument, "" if none */
-	/* Further names: symbolic links on the way to the file. Trusted ones lie where only root can write.
-	 */
-	char alias[IMAGE_ALIASES][256];
-	bool trusted[IMAGE_ALIASES];
 	size_t n_alias;
+	bool trusted[IMAGE_ALIASES]; /* which of the names below lie where only root can write */
+	/* From here on only what is said to be there is set. */
+	char path[IMAGE_PATH + 16];     /* canonical, as the kernel names the opened file; else "" */
+	char interp[IMAGE_HEAD];        /* of a script: the interpreter as written … */
+	char arg[IMAGE_HEAD];           /* … and its one argument, "" if none */
+	char alias[IMAGE_ALIASES][256]; /* further names: symbolic links on the way to the file */
 };
 
 /* What a file's first bytes say, remembered by inode and change time. `identity` may be NULL, and outlives

@@ -63,7 +63,6 @@ struct args {
 struct attempt {
 	const char *given;
 	struct args args;
-	struct image image;
 	int depth;
 	pid_t parent;
 	struct verdict verdict;
@@ -77,6 +76,7 @@ struct attempt {
 	const char *by;        /* … by "file", "content", "name", or for what could not be read */
 	const uint8_t *sha256; /* of that content, NULL = not known */
 	const char *subject;
+	struct image image; /* from its path on nothing is cleared */
 	char message[MESSAGE];
 };
 

@@ -3,6 +3,7 @@
 #include "audit/ring.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/room.h"
 #include "enforce/denial.h"
 #include "shell/plain.h"
 #include "sys/mem.h"
@@ -39,6 +40,13 @@ static const struct rule unrecorded = { .name = "audit-unavailable",
 	                                .message = "events cannot be written, and what is not "
 	                                           "recorded does not happen" };
 
+static void begin(struct attempt *a)
+{
+	memset(a, 0, offsetof(struct attempt, image.path));
+	a->given = "";
+	a->image.path[0] = a->message[0] = 0;
+}
+
 static bool index_args(struct arena *mem, struct args *a, const struct buf *b, size_t n)
 {
 	const char *p = b->data;
@@ -57,7 +65,7 @@ static bool index_args(struct arena *mem, struct args *a, const struct buf *b, s
 /* A script as its interpreter is to find it (fs/exec.c, alloc_bprm). */
 static const char *script_name(struct arena *mem, int dirfd, const char *given)
 {
-	char name[PATH_MAX + 24];
+	ROOM char name[PATH_MAX + 24];
 
 	if (dirfd == AT_FDCWD || given[0] == '/')
 		return given;
@@ -276,9 +284,10 @@ void judge_exec(const struct call *k)
 {
 	const struct seccomp_data *d = &k->n->data;
 	bool at = d->nr == __NR_execveat;
-	struct attempt a = { .given = "", .may_wait = CONFIG_APPROVALS && held_can(k) };
+	ROOM struct attempt a;
 
-	a.image.path[0] = 0;
+	begin(&a);
+	a.may_wait = CONFIG_APPROVALS && held_can(k);
 	if (!read_attempt(k, &a, d->args[at ? 1 : 0], d->args[at ? 2 : 1])) {
 		a.verdict = (struct verdict){ .rule = &unreadable };
 		refuse(k, &a);
@@ -348,9 +357,10 @@ bool serve_first(struct governor *g, struct governed *c, struct msg_reader *r)
 	struct seccomp_notif call = { .pid = (uint32_t)c->entry };
 	struct call_answer answer = { 0 };
 	struct call k = { .g = g, .c = c, .n = &call, .pid = c->entry, .answer = &answer };
-	struct attempt a = { 0 };
+	ROOM struct attempt a;
 	bool good;
 
+	begin(&a);
 	good = read_first(g, &a, r);
 	if (good)
 		judge_attempt(&k, &a, AT_FDCWD, 0);
@@ -405,7 +415,7 @@ static void judge_running(const struct call *k, struct attempt *a)
 
 bool judge_expected(const struct call *k)
 {
-	struct image now;
+	ROOM struct image now;
 
 	if (image_running(k->pid, &now) || !as_expected(k, &now))
 		return false;
@@ -418,10 +428,11 @@ bool judge_expected(const struct call *k)
  * the table): judge what is there. The program has not run an instruction of its own that matters yet. */
 void judge_start(const struct call *k)
 {
-	struct attempt a = { .given = "" };
+	ROOM struct attempt a;
 
 	if (judge_expected(k))
 		return;
+	begin(&a);
 	if (image_running(k->pid, &a.image) || image_name(k->pid, &a.image) ||
 	    image_identify(k->g->images, k->pid, &a.image) || !read_cmdline(k->pid, &k->g->args))
 		a.verdict = (struct verdict){ .rule = &unreadable };

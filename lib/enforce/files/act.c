@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct rule unnamed = { .name = "unnamed-object", .file = "built-in", .decision = EFFECT_ALLOW };
@@ -222,6 +223,19 @@ int act_resume(struct act *a)
 	return rc;
 }
 
+bool act_count_fds(struct act *a, uint64_t *n)
+{
+	const struct task *t = task_of(a);
+	struct stat st;
+	char name[40];
+
+	snprintf(name, sizeof name, "/proc/%d/fd", (int)a->caller.tid);
+	if ((t->proc < 0 || fstatat(t->proc, "fd", &st, 0) < 0) && stat(name, &st) < 0)
+		return false;
+	*n = (uint64_t)st.st_size;
+	return true;
+}
+
 static bool is_masking(struct files *f)
 {
 	bool any = f->mask_unknown || !f->o.masks;
@@ -285,6 +299,15 @@ void act_masked(struct files *f, pid_t tid)
 int act_find(struct act *a, const struct place_request *r, struct place *out)
 {
 	return resolve_place(&a->caller, r, out);
+}
+
+int act_take(const struct act *a, int fd)
+{
+	AUTO_FD process = proc_task_fd(a->caller.tid);
+
+	if (process < 0)
+		process = proc_pidfd(a->caller.pid);
+	return process < 0 ? -1 : proc_getfd(process, fd);
 }
 
 /* ---- what may be done ------------------------------------------------------------------------------------
@@ -382,6 +405,26 @@ bool act_decide_tree(struct act *a, const char *dir, struct tree_answers *out)
 	if (f->trees)
 		decide_trees_ask(f->trees, &r, out);
 	return f->trees;
+}
+
+const char *act_virtual(const struct act *a, const char *path, char *out, size_t size)
+{
+	return virtual_of(a->f, path, out, size);
+}
+
+bool act_trees_alike(struct act *a, const char *dir, const char *other)
+{
+	const uint32_t kinds = 1u << ACCESS_RENAME | 1u << ACCESS_READ | 1u << ACCESS_WRITE;
+	struct files *f = a->f;
+	char spelled[2][PLACE_PATH + 64];
+	struct tree_request r[2] = { { .dir = dir }, { .dir = other } };
+
+	for (int i = 0; i < 2; i++) {
+		r[i].virtual = virtual_of(f, r[i].dir, spelled[i], sizeof spelled[i]);
+		r[i].baseline = f->o.baseline;
+		r[i].more = f->o.more;
+	}
+	return f->trees && decide_trees_alike(f->trees, &r[0], &r[1], kinds);
 }
 
 bool act_exact(const struct act *a, enum access_kind kind)

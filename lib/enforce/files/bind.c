@@ -40,12 +40,8 @@ static int take_socket(const struct act *a, int fd)
 {
 	char name[32], link[64] = "", want[64];
 	struct stat st;
-	AUTO_FD process = proc_task_fd(a->caller.tid);
-	int sock;
+	int sock = act_take(a, fd);
 
-	if (process < 0)
-		process = proc_pidfd(a->caller.pid);
-	sock = process < 0 ? -1 : proc_getfd(process, fd);
 	if (sock < 0)
 		return -1;
 	snprintf(name, sizeof name, "fd/%d", fd);

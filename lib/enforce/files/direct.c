@@ -38,7 +38,9 @@ bool direct_is_elsewhere(const char *path)
 {
 	if (path_within(path, "/dev"))
 		return !(path[4] && (is_harmless(path) || !strncmp(path + 5, "shm/", 4)));
-	return path_within(path, "/proc") || path_within(path, "/sys");
+	if (path_within(path, "/proc"))
+		return path[5] && ((path[6] >= '0' && path[6] <= '9') || !strcmp(path_base(path), "mem"));
+	return path_within(path, "/sys");
 }
 
 static bool is_device(const char *path)
@@ -112,8 +114,8 @@ static void fail_to_open(struct attempt *t, int error)
 {
 	bool absolute = t->o->path[0] == '/';
 
-	if (error == ELOOP || error == ENXIO || error == EISDIR || (error == EACCES && !absolute) ||
-	    (error == ENOENT && t->o->how.flags & O_CREAT))
+	if (error == ELOOP || error == ENXIO || error == EISDIR ||
+	    (error == EACCES && (!absolute || t->s.own)) || (error == ENOENT && t->o->how.flags & O_CREAT))
 		return;
 	t->error = error;
 	/* Permissions say no first; the rule, if there is one, is told of all the same. */
@@ -230,7 +232,8 @@ bool direct_open(struct act *a, const struct opening *o, int *error)
 	t.o = o;
 	t.error = WALK;
 	t.p.parent = t.p.object = -1;
-	if (!spell(a, o, &t.s) || direct_is_elsewhere(t.s.clean))
+	if (!spell(a, o, &t.s) || (!t.s.own && direct_is_elsewhere(t.s.clean)) ||
+	    (writes(o) && path_within(t.s.clean, "/proc")))
 		return false;
 	if (!writes(o) || is_device(t.s.clean))
 		read_it(&t);

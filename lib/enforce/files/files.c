@@ -142,6 +142,8 @@ static int judge(struct act *a, int nr)
 		return open_judge(a);
 	case __NR_bind:
 		return bind_judge(a);
+	case __NR_ioctl:
+		return ioctl_judge(a);
 	default:
 		rc = names_judge(a);
 		if (rc < 0)

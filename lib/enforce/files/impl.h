@@ -94,9 +94,15 @@ bool act_sure(struct act *a);
 /* Target of a link of the caller's in /proc ("cwd", "fd/3"): as proc_link(). */
 ssize_t act_link(struct act *a, const char *name, char *out, size_t size);
 
+/* How many descriptors the caller has; 0 before Linux 6.2. False: unknown. */
+bool act_count_fds(struct act *a, uint64_t *n);
+
 /* Where it leads, as resolve_place(). Permissions on the way are those of the caller: between act_begin() and
  * act_end() only. */
 int act_find(struct act *a, const struct place_request *r, struct place *out);
+
+/* A copy of the calling thread's own descriptor; -1 with errno. By now the number may mean another. */
+int act_take(const struct act *a, int fd);
 
 /* The policy on this kind of access to what was found. Denied, too, what no session may touch. */
 struct verdict act_decide(struct act *a, enum access_kind kind, const struct place *p);
@@ -104,6 +110,13 @@ struct verdict act_decide(struct act *a, enum access_kind kind, const struct pla
 /* The policy on all that is or may be below a directory, without what no session may touch. False: out of
  * memory. */
 bool act_decide_tree(struct act *a, const char *dir, struct tree_answers *out);
+
+/* A path below the workspace as policies may spell it, in `out`; NULL: it lies elsewhere, or is too long. */
+const char *act_virtual(const struct act *a, const char *path, char *out, size_t size);
+
+/* Do the rules treat whatever lies below the one directory as they would below the other, for RENAME, READ
+ * and WRITE? False: perhaps not. */
+bool act_trees_alike(struct act *a, const char *dir, const char *other);
 
 /* Does it lie in what no session may touch, or hold it? Whatever the policy says. */
 bool act_is_closed(const struct act *a, enum access_kind kind, const struct place *p);
@@ -166,3 +179,4 @@ int open_judge(struct act *a);
 int names_judge(struct act *a);
 int attributes_judge(struct act *a);
 int bind_judge(struct act *a);
+int ioctl_judge(struct act *a);

@@ -29,6 +29,11 @@ struct moving {
 	struct place before, after; /* of what is looked at now */
 	struct verdict verdict;     /* why not */
 	bool ask[ACCESS_KINDS];     /* RENAME, READ, WRITE: the names alone do not tell */
+	/* What holds for a name here holds for it there: then one question is enough, about this name. */
+	bool alike;
+	char path[PLACE_PATH], spelled[PLACE_PATH + 64];
+	size_t dir,
+	        spelled_dir; /* of both, what all names of a directory have in common; 0: not spelled so */
 };
 
 /* What could not be read or written may not become so. */
@@ -68,23 +73,64 @@ static bool set_path(struct place *p, const char *dir, const char *below, const 
 	       sizeof p->path;
 }
 
-/* One entry of the directory `below` (relative to what moves). Directories are put behind the others in
- * `text`. */
-static bool may_entry(struct moving *m, struct buf *text, const char *below, const struct dirent *e)
+/* Prepare for the names of a directory. */
+static void begin_quick(struct moving *m, const char *below)
+{
+	char dir[PLACE_PATH];
+
+	m->dir = m->spelled_dir = 0;
+	if (!m->alike || !set_path(&m->before, m->from->path, below, ""))
+		return;
+	snprintf(dir, sizeof dir, "%s", m->before.path);
+	m->dir = strlen(dir);
+	memcpy(m->path, dir, m->dir);
+	if (act_virtual(m->a, dir, m->spelled, sizeof m->spelled))
+		m->spelled_dir = strlen(m->spelled);
+}
+
+/* Is nothing to be said against this name? The longer questions are for the others. */
+static bool is_harmless(struct moving *m, const char *name)
+{
+	const struct files *f = m->a->f;
+	const size_t len = strlen(name) + 1;
+	struct access_request r = { .kind = ACCESS_RENAME,
+		                    .path = m->path,
+		                    .virtual = m->spelled_dir ? m->spelled : NULL,
+		                    .baseline = f->o.baseline,
+		                    .more = f->o.more };
+	struct verdict v;
+
+	if (!m->dir || m->dir + len > sizeof m->path || m->spelled_dir + len > sizeof m->spelled ||
+	    !strncmp(name, JOURNAL_STORE, sizeof JOURNAL_STORE - 1))
+		return false;
+	memcpy(m->path + m->dir, name, len);
+	if (m->spelled_dir)
+		memcpy(m->spelled + m->spelled_dir, name, len);
+	v = decide_access(f->o.policy, f->cache, &r);
+	return v.effective == EFFECT_ALLOW && (v.decision == EFFECT_ALLOW || v.decision == EFFECT_AUDIT);
+}
+
+/* One entry of the directory `below` (relative to what moves). */
+static bool may_entry(struct moving *m, const char *below, const struct dirent *e)
 {
 	if (!set_path(&m->before, m->from->path, below, e->d_name) ||
 	    !set_path(&m->after, m->to->path, below, e->d_name)) {
 		m->verdict = (struct verdict){ .rule = &too_large };
 		return false;
 	}
-	if (!may_be_named(m) || !may_have_content(m))
-		return false;
-	if (e->d_type == DT_DIR || e->d_type == DT_UNKNOWN) {
-		const char *path = m->before.path + strlen(m->from->path) + 1;
+	return may_be_named(m) && may_have_content(m);
+}
 
-		buf_add(text, path, strlen(path) + 1);
+/* Directories are put behind the others in `text`. */
+static void note_directory(struct buf *text, const char *below, const struct dirent *e)
+{
+	if (e->d_type != DT_DIR && e->d_type != DT_UNKNOWN)
+		return;
+	if (*below) {
+		buf_str(text, below);
+		buf_chr(text, '/');
 	}
-	return true;
+	buf_add(text, e->d_name, strlen(e->d_name) + 1);
 }
 
 /* A directory that is not there any more, or is none, holds nothing. */
@@ -115,9 +161,11 @@ static bool may_entries(struct moving *m, struct buf *text, size_t at, size_t *n
 		m->verdict = (struct verdict){ .rule = &too_large };
 		return none;
 	}
+	begin_quick(m, below);
 	while (good && (e = readdir(dir)))
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
-			good = may_entry(m, text, below, e);
+			good = is_harmless(m, e->d_name) || may_entry(m, below, e);
+			note_directory(text, below, e);
 			if (good && (++*n > TREE_ENTRIES || text->failed)) {
 				m->verdict = (struct verdict){ .rule = &too_large };
 				good = false;
@@ -158,11 +206,13 @@ static bool find_questions(struct moving *m)
 	bool known = act_decide_tree(m->a, m->from->path, &old) && act_decide_tree(m->a, m->to->path, &new);
 	bool any;
 
+	m->alike = known && act_trees_alike(m->a, m->from->path, m->to->path);
 	any = m->ask[ACCESS_RENAME] =
 	        !known || old.is[ACCESS_RENAME] != TREE_ALLOWED || new.is[ACCESS_RENAME] != TREE_ALLOWED;
 	for (size_t i = 0; i < 2; i++)
 		any |= m->ask[content[i]] =
-		        !known || (old.is[content[i]] != TREE_ALLOWED && new.is[content[i]] != TREE_DENIED);
+		        !m->alike &&
+		        (!known || (old.is[content[i]] != TREE_ALLOWED && new.is[content[i]] != TREE_DENIED));
 	return any;
 }
 

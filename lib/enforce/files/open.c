@@ -115,19 +115,17 @@ bool open_is_exact(const struct act *a, const struct opening *o)
 
 /* ---- what is there ------------------------------------------------------------------------------------- */
 
-/* The caller's table of descriptors is full: it must learn that before anything is emptied. Linux 6.2 tells
- * how many there are as the size of their directory; before, they are counted. */
-static bool has_room(const struct act *a)
+/* The caller's table of descriptors is full: it must learn that before anything is made or emptied. Linux 6.2
+ * tells how many there are as the size of their directory; before, they are counted. */
+static bool has_room(struct act *a)
 {
 	struct rlimit limit;
-	char name[40];
-	struct stat st;
+	uint64_t n;
 
-	snprintf(name, sizeof name, "/proc/%d/fd", (int)a->caller.tid);
-	if (prlimit(a->caller.pid, RLIMIT_NOFILE, NULL, &limit) < 0 || stat(name, &st) < 0)
+	if (prlimit(a->caller.pid, RLIMIT_NOFILE, NULL, &limit) < 0 || !act_count_fds(a, &n))
 		return true;
-	if (st.st_size)
-		return (uint64_t)st.st_size < limit.rlim_cur;
+	if (n)
+		return n < limit.rlim_cur;
 	return proc_count(a->caller.tid, "fd") < limit.rlim_cur;
 }
 
@@ -273,7 +271,6 @@ static int open_there(struct act *a, const struct opening *o, const struct place
 	error = special_open(a, o, p, &ours);
 	if (error || !ours)
 		return error;
-	direct_learn(a, o->path, p);
 	if (!open_keeps(a, o, p, &kind) && open_is_exact(a, o)) {
 		act_continue(a);
 		return 0;
@@ -305,13 +302,15 @@ static int make(struct act *a, int dirfd, const char *name, uint64_t flags, uint
 
 	if (mask < 0)
 		return -EPERM;
+	if (!has_room(a))
+		return -EMFILE;
 	old = umask((mode_t)mask);
 	fd = open_now(dirfd, name, flags, mode);
 	umask(old);
 	return fd;
 }
 
-/* The caller had no room for it, and natively there would be none. */
+/* Its table filled up meanwhile: natively there would be no file. */
 static void unmake(const struct place *p, int fd)
 {
 	struct stat made, there;

@@ -33,9 +33,6 @@ bool direct_open(struct act *a, const struct opening *o, int *error);
 /* Not opened by its name: the process table and devices. `path` is clean. */
 bool direct_is_elsewhere(const char *path);
 
-/* The long way led there: perhaps the next time it need not be gone. */
-void direct_learn(struct act *a, const char *given, const struct place *p);
-
 /* What was opened as asked for, but for O_TRUNC, which is up to this: keep what is to be kept, and hand it
  * over. p->object, which need not be ours any more then. 0 when answered, or errno. */
 int open_finish(struct act *a, const struct opening *o, struct place *p);

@@ -98,6 +98,18 @@ static int merged_in(const char *path)
 /* ---- the caller's words ----------------------------------------------------------------------------------
  */
 
+/* "/proc/self/maps": that of the caller. What is a link there is walked. */
+static bool spell_own(const struct act *a, const struct opening *o, struct spelling *s)
+{
+	char dir[32];
+	int n = snprintf(dir, sizeof dir, "/proc/%d", (int)a->caller.pid);
+
+	s->own = true;
+	return !has_dots(o->path) && put(s->open, dir, (size_t)n, o->path + 10) &&
+	       path_clean(s->open, s->clean, sizeof s->clean) > 0 &&
+	       put(s->given, "/proc/self", 10, s->clean + n);
+}
+
 static bool spell_absolute(struct act *a, const struct opening *o, struct spelling *s)
 {
 	int i = merged_in(o->path);
@@ -118,7 +130,6 @@ static bool spell_relative(struct act *a, const struct opening *o, struct spelli
 	char link[24] = "cwd";
 	ssize_t n;
 
-	s->aliased = false;
 	if (o->dirfd != AT_FDCWD)
 		snprintf(link, sizeof link, "fd/%d", o->dirfd);
 	n = act_link(a, link, s->open, sizeof s->open);
@@ -134,6 +145,9 @@ static bool spell_relative(struct act *a, const struct opening *o, struct spelli
 
 bool spell(struct act *a, const struct opening *o, struct spelling *s)
 {
+	s->own = s->aliased = false;
+	if (!strncmp(o->path, "/proc/self/", 11))
+		return spell_own(a, o, s);
 	return o->path[0] == '/' ? spell_absolute(a, o, s) : spell_relative(a, o, s);
 }
 
@@ -145,17 +159,16 @@ static size_t slot_of(const char *path)
 	return map_hash(path, strlen(path)) % KNOWN;
 }
 
-/* The long way led there before, through root's links. */
+/* It led there before, through root's links. */
 static bool recall(const struct act *a, struct spelling *s)
 {
-	const char *given = s->aliased ? s->given : s->clean;
 	struct direct *d = a->f->direct;
-	size_t i = slot_of(given);
+	size_t i = slot_of(s->clean);
 
-	if (!d || a->caller.changes || strcmp(d->known[i].given, given) != 0)
+	if (!d || a->caller.changes || strcmp(d->known[i].given, s->clean) != 0)
 		return false;
 	if (clock_mono_ns() >= d->known[i].until_ns) {
-		if (!fixed_path(given, d->known[i].path)) {
+		if (!fixed_link(s->clean, d->known[i].path)) {
 			d->known[i].given[0] = 0;
 			return false;
 		}
@@ -169,72 +182,80 @@ static bool recall(const struct act *a, struct spelling *s)
 	return true;
 }
 
-void direct_learn(struct act *a, const char *given, const struct place *p)
+static void learn(struct act *a, const char *given, const char *path)
 {
-	struct direct *d;
-	char clean[PATH_MAX];
-	size_t i;
+	struct direct *d = table_of(a->f);
+	size_t i = slot_of(given);
 
-	if (a->caller.changes || a->caller.root >= 0 || given[0] != '/' || !p->alias[0] || p->nameless ||
-	    !path_clean(given, clean, sizeof clean) || strlen(clean) >= KNOWN_PATH ||
-	    strlen(p->path) >= KNOWN_PATH || strcmp(clean, p->alias) != 0 || direct_is_elsewhere(p->path) ||
-	    !fixed_path(clean, p->path))
+	if (!d || strlen(given) >= KNOWN_PATH || strlen(path) >= KNOWN_PATH)
 		return;
-	d = table_of(a->f);
-	if (!d)
-		return;
-	i = slot_of(clean);
-	strcpy(d->known[i].given, clean);
-	strcpy(d->known[i].path, p->path);
+	strcpy(d->known[i].given, given);
+	strcpy(d->known[i].path, path);
 	d->known[i].until_ns = clock_mono_ns() + BELIEVED_NS;
 }
 
-/* A link that may be followed and does not count as another name of what it leads to: one's own, or root's
- * where who calls can change what is root's. What else there is, is asked of the long way. */
-static bool is_for_itself(const struct act *a, const char *path, const char *base)
+/* Whose links: of what can the caller make others, so that they are no names that count; or which may it not
+ * follow (fs/namei.c, may_follow_link())? */
+enum whose { NOBODYS, ITS_OWN, ROOTS };
+
+static enum whose whose_link(const struct act *a, const char *path, const char *base)
 {
 	char dir[PATH_MAX];
 	struct stat link, st;
 
 	if (lstat(path, &link) < 0 || !S_ISLNK(link.st_mode) ||
 	    (link.st_uid && link.st_uid != a->caller.uid) || base == path + 1)
-		return false;
+		return NOBODYS;
 	memcpy(dir, path, (size_t)(base - path));
 	dir[base - path] = 0;
-	return stat(dir, &st) == 0 && (a->caller.changes || st.st_uid || st.st_mode & 022);
+	if (stat(dir, &st) < 0)
+		return NOBODYS;
+	return a->caller.changes || st.st_uid || st.st_mode & 022 ? ITS_OWN : ROOTS;
 }
 
 /* Its directory's name is put in front of what the link says: where that name has links of its own, opening
  * by it fails again. */
-static bool follow(const struct act *a, struct spelling *s)
+static bool follow(struct act *a, struct spelling *s)
 {
 	const char *base = path_base(s->clean);
 	size_t len = strlen(s->open);
-	char to[PATH_MAX];
+	char to[PATH_MAX], clean[PATH_MAX];
+	enum whose whose;
 	ssize_t n;
 
 	/* "link/", "link/." */
-	if (!len || s->open[len - 1] == '/' || s->open[len - 1] == '.' || !is_for_itself(a, s->clean, base))
+	if (!len || s->open[len - 1] == '/' || s->open[len - 1] == '.' || path_within(s->clean, "/proc"))
 		return false;
-	n = readlink(s->clean, to, sizeof to - 1);
+	whose = whose_link(a, s->clean, base);
+	n = whose == NOBODYS ? -1 : readlink(s->clean, to, sizeof to - 1);
 	if (n <= 0)
 		return false;
 	to[n] = 0;
-	if (!put(s->open, s->clean, to[0] == '/' ? 0 : (size_t)(base - s->clean), to))
+	if (!put(s->open, s->clean, to[0] == '/' ? 0 : (size_t)(base - s->clean), to) ||
+	    !path_clean(s->open, clean, sizeof clean) || direct_is_elsewhere(clean))
 		return false;
-	s->aliased = false;
-	return path_clean(s->open, s->clean, sizeof s->clean) > 0 && !direct_is_elsewhere(s->clean);
+	if (whose == ROOTS) {
+		if (!fixed_link(s->clean, clean))
+			return false;
+		learn(a, s->clean, clean);
+		if (!s->aliased)
+			strcpy(s->given, s->clean);
+	}
+	s->aliased = whose == ROOTS;
+	strcpy(s->clean, clean);
+	return true;
 }
 
 bool spell_on(struct act *a, const struct opening *o, struct spelling *s)
 {
-	return !(o->how.flags & O_NOFOLLOW) && (recall(a, s) || follow(a, s));
+	return !(o->how.flags & O_NOFOLLOW) && !s->own && (recall(a, s) || follow(a, s));
 }
 
 void spell_place(const struct spelling *s, struct place *p)
 {
 	resolve_clear(p);
 	strcpy(p->path, s->clean);
-	if (s->aliased)
+	if (s->aliased || s->own)
 		strcpy(p->alias, s->given);
+	p->own = s->own;
 }

@@ -14,6 +14,7 @@ struct spelling {
 	char given[PATH_MAX]; /* when `aliased`: the name by which the caller knows it, through root's links
 	                       */
 	bool aliased;
+	bool own; /* `clean` is the caller's in /proc, and `given` the same in /proc/self */
 };
 
 /* False: it has to be walked. */

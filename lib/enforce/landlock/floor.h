@@ -46,8 +46,10 @@ struct floor_rules {
 	const char *workspace;     /* which is called /workspace, too */
 	const char *const *stores; /* where deleted files are kept: closed */
 	size_t n_stores;
-	bool baseline;                          /* of decide/access.h */
-	bool judged;                            /* each call is judged, too: what comes later must work */
+	bool baseline; /* of decide/access.h */
+	bool judged;   /* each call is judged, too: what comes later must work */
+	bool roomy; /* nothing else holds the rules, and nobody asked: where files may be made all is granted
+	             */
 	const char *const *read, *const *write; /* landlock.allow_read and allow_write, links resolved */
 	size_t n_read, n_write;
 

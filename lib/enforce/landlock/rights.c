@@ -232,6 +232,12 @@ static void split_right(struct rights *f, const char *dir, const struct right *r
 {
 	enum tree_answer is = combine(a->is, r->kinds), rest = combine(a->rest, r->kinds);
 
+	/* Landlock cannot grant what comes later, nor keep what is deleted: no work could be done there. */
+	if (f->rules->roomy && a->most[ACCESS_CREATE] == TREE_ALLOWED) {
+		out->all |= r->bit;
+		f->inexact |= is == TREE_ALLOWED ? 0 : r->part;
+		return;
+	}
 	if (f->virtual && path_within(f->rules->workspace, dir) && strcmp(f->rules->workspace, dir) != 0)
 		is = rest = TREE_MIXED;
 	if (is == TREE_DENIED || rest == TREE_DENIED)

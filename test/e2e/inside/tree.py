@@ -3,6 +3,7 @@
 usage: tree.py show DIR      a line an object: type, mode, owner, time, size, links, xattrs, hash
        tree.py shape DIR     the same of what two runs make alike: no times of today, not what holds such times
        tree.py make DIR N    N files, and one of each kind there is
+       tree.py deepen DIR N  N directories, one in the other, of the longest names, with a file in each
 """
 import fnmatch
 import hashlib
@@ -23,11 +24,12 @@ STORE = b".agentsh_trash"
 def show(alike):
     first = {}
     today = (time.time() - 86400) * 10 ** 9
-    for place, dirs, files in os.walk(b"."):
+    for place, dirs, files, at in os.fwalk(b"."):
         dirs[:] = sorted(d for d in dirs if not (alike and d == STORE))
         for name in sorted(dirs + files):
             path = os.path.join(place, name)
-            st = os.lstat(path)
+            st = os.lstat(name, dir_fd=at)
+            here = b"/proc/self/fd/%d/%s" % (at, name)
             kind = stat.S_IFMT(st.st_mode)
             line = [path, "%o" % st.st_mode, st.st_uid, st.st_gid]
             # A directory's own time is that of its last entry's coming back.
@@ -37,11 +39,11 @@ def show(alike):
                 line += [first.setdefault(st.st_ino, path)] + [st.st_nlink] * (not alike)
             if kind == stat.S_IFREG and not (alike and any(fnmatch.fnmatchcase(path, v) for v in VAGUE)):
                 line.append(st.st_size)
-                line.append(hashlib.sha256(open(path, "rb").read()).hexdigest())
+                line.append(hashlib.sha256(open(here, "rb").read()).hexdigest())
             if kind == stat.S_IFLNK:
-                line.append(os.readlink(path))
+                line.append(os.readlink(here))
             else:
-                line += [(x, os.getxattr(path, x)) for x in sorted(os.listxattr(path)) if x.startswith("user.")]
+                line += [(x, os.getxattr(here, x)) for x in sorted(os.listxattr(here)) if x.startswith("user.")]
             print(*line)
 
 
@@ -70,7 +72,18 @@ def make(count):
         os.utime(name, ns=(10 ** 18 + 1, 10 ** 18 + 2), follow_symlinks=False)
 
 
-if sys.argv[1] != "make":
-    show(sys.argv[1] == "shape")
-else:
+def deepen(count):
+    name = "deep"
+    for i in range(count):
+        os.mkdir(name)
+        os.chdir(name)
+        open("f", "w").write("at %d\n" % i)
+        name = "n" * 255
+
+
+if sys.argv[1] == "make":
     make(int(sys.argv[3]))
+elif sys.argv[1] == "deepen":
+    deepen(int(sys.argv[3]))
+else:
+    show(sys.argv[1] == "shape")
