@@ -123,10 +123,6 @@ if governed; then
 	section "what is deleted"
 	before=$(log_size)
 	sh_c 'rm plain'
-	if [ "$E2E_PAIR" = real-daytona ]; then
-		check_that "rm in the project is refused there" '[ "$rc" = 1 ] && [ "$(cat "$W/plain")" = here ]'
-		check_that "an event names the rule" 'until_true 2 event file_delete "\"rule\":\"deny-delete-workspace\""'
-	else
 	check_that "rm succeeds, and the file is gone" '[ "$rc" = 0 ] && [ ! -e "$W/plain" ]'
 	check_that "an event names rule, file and token" 'until_true 2 event file_soft_deleted "\"rule\":\"$S\""'
 	listed /plain || :
@@ -135,7 +131,6 @@ if governed; then
 	check_that "and comes back" '[ "$rc" = 0 ] && [ "$(cat "$W/plain")" = here ]'
 	sh_c 'cat plain'
 	check_that "for the session, too" 'grep -q here "$TRY/out"'
-	fi
 	sh_c 'ls -a; stat .agentsh_trash; ls .agentsh_trash; rm -f .agentsh_trash/payload/*; mkdir .agentsh_trash'
 	check_that "FU-06 the store is not even to be seen" '! grep -q agentsh_trash "$TRY/out" && [ "$(grep -c "agentsh_trash.: No such file" "$TRY/err")" -ge 2 ]'
 	sh_c 'GIT_CONFIG_GLOBAL=/dev/null git status --short'
