@@ -49,6 +49,11 @@ const char *views_path(const struct session *s)
 	return views_shown(s) ? s->view->shown->path : NULL;
 }
 
+const char *views_mount(const struct session *s)
+{
+	return views_shown(s) && s->view->mount ? s->view->mount : s->workspace;
+}
+
 const char *views_missing(const struct session *s)
 {
 	return s->view && !s->view->shown ? s->view->missing : "";
