@@ -265,7 +265,7 @@ $(BENCH): $(O)/bench/%: $(O)/obj/test/bench/%.o $(O)/lib.a
 	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $^ $(call archives,$(FLAVOUR),$(ALL_THIRD_PARTY))
 bench: $(BIN) $(BENCH) ## measure against the bare command; writes docs/bench.md (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/run
-bench-fuse: $(BIN) ## measure a view through FUSE against others; writes docs/fuse-bench.md (root)
+bench-fuse: $(BIN) ## measure a view through FUSE against others; writes the last part of docs/bench.md (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/fuse.sh
 demo: $(BIN) ## show allowed and denied commands through the installed shim, in a throw-away root (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) test/e2e/demo
