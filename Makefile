@@ -238,12 +238,15 @@ test-build: presets ## cross build and emulation, reproducibility, static PIE
 	$(Q)LIMIT=1200 $(RUN) $(BUILD_TESTS)
 test-aarch64 test-reproducible: test-%: presets ## one of them
 	$(Q)LIMIT=1200 $(RUN) test/build/$*.sh
-test-kill: $(BIN) ## kill server and supervisors at 200 random moments under load (KILLS=, SEED=)
-	$(Q)KILLS=$${KILLS:-200} LIMIT=1200 $(RUN) test/e2e/kill.sh
+test-kill: $(BIN) ## kill each of our processes at 200 random moments under load (KILLS=, SEED=)
+	$(Q)KILLS=$${KILLS:-200} LIMIT=1200 $(RUN) test/e2e/kill.sh test/e2e/kill_files.sh
 test-work: $(BIN) ## developers' tools under file rules and in a view, all pairs and users (WORK=, FILES=)
 	$(Q)WORK=$${WORK:-all} LIMIT=3600 $(RUN) test/e2e/work.sh
 test-journal: $(O)/host/test/unit/journal_undo ## kill who keeps or undoes, 200 times (JOURNAL_KILLS=)
 	$(Q)JOURNAL_KILLS=$${JOURNAL_KILLS:-200} $< kills
+test-fsops: $(FSOPS) $(BIN) ## random file operations, natively and governed, everywhere (SEEDS=, OPS=)
+	$(Q)for s in $${SEEDS:-3 4 5}; do FSOPS_ALL=1 FSOPS_SEED=$$s FSOPS_OPS=$${OPS:-100000} LIMIT=3600 \
+		$(RUN) test/kernel/fsops.sh || exit 1; done
 check: ## all that CI runs: every preset, lint, sizes, every test
 	@build/need $(TOOLS) $(LINT_TOOLS) $(TEST_TOOLS)
 	@test/e2e/stage need
@@ -265,12 +268,14 @@ $(BENCH): $(O)/bench/%: $(O)/obj/test/bench/%.o $(O)/lib.a
 	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $^ $(call archives,$(FLAVOUR),$(ALL_THIRD_PARTY))
 bench: $(BIN) $(BENCH) ## measure against the bare command; writes docs/bench.md (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/run
+bench-files: $(BIN) ## measure judged calls on files; writes docs/files-bench.md (root)
+	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/files.sh
 bench-fuse: $(BIN) ## measure a view through FUSE against others; writes the last part of docs/bench.md (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/fuse.sh
 demo: $(BIN) ## show allowed and denied commands through the installed shim, in a throw-away root (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) test/e2e/demo
-.PHONY: test test-kernel test-e2e test-kill test-journal test-work test-build test-aarch64 \
-	test-reproducible check fuzz bench bench-fuse demo
+.PHONY: test test-fsops test-kernel test-e2e test-kill test-journal test-work test-build test-aarch64 \
+	test-reproducible check fuzz bench bench-files bench-fuse demo
 
 # ---- the state of the code ----------------------------------------------------------------------
 presets: $(BIN) ## build every preset

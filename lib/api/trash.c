@@ -9,6 +9,7 @@
 #include "journal/line.h"
 #include "journal/record.h"
 #include "journal/undo.h"
+#include "session/kept.h"
 #include "session/views.h"
 
 #include <errno.h>
@@ -218,14 +219,12 @@ static int write_diff(const void *arg, int fd)
 static struct session *begin(struct call *c, struct asked *q)
 {
 	struct session *s = api_session(c);
-	const struct config *config = c->api->core->config;
 
 	*q = (struct asked){ .session = s ? s->id : NULL };
 	if (!s)
 		return NULL;
 	if (CONFIG_LAYER_FUSE ? !views_store(s, API_WORK_KEPT, q->store, sizeof q->store)
-	                      : !path_join(s->workspace, config->sandbox.fuse.audit.trash_path, q->store,
-	                                   sizeof q->store)) {
+	                      : !path_join(s->workspace, kept_path(s), q->store, sizeof q->store)) {
 		api_error(c, 500, "sandbox.fuse.audit.trash_path: too long");
 		return NULL;
 	}

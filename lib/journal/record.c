@@ -234,29 +234,58 @@ static int act_rmdir(struct acting *x, struct err *e)
 
 /* ---- what is replaced or written to -------------------------------------------------------------------- */
 
-/* Was its content (or were its attributes) kept already, for this command and by nobody else since? */
-static bool is_kept(struct acting *x, const char *command, bool content)
+/* Where it is remembered, with the hashes of the file and of the command. */
+static struct log_kept *slot_of(const struct acting *x, const char *command, struct log_kept *key)
 {
 	const struct {
 		uint64_t dev, ino, born_s, born_ns;
 	} file = { x->st.st_dev, x->st.st_ino, (uint64_t)x->born.tv_sec, x->born.tv_nsec };
-	const uint64_t name = map_hash((const char *)&file, sizeof file) | 1;
-	const uint64_t who = map_hash(command, strlen(command)) | 1;
 
-	x->slot = &x->log->kept[name >> 1 & (LOG_KEPT - 1)];
-	if (x->slot->file == name && x->slot->command == who && (!content || x->slot->content))
+	*key = (struct log_kept){ .file = map_hash((const char *)&file, sizeof file) | 1,
+		                  .command = map_hash(command, strlen(command)) | 1 };
+	return &x->log->kept[key->file >> 1 & (LOG_KEPT - 1)];
+}
+
+static bool is_same(const struct log_kept *a, const struct log_kept *b)
+{
+	return a->file == b->file && a->command == b->command;
+}
+
+/* Was its content (or were its attributes) kept already, for this command and by nobody else since? */
+static bool is_kept(struct acting *x, const char *command, bool content)
+{
+	struct log_kept key;
+
+	x->slot = slot_of(x, command, &key);
+	if (is_same(x->slot, &key) && (!content || x->slot->content))
 		return true;
-	*x->slot = (struct log_kept){ .file = name, .command = who, .content = content };
+	*x->slot = key;
+	x->slot->content = content;
 	return false;
 }
 
 void journal_made(struct journal_log *log, int fd, const char *command)
 {
 	struct acting x = { .log = log };
+	struct log_kept key;
 
 	/* When it was born tells it from the next that gets its number. */
-	if (ask(&x, fd, "") == 0 && (x.born.tv_sec || x.born.tv_nsec))
-		(void)is_kept(&x, command ? command : "", true);
+	if (ask(&x, fd, "") < 0 || (!x.born.tv_sec && !x.born.tv_nsec))
+		return;
+	x.slot = slot_of(&x, command ? command : "", &key);
+	*x.slot = key;
+	x.slot->content = x.slot->made = true;
+}
+
+bool journal_was_made(struct journal_log *log, int dirfd, const char *name, const char *command)
+{
+	struct acting x = { .log = log };
+	struct log_kept key;
+
+	if (ask(&x, dirfd, name) < 0)
+		return false;
+	x.slot = slot_of(&x, command ? command : "", &key);
+	return is_same(x.slot, &key) && x.slot->made;
 }
 
 /* A copy under the token, whole when it has the name. */

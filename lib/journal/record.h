@@ -94,6 +94,9 @@ void journal_acted(struct journal_log *log, const char *token, bool happened);
  * needs no version. */
 void journal_made(struct journal_log *log, int fd, const char *command);
 
+/* Was it made by this command, as far as is known? The name is looked up again, and never followed. */
+bool journal_was_made(struct journal_log *log, int dirfd, const char *name, const char *command);
+
 /* The command is over: what changes later is somebody else's doing. */
 void journal_ended(struct journal_log *log, const char *command);
 

@@ -20,6 +20,7 @@ struct log_kept {
 	uint64_t file, command; /* hashes; 0 = none */
 	int64_t at;             /* the act that kept it */
 	bool content;
+	bool made; /* there was nothing to keep */
 };
 
 /* A directory of which a line of this command tells already when it was changed before. */

@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "decide/decide.h"
 #include "session/judged.h"
+#include "session/kept.h"
 #include "sys/landlock.h"
 
 #include <stdlib.h>
@@ -76,8 +77,7 @@ static void find_store(struct granted *g, const struct session *s)
 	char path[PATH_MAX];
 	const char **stores = arena_array(&g->arena, 1, sizeof *stores);
 
-	if (!stores ||
-	    !path_join(s->workspace, s->core->config->sandbox.fuse.audit.trash_path, path, sizeof path))
+	if (!stores || !path_join(s->workspace, kept_path(s), path, sizeof path))
 		return;
 	*stores = arena_str(&g->arena, path);
 	g->rules.stores = stores;

@@ -9,6 +9,7 @@
 #include "enforce/landlock/programs.h"
 #include "session/closed.h"
 #include "session/granted.h"
+#include "session/kept.h"
 #include "session/views.h"
 
 #include <limits.h>
@@ -96,9 +97,7 @@ void judged_put(const struct session *s, struct msg *m)
 	if (CONFIG_LAYER_FUSE && views_hide_store(s))
 		msg_str(m, views_store(s, 0, store, sizeof store));
 	else
-		msg_str(m, path_join(s->workspace, c->sandbox.fuse.audit.trash_path, store, sizeof store)
-		                   ? store
-		                   : "");
+		msg_str(m, path_join(s->workspace, kept_path(s), store, sizeof store) ? store : "");
 	msg_u64(m, c->sandbox.fuse.audit.quota);
 	msg_u64(m, (uint64_t)c->sandbox.fuse.audit.ttl_ns);
 	closed_each(s, put_item, m);

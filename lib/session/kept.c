@@ -3,16 +3,40 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "config/config.h"
+#include "journal/record.h"
 #include "journal/store.h"
 #include "sys/caps.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { MANIFESTS_MAX = 1000000, SECONDS_MAX = 300 };
+
+static bool can_make(const struct session *s, const char *path)
+{
+	char dir[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	struct stat st;
+
+	if (stat(path, &st) == 0)
+		return !s->uid || st.st_uid == s->uid;
+	if (slash == path || snprintf(dir, sizeof dir, "%.*s", (int)(slash - path), path) >= PATH_MAX)
+		return !s->uid;
+	return stat(dir, &st) == 0 && S_ISDIR(st.st_mode) && (!s->uid || st.st_uid == s->uid);
+}
+
+const char *kept_path(const struct session *s)
+{
+	const char *path = s->core->config->sandbox.fuse.audit.trash_path;
+
+	return path[0] == '/' && !can_make(s, path) ? JOURNAL_STORE : path;
+}
 
 static void purge(const struct config *config, const struct session *s, const char *store)
 {
@@ -37,8 +61,7 @@ void kept_purge(const struct core *core, const struct session *s)
 	char store[PATH_MAX];
 	pid_t pid;
 
-	if (!path_join(s->workspace, config->sandbox.fuse.audit.trash_path, store, sizeof store) ||
-	    access(store, F_OK) < 0)
+	if (!path_join(s->workspace, kept_path(s), store, sizeof store) || access(store, F_OK) < 0)
 		return;
 	pid = fork();
 	if (pid == 0) {

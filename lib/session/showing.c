@@ -237,6 +237,7 @@ static void open_journal(struct showing *s, struct member *m, const struct terms
 		                               .hash_up_to = t->hash_up_to,
 		                               .quota = t->quota > 0 ? t->quota : -1,
 		                               .ttl_ns = t->ttl_ns > 0 ? t->ttl_ns : -1,
+		                               .batch = true,
 		                               .strict = t->flags & SHOWING_STRICT };
 	struct err e;
 

@@ -8,6 +8,7 @@
 #include "enforce/acting.h"
 #include "session/impl.h"
 #include "session/judged.h"
+#include "session/kept.h"
 #include "session/mounter.h"
 #include "session/showing.h"
 #include "session/worker.h"
@@ -48,6 +49,11 @@ const char *views_path(const struct session *s)
 	return views_shown(s) ? s->view->shown->path : NULL;
 }
 
+const char *views_mount(const struct session *s)
+{
+	return views_shown(s) && s->view->mount ? s->view->mount : s->workspace;
+}
+
 const char *views_missing(const struct session *s)
 {
 	return s->view && !s->view->shown ? s->view->missing : "";
@@ -69,10 +75,10 @@ static const char *store_name(const struct session *s, const char *view, char st
 {
 	const char *name;
 
-	if (!path_join(s->workspace, s->core->config->sandbox.fuse.audit.trash_path, store, PATH_MAX))
+	if (!path_join(s->workspace, kept_path(s), store, PATH_MAX))
 		return NULL;
-	if (strchr(s->core->config->sandbox.fuse.audit.trash_path, '/') == NULL)
-		path_join(view, s->core->config->sandbox.fuse.audit.trash_path, store, PATH_MAX);
+	if (strchr(kept_path(s), '/') == NULL)
+		path_join(view, kept_path(s), store, PATH_MAX);
 	if (!path_within(store, view))
 		return "";
 	name = store + strlen(view);

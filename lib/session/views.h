@@ -33,6 +33,8 @@ bool views_shown(const struct session *s);
 const char *views_missing(const struct session *s);
 const char *views_path(const struct session *s); /* of the view; NULL: there is none */
 
+const char *views_mount(const struct session *s); /* the session's own way to it, or the workspace */
+
 /* For the supervisor: the shared page and the directory below (borrowed); -1 without a view. */
 int views_page(const struct session *s);
 int views_lower(const struct session *s);

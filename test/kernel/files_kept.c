@@ -238,6 +238,43 @@ T_CASE(truncation_is_kept_where_asked)
 	demolish();
 }
 
+/* git makes each object under another name. What was there before is kept all the same. */
+static void two_names(void *arg)
+{
+	(void)arg;
+	if (chdir(top) < 0 || chdir("w") < 0)
+		_exit(91);
+	tree_put("tmp", "object", 0444);
+	say("link", link("tmp", "object"));
+	say("spare", unlink("tmp"));
+	say("link", link("file", "name"));
+	say("old", unlink("name"));
+}
+
+T_CASE(spare_names_of_what_was_made_are_not_kept)
+{
+	struct fl_run r = { .policy = SOFT_POLICY,
+		            .program = two_names,
+		            .real = FILTER_WRITES | FILTER_NAMES | FILTER_ATTRIBUTES,
+		            .workspace = top,
+		            .uid = user(),
+		            .store = store,
+		            .keep = ALL,
+		            .inexact = ~0u };
+	struct stat st;
+	char path[100];
+
+	build(r.uid);
+	fl_run(&r);
+	is_str(fl->out, "link: 0\nspare: 0\nlink: 0\nold: 0\n");
+	snprintf(path, sizeof path, "%s/w/object", top);
+	ok(stat(path, &st) == 0 && st.st_nlink == 1 && is_text(path, "object") && !has_version("object"),
+	   "nor does it have more names afterwards than it should");
+	ok(fl_event("file_delete", "/w/tmp", "soft"), "but told");
+	ok(has_version("kept content"), "of a file that was there before, they are");
+	demolish();
+}
+
 /* Root's session, in which somebody else deletes what is his. */
 static void as_other(void *arg)
 {

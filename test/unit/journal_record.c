@@ -495,14 +495,17 @@ T_CASE(what_the_command_made_needs_no_version)
 	ok(token[0], "for another it does");
 	is_int(act(JOURNAL_WRITE, "a", "c"), 0);
 	ok(token[0], "and for itself, when that one wrote to it");
+	ok(!journal_was_made(log_, dir, "a", "c"), "nor is it known as its own any more");
 	fd_close(&fd);
 	fd = open(at("b"), O_RDWR | O_CREAT | O_EXCL, 0600);
 	journal_made(log_, fd, "c");
 	fd_close(&fd);
+	ok(journal_was_made(log_, dir, "b", "c") && !journal_was_made(log_, dir, "b", "d"));
 	/* The number of a file that is gone goes to the next. */
 	for (int i = 0; i < 20; i++) {
 		ok(unlink(at("b")) == 0);
 		put("b", "another");
+		ok(!journal_was_made(log_, dir, "b", "c"));
 		is_int(act(JOURNAL_WRITE, "b", "c"), 0);
 		ok(token[0], "a file of the same name, or number");
 	}

@@ -84,6 +84,12 @@ bool keep_wants(const struct act *a, enum journal_kind kind, const struct place 
 	       (v->decision == EFFECT_SOFT_DELETE || (o->keep >> kind & 1 && in_workspace(o, p)));
 }
 
+bool keep_is_spare(const struct act *a, const struct place *p)
+{
+	return !S_ISDIR(p->st.st_mode) && p->st.st_nlink > 1 && !p->slash &&
+	       journal_was_made(a->f->o.journal, p->parent, p->name, a->k->c->id);
+}
+
 /* The store is ours. Who deletes as somebody else, in a session of root's, could not put anything there: then
  * it is asked first whether he may, by trying it as what it is not. 0 or errno. */
 static int may_delete(const struct journal_act *act)

@@ -16,6 +16,9 @@ struct verdict keep_decide(struct act *a, enum access_kind kind, const struct pl
 /* Is this act recorded: because the rule says so, or the configuration? */
 bool keep_wants(const struct act *a, enum journal_kind kind, const struct place *p, const struct verdict *v);
 
+/* Is it another name of a file that this command made itself? Nothing is lost with it. */
+bool keep_is_spare(const struct act *a, const struct place *p);
+
 /* What was kept for one call. Zeroed: nothing. */
 struct keep {
 	char token[2][JOURNAL_TOKEN];

@@ -104,7 +104,7 @@ static int remove_name(struct act *a, const struct place *p, int flags)
 	v = keep_decide(a, kind, p);
 	if (!act_allowed(a, &r))
 		return 0;
-	if (!keep_wants(a, as, p, &v))
+	if (!keep_wants(a, as, p, &v) || keep_is_spare(a, p))
 		return unlink_as_it_is(p, flags);
 	if (!dir && S_ISDIR(p->st.st_mode))
 		return EISDIR; /* were it tried, something else could have the name by now */

@@ -164,7 +164,7 @@ if [ "$E2E_USER" = root ]; then
 	way "device nodes cannot be made" 'mknod /var/tmp/disk b 7 0 && rm /var/tmp/disk'
 	way "the kernel's memory cannot be opened" 'exec 3</dev/mem'
 	check_that "device nodes left outside cannot be opened" \
-		'mknod /dev/disk c 1 5; head -c1 /dev/disk >/dev/null && try /bin/bash -c "head -c1 /dev/disk >/dev/null"; r=$rc; rm -f /dev/disk; [ "$r" != 0 ]'
+		'mknod /dev/disk c 1 11; dd if=/dev/disk bs=8192 count=1 >/dev/null && try /bin/bash -c "dd if=/dev/disk bs=8192 count=1 >/dev/null"; r=$rc; rm -f /dev/disk; [ "$r" != 0 ]'
 	check_ok "a process sets its own oom_score_adj" '^100$' /bin/bash -c 'echo 100 >/proc/$$/oom_score_adj && cat /proc/$$/oom_score_adj'
 	check_ok "root keeps only the usual capabilities" 'CapEff:.00000000200004fb' /bin/bash -c 'grep CapEff /proc/self/status; true'
 fi

@@ -13,9 +13,9 @@ mkdir -p "$W"
 chown -R "$E2E_USER:" "$W"
 as_user git init -q "$W"
 export E2E_CWD="$W"
-case $E2E_PAIR in
-*daytona) K=/home/daytona/.agentsh_trash ;; # its trash_path
-*) K=.agentsh_trash ;;
+K=.agentsh_trash
+case $E2E_PAIR in *daytona) # its trash_path, where that can be
+	[ ! -d /home/daytona ] || K=/home/daytona/.agentsh_trash ;;
 esac
 # in_w COMMANDLINE: there, with the store's name for K.
 in_w() { sh_c "cd $W && K=$K && { $1; }"; }
