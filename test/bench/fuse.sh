@@ -1,7 +1,7 @@
 #!/bin/bash
 # fuse - what a view through FUSE costs against the file system below, and against bindfs and mergerfs.
 #
-# usage: fuse.sh [ROUNDS [FILES]]	(root; writes docs/fuse-bench.md when called without arguments)
+# usage: fuse.sh [ROUNDS [FILES]]	(root; writes the last part of docs/bench.md when called without arguments)
 #
 # Everything is interleaved; ratios of time to native are medians of the rounds' own.
 set -eu
@@ -126,7 +126,7 @@ table() {
 }
 
 {
-	printf '# What a view through FUSE costs\n\n'
+	printf '## What a view through FUSE costs\n\n'
 	printf 'Time divided by that of the file system below; medians of %d interleaved rounds, %d files. ' \
 		"$rounds" "$files"
 	printf 'Written by `make bench-fuse`.\n'
@@ -150,6 +150,8 @@ table() {
 	done
 } | tee "$source/table"
 if [ $# -eq 0 ]; then
-	cp "$source/table" "$repo/docs/fuse-bench.md"
+	sed '/^## What a view through FUSE costs/,$d' "$repo/docs/bench.md" |
+		sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' >"$source/new"
+	{ cat "$source/new"; echo; cat "$source/table"; } >"$repo/docs/bench.md"
 fi
 rm -rf "$source"

@@ -196,6 +196,7 @@ static const struct may {
 	MAY(lremovexattr, ROLE_VIEW),
 	MAY(lsetxattr, ROLE_VIEW),
 	MAY(sched_setscheduler, ROLE_VIEW),
+	MAY(syncfs, ROLE_VIEW),
 #ifdef __x86_64__
 	MAY(chmod, ROLE_VIEW),
 #endif
