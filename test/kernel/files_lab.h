@@ -304,8 +304,7 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 	unsigned n_calls = 0;
 
 	notify_sync_wakeup(listener);
-	if (r->store && journal_log_open(&fo.journal, &jo, &e) < 0)
-		printf("# journal: %s\n", e.text);
+	fl_need(!r->store || journal_log_open(&fo.journal, &jo, &e) == 0, "journal");
 	files = go.files = files_new(&fo, &e);
 	g = serve_new(&go, &e);
 	fl_need(g && files && (fo.journal || !r->store), "supervisor");

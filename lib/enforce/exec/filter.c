@@ -422,7 +422,7 @@ int filter_make(struct filter *f, const struct filter_target *t, const struct fi
 	struct program p = { .f = f,
 		             .tasks = o->tasks,
 		             .reads = o->files & FILTER_READS,
-		             .changes = CONFIG_FILES && o->files & FILTER_ATTRIBUTES && o->kind == FILTER_LISTENER,
+		             .changes = CONFIG_FILES && o->files & FILTER_ATTRIBUTES,
 		             .listens = o->kind == FILTER_LISTENER };
 	bool done = false;
 
