@@ -203,13 +203,15 @@ $(THREADS): $(O)/host/test/threads/%: test/threads/%.c $(THREADS_LIB) build/out/
 # ---- tests --------------------------------------------------------------------------------------
 KERNEL_C := $(patsubst %.c,$(O)/kernel/%,$(notdir $(sort $(wildcard test/kernel/*.c))))
 KERNEL := $(KERNEL_C) $(sort $(wildcard test/kernel/*.sh))
-E2E_FILES := env E2E_FILES=on test/e2e/run
+E2E_NO_FILES := env E2E_FILES=off test/e2e/run
 E2E_PAIRS := own-e2b own-daytona real-e2b real-daytona
 E2E := $(sort $(wildcard test/e2e/*.sh)) "test/e2e/run --ungoverned" \
 	"test/e2e/run --pair default" \
 	$(foreach p,$(E2E_PAIRS),"test/e2e/run --pair $(p) --as user" "test/e2e/run --pair $(p) --as root") \
-	$(foreach s,files softdelete undo,"$(E2E_FILES) --pair own-e2b --as user $(s)") \
-	"$(E2E_FILES) --pair real-daytona --as root files"
+	"$(E2E_NO_FILES) --pair own-e2b --as user shim commands files" \
+	"$(E2E_NO_FILES) --pair real-daytona --as root shim commands benign" \
+	"env E2E_VIEW=on E2E_FILES=off test/e2e/run --pair own-e2b --as user view" \
+	"env E2E_VIEW=on test/e2e/run --pair own-daytona --as root view"
 UNIT_RUNS := $(UNIT) $(foreach f,$(FUZZERS),"$(O)/host/test/fuzz/$(f) test/fuzz/corpus/$(f)") \
 	$(THREADS) $(sort $(wildcard test/cases/*.sh))
 BUILD_TESTS := $(sort $(wildcard test/build/*.sh))
@@ -238,12 +240,15 @@ test-build: presets ## cross build and emulation, reproducibility, static PIE
 	$(Q)LIMIT=1200 $(RUN) $(BUILD_TESTS)
 test-aarch64 test-reproducible: test-%: presets ## one of them
 	$(Q)LIMIT=1200 $(RUN) test/build/$*.sh
-test-kill: $(BIN) ## kill server and supervisors at 200 random moments under load (KILLS=, SEED=)
-	$(Q)KILLS=$${KILLS:-200} LIMIT=1200 $(RUN) test/e2e/kill.sh
+test-kill: $(BIN) ## kill each of our processes at 200 random moments under load (KILLS=, SEED=)
+	$(Q)KILLS=$${KILLS:-200} LIMIT=1200 $(RUN) test/e2e/kill.sh test/e2e/kill_files.sh
 test-work: $(BIN) ## developers' tools under file rules and in a view, all pairs and users (WORK=, FILES=)
 	$(Q)WORK=$${WORK:-all} LIMIT=3600 $(RUN) test/e2e/work.sh
 test-journal: $(O)/host/test/unit/journal_undo ## kill who keeps or undoes, 200 times (JOURNAL_KILLS=)
 	$(Q)JOURNAL_KILLS=$${JOURNAL_KILLS:-200} $< kills
+test-fsops: $(FSOPS) $(BIN) ## random file operations, natively and governed, everywhere (SEEDS=, OPS=)
+	$(Q)for s in $${SEEDS:-3 4 5}; do FSOPS_ALL=1 FSOPS_SEED=$$s FSOPS_OPS=$${OPS:-100000} LIMIT=3600 \
+		$(RUN) test/kernel/fsops.sh || exit 1; done
 check: ## all that CI runs: every preset, lint, sizes, every test
 	@build/need $(TOOLS) $(LINT_TOOLS) $(TEST_TOOLS)
 	@test/e2e/stage need
@@ -265,12 +270,14 @@ $(BENCH): $(O)/bench/%: $(O)/obj/test/bench/%.o $(O)/lib.a
 	$(Q)$(MUSL_CC) $(MUSL_LINK) -o $@ $^ $(call archives,$(FLAVOUR),$(ALL_THIRD_PARTY))
 bench: $(BIN) $(BENCH) ## measure against the bare command; writes docs/bench.md (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/run
-bench-fuse: $(BIN) ## measure a view through FUSE against others; writes docs/fuse-bench.md (root)
+bench-files: $(BIN) ## measure judged calls on files; writes docs/files-bench.md (root)
+	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/files.sh
+bench-fuse: $(BIN) ## measure a view through FUSE against others; writes the last part of docs/bench.md (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/fuse.sh
 demo: $(BIN) ## show allowed and denied commands through the installed shim, in a throw-away root (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) test/e2e/demo
-.PHONY: test test-kernel test-e2e test-kill test-journal test-work test-build test-aarch64 \
-	test-reproducible check fuzz bench bench-fuse demo
+.PHONY: test test-fsops test-kernel test-e2e test-kill test-journal test-work test-build test-aarch64 \
+	test-reproducible check fuzz bench bench-files bench-fuse demo
 
 # ---- the state of the code ----------------------------------------------------------------------
 presets: $(BIN) ## build every preset

@@ -116,7 +116,8 @@ static const struct domain domains[] = {
 	  { { "file-monitor", PROBE_ADDFD, FILES(PROOF_NAMES),
 	      "file rules by opening on the caller's behalf" },
 	    { "landlock-files", PROBE_LANDLOCK, FILES(PROOF_TREES), "file rules on whole trees" },
-	    { "fuse", PROBE_FUSE, NOT_BUILT, "file rules in a view of the workspace" } } },
+	    { "fuse", PROBE_FUSE, CONFIG_LAYER_FUSE ? PROOF_OPTIONAL : NOT_BUILT,
+	      "file rules in a view of the workspace" } } },
 	{ "Command Control",
 	  25,
 	  { { "seccomp-notify", PROBE_NOTIFY, PROOF_EXEC, "each execve is judged" },
@@ -213,7 +214,8 @@ static const char *state(const struct found *f, const struct backend *b, char *o
 	if (is_armed(f, b))
 		return "armed";
 	if (b->proof == PROOF_OPTIONAL)
-		return "not armed (only with file_monitor.enabled)";
+		return b->needs == PROBE_FUSE ? "not armed (only with sandbox.fuse.mount)"
+		                              : "not armed (only with file_monitor.enabled)";
 	if (b->proof == NOT_BUILT)
 		return "not armed (not built in this version)";
 	if (f->proofs & (b->proof & PROOF_ANY ? PROOF_ANY : PROOF_LIMITS) & (b->proof - 1) &&

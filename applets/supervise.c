@@ -325,7 +325,7 @@ static int start(struct supervisor *s, struct err *e)
 	if (wire_recv(CONTROL, &s->in, 0, e) <= 0)
 		return -1;
 	if (msg_open(&r, s->in.data.data, s->in.data.len) != WIRE_START ||
-	    (s->in.n_fds != 3 && !(CONFIG_LAYER_FUSE && s->in.n_fds > 3)))
+	    (s->in.n_fds != 3 && !(CONFIG_LAYER_FUSE && s->in.n_fds == 5)))
 		return err_set(e, "bad start message");
 	id = msg_get_str(&r);
 	s->tag = msg_get_u64(&r);
@@ -340,9 +340,9 @@ static int start(struct supervisor *s, struct err *e)
 	s->wired.o.tag = s->tag;
 	if (CONFIG_FILES && wired_read(&s->wired, &r, e) < 0)
 		return -1;
-	if (CONFIG_LAYER_FUSE && s->in.n_fds > 3 && wired_shown(&s->wired, s->in.fds[3], e) < 0)
-		return -1;
-	if (CONFIG_LAYER_FUSE && s->in.n_fds > 4) {
+	if (CONFIG_LAYER_FUSE && s->in.n_fds == 5) {
+		if (wired_shown(&s->wired, s->in.fds[3], e) < 0)
+			return -1;
 		s->wired.lower = s->in.fds[4];
 		s->in.fds[4] = -1;
 	}

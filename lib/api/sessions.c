@@ -2,14 +2,18 @@
 
 #include "base/clock.h"
 #include "enforce/rung.h"
+#include "session/views.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static void write_rung(struct json *j, const struct rung_found *f)
+static void write_rung(struct json *j, const struct session *s)
 {
+	const struct rung_found *f = s->core->found;
+	const char *view = CONFIG_LAYER_FUSE ? views_missing(s) : "";
 	char lines[RUNG_LINES][RUNG_LINE];
 	size_t n;
 
@@ -22,7 +26,15 @@ static void write_rung(struct json *j, const struct rung_found *f)
 	json_array(j);
 	for (size_t i = 0; i < n; i++)
 		json_text(j, lines[i]);
+	if (*view) {
+		char line[400];
+
+		snprintf(line, sizeof line, "fuse: %s", view);
+		json_text(j, line);
+	}
 	json_end(j);
+	if (CONFIG_LAYER_FUSE && views_path(s))
+		json_key_text(j, "workspace_mount", views_mount(s));
 }
 
 static void write_session(struct json *j, const struct session *s)
@@ -40,7 +52,7 @@ static void write_session(struct json *j, const struct session *s)
 		json_key_text(j, "project_root", s->project_root);
 	if (s->git_root && *s->git_root)
 		json_key_text(j, "git_root", s->git_root);
-	write_rung(j, s->core->found);
+	write_rung(j, s);
 	json_end(j);
 }
 

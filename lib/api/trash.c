@@ -338,6 +338,12 @@ static void undo(struct call *c, bool redo)
 	if (!body || !read_liberties(c, body, &q) || !read_paths(c, body, &q) ||
 	    !read_command(c, json_get_string(body, "command_id"), &q))
 		return;
+	if (CONFIG_LAYER_FUSE && views_path(s)) {
+		api_error(
+		        c, 409,
+		        "the workspace is a view: undo does not reach into it; agentsh trash restores files");
+		return;
+	}
 	q.undo.dry_run = json_get_boolean(body, "dry_run", false);
 	q.undo.redo = redo;
 	if (!q.undo.dry_run)

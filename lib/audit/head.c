@@ -13,9 +13,12 @@
 
 int head_write(int fd, const struct writer_head *h)
 {
-	AUTO_BUF b = { .max = HEAD_SIZE };
+	char text[HEAD_SIZE];
+	struct buf b = { 0 };
 	struct json j = { .out = &b };
 
+	buf_on(&b, text, sizeof text);
+	b.max = sizeof text - 1;
 	json_object(&j);
 	json_key_text(&j, "algorithm", chain_kind_name(h->kind));
 	json_key_text(&j, "entry_hash", h->last.entry);
@@ -23,14 +26,13 @@ int head_write(int fd, const struct writer_head *h)
 	json_key_int(&j, "first_sequence", (int64_t)h->first_sequence);
 	json_key_int(&j, "sequence", (int64_t)h->last.sequence);
 	json_end(&j);
-	while (!b.failed && b.len < HEAD_SIZE - 1)
-		buf_chr(&b, ' ');
-	buf_chr(&b, '\n');
 	if (b.failed) {
 		errno = ENOMEM;
 		return -1;
 	}
-	return pwrite(fd, b.data, b.len, 0) == (ssize_t)b.len ? 0 : -1;
+	memset(text + b.len, ' ', sizeof text - b.len);
+	text[sizeof text - 1] = '\n';
+	return pwrite(fd, text, sizeof text, 0) == (ssize_t)sizeof text ? 0 : -1;
 }
 
 static bool parse(const char *text, size_t len, struct writer_head *h)

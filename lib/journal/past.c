@@ -323,9 +323,10 @@ bool past_wants(const struct undo_request *r, const struct journal_line *l)
 
 int past_make(struct past *p, const struct journal *j, const struct undo_request *request, struct err *e)
 {
-	struct collecting c = { p, request };
+	struct collecting c;
 
 	*p = (struct past){ .a.max = ARENA_MAX };
+	c = (struct collecting){ p, request };
 	if (index_each(&p->index, j, NULL, summarize, &c, e) < 0 || mark_undone(p, e) < 0 ||
 	    choose(p, request, e) < 0)
 		return -1;

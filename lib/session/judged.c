@@ -94,8 +94,8 @@ void judged_put(const struct session *s, struct msg *m)
 		return;
 	msg_u32(m, flags_of(c));
 	msg_str(m, s->workspace);
-	if (CONFIG_LAYER_FUSE && views_hide_store(s))
-		msg_str(m, views_store(s, 0, store, sizeof store));
+	if (CONFIG_LAYER_FUSE && views_shown(s))
+		msg_str(m, views_left_store(s, store, sizeof store) ? store : "");
 	else
 		msg_str(m, path_join(s->workspace, kept_path(s), store, sizeof store) ? store : "");
 	msg_u64(m, c->sandbox.fuse.audit.quota);

@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "journal/record.h"
 #include "journal/store.h"
+#include "session/views.h"
 #include "sys/caps.h"
 
 #include <errno.h>

@@ -59,7 +59,7 @@ struct member {
 struct showing {
 	struct list members;
 	struct wire_in in;
-	char path[PATH_MAX], store[PATH_MAX], hidden[NAME_MAX + 1];
+	char path[PATH_MAX], store[NAME_MAX + 1];
 	uid_t uid;
 	gid_t gid;
 	char user[64];
@@ -237,10 +237,11 @@ static void open_journal(struct showing *s, struct member *m, const struct terms
 		                               .hash_up_to = t->hash_up_to,
 		                               .quota = t->quota > 0 ? t->quota : -1,
 		                               .ttl_ns = t->ttl_ns > 0 ? t->ttl_ns : -1,
+		                               .batch = true,
 		                               .strict = t->flags & SHOWING_STRICT };
 	struct err e;
 
-	if (*s->store && journal_log_open(&m->journal, &o, &e) < 0)
+	if (journal_log_open(&m->journal, &o, &e) < 0)
 		log_line(LOG_ERROR, "journal: %s", e.text);
 }
 
@@ -378,7 +379,7 @@ static bool idle(void *arg)
 
 static int first_message(struct showing *s, struct err *e)
 {
-	const char *user, *path, *hidden, *store;
+	const char *user, *path, *store;
 	struct msg_reader r;
 
 	if (wire_recv(CONTROL, &s->in, 0, e) <= 0)
@@ -389,14 +390,12 @@ static int first_message(struct showing *s, struct err *e)
 	s->gid = msg_get_u32(&r);
 	user = msg_get_str(&r);
 	path = msg_get_str(&r);
-	hidden = msg_get_str(&r);
 	store = msg_get_str(&r);
 	if (!msg_end(&r) || strlen(user) >= sizeof s->user || strlen(path) >= sizeof s->path ||
-	    strlen(hidden) >= sizeof s->hidden || strlen(store) >= sizeof s->store)
+	    strlen(store) >= sizeof s->store)
 		return err_set(e, "bad start message");
 	strcpy(s->user, user);
 	strcpy(s->path, path);
-	strcpy(s->hidden, hidden);
 	strcpy(s->store, store);
 	return 0;
 }
@@ -426,7 +425,7 @@ int showing_run(struct err *e)
 	s.view = (struct view_options){ .dir = LOWER,
 		                        .device = DEVICE,
 		                        .path = s.path,
-		                        .hidden = *s.hidden ? s.hidden : NULL,
+		                        .hidden = s.store,
 		                        .keep_s = KEEP_S,
 		                        .judge = judge,
 		                        .acted = acted,

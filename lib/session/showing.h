@@ -6,8 +6,7 @@
  * directory as it is. A session's supervisor has judged already what it asks for (enforce/acting.h): here it
  * is only kept what must be kept.
  *
- *   WIRE_SHOW   uid, gid, user; path of the view; name in it that nobody sees; store, from below or
- *               absolute (both may be empty)
+ *   WIRE_SHOW   uid, gid, user; path of the view; name of the store in it, which nobody sees
  *   WIRE_JOIN   tag, id; flags, quota, time to live, bytes up to which files are hashed; policy as for
  *               supervisors; with policy, ring, shared page. Again: another policy
  *   WIRE_LEAVE  tag

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "config/config.h"
 #include "enforce/acting.h"
+#include "journal/record.h"
 #include "session/impl.h"
 #include "session/judged.h"
 #include "session/kept.h"
@@ -49,6 +50,11 @@ const char *views_path(const struct session *s)
 	return views_shown(s) ? s->view->shown->path : NULL;
 }
 
+const char *views_mount(const struct session *s)
+{
+	return views_shown(s) && s->view->mount ? s->view->mount : s->workspace;
+}
+
 const char *views_missing(const struct session *s)
 {
 	return s->view && !s->view->shown ? s->view->missing : "";
@@ -64,38 +70,32 @@ int views_lower(const struct session *s)
 	return views_shown(s) ? s->view->shown->lower : -1;
 }
 
-/* The store's place, and its name where that is in the view's own directory: there the view hides it. "" = it
- * is elsewhere; NULL when there can be none: the view's process cannot look through itself. */
-static const char *store_name(const struct session *s, const char *view, char store[PATH_MAX])
+/* The name of the store in the view's own directory, where the view hides it: Landlock cannot close one that
+ * lies elsewhere in a tree that is open. */
+static const char *store_name(const struct session *s, const char *view)
 {
-	const char *name;
+	const char *name = s->core->config->sandbox.fuse.audit.trash_path;
 
-	if (!path_join(s->workspace, kept_path(s), store, PATH_MAX))
-		return NULL;
-	if (strchr(kept_path(s), '/') == NULL)
-		path_join(view, kept_path(s), store, PATH_MAX);
-	if (!path_within(store, view))
-		return "";
-	name = store + strlen(view);
-	return *name && !strchr(name + 1, '/') ? name + 1 : NULL;
+	if (name[0] == '/' && path_within(name, view))
+		name += strlen(view) + (name[strlen(view)] == '/');
+	return *name && !strchr(name, '/') ? name : JOURNAL_STORE;
 }
 
 const char *views_store(const struct session *s, int number, char *out, size_t size)
 {
-	char store[PATH_MAX];
-	const char *name = store_name(s, views_shown(s) ? s->view->shown->path : s->workspace, store);
+	const char *view = views_path(s);
 
-	if (views_shown(s) && name && *name)
-		return (size_t)snprintf(out, size, "/proc/self/fd/%d/%s", number, name) < size ? out : NULL;
-	return (size_t)snprintf(out, size, "%s", store) < size ? out : NULL;
+	if (!view)
+		return path_join(s->workspace, s->core->config->sandbox.fuse.audit.trash_path, out, size)
+		               ? out
+		               : NULL;
+	return (size_t)snprintf(out, size, "/proc/self/fd/%d/%s", number, store_name(s, view)) < size ? out
+	                                                                                              : NULL;
 }
 
-bool views_hide_store(const struct session *s)
+const char *views_left_store(const struct session *s, char *out, size_t size)
 {
-	char store[PATH_MAX];
-	const char *name = views_shown(s) ? store_name(s, s->view->shown->path, store) : NULL;
-
-	return name && *name;
+	return path_join(s->workspace, store_name(s, s->workspace), out, size) ? out : NULL;
 }
 
 /* ---- what is told ---- */
@@ -291,8 +291,6 @@ static int ask_mount(struct views *v, const struct session *s, struct shown *w, 
 
 static int ask_show(const struct session *s, struct shown *w, struct err *e)
 {
-	char store[PATH_MAX];
-	const char *name = store_name(s, w->path, store);
 	struct msg m = { 0 };
 	int rc;
 
@@ -301,8 +299,7 @@ static int ask_show(const struct session *s, struct shown *w, struct err *e)
 	msg_u32(&m, s->gid);
 	msg_str(&m, s->user);
 	msg_str(&m, w->path);
-	msg_str(&m, name);
-	msg_str(&m, name && !*name ? store : name);
+	msg_str(&m, store_name(s, w->path));
 	rc = wire_send(w->control, &m, NULL, 0, MSG_DONTWAIT, e);
 	msg_release(&m);
 	return rc;

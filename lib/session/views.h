@@ -33,12 +33,13 @@ bool views_shown(const struct session *s);
 const char *views_missing(const struct session *s);
 const char *views_path(const struct session *s); /* of the view; NULL: there is none */
 
+const char *views_mount(const struct session *s); /* the session's own way to it, or the workspace */
+
 /* For the supervisor: the shared page and the directory below (borrowed); -1 without a view. */
 int views_page(const struct session *s);
 int views_lower(const struct session *s);
 
-/* Does the view hide the store, so that it is reached from views_lower() only? */
-bool views_hide_store(const struct session *s);
-/* Where what is deleted is kept: below the view when there is one, for a process that has views_lower() as
- * descriptor `number`. NULL when it does not fit. */
+/* Where what is deleted is kept: in a view, below it, for a process that has views_lower() as descriptor
+ * `number`. And what a session with a view of its own left, after its end. NULL when it does not fit. */
 const char *views_store(const struct session *s, int number, char *out, size_t size);
+const char *views_left_store(const struct session *s, char *out, size_t size);

@@ -269,8 +269,7 @@ static int send_start(struct worker *w, int their_inbox, struct err *e)
 	worker_put_policy(&m, s->policy);
 	if (view) {
 		fds[n++] = views_page(s);
-		if (views_hide_store(s))
-			fds[n++] = views_lower(s);
+		fds[n++] = views_lower(s);
 	}
 	rc = wire_send(w->fd, &m, fds, n, 0, e);
 	msg_release(&m);

@@ -1,13 +1,13 @@
-# inside - the measured commands, in the stage; started by bench/run. Prints spawn's rows and "rss" rows.
-# shellcheck shell=sh disable=SC1091,SC2046,SC2154
+# inside - the measured commands, in the stage; started by bench/run. Prints spawn's rows and "rss" rows. Where the
+# file layer is on, only the work on files, natively and governed.
+# shellcheck shell=sh disable=SC1091,SC2046,SC2086,SC2154
 . /opt/e2e/bin/work.sh
 
 as_user /bin/bash -c 'sleep 1000 & echo' >/dev/null
-rss fresh
 
 # GROUP COUNT SHELLCOMMAND: natively, governed, in bubblewrap.
 three() {
-	for who in native agentsh bwrap; do
+	for who in native agentsh $bwrap; do
 		case $who in
 		native) set -- "$1" "$2" "$3" /bin/bash.real bash ;;
 		agentsh) set -- "$1" "$2" "$3" /bin/bash bash ;;
@@ -17,6 +17,26 @@ three() {
 		printf '%s\t%s\t%s\t%s\t%s\t%s\t-c\t%s\n' "$1" $who "$2" "${mode:-run}" "$4" "$5" "$3"
 	done
 }
+# What works with files.
+on_files() {
+	mode=run
+	three git-status $(often 1 8) "cd $E2E_HOME/repo && git status >/dev/null"
+	three python $(often 1 8) "python3 -c 'import json, ssl, asyncio, subprocess'"
+	three compile $(often 1 8) "cd $E2E_HOME/src && gcc -c f1.c"
+	three find $(often 1 8) "find $E2E_HOME/repo -name 'f1*' -size +1k"
+	# Each round unpacks a tree of its own, and later each takes one of them away.
+	three untar 1 "cd \$(mktemp -d $E2E_HOME/tree.XXXXXX) && tar -xf $E2E_HOME/many.tar"
+	three delete 1 "set -- $E2E_HOME/tree.*; find \$1 -delete"
+	three mixed 1 ". /tmp/mixed.sh >/dev/null"
+}
+if files_armed; then
+	bwrap=''
+	on_files >/tmp/commands
+	as_user "$bin/spawn" "$rounds" </tmp/commands || exit 1
+	exit 0
+fi
+bwrap=bwrap
+rss fresh
 {
 	three shell $(often 10 60) :
 	printf 'shell\tbare\t%d\trun\t%s\thop\t-c\t:\n' $(often 10 60) "$bin/bare"
@@ -30,15 +50,7 @@ fi
 	three plain $(often 10 60) /bin/true
 	mode=inside
 	three nested $(often 20 100) "exec $bin/spawn inside /bin/true"
-	mode=run
-	three git-status $(often 1 8) "cd $E2E_HOME/repo && git status >/dev/null"
-	three python $(often 1 8) "python3 -c 'import json, ssl, asyncio, subprocess'"
-	three compile $(often 1 8) "cd $E2E_HOME/src && gcc -c f1.c"
-	three find $(often 1 8) "find $E2E_HOME/repo -name 'f1*' -size +1k"
-	# Each round unpacks a tree of its own, and later each takes one of them away.
-	three untar 1 "cd \$(mktemp -d $E2E_HOME/tree.XXXXXX) && tar -xf $E2E_HOME/many.tar"
-	three delete 1 "set -- $E2E_HOME/tree.*; find \$1 -delete"
-	three mixed 1 ". /tmp/mixed.sh >/dev/null"
+	on_files
 } >/tmp/commands
 as_user "$bin/spawn" "$rounds" </tmp/commands || exit 1
 

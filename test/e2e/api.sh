@@ -379,13 +379,17 @@ R=$(curl -s -m 30 -H 'X-API-Key: agent-key-1' -d "{\"command\":\"tee\",\"args\":
 is_denied 'after that'
 # What is started below waits for its answer, and nothing else does.
 R=$(curl -s -m 30 -H 'X-API-Key: agent-key-1' "$A/api/v1/sessions/$S/exec" \
-	-d "{\"command\":\"sh\",\"args\":[\"-c\",\"tee $D/ws/asked & sleep 0.1; echo beside; wait \$!; echo \$?\"]}")
+	-d "$(jq -nc --arg c "tee $D/ws/asked & sleep 0.1; echo beside; wait \$!; echo \$?" \
+		'{command: "sh", args: ["-c", $c]}')")
 is 'a program that needs an approval waits, and is refused' "$(q .result.stdout)" 'beside
 126'
 not_ok 'it was not started' test -e "$D/ws/asked"
-is 'what was asked, and how it ended' "$(body "/api/v1/sessions/$S/history?type=approval_requested,approval_resolved" \
-	-H 'X-API-Key: agent-key-1' | jq -c '[.[] | [.type, .policy.rule, .fields.kind, .fields.approved, .fields.reason]]')" \
-	'[["approval_resolved","ask-first","command",false,"timeout"],["approval_requested","ask-first","command",null,null]]'
+is 'what was asked, and how it ended' "$(
+	body "/api/v1/sessions/$S/history?type=approval_requested,approval_resolved" \
+		-H 'X-API-Key: agent-key-1' |
+		jq -c '.[] | [.type, .policy.rule, .fields.kind, .fields.approved, .fields.reason]'
+)" '["approval_resolved","ask-first","command",false,"timeout"]
+["approval_requested","ask-first","command",null,null]'
 body "/api/v1/sessions/$S" -X DELETE -H 'X-API-Key: agent-key-1' >/dev/null
 is 'clients send it' "$(AGENTSH_API_KEY=agent-key-1 "$AGENTSH" session list)" '[]'
 is 'clients without it' "$("$AGENTSH" session list 2>&1)" 'agentsh: server said 401: unauthorized'

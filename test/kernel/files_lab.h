@@ -44,8 +44,9 @@ struct fl_shared {
 	size_t events_len, out_len;
 	bool lax;
 	int answered, continued;
-	int asked;  /* approvals */
-	bool holds; /* calls, when nobody is left */
+	size_t fds, most_fds; /* descriptors of the supervisor: in the beginning, and at most */
+	int asked;            /* approvals */
+	bool holds;           /* calls, when nobody is left */
 	char events[FL_TEXT], out[FL_TEXT];
 };
 static struct fl_shared *fl;
@@ -265,6 +266,15 @@ static void fl_approve(const struct fl_run *r, struct governor *g)
 	}
 }
 
+static void fl_count_fds(void)
+{
+	size_t n = proc_count(getpid(), "fd");
+
+	if (!fl->fds)
+		fl->fds = n;
+	fl->most_fds = n > fl->most_fds ? n : fl->most_fds;
+}
+
 static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 {
 	struct policy *p = fl_policy(r->policy, r->approval_ns > 0);
@@ -291,10 +301,10 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 	struct governor *g;
 	struct files *files;
 	int64_t next = 0;
+	unsigned n_calls = 0;
 
 	notify_sync_wakeup(listener);
-	if (r->store && journal_log_open(&fo.journal, &jo, &e) < 0)
-		printf("# journal: %s\n", e.text);
+	fl_need(!r->store || journal_log_open(&fo.journal, &jo, &e) == 0, "journal");
 	files = go.files = files_new(&fo, &e);
 	g = serve_new(&go, &e);
 	fl_need(g && files && (fo.journal || !r->store), "supervisor");
@@ -313,11 +323,14 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 			continue;
 		if (n <= 0 || !(w.revents & POLLIN))
 			break; /* nobody is left */
+		if (!(++n_calls & 1023) || n_calls == 1)
+			fl_count_fds();
 		if (r->approval_ns || r->real)
 			serve_call(g, &c);
 		else
 			fl_answer(g, &c, files);
 	}
+	fl_count_fds();
 	serve_held(g);
 	fl->holds = serve_holds(g);
 	journal_log_close(fo.journal);
@@ -371,6 +384,7 @@ FL_UNUSED static int fl_run(const struct fl_run *r)
 	fl_start();
 	fl->events_len = fl->out_len = 0;
 	fl->answered = fl->asked = 0;
+	fl->fds = fl->most_fds = 0;
 	fl->lax = r->lax;
 	*fl->events = *fl->out = 0;
 	fflush(stdout);

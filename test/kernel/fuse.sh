@@ -124,6 +124,10 @@ exec 5<>"$base/seen/work/held"
 (while echo x; do :; done >"$base/seen/work/log") 2>/dev/null &
 writer=$!
 until_true 5 test -s "$base/real/work/log"
+stamps() {
+	stat -c '%n %i %y %a %h' "$base/seen" "$base/seen/work" "$base/seen/work/held"
+}
+before=$(stamps)
 kill -9 "$view"
 wait "$view" 2>/dev/null
 has "a view that was killed gives errors" "$(LC_ALL=C ls "$base/seen" 2>&1)" 'not connected'
@@ -136,6 +140,7 @@ show "$shm"
 is "another one shows all there was" "$(cat "$base/seen/work/held"; ls "$base/seen/work")" "whole
 held
 log"
+is "under the same numbers and times" "$(stamps)" "$before"
 ok "and works beside what is still open in the first" sh -c "echo y >>$base/seen/work/held"
 exec 5<&-
 hide

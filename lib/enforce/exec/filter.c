@@ -213,7 +213,7 @@ static place put_block(struct program *p, uint32_t block)
 		s++;
 	while (--s > first) {
 		to[NEXT] = at;
-		if (s->yes == CHANGING && !p->changes)
+		if (CONFIG_FILES && s->yes == CHANGING && !p->changes)
 			continue;
 		to[LIMITED] = p->tasks ? to[REFUSE] : to[s->no];
 		if (s->what == HERE)
@@ -422,7 +422,7 @@ int filter_make(struct filter *f, const struct filter_target *t, const struct fi
 	struct program p = { .f = f,
 		             .tasks = o->tasks,
 		             .reads = o->files & FILTER_READS,
-		             .changes = o->files & FILTER_ATTRIBUTES && o->kind == FILTER_LISTENER,
+		             .changes = CONFIG_FILES && o->files & FILTER_ATTRIBUTES,
 		             .listens = o->kind == FILTER_LISTENER };
 	bool done = false;
 

@@ -33,7 +33,7 @@ struct governor {
 	struct {
 		pid_t tid, pid;
 	} threads[SERVE_THREADS]; /* whose threads called lately */
-	struct list held;     /* calls that wait for approvals: held.c */
+	struct list held;         /* calls that wait for approvals: held.c */
 	size_t n_held, held_text;
 	struct {
 		pid_t pid;

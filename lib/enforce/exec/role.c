@@ -193,7 +193,13 @@ static const struct may {
 	MAY(fallocate, ROLE_VIEW),
 	MAY(lgetxattr, ROLE_VIEW),
 	MAY(llistxattr, ROLE_VIEW),
+	MAY(lremovexattr, ROLE_VIEW),
+	MAY(lsetxattr, ROLE_VIEW),
 	MAY(sched_setscheduler, ROLE_VIEW),
+	MAY(syncfs, ROLE_VIEW),
+#ifdef __x86_64__
+	MAY(chmod, ROLE_VIEW),
+#endif
 #endif
 	/* the log and its rotation */
 	MAY(flock, L | R | F),

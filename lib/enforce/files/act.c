@@ -143,6 +143,12 @@ static bool has_own_ids(struct act *a)
 	return t->fd >= 0 && fsids_holds(t->fd, a->caller.tid, &a->f->own) && call_valid(a->k);
 }
 
+/* It is the one that had this number when the descriptor was made. */
+static bool lives(const struct task *t)
+{
+	return t->fd >= 0 && (proc_signal(t->fd, 0) == 0 || errno == EPERM);
+}
+
 /* Many call once only: their directory is not worth a descriptor. */
 ssize_t act_link(struct act *a, const char *name, char *out, size_t size)
 {
@@ -152,12 +158,15 @@ ssize_t act_link(struct act *a, const char *name, char *out, size_t size)
 	if (t->proc >= 0)
 		n = readlinkat(t->proc, name, out, size - 1);
 	if (n > 0 && (size_t)n < size - 1) {
+		a->same = true;
 		out[n] = 0;
 		return n;
 	}
 	fd_close(&t->proc);
 	if (t->seen)
 		t->proc = proc_open(a->caller.tid, "", O_PATH | O_DIRECTORY);
+	if (!lives(t))
+		t->mask = -1; /* it may be another's */
 	t->seen = true;
 	return proc_link(a->caller.tid, name, out, size);
 }
@@ -248,18 +257,12 @@ static bool is_masking(struct files *f)
 	return any;
 }
 
-/* It is the one that had this number when the descriptor was made. */
-static bool lives(const struct task *t)
-{
-	return t->fd >= 0 && (proc_signal(t->fd, 0) == 0 || errno == EPERM);
-}
-
 int act_umask(struct act *a)
 {
 	struct task *t = task_of(a);
 	const struct fsids *now;
 
-	if (t->mask >= 0 && t->masks == a->f->masks && lives(t))
+	if (t->mask >= 0 && t->masks == a->f->masks && (a->same || lives(t)))
 		return t->mask;
 	t->mask = -1;
 	if (!lives(t)) {

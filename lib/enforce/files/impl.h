@@ -66,6 +66,7 @@ struct act {
 	struct fsids ids; /* the caller's; valid after act_begin() */
 	bool fresh;       /* `ids` were read during this call: its mask and table, too */
 	bool switched;    /* we work with them now */
+	bool same;        /* it is the task whose directory in /proc is open */
 	bool sure;        /* the caller waited for its answer after its memory had been read */
 	bool answered;
 	struct { /* by a rule that says so */

@@ -305,7 +305,10 @@ static int make(struct act *a, int dirfd, const char *name, uint64_t flags, uint
 	if (!has_room(a))
 		return -EMFILE;
 	old = umask((mode_t)mask);
-	fd = open_now(dirfd, name, flags, mode);
+	/* What is new has nobody to wait for. */
+	fd = openat(dirfd, name, (int)(flags | O_NOCTTY | O_CLOEXEC), (mode_t)mode);
+	if (fd < 0)
+		fd = -errno;
 	umask(old);
 	return fd;
 }

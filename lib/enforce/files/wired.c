@@ -78,19 +78,22 @@ int wired_shown(struct wired *w, int page, struct err *e)
 /* Where nothing can be kept, what the policy keeps is refused: keep.h. */
 static void open_journal(struct wired *w)
 {
-	/* The view hides it. */
-	const bool below = CONFIG_LAYER_FUSE && w->lower > 0 && w->o.store;
-	const struct journal_log_options o = { .at = below ? w->lower : AT_FDCWD,
-		                               .store = below ? path_base(w->o.store) : w->o.store,
-		                               .session = w->session,
-		                               .copy_max = COPY_MAX,
-		                               .hash_up_to = HASH_UP_TO,
-		                               .quota = w->quota > 0 ? w->quota : -1,
-		                               .ttl_ns = w->ttl_ns > 0 ? w->ttl_ns : -1,
-		                               .batch = true,
-		                               .strict = w->flags & WIRED_STRICT };
+	struct journal_log_options o = { .at = AT_FDCWD,
+		                         .store = w->o.store,
+		                         .session = w->session,
+		                         .copy_max = COPY_MAX,
+		                         .hash_up_to = HASH_UP_TO,
+		                         .quota = w->quota > 0 ? w->quota : -1,
+		                         .ttl_ns = w->ttl_ns > 0 ? w->ttl_ns : -1,
+		                         .batch = true,
+		                         .strict = w->flags & WIRED_STRICT };
 	struct err e;
 
+	/* The view hides it. */
+	if (CONFIG_LAYER_FUSE && w->lower > 0 && o.store) {
+		o.at = w->lower;
+		o.store = path_base(o.store);
+	}
 	if (w->o.store && !w->journal && journal_log_open(&w->journal, &o, &e) < 0)
 		log_line(LOG_ERROR, "journal: %s", e.text);
 }

@@ -21,7 +21,7 @@ struct wired {
 	const char *session;
 	int64_t quota, ttl_ns;
 	struct journal_log *journal; /* owned; opened for the first policy that needs it */
-	int lower; /* owned; the directory below the workspace's view, where that hides the store; else 0 */
+	int lower; /* owned; the directory below the workspace's view, which hides the store; 0: none */
 	struct files_view view;
 };
 

@@ -224,7 +224,7 @@ static int set_mode(const struct place *p, mode_t mode)
 	if (*p->name)
 		return fchmodat(p->dirfd, p->name, mode, AT_SYMLINK_NOFOLLOW);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", p->dirfd);
-	return chmod(path, mode);
+	return fchmodat(AT_FDCWD, path, mode, 0);
 }
 
 static int set_size(fuse_req_t req, struct node *n, off_t size, const struct fuse_file_info *fi)

@@ -71,6 +71,10 @@ struct view {
 		bool groups;
 	} ids;      /* that we have taken on */
 	char *plus; /* for answers that list a directory */
+	/* Of what is judged, in turn: no request is about more. Not on the stack, where they would be zeroed.
+	 */
+	char paths[4][PATH_MAX];
+	unsigned next_path;
 };
 
 /* node.c: what is known of files. */
@@ -148,7 +152,6 @@ int view_judge(fuse_req_t req, enum view_kind kind, struct node *n);
 struct change {
 	struct view_act act;
 	bool began;
-	char path[PATH_MAX], to_path[PATH_MAX];
 };
 /* Of a name in `n`, or of `n` itself (NULL). 0 or the errno to refuse with. */
 int view_begin(fuse_req_t req, struct change *c, enum view_kind kind, struct node *n, const char *text);

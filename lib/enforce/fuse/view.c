@@ -25,36 +25,43 @@ bool view_hides(const struct view *v, const struct node *parent, const char *tex
 	return parent == &v->root && v->o.hidden && !strcmp(text, v->o.hidden);
 }
 
+static const char *path_to(struct view *v, const struct node *n, const char *below)
+{
+	char *path = v->paths[v->next_path++ % (sizeof v->paths / sizeof *v->paths)];
+
+	return node_path(v, n, below, path, sizeof *v->paths) ? path : NULL;
+}
+
 int view_judge(fuse_req_t req, enum view_kind kind, struct node *n)
 {
 	struct view *v = view_of(req);
 	struct view_act act = { .kind = kind, .pid = fuse_req_ctx(req)->pid };
-	char path[PATH_MAX];
-
 	/* Without a name there is nothing that a rule could be about: it is the caller's own. */
 	if (!v->o.judge || n->gone)
 		return 0;
-	if (!node_path(v, n, NULL, path, sizeof path))
+	act.path = path_to(v, n, NULL);
+	if (!act.path)
 		return EACCES;
-	act.path = path;
 	return v->o.judge(v->o.arg, &act);
 }
 
 int view_begin(fuse_req_t req, struct change *c, enum view_kind kind, struct node *n, const char *text)
 {
 	struct view *v = view_of(req);
+	const char *path;
 	struct place p;
 	int why;
 
 	c->began = false;
 	if (!v->o.judge || (n->gone && !text))
 		return 0;
-	if (!node_path(v, n, text, c->path, sizeof c->path))
+	path = path_to(v, n, text);
+	if (!path)
 		return EACCES;
 	if (!text && node_place(v, n, &p) < 0)
 		return errno;
 	c->act = (struct view_act){ .kind = kind,
-		                    .path = c->path,
+		                    .path = path,
 		                    .dirfd = text ? node_dirfd(v, n) : p.dirfd,
 		                    .name = text ? text : p.name,
 		                    .pid = fuse_req_ctx(req)->pid };
@@ -70,18 +77,20 @@ int view_begin_move(fuse_req_t req, struct change *c, enum view_kind kind, const
 {
 	struct view *v = view_of(req);
 	struct name *name = m->text ? name_find(v, m->from, m->text) : NULL;
+	const char *path, *to_path;
 	struct stat st;
 	int why;
 
 	c->began = false;
 	if (!v->o.judge)
 		return 0;
-	if (!node_path(v, m->from, m->text, c->path, sizeof c->path) ||
-	    !node_path(v, m->to, m->to_text, c->to_path, sizeof c->to_path))
+	path = path_to(v, m->from, m->text);
+	to_path = path_to(v, m->to, m->to_text);
+	if (!path || !to_path)
 		return EACCES;
 	c->act = (struct view_act){ .kind = kind,
-		                    .path = c->path,
-		                    .to_path = c->to_path,
+		                    .path = path,
+		                    .to_path = to_path,
 		                    .to_dirfd = node_dirfd(v, m->to),
 		                    .dirfd = m->text ? node_dirfd(v, m->from) : -1,
 		                    .name = m->text,

@@ -2,7 +2,8 @@
 # exit code and tree. Started by `stage run -- work.sh MODE [NAME...]`; FILES: of the large checkout.
 #
 # MODE: files   governed, file rules held by the supervisor (E2E_FILES=on)
-#       view    the same through the session's own view of the workspace (E2E_VIEW=on)
+#       view    governed, by the session's view of its workspace (E2E_VIEW=on)
+#       both    by both
 #       fuse    `agentsh fuse --policy` alone, nothing governed
 #       none    without us again: what two such runs do not have in common is the test's fault
 # shellcheck shell=sh disable=SC2016
@@ -26,11 +27,13 @@ P=$W # the session's project
 [ "$E2E_PAIR" != real-daytona ] || W=/home/daytona/area
 FILES=${FILES:-10000}
 
+has_view() { [ "$mode" = view ] || [ "$mode" = both ]; }
 lists() { as_user python3 /opt/e2e/tree.py shape "$W" | sort; }
 
 # one NAME: run it in a fresh tree; what it said, how it ended and what it left goes to $NATIVE/NAME.PASS.
 one() {
 	if [ "$E2E_PASS/$mode" != governed/fuse ]; then
+		! has_view || native || stop_server
 		fresh_home
 		rm -rf "$W"
 		mkdir -p "$W" "$P"
@@ -94,15 +97,15 @@ none | fuse) ;;
 	install_shim >/dev/null || fail "the shim is installed"
 	;;
 esac
-if [ "$mode" = view ]; then
+if has_view; then
 	fuse_ready
-	grep -qsx user_allow_other /etc/fuse.conf || echo user_allow_other >>/etc/fuse.conf
 	: >/tmp/.agentsh-fuse-enabled
 fi
 for name; do
 	[ "$mode" != fuse ] || fuse_begin
 	one "$name"
 	[ "$mode" != fuse ] || fuse_end
+	! has_view || check_that "$name: it was in a view" 'grep -q "^agentsh-workspace $P fuse.agentsh " /proc/mounts'
 	n=$NATIVE/$name.native g=$NATIVE/$name.governed
 	for what in said tree status; do
 		if cmp -s "$n.$what" "$g.$what"; then pass "$name: $what"; else

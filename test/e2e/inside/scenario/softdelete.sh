@@ -14,9 +14,6 @@ chown -R "$E2E_USER:" "$W"
 as_user git init -q "$W"
 export E2E_CWD="$W"
 K=.agentsh_trash
-case $E2E_PAIR in *daytona) # its trash_path, where that can be
-	[ ! -d /home/daytona ] || K=/home/daytona/.agentsh_trash ;;
-esac
 # in_w COMMANDLINE: there, with the store's name for K.
 in_w() { sh_c "cd $W && K=$K && { $1; }"; }
 # shellcheck disable=SC2317 # called by eval
@@ -84,7 +81,11 @@ if governed; then
 	as_user /bin/dash -c 'echo guarded >"$1/guarded"' x "$W"
 	in_w 'rm guarded'
 	listed guarded
-	for way in 'rm -f $K/payload/*' 'echo x >$K/payload/new' 'mv $K away' \
+	# Of that mount, wherever trash_path is.
+	K=$(find "$E2E_HOME" /home -path "*/payload/$token" | head -1)
+	K=${K%/payload/*}
+	check_that "the version is in a store" '[ -n "$K" ] && [ -n "$token" ]'
+	for way in "rm -f \$K/payload/$token" 'echo x >$K/payload/new' 'mv $K away' \
 		'touch $K/manifest/1.json' 'chmod 0777 $K' 'ln -s / $K/x' \
 		'for f in $K/*/*; do echo x >"$f"; done' 'find $K -delete' \
 		'python3 -c "import shutil; shutil.rmtree(\"'$K'\")"' 'agentsh trash purge'; do
