@@ -285,7 +285,8 @@ static int mark_done(void *arg, const struct index_line *l, struct err *e)
 	if (!act)
 		return 0;
 	act->is_done = l->line->at != p->newest;
-	act->reborn = l->line->reborn;
+	if (l->line->reborn) /* who went on found nothing to do perhaps, and told no number */
+		act->reborn = l->line->reborn;
 	return 0;
 }
 
