@@ -203,15 +203,15 @@ $(THREADS): $(O)/host/test/threads/%: test/threads/%.c $(THREADS_LIB) build/out/
 # ---- tests --------------------------------------------------------------------------------------
 KERNEL_C := $(patsubst %.c,$(O)/kernel/%,$(notdir $(sort $(wildcard test/kernel/*.c))))
 KERNEL := $(KERNEL_C) $(sort $(wildcard test/kernel/*.sh))
-E2E_FILES := env E2E_FILES=on test/e2e/run
+E2E_NO_FILES := env E2E_FILES=off test/e2e/run
 E2E_PAIRS := own-e2b own-daytona real-e2b real-daytona
 E2E := $(sort $(wildcard test/e2e/*.sh)) "test/e2e/run --ungoverned" \
 	"test/e2e/run --pair default" \
 	$(foreach p,$(E2E_PAIRS),"test/e2e/run --pair $(p) --as user" "test/e2e/run --pair $(p) --as root") \
-	$(foreach s,files softdelete undo,"$(E2E_FILES) --pair own-e2b --as user $(s)") \
-	"$(E2E_FILES) --pair real-daytona --as root files" \
-	"env E2E_VIEW=on test/e2e/run --pair own-e2b --as user view" \
-	"env E2E_VIEW=on E2E_FILES=on test/e2e/run --pair own-daytona --as root view"
+	"$(E2E_NO_FILES) --pair own-e2b --as user shim commands files" \
+	"$(E2E_NO_FILES) --pair real-daytona --as root shim commands benign" \
+	"env E2E_VIEW=on E2E_FILES=off test/e2e/run --pair own-e2b --as user view" \
+	"env E2E_VIEW=on test/e2e/run --pair own-daytona --as root view"
 UNIT_RUNS := $(UNIT) $(foreach f,$(FUZZERS),"$(O)/host/test/fuzz/$(f) test/fuzz/corpus/$(f)") \
 	$(THREADS) $(sort $(wildcard test/cases/*.sh))
 BUILD_TESTS := $(sort $(wildcard test/build/*.sh))

@@ -43,10 +43,12 @@ static size_t show_one(const unsigned char *s, char code[8], size_t *len)
  * of his sight. So of a long value the middle is left out, and that is said. */
 static void put_escaped(struct text *t, const char *value)
 {
-	const unsigned char *s = (const unsigned char *)(value ? value : "");
+	const unsigned char *s = (const unsigned char *)value;
 	size_t total = 0, at = 0, len, left_out;
 	char code[8], gap[48];
 
+	if (!value)
+		return;
 	/* Most are shown as they are. */
 	while (total <= SHOWN_MAX && s[total] > ' ' && s[total] < 0x7f && s[total] != '\\')
 		total++;

@@ -285,7 +285,8 @@ static int mark_done(void *arg, const struct index_line *l, struct err *e)
 	if (!act)
 		return 0;
 	act->is_done = l->line->at != p->newest;
-	act->reborn = l->line->reborn;
+	if (l->line->reborn) /* who went on found nothing to do perhaps, and told no number */
+		act->reborn = l->line->reborn;
 	return 0;
 }
 
@@ -322,9 +323,10 @@ bool past_wants(const struct undo_request *r, const struct journal_line *l)
 
 int past_make(struct past *p, const struct journal *j, const struct undo_request *request, struct err *e)
 {
-	struct collecting c = { p, request };
+	struct collecting c;
 
 	*p = (struct past){ .a.max = ARENA_MAX };
+	c = (struct collecting){ p, request };
 	if (index_each(&p->index, j, NULL, summarize, &c, e) < 0 || mark_undone(p, e) < 0 ||
 	    choose(p, request, e) < 0)
 		return -1;

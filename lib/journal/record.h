@@ -104,6 +104,6 @@ void journal_ended(struct journal_log *log, const char *command);
  * whoever's: by name alone. To be kept from sessions for every change, also of the directory's own name. */
 bool journal_holds(const struct journal_log *log, const char *path);
 
-/* Write up to `max` manifests of what was deleted, for readers that know no lines. To be called when there is
- * nothing else to do. True while there are more. */
+/* Write what waits, and up to `max` manifests of what was deleted (fewer where files are large), for readers
+ * that know no lines. To be called when there is nothing else to do. True while there are more. */
 bool journal_settle(struct journal_log *log, int max);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHUNK = 256 << 10 };
+enum { CHUNK = 256 << 10, PIECE = 64 << 10 /* bytes, whose hash takes as long as a manifest */ };
 
 /* The manifest of what a line says was deleted, unless there is one, or no such version any more. */
 static bool write_one(const struct journal *j, const char *session, const struct journal_line *line,
@@ -49,6 +49,17 @@ static bool was_deleted(const struct journal_line *line)
 	return line->kind == LINE_ACTS[JOURNAL_DELETE] || line->kind == LINE_ACTS[JOURNAL_RMDIR];
 }
 
+/* How much of what may be done at once it was. */
+static int settle_one(struct journal_log *log, const struct journal_line *line)
+{
+	const struct log_store *s = &log->stores[line->store];
+	bool hashed = S_ISREG(line->mode) && line->size <= log->hash_up_to;
+
+	if (s->failed || !write_one(&s->store, log->session, line, log->hash_up_to))
+		return 0;
+	return 1 + (hashed ? (int)(line->size / PIECE) : 0);
+}
+
 bool journal_settle(struct journal_log *log, int max)
 {
 	struct arena a = { .max = 16 << 20 };
@@ -63,9 +74,8 @@ bool journal_settle(struct journal_log *log, int max)
 		log->settled += end + 1 - at;
 		n -= end + 1 - at;
 		if (line_read(at, (size_t)(end - at), &a, &line) && was_deleted(&line) &&
-		    line.store < log->n_stores && !log->stores[line.store].failed)
-			max -= write_one(&log->stores[line.store].store, log->session, &line,
-			                 log->hash_up_to);
+		    line.store < log->n_stores)
+			max -= settle_one(log, &line);
 	}
 	if (at == text.data && n == CHUNK)
 		log->settled += n; /* no line is that long: attributes; none of a deletion has any */

@@ -489,7 +489,9 @@ static void replay(struct undoing *u)
 	for (size_t i = u->past.n; i--;) {
 		const struct past_act *act = &u->past.acts[i];
 
-		if (act->is_done && act->reborn)
+		/* The last one may have been killed behind the act: then the version is not there any more.
+		 */
+		if (act->reborn && (act->is_done || !act->store))
 			undo_remember(u, act, act->reborn);
 		if (act->is_done || !past_wants(u->request, &act->line))
 			continue;

@@ -56,9 +56,8 @@ struct policy_problems {
 
 struct policy;
 
-/* Are file rules enforced where nobody asks for it (file_monitor in configurations, --judge-files of run)?
- * Not while each opening costs as much as it does. */
-enum { POLICY_FILES_ENFORCED = 0 };
+/* Are file rules enforced where the configuration does not say (sandbox.seccomp.file_monitor)? */
+enum { POLICY_FILES_ENFORCED = 1 };
 
 /* Parse, check and compile. `file` is the name shown in problems and denials. NULL with `out` filled on
  * failure. */

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What developers' tools do is the same under file rules as without: output, exit code and tree. WORK chooses the
-# runs, each PAIR/USER/MODE (modes: inside/work.sh), or `all`; FILES the size of the large checkout.
+# What developers' tools do is the same under file rules as without: output, exit code and tree. WORK chooses
+# the runs, each PAIR/USER/MODE (modes: inside/work.sh), or `all`; FILES the size of the large checkout.
 here=$(cd "$(dirname "$0")" && pwd -P)
 "$here/stage" need && "$here/stage" check || exit 1
 runs=${WORK:-own-e2b/user/files own-daytona/root/fuse}

@@ -394,6 +394,55 @@ T_CASE(kills)
 	}
 }
 
+/* Does any file hold this and nothing else, in the tree or in the store? */
+static bool survives(const char *text)
+{
+	AUTO_BUF tree = { 0 };
+	struct journal j;
+	struct dirent *e;
+	bool found = false;
+	char name[300];
+	DIR *d;
+
+	describe(".", &tree);
+	snprintf(name, sizeof name, " %s", text);
+	for (const char *p = buf_text(&tree); !found && (p = strstr(p, name)); p++)
+		found = strncmp(p + strlen(name), "more", 4) != 0;
+	if (found || journal_open(&j, at(JOURNAL_STORE), false, NULL) < 0)
+		return found;
+	d = opendir(at(JOURNAL_STORE "/payload"));
+	while (d && !found && (e = readdir(d))) {
+		snprintf(name, sizeof name, JOURNAL_STORE "/payload/%s", e->d_name);
+		found = e->d_name[0] != '.' && has(name, text);
+	}
+	if (d)
+		closedir(d);
+	journal_close(&j);
+	return found;
+}
+
+/* What was made may be forgotten with the writer, but nothing that was there. */
+T_CASE(kills_of_one_who_puts_off)
+{
+	const char *asked = getenv("JOURNAL_KILLS");
+	int n = (asked ? atoi(asked) : KILLS) / 2;
+	unsigned random = asked ? (unsigned)time(NULL) : 4711;
+
+	batch = true;
+	for (int i = 0; i < n; i++) {
+		if (!begin())
+			return;
+		fill();
+		seed = random + (unsigned)i;
+		kill_after(act_in_child(), (unsigned)rand_r(&random) % 20000);
+		undo_with((struct undo_request){ .command = "c", .force = true });
+		ok(survives("one\n") && survives("two\n") && survives("three\n") && survives("four\n"),
+		   "nothing is lost (seed %u)", seed);
+		end();
+	}
+	batch = false;
+}
+
 T_CASE(what_others_changed_stays)
 {
 	char token[JOURNAL_TOKEN];

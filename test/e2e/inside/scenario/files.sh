@@ -61,6 +61,11 @@ written "mkdir in /etc" /etc/evil.d 'mkdir /etc/evil.d'
 written "cp into /etc" /etc/evil.txt 'cp f /etc/evil.txt'
 written "touch in /usr/bin" /usr/bin/evil.sh 'touch /usr/bin/evil.sh'
 written "tee into /etc" /etc/evil.tee 'echo x | tee /etc/evil.tee'
+# That program is denied as such.
+{ ungoverned && [ "$E2E_USER" != root ]; } ||
+	check_denied "dd into /etc" dd "$(rule_at "$(grep -nE '( |, )dd(,|$)' "$POLICY" 2>/dev/null | head -1 | cut -d: -f1)")" \
+		fail '[ -e /etc/evil.dd ]' /bin/bash -c 'dd if=f of=/etc/evil.dd'
+rm -f /etc/evil.dd
 written "python into /usr/lib" /usr/lib/evil.py 'python3 -c "open(\"/usr/lib/evil.py\", \"w\")"'
 for tool in 'echo x >' 'cp f' 'touch' 'mkdir' 'tee </dev/null' 'ln -s f' 'mkfifo' 'install f' 'truncate -s 9' \
 	'tar -cf' 'python3 -m zipfile -c'; do

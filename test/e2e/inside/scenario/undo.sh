@@ -10,7 +10,10 @@ P=$E2E_HOME/project # the session's
 W=$P
 # There nothing is deleted in a project, and what a rule does not keep is kept there alone.
 ! real_daytona || W=/home/daytona/area
-FILES=${E2E_UNDO_FILES:-2000}
+case $E2E_PAIR/$E2E_USER in
+own-e2b/user) FILES=${E2E_UNDO_FILES:-10000} ;;
+*) FILES=${E2E_UNDO_FILES:-300} ;;
+esac
 mkdir -p "$W" "$P"
 chown "$E2E_USER:" "$W" "$P"
 export E2E_CWD="$P"

@@ -109,7 +109,7 @@ esac
 check_ok "what is allowed is read" '^here$' /bin/bash -c 'cat plain'
 check_ok "and written" '^more$' /bin/bash -c 'echo more >new; cat new'
 check_ok "a directory is moved" '^deep$' /bin/bash -c 'mkdir -p d/e && echo deep >d/e/f && mv d d2 && cat d2/e/f'
-check_ok "programs run from it" '^started$' /bin/bash -c 'printf "#!/bin/sh.real\necho started\n" >run.me && chmod +x run.me && ./run.me'
+check_ok "programs run from it" '^started$' /bin/bash -c 'printf "#!/usr/bin/dash\necho started\n" >run.me && chmod +x run.me && ./run.me'
 if governed; then
 	check_that "who is in no session reads all of it" '[ "$(as_user cat "$W/.ssh/id_rsa")" = the-secret ]'
 
