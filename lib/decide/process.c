@@ -15,10 +15,10 @@ enum {
 
 /* Lists of names, each between spaces. */
 static const char own_reads[] =
-        " arch_status autogroup cgroup cmdline comm coredump_filter cpu_resctrl_groups cpuset exe gid_map io limits"
-        " loginuid maps mountinfo mounts mountstats numa_maps oom_adj oom_score oom_score_adj projid_map sched"
-        " schedstat sessionid setgroups smaps smaps_rollup stat statm status timens_offsets timers timerslack_ns"
-        " uid_map wchan ";
+        " arch_status autogroup cgroup cmdline comm coredump_filter cpu_resctrl_groups cpuset exe gid_map io"
+        " limits loginuid maps mountinfo mounts mountstats numa_maps oom_adj oom_score oom_score_adj"
+        " projid_map sched schedstat sessionid setgroups smaps smaps_rollup stat statm status"
+        " timens_offsets timers timerslack_ns uid_map wchan ";
 static const char own_trees[] = " fd fdinfo net ns task ";
 static const char own_writes[] = " comm coredump_filter oom_score_adj timerslack_ns ";
 static const char other_reads[] = " cgroup cmdline comm stat statm status ";
