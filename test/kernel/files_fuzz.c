@@ -253,6 +253,8 @@ static void by_chance(void *arg)
 			usleep(1000);
 	}
 	fl_say(left ? "%d hang" : "done", left);
+	for (size_t i = 0; left && i < CHILDREN; i++)
+		kill(pid[i], SIGKILL);
 }
 
 static void fuzz(uid_t uid)
