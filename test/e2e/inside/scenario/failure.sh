@@ -103,7 +103,10 @@ done
 wait $hold
 until_true 5 healthy
 works "and when there are some again"
-limit "$(supervisors | head -1)" --nofile=12:
+# Who judges files, too, holds some all the time: the store's, the session's directories.
+few=12
+! files_armed || few=40
+limit "$(supervisors | head -1)" --nofile=$few:
 clear_canary
 for i in 1 2 3 4 5 6 7 8 9 10; do
 	as_user /bin/bash -c "sleep 1; sudo id; cp /etc/hostname $E2E_HOME/mark.many.$i" >>/tmp/many.out 2>&1 &
@@ -111,7 +114,7 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 done
 # shellcheck disable=SC2086 # pids
 wait $many
-check_that "a supervisor with 12 descriptors, ten commands: nothing denied runs" '[ ! -e /tmp/canary ]'
+check_that "a supervisor with few descriptors, ten commands: nothing denied runs" '[ ! -e /tmp/canary ]'
 ran_many=$(ls "$E2E_HOME"/mark.many.* 2>/dev/null | wc -l)
 many_logged() { [ "$(grep '"type":"execve"' "$LOG" | grep -c '^{"argv":."cp",.*mark.many')" -ge "$ran_many" ]; }
 check "each of the $ran_many that ran is in the log" until_true 2 many_logged
