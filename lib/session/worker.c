@@ -342,7 +342,8 @@ static void refresh(struct session *s)
 	if (closed_make(s, &fresh, NULL) < 0)
 		return;
 	/* Under the old number: answers that wait to be sent name it. */
-	if (fresh.ruleset >= 0 && dup3(fresh.ruleset, w->floor.ruleset, O_CLOEXEC) >= 0) {
+	if (!(CONFIG_FILES && fresh.incomplete) && fresh.ruleset >= 0 &&
+	    dup3(fresh.ruleset, w->floor.ruleset, O_CLOEXEC) >= 0) {
 		int kept = w->floor.ruleset;
 
 		w->floor.ruleset = -1;

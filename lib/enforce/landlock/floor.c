@@ -8,6 +8,7 @@
 #include "sys/landlock.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -146,7 +147,8 @@ static void add(struct work *w, const char *path, uint64_t rights)
 	struct floor_grant *more;
 
 	rights &= ~LANDLOCK_DEVICES;
-	landlock_grant(f->ruleset, path, rights);
+	if (landlock_grant(f->ruleset, path, rights) < 0 && CONFIG_FILES)
+		f->incomplete |= errno == EMFILE || errno == ENFILE || errno == ENOMEM;
 	if (!CONFIG_FILES || !w->files || !rights)
 		return;
 	if (f->n_grants % 64 == 0) {
@@ -268,8 +270,10 @@ static void grant_all(struct work *w, const char *path, uint64_t rights)
 	char name[PATH_MAX];
 
 	if (!dir) {
-		if (CONFIG_FILES && w->files)
-			return; /* nothing is granted there */
+		if (CONFIG_FILES && w->files) { /* nothing is granted there */
+			w->floor->incomplete |= kept && (errno == EMFILE || errno == ENFILE);
+			return;
+		}
 		note(w->floor, path);
 		add(w, path, rights);
 		return;
@@ -474,7 +478,7 @@ bool floor_is_stale(const struct floor *f)
 	struct pollfd mounts = { .fd = f->mounts, .events = POLLPRI };
 	struct stat st;
 
-	if (poll(&mounts, 1, 0) > 0)
+	if (poll(&mounts, 1, 0) > 0 || (CONFIG_FILES && f->incomplete))
 		return true;
 	for (const struct floor_way *way = f->ways; way < f->ways + f->n_ways; way++)
 		if (way->changed.tv_sec &&

@@ -102,6 +102,7 @@ struct floor {
 	uint32_t inexact;           /* … but for these more is granted than they allow */
 	struct floor_grant *grants; /* of file rules; see floor_grants() */
 	size_t n_grants;
+	bool incomplete; /* there was not enough of something to grant all: stale from the start */
 };
 
 /* Make the ruleset. Where this kernel has no Landlock: -1. One that is too old for this: an open one, and
