@@ -113,11 +113,9 @@ struct domain {
 static const struct domain domains[] = {
 	{ "File Protection",
 	  25,
-	  { { "file-monitor", PROBE_ADDFD, FILES(PROOF_NAMES),
-	      "file rules by opening on the caller's behalf" },
+	  { { "file-monitor", PROBE_ADDFD, FILES(PROOF_NAMES), "file rules by acting for the caller" },
 	    { "landlock-files", PROBE_LANDLOCK, FILES(PROOF_TREES), "file rules on whole trees" },
-	    { "fuse", PROBE_FUSE, CONFIG_LAYER_FUSE ? PROOF_OPTIONAL : NOT_BUILT,
-	      "file rules in a view of the workspace" } } },
+	    { "fuse", PROBE_FUSE, CONFIG_LAYER_FUSE ? PROOF_OPTIONAL : NOT_BUILT, "rules in a view" } } },
 	{ "Command Control",
 	  25,
 	  { { "seccomp-notify", PROBE_NOTIFY, PROOF_EXEC, "each execve is judged" },

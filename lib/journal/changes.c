@@ -47,7 +47,7 @@ static int tell(const struct past_act *act, undo_change_fn *fn, void *arg, struc
 int journal_changes(const struct journal *j, const struct undo_request *request, undo_change_fn *fn,
                     void *arg, struct err *e)
 {
-	struct past p;
+	struct past p = { .n = 0 };
 	struct undo_request any = *request;
 	struct map seen = { 0 };
 	int rc;

@@ -3,7 +3,7 @@
 #
 # usage: files.sh [ROUNDS [WORD]]	(root; writes docs/files-bench.md when called without arguments)
 #
-# The least of all rounds, native and judged in turn: a machine that is busy with other things changes it little.
+# The least of all rounds, native and judged in turn: a machine that is busy otherwise changes it little.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd -P)
 repo=$(cd "$here/../.." && pwd -P)
@@ -26,9 +26,12 @@ measured() {
 	for _ in 1 2 3; do
 		for who in native judged; do
 			run=()
-			[ $who = native ] || run=("$top/agentsh" run --judge-files --policy "$top/policy.yaml" --)
-			(cd "$top/$1" && HOME=$top/$1 setpriv --reuid "$1" --regid "$1" --clear-groups "${run[@]}" \
-				"$top/opens" "$top/$1" $(((rounds + 2) / 3)) ${word:+"$word"}) | sed "s/^/$who\t/"
+			[ $who = native ] ||
+				run=("$top/agentsh" run --judge-files --policy "$top/policy.yaml" --)
+			(cd "$top/$1" &&
+				HOME=$top/$1 setpriv --reuid "$1" --regid "$1" --clear-groups "${run[@]}" \
+					"$top/opens" "$top/$1" $(((rounds + 2) / 3)) ${word:+"$word"}) |
+				sed "s/^/$who\t/"
 		done
 	done | awk -F'\t' '
 		!(($1, $2) in least) || $3 < least[$1, $2] { least[$1, $2] = $3 }
@@ -54,9 +57,9 @@ table >"$top/table"
 	cat <<'EOF'
 # What a judged call on a file costs
 
-Written by `make bench-files`: open and close, or what the row says, in one directory of a tmpfs, under the
-policy of `policies/e2b`, every call judged and done by the supervisor. The least of many rounds each, native and
-judged in turn; what else the machine does makes these more, never less.
+Written by `make bench-files`: open and close, or what the row says, in one directory of a tmpfs, under
+the policy of `policies/e2b`, every call judged and done by the supervisor. The least of many rounds
+each, native and judged in turn; what else the machine does makes these more, never less.
 
 | call | native | judged | ratio | judged, root |
 | --- | ---: | ---: | ---: | ---: |
@@ -66,19 +69,19 @@ EOF
 
 What it is made of:
 
-- A call that is answered without a descriptor (a missing file) takes two switches between the caller and the
-  supervisor and 6 system calls of the supervisor: wait, receive, whose process it is, the path, the attempt,
-  the answer.
+- A call that is answered without a descriptor (a missing file) takes two switches between the caller
+  and the supervisor and 6 system calls of the supervisor: wait, receive, whose process it is, the path,
+  the attempt, the answer.
 - A descriptor that is handed over takes two switches more: the caller puts it into its table itself
   (`SECCOMP_IOCTL_NOTIF_ADDFD`), and the kernel wakes it wherever there is room. 9 system calls.
-- What can be written to takes yet another, as the supervisor closes its own copy before the caller goes on: a
-  program could not be executed, a lock or a lease not be had while there is a second one. 16 for what is there,
-  17 for what is made.
-- Relative names take one more, which asks for the caller's directory; in sessions of root's two more, which
-  ask for its ids.
-- Links are followed by their text: those of `/lib`, `/bin` and their like as if they were spelled `/usr/…`, files'
-  in directories of root's from memory (checked once a second), one's own each time (3 more). Anything else
-  (links to directories, dots behind them, devices, FIFOs, other processes in `/proc`, `openat2` with a
-  resolution) is walked name by name: 20 to 50.
+- What can be written to takes yet another, as the supervisor closes its own copy before the caller goes
+  on: a program could not be executed, a lock or a lease not be had while there is a second one. 16 for
+  what is there, 17 for what is made.
+- Relative names take one more, which asks for the caller's directory; in sessions of root's two more,
+  which ask for its ids.
+- Links are followed by their text: those of `/lib`, `/bin` and their like as if they were spelled
+  `/usr/…`, files' in directories of root's from memory (checked once a second), one's own each time (3
+  more). Anything else (links to directories, dots behind them, devices, FIFOs, other processes in
+  `/proc`, `openat2` with a resolution) is walked name by name: 20 to 50.
 EOF
 } >"$repo/docs/files-bench.md"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # fuse - what a view through FUSE costs against the file system below, and against bindfs and mergerfs.
 #
-# usage: fuse.sh [ROUNDS [FILES]]	(root; writes the last part of docs/bench.md when called without arguments)
+# usage: fuse.sh [ROUNDS [FILES]]	(root; without arguments writes the last part of docs/bench.md)
 #
 # Everything is interleaved; ratios of time to native are medians of the rounds' own.
 set -eu

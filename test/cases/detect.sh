@@ -23,7 +23,8 @@ is 'keys are sorted' "$keys" "$(printf '%s\n' "$keys" | LC_ALL=C sort)"
 for layer in proxy ebpf; do
 	has "$layer is not claimed" "$table" "^  $layer +-  not armed \(not built in this version\)"
 done
-has 'fuse is not claimed' "$table" '^  fuse +-  not armed \((only with sandbox.fuse.mount|not built in this version)\)'
+has 'fuse is not claimed' "$table" \
+	'^  fuse +-  not armed \((only with sandbox.fuse.mount|not built in this version)\)'
 if "$AGENTSH" --help | grep -q '^  run ' &&
 	printf '%s\n' "$capabilities" | grep -q '^  seccomp_user_notify *✓'; then
 	has 'a command was governed' "$table" '^  seccomp-notify +✓  armed '

@@ -1,6 +1,6 @@
 #!/bin/bash
-# files_masks - what a session makes has the modes it has natively, though the supervisor remembers masks: after
-# umask(2), in subshells, and where a thread with a mask of its own becomes its process's only one.
+# files_masks - what a session makes has the modes it has natively, though the supervisor remembers masks:
+# after umask(2), in subshells, and where a thread with a mask of its own becomes its process's only one.
 . "$(dirname "$0")/../t.sh"
 needs root setpriv python3
 
@@ -61,6 +61,7 @@ modes() {
 for uid in $USER_ID 0; do
 	modes "$TMP/native.$uid" >"$TMP/expected"
 	modes "$TMP/judged.$uid" "$TMP/agentsh" run --judge-files --policy "$TMP/files.yaml" -- >"$TMP/got"
-	is "uid $([ "$uid" = 0 ] && echo 0 || echo user): all is made" "$(wc -l <"$TMP/expected")" 31
-	is "uid $([ "$uid" = 0 ] && echo 0 || echo user): modes as natively" "$(cat "$TMP/got")" "$(cat "$TMP/expected")"
+	who=$([ "$uid" = 0 ] && echo 0 || echo user)
+	is "uid $who: all is made" "$(wc -l <"$TMP/expected")" 31
+	is "uid $who: modes as natively" "$(cat "$TMP/got")" "$(cat "$TMP/expected")"
 done
