@@ -3,10 +3,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "enforce/fuse/mounting.h"
+#include "sys/mounts.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,17 +15,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LOOK_MS = 500, DETACH_MS = 2000, CLEAN_MAX = 64 };
+enum { LOOK_MS = 500, DETACH_MS = 2000 };
 
-static bool next_line(FILE *f, char *line, size_t size)
+static bool is_view(const struct mount *m)
 {
-	return fgets(line, (int)size, f) != NULL;
-}
-
-/* "36 25 0:32 / /where rw,… - fuse.agentsh agentsh-workspace rw,…" */
-static bool is_view(const char *line)
-{
-	return strstr(line, " - fuse.agentsh ") != NULL;
+	return !strcmp(m->type, "fuse.agentsh");
 }
 
 static long mount_id(int fd)
@@ -37,7 +30,7 @@ static long mount_id(int fd)
 
 	snprintf(name, sizeof name, "/proc/self/fdinfo/%d", fd);
 	f = fopen(name, "re");
-	while (f && next_line(f, line, sizeof line))
+	while (f && fgets(line, sizeof line, f))
 		if (!strncmp(line, "mnt_id:", 7))
 			id = strtol(line + 7, NULL, 10);
 	if (f)
@@ -48,39 +41,16 @@ static long mount_id(int fd)
 bool mounter_is_view(int fd)
 {
 	long id = mount_id(fd);
-	char line[PATH_MAX * 2];
+	struct mounts all;
 	bool found = false;
-	FILE *f = id < 0 ? NULL : fopen("/proc/self/mountinfo", "re");
 
-	while (f && !found && next_line(f, line, sizeof line))
-		found = strtol(line, NULL, 10) == id && is_view(line);
-	if (f)
-		fclose(f);
+	if (id < 0)
+		return false;
+	mounts_read(&all, "/proc/self");
+	for (size_t i = 0; i < all.n && !found; i++)
+		found = strtol(all.all[i].id, NULL, 10) == id && is_view(&all.all[i]);
+	mounts_release(&all);
 	return found;
-}
-
-/* The fifth word, where spaces and the like are octal. */
-static bool place_of(const char *line, char *out, size_t size)
-{
-	size_t n = 0;
-
-	for (int i = 0; i < 4; i++) {
-		line = strchr(line, ' ');
-		if (!line++)
-			return false;
-	}
-	while (*line && *line != ' ' && n + 1 < size) {
-		unsigned code = 0;
-
-		if (*line == '\\' && sscanf(line + 1, "%3o", &code) == 1 && code) {
-			out[n++] = (char)code;
-			line += 4;
-		} else {
-			out[n++] = *line++;
-		}
-	}
-	out[n] = 0;
-	return n > 0;
 }
 
 /* In a child: who asks a view that is served by somebody who does not answer waits for ever. */
@@ -105,21 +75,20 @@ static bool is_dead(const char *path)
 
 void mounter_clean(void)
 {
-	char(*dead)[PATH_MAX] = calloc(CLEAN_MAX, sizeof *dead), line[PATH_MAX * 2];
-	FILE *f = dead ? fopen("/proc/self/mountinfo", "re") : NULL;
+	struct mounts all;
 	struct err e;
-	int n = 0;
 
-	while (f && n < CLEAN_MAX && next_line(f, line, sizeof line))
-		if (is_view(line) && place_of(line, dead[n], sizeof *dead) && is_dead(dead[n]))
-			n++;
-	if (f)
-		fclose(f);
+	mounts_read(&all, "/proc/self");
 	/* What was mounted last lies on top. */
-	while (n--)
-		if (mounting_detach(dead[n], DETACH_MS, &e) < 0)
+	for (size_t i = all.n; i-- > 0;) {
+		const char *where = all.all[i].where;
+
+		if (!is_view(&all.all[i]) || !is_dead(where))
+			continue;
+		if (mounting_detach(where, DETACH_MS, &e) < 0)
 			log_line(LOG_WARN, "a view that nobody serves: %s", e.text);
 		else
-			log_line(LOG_INFO, "%s: a view that nobody served was taken away", dead[n]);
-	free(dead);
+			log_line(LOG_INFO, "%s: a view that nobody served was taken away", where);
+	}
+	mounts_release(&all);
 }

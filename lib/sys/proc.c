@@ -15,6 +15,7 @@
 
 const char *proc_path(pid_t pid, const char *name, char *room)
 {
+	static const char proc[] = { '/', 'p', 'r', 'o', 'c', '/' };
 	enum { NAME = 18 };
 	size_t len = strnlen(name, PROC_PATH - NAME - 1);
 	unsigned n = (unsigned)pid;
@@ -27,8 +28,7 @@ const char *proc_path(pid_t pid, const char *name, char *room)
 	do
 		*--p = (char)('0' + n % 10);
 	while (n /= 10);
-	memcpy(p -= 6, "/proc/", 6);
-	return p;
+	return memcpy(p - sizeof proc, proc, sizeof proc);
 }
 
 int proc_open(pid_t pid, const char *name, int flags)

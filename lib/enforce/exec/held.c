@@ -46,11 +46,13 @@ static void say(struct buf *b, const char *text)
 /* All by which two questions differ. */
 static bool describe(const struct held_question *q, struct buf *b)
 {
+	const uintptr_t rule = (uintptr_t)q->rule;
+
 	b->max = HELD_TEXT;
 	say(b, q->target);
 	say(b, q->operation);
 	say(b, q->kind);
-	buf_add(b, (const char *)&q->rule, sizeof q->rule);
+	buf_add(b, (const char *)&rule, sizeof rule);
 	for (size_t i = 0; q->argv && q->argv[i]; i++)
 		say(b, q->argv[i]);
 	return !b->failed;
