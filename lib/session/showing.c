@@ -442,8 +442,10 @@ int showing_run(struct err *e)
 		return -1;
 	v = view_new(&s.view, e);
 	rc = v ? view_run(v, e) : -1;
-	while (!list_empty(&s.members))
-		member_free(list_item(s.members.next, struct member, node));
+	for (struct list *n = s.members.next, *next; n != &s.members; n = next) {
+		next = n->next;
+		member_free(list_item(n, struct member, node));
+	}
 	view_free(v);
 	wire_in_release(&s.in);
 	return rc;

@@ -15,7 +15,6 @@
 
 const char *proc_path(pid_t pid, const char *name, char *room)
 {
-	static const char proc[] = { '/', 'p', 'r', 'o', 'c', '/' };
 	enum { NAME = 18 };
 	size_t len = strnlen(name, PROC_PATH - NAME - 1);
 	unsigned n = (unsigned)pid;
@@ -28,7 +27,8 @@ const char *proc_path(pid_t pid, const char *name, char *room)
 	do
 		*--p = (char)('0' + n % 10);
 	while (n /= 10);
-	return memcpy(p - sizeof proc, proc, sizeof proc);
+	memcpy(p -= 6, "/proc/1", 6);
+	return p;
 }
 
 int proc_open(pid_t pid, const char *name, int flags)
