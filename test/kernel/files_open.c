@@ -129,7 +129,7 @@ static void lay_out(void)
 static void attack(const char *name, bool governed, const char *option, uid_t uid)
 {
 	lab_start();
-	lab_write(lab.policy, policy, 0644);
+	lab_write(lab.policy, option ? policy : LAB_HEAD LAB_TAIL, 0644);
 	lay_out();
 	lab.option = option;
 	lab_attack(name, governed, uid, &o);

@@ -395,9 +395,19 @@ const struct lab_attack lab_attacks[] = {
 
 static struct outcome got;
 
+#define GROUPS \
+	"find /sys/fs/cgroup/pids /sys/fs/cgroup/memory /sys/fs/cgroup/cpu -name 'agentsh-run-*' | sort"
+
+static char before[PATH_MAX]; /* a list of the groups that others left */
+
 static void begin(const char *policy)
 {
+	char command[PATH_MAX + sizeof GROUPS + 8];
+
 	lab_start();
+	snprintf(before, sizeof before, "%s/groups", lab.dir);
+	snprintf(command, sizeof command, GROUPS " >%s", before);
+	system(command);
 	lab_write(lab.policy, policy, 0644);
 }
 
@@ -415,11 +425,12 @@ static int number(int *error)
 static void groups_are_gone(void)
 {
 	long long end = lab_now() + 5000;
+	char command[PATH_MAX + sizeof GROUPS + 48];
 	bool any;
 
+	snprintf(command, sizeof command, GROUPS " | comm -13 %s - | grep -q .", before);
 	do {
-		any = system("find /sys/fs/cgroup/pids /sys/fs/cgroup/memory /sys/fs/cgroup/cpu"
-		             " -name 'agentsh-run-*' | grep -q .") == 0;
+		any = system(command) == 0;
 		usleep(any ? 50000 : 0);
 	} while (any && lab_now() < end);
 	ok(!any, "no group is left");
