@@ -19,6 +19,7 @@ config APPLET_SUPERVISE
 #include "enforce/limits/count.h"
 #include "loop/loop.h"
 #include "policy/policy.h"
+#include "session/policy_wire.h"
 #include "sys/caps.h"
 #include "sys/trim.h"
 #include "wire/conn.h"
@@ -30,7 +31,6 @@ config APPLET_SUPERVISE
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { IDLE_NS = 500000000 };
@@ -38,7 +38,7 @@ enum { IDLE_NS = 500000000 };
 #define RETRY_NS (200 * 1000000LL)
 #define ROOM_NS  (2000 * 1000000LL)
 
-enum { CONTROL = 3, MAX_VARS = 8, POLICY_MAX = 1 << 20, ENDS = 32 };
+enum { CONTROL = 3, ENDS = 32 };
 
 /* The end of a command, to be told. */
 struct ended {
@@ -198,45 +198,10 @@ static void on_gone(void *arg, uint32_t number, const char *id, int status, int6
 	loop_timer(s->loop, &s->nap, 0); /* the desk has waited, for several of them perhaps */
 }
 
-/* By position: others read the same descriptor. */
-static int read_policy(int fd, struct buf *text, struct err *e)
-{
-	struct stat st;
-
-	text->max = POLICY_MAX;
-	if (fstat(fd, &st) < 0 || st.st_size > POLICY_MAX || !buf_room(text, (size_t)st.st_size) ||
-	    pread(fd, text->data, (size_t)st.st_size, 0) != st.st_size)
-		return err_set(e, "the policy cannot be read");
-	text->len = (size_t)st.st_size;
-	return 0;
-}
-
 static struct policy *load_policy(struct msg_reader *r, int fd, bool files, struct err *e)
 {
-	const char *file = msg_get_str(r);
-	struct policy_var vars[MAX_VARS + 1] = { 0 };
-	struct policy_options o = { .vars = vars };
-	struct policy_problems problems = { 0 };
-	AUTO_BUF text = { 0 };
-	struct policy *policy;
-	uint32_t n;
+	struct policy *policy = policy_wire_take(r, fd, e);
 
-	o.approvals = msg_get_u32(r) != 0;
-	o.expand = msg_get_u32(r) != 0;
-	n = msg_get_u32(r);
-	for (uint32_t i = 0; i < n && i < MAX_VARS; i++) {
-		vars[i].name = msg_get_str(r);
-		vars[i].value = msg_get_str(r);
-	}
-	if (!msg_end(r) || n > MAX_VARS)
-		return err_set(e, "bad start message"), NULL;
-	if (read_policy(fd, &text, e) < 0)
-		return NULL;
-	policy = policy_load(text.data, text.len, file, &o, &problems);
-	if (!policy)
-		err_set(e, "policy %s:%d: %s", file, problems.n ? problems.items[0].line : 0,
-		        problems.n ? problems.items[0].text : "unusable");
-	policy_problems_release(&problems);
 	/* Nobody asks us about connections, and about files perhaps. */
 	if (policy && !files)
 		policy_drop_places(policy);

@@ -11,6 +11,7 @@
 #include "enforce/fuse/view.h"
 #include "journal/record.h"
 #include "policy/policy.h"
+#include "session/policy_wire.h"
 #include "session/session.h"
 #include "sys/caps.h"
 #include "sys/tag.h"
@@ -27,15 +28,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-	CONTROL = 3,
-	DEVICE = 4,
-	LOWER = 5,
-	POLICY_MAX = 1 << 20,
-	MAX_VARS = 8,
-	KEEP_S = 86400,
-	SETTLE_MAX = 100
-};
+enum { CONTROL = 3, DEVICE = 4, LOWER = 5, KEEP_S = 86400, SETTLE_MAX = 100 };
 #define COPY_MAX (64ULL << 20)
 #define ROOM_NS  (2000 * 1000000LL)
 
@@ -189,38 +182,6 @@ static void member_free(struct member *m)
 	free(m);
 }
 
-static struct policy *read_policy(struct msg_reader *r, int fd, struct err *e)
-{
-	const char *file = msg_get_str(r);
-	struct policy_var vars[MAX_VARS + 1] = { { NULL, NULL } };
-	struct policy_options o = { .vars = vars };
-	struct policy_problems problems = { 0 };
-	struct policy *p = NULL;
-	AUTO_BUF text = { .max = POLICY_MAX };
-	struct stat st;
-	uint32_t n;
-
-	o.approvals = msg_get_u32(r) != 0;
-	o.expand = msg_get_u32(r) != 0;
-	n = msg_get_u32(r);
-	for (uint32_t i = 0; i < n && i < MAX_VARS; i++) {
-		vars[i].name = msg_get_str(r);
-		vars[i].value = msg_get_str(r);
-	}
-	if (!msg_end(r) || n > MAX_VARS || fstat(fd, &st) < 0 || st.st_size > POLICY_MAX ||
-	    !buf_room(&text, (size_t)st.st_size) ||
-	    pread(fd, text.data, (size_t)st.st_size, 0) != st.st_size) {
-		err_set(e, "the policy cannot be read");
-		return NULL;
-	}
-	p = policy_load(text.data, (size_t)st.st_size, file, &o, &problems);
-	if (!p)
-		err_set(e, "policy %s:%d: %s", file, problems.n ? problems.items[0].line : 0,
-		        problems.n ? problems.items[0].text : "unusable");
-	policy_problems_release(&problems);
-	return p;
-}
-
 struct terms {
 	uint32_t flags;
 	int64_t quota, ttl_ns;
@@ -279,7 +240,7 @@ static int fill(struct showing *s, struct member *m, struct msg_reader *r, struc
 	if (!msg_ok(r) || s->in.n_fds != 3 || strlen(id) >= sizeof m->id)
 		return err_set(e, "bad request");
 	strcpy(m->id, id);
-	m->policy = read_policy(r, s->in.fds[0], e);
+	m->policy = policy_wire_take(r, s->in.fds[0], e);
 	if (!m->policy)
 		return -1;
 	m->ring = ring_map(s->in.fds[1], e);

@@ -12,6 +12,7 @@
 #include "session/kept.h"
 #include "session/mounter.h"
 #include "session/showing.h"
+#include "session/policy_wire.h"
 #include "session/worker.h"
 #include "sys/proc.h"
 
@@ -368,7 +369,7 @@ static int join(struct session *s, struct shown *w, struct err *e)
 	msg_u64(&m, c->sandbox.fuse.audit.quota);
 	msg_u64(&m, (uint64_t)c->sandbox.fuse.audit.ttl_ns);
 	msg_u64(&m, c->sandbox.fuse.audit.hash_small_files_under);
-	worker_put_policy(&m, s->policy);
+	policy_wire_put(&m, s->policy);
 	rc = views_tell(w, &m, fds, 3, TELL_MS, e);
 	msg_release(&m);
 	return rc;

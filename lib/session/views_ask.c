@@ -2,31 +2,22 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "session/worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CONTROL = 3 };
-
 static void exec_mounter(int control)
 {
-	char *argv[] = { "fuse", "--mount", NULL }, *env[] = { NULL };
-	sigset_t none;
+	char *argv[] = { "fuse", "--mount", NULL };
 
 	for (int i = 1; i < NSIG; i++)
 		signal(i, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (dup2(control, CONTROL) < 0 || fcntl(CONTROL, F_SETFD, 0) < 0)
-		_exit(126);
-	fd_close_from(CONTROL + 1);
-	execve("/proc/self/exe", argv, env);
-	_exit(127);
+	worker_exec(argv, control);
 }
 
 int views_spawn(struct views *v, struct err *e)

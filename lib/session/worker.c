@@ -11,6 +11,7 @@
 #include "session/handover.h"
 #include "session/judged.h"
 #include "session/limited.h"
+#include "session/policy_wire.h"
 #include "session/views.h"
 #include "sys/proc.h"
 #include "sys/hunt.h"
@@ -79,9 +80,9 @@ const char *worker_missing(const struct session *s)
 	return w->missing;
 }
 
-static void exec_worker(int control)
+_Noreturn void worker_exec(char *const argv[], int control)
 {
-	char *argv[] = { "supervise", NULL }, *env[] = { NULL };
+	char *env[] = { NULL };
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -192,23 +193,6 @@ static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 }
 
 /* What a supervisor needs to compile the policy whose text goes with the message. */
-void worker_put_policy(struct msg *m, const struct shared_policy *p)
-{
-	const char *base = strrchr(p->path, '/');
-	uint32_t n = 0;
-
-	while (n < sizeof p->vars / sizeof *p->vars && p->vars[n].name)
-		n++;
-	msg_str(m, base ? base + 1 : p->path);
-	msg_u32(m, p->approvals);
-	msg_u32(m, p->expand);
-	msg_u32(m, n);
-	for (uint32_t i = 0; i < n; i++) {
-		msg_str(m, p->vars[i].name);
-		msg_str(m, p->vars[i].value);
-	}
-}
-
 int worker_policy(struct core *core, struct session *s, struct err *e)
 {
 	struct msg m = { 0 };
@@ -220,7 +204,7 @@ int worker_policy(struct core *core, struct session *s, struct err *e)
 	if (CONFIG_LIMITS)
 		limited_change(core, s, &s->worker->limits);
 	msg_start(&m, WIRE_POLICY);
-	worker_put_policy(&m, s->policy);
+	policy_wire_put(&m, s->policy);
 	/* A supervisor that does not take it is stopped or flooded: not waited for. */
 	rc = wire_send(s->worker->fd, &m, &s->policy->text->fd, 1, MSG_DONTWAIT, e);
 	msg_release(&m);
@@ -266,7 +250,7 @@ static int send_start(struct worker *w, int their_inbox, struct err *e)
 		judged_put(s, &m);
 	if (CONFIG_APPROVALS)
 		msg_u64(&m, (uint64_t)w->core->config->approvals.timeout_ns);
-	worker_put_policy(&m, s->policy);
+	policy_wire_put(&m, s->policy);
 	if (view) {
 		fds[n++] = views_page(s);
 		fds[n++] = views_lower(s);
@@ -380,7 +364,7 @@ static int spawn(struct worker *w, struct err *e)
 	} else {
 		w->pid = fork();
 		if (w->pid == 0)
-			exec_worker(control[1]);
+			worker_exec((char *[]){ "supervise", NULL }, control[1]);
 		w->plan.launch.tracer = w->pid;
 		w->pidfd = w->pid > 0 ? proc_pidfd(w->pid) : -1;
 		w->fd = w->control.fd = control[0];

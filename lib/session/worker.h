@@ -25,6 +25,9 @@ int worker_count(struct core *core, uint64_t tag, uint32_t command);
  * whether somebody waits still, the event "approval_resolved" tells. */
 int worker_approve(struct session *s, const char *id, bool approved, const char *reason, struct err *e);
 
+/* In a child: become another of our processes, with this descriptor as its third and no other but 0 to 2. */
+_Noreturn void worker_exec(char *const argv[], int control);
+
 /* What the session's processes enter, and the socket on which their listeners go to the supervisor
  * (borrowed). */
 const struct launch_plan *worker_plan(const struct session *s);
@@ -34,8 +37,6 @@ int worker_inbox(const struct session *s);
 void worker_hand_over(const struct session *s, struct handover *h);
 int worker_take_over(struct core *core, struct session *s, struct msg_reader *r, bool dry, struct err *e);
 
-/* What a policy is compiled from, beside the text, which goes along as a descriptor. */
-void worker_put_policy(struct msg *m, const struct shared_policy *p);
 /* views.c: the workspace is a view from now on. */
 void worker_shown(struct session *s);
 

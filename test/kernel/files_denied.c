@@ -512,7 +512,7 @@ static void demolish(void)
 
 	snprintf(t.top, sizeof t.top, "%s", top);
 	if (chdir("/") == 0)
-		tree_end(&t);
+		tree_gone(t.top);
 }
 
 /* All that must stay as it is. */

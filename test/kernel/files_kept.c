@@ -47,7 +47,7 @@ static void demolish(void)
 
 	snprintf(t.top, sizeof t.top, "%s", top);
 	if (chdir("/") == 0)
-		tree_end(&t);
+		tree_gone(t.top);
 }
 
 static void say(const char *what, long rc)
@@ -380,8 +380,8 @@ static void compare_kept(uid_t uid, uint32_t keep)
 	close(governed.helper);
 	while (wait(NULL) > 0)
 		;
-	tree_end(&native);
-	tree_end(&governed);
+	tree_gone(native.top);
+	tree_gone(governed.top);
 }
 
 T_CASE(all_day_as_native)

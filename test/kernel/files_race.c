@@ -221,7 +221,7 @@ static bool run(const struct race *r, bool lax)
 	lost = fl->out[0] != '0';
 	snprintf(t.top, sizeof t.top, "%s", top);
 	if (chdir("/") == 0)
-		tree_end(&t);
+		tree_gone(t.top);
 	return lost;
 }
 

@@ -237,13 +237,13 @@ FL_UNUSED static void tree_make(struct tree *t, const char *name, uid_t uid)
 	tree_roots();
 }
 
-static void tree_end(const struct tree *t)
+static void tree_gone(const char *top)
 {
 	char command[100];
 
-	snprintf(command, sizeof command, "rm -rf '%s'", t->top);
-	if (system(command) != 0)
-		printf("# could not remove %s\n", t->top);
+	snprintf(command, sizeof command, "rm -rf '%s'", top);
+	if (chdir("/") < 0 || system(command) != 0)
+		printf("# could not remove %s\n", top);
 }
 
 /* Allows all there is to allow; what is denied is elsewhere, and keeps names from being the whole answer. */
@@ -317,8 +317,8 @@ FL_UNUSED static void tree_compare_as(const char *name, void (*program)(void *),
 	close(governed.helper);
 	while (wait(NULL) > 0)
 		;
-	tree_end(&native);
-	tree_end(&governed);
+	tree_gone(native.top);
+	tree_gone(governed.top);
 }
 
 FL_UNUSED static void tree_compare(const char *name, void (*program)(void *))

@@ -43,11 +43,7 @@ static void build(uid_t uid)
 
 static void demolish(void)
 {
-	struct tree t;
-
-	snprintf(t.top, sizeof t.top, "%s", top);
-	if (chdir("/") == 0)
-		tree_end(&t);
+	tree_gone(top);
 }
 
 static int hold(struct fl_run *r)
