@@ -74,6 +74,9 @@ What it is made of:
   the attempt, the answer.
 - A descriptor that is handed over takes two switches more: the caller puts it into its table itself
   (`SECCOMP_IOCTL_NOTIF_ADDFD`), and the kernel wakes it wherever there is room. 9 system calls.
+- Most of what a descriptor costs on a machine that does nothing else is that wake-up: on an idle processor
+  instead of the one where caller and supervisor have just been. Held to one processor, the supervisor and
+  what it supervises take 13 µs for a read and 25 µs to create.
 - What can be written to takes yet another, as the supervisor closes its own copy before the caller goes
   on: a program could not be executed, a lock or a lease not be had while there is a second one. 16 for
   what is there, 17 for what is made.
