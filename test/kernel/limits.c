@@ -421,7 +421,6 @@ static int number(int *error)
 	return n;
 }
 
-/* Others on this machine may have some, for a moment. */
 static void groups_are_gone(void)
 {
 	long long end = lab_now() + 5000;
@@ -439,11 +438,9 @@ static void groups_are_gone(void)
 /* What nobody held is still there: all that runs as the user of this test. */
 static void end_ungoverned(void)
 {
-	pid_t pid = fork();
-
-	if (pid == 0)
+	if (fork() == 0)
 		_exit(setresuid(lab.user, lab.user, lab.user) < 0 || kill(-1, SIGKILL) < 0);
-	waitpid(pid, NULL, 0);
+	wait(NULL);
 }
 
 static void too_many(const char *id, const char *attack, int limit)
