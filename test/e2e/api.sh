@@ -379,7 +379,7 @@ R=$(curl -s -m 30 -H 'X-API-Key: agent-key-1' -d "{\"command\":\"tee\",\"args\":
 is_denied 'after that'
 # What is started below waits for its answer, and nothing else does.
 R=$(curl -s -m 30 -H 'X-API-Key: agent-key-1' "$A/api/v1/sessions/$S/exec" \
-	-d "$(jq -nc --arg c "tee $D/ws/asked & sleep 0.1; echo beside; wait \$!; echo \$?" \
+	-d "$(jq -nc --arg c "tee $D/ws/asked & /bin/true && echo beside; wait \$!; echo \$?" \
 		'{command: "sh", args: ["-c", $c]}')")
 is 'a program that needs an approval waits, and is refused' "$(q .result.stdout)" 'beside
 126'

@@ -148,11 +148,11 @@ if governed; then
 
 	section "a process that dies"
 	before=$(log_size)
-	/opt/e2e/as_user /bin/bash -c 'cd sub; while [ ! -e /tmp/died ]; do sleep 0.05; done; cat plain; echo "old $?"' \
+	rm -f /tmp/died /tmp/inside
+	/opt/e2e/as_user /bin/bash -c 'cd sub; : >/tmp/inside; while [ ! -e /tmp/died ]; do sleep 0.05; done; cat plain; echo "old $?"' \
 		>/tmp/held 2>&1 &
 	held=$!
-	rm -f /tmp/died
-	sleep 0.3
+	check_that "a command is in it" 'until_true 5 test -e /tmp/inside'
 	kill -9 "$shows"
 	check_that "an event says so" 'until_true 3 event fuse_view_died'
 	sh_c 'cat new; stat -f -c %T .'
