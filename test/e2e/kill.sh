@@ -1,6 +1,6 @@
 #!/bin/sh
 # Server and supervisors are killed at random moments under load, as user and as root. KILLS points of each
-# (test-kill: 200), drawn from SEED, which is printed. WHAT is done: inside/kill.sh, else as kill_files.sh says.
+# (test-kill: 200), drawn from SEED, which is printed. WHAT: of inside/, else kill.sh.
 here=$(cd "$(dirname "$0")" && pwd -P)
 kills=${KILLS:-20} seed=${SEED:-$(($(date +%s) % 1000000))} failed=0 n=0
 "$here/stage" need && "$here/stage" check || exit 1
