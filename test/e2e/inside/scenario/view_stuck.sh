@@ -64,36 +64,39 @@ took=$(($(now_ms) - began))
 check_that "at once ($took ms)" '[ $took -le 2500 ] && ! is_view "$W"'
 check_that "with its process" 'until_true 5 eval "! kill -0 $show 2>/dev/null"'
 
-section "what lies below it hangs"
-as_user mkdir -p /tmp/disk /tmp/slow
-before=$(log_size)
-as_user "$AGENTSH" fuse /tmp/disk /tmp/slow 2>/tmp/disk.err &
-until_true 5 is_view /tmp/slow
-disk=$(pgrep -f "fuse /tmp/disk" | tail -1)
-make_session shown /tmp/slow/work
-as_user mkdir -p /tmp/slow/work
-as_user sh -c 'echo slow >/tmp/slow/work/plain'
-make_session shown /tmp/slow/work
-check_that "it is shown" '[ "$(exec_in shown /bin/cat plain)" = slow ] && is_view /tmp/slow/work || { api GET /api/v1/sessions; cat /tmp/disk.err; false; }'
-kill -STOP "$disk"
-api POST /api/v1/sessions/shown/exec '{"command":"/bin/bash","args":["-c","ls -l /tmp/slow/work/fresh; echo more >plain"]}' >/tmp/stuck.out &
-began=$(now_ms)
-others >/tmp/others 2>&1
-took=$(($(now_ms) - began))
-check_that "others: made, worked, ended ($took ms)" '[ $took -le 3500 ] && grep -q from-other /tmp/others && grep -q from-older /tmp/others'
-began=$(now_ms)
-api DELETE /api/v1/sessions/shown
-took=$(($(now_ms) - began))
-check_that "its session ends ($took ms)" '[ $took -le 3500 ] && ! is_view /tmp/slow/work'
-began=$(now_ms)
-others >/tmp/others 2>&1
-took=$(($(now_ms) - began))
-check_that "others go on ($took ms)" '[ $took -le 2500 ] && grep -q from-older /tmp/others'
-kill -CONT "$disk"
-wait $!
-check_that "when it gets on nobody is left" 'until_true 5 eval "[ -z \"\$(view_of /tmp/slow/work)\" ]"'
-kill "$disk"
-until_true 5 eval '! is_view /tmp/slow'
+# fusermount3 does not mount over such a file system.
+if [ "$E2E_AS" = root ]; then
+	section "what lies below it hangs"
+	as_user mkdir -p /tmp/disk /tmp/slow
+	before=$(log_size)
+	as_user "$AGENTSH" fuse /tmp/disk /tmp/slow 2>/tmp/disk.err &
+	until_true 5 is_view /tmp/slow
+	disk=$(pgrep -f "fuse /tmp/disk" | tail -1)
+	make_session shown /tmp/slow/work
+	as_user mkdir -p /tmp/slow/work
+	as_user sh -c 'echo slow >/tmp/slow/work/plain'
+	make_session shown /tmp/slow/work
+	check_that "it is shown" '[ "$(exec_in shown /bin/cat plain)" = slow ] && is_view /tmp/slow/work'
+	kill -STOP "$disk"
+	api POST /api/v1/sessions/shown/exec '{"command":"/bin/bash","args":["-c","ls -l /tmp/slow/work/fresh; echo more >plain"]}' >/tmp/stuck.out &
+	began=$(now_ms)
+	others >/tmp/others 2>&1
+	took=$(($(now_ms) - began))
+	check_that "others: made, worked, ended ($took ms)" '[ $took -le 3500 ] && grep -q from-other /tmp/others && grep -q from-older /tmp/others'
+	began=$(now_ms)
+	api DELETE /api/v1/sessions/shown
+	took=$(($(now_ms) - began))
+	check_that "its session ends ($took ms)" '[ $took -le 3500 ] && ! is_view /tmp/slow/work'
+	began=$(now_ms)
+	others >/tmp/others 2>&1
+	took=$(($(now_ms) - began))
+	check_that "others go on ($took ms)" '[ $took -le 2500 ] && grep -q from-older /tmp/others'
+	kill -CONT "$disk"
+	wait $!
+	check_that "when it gets on nobody is left" 'until_true 5 eval "[ -z \"\$(view_of /tmp/slow/work)\" ]"'
+	kill "$disk"
+	until_true 5 eval '! is_view /tmp/slow'
+fi
 stop_server
 check_that "and the server stops" 'no_views && until_true 3 no_process'
 rm -f /dev/fuse
