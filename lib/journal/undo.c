@@ -223,7 +223,8 @@ static int rewrite(struct undoing *u)
 	snprintf(version, sizeof version, "%" PRId64, u->line->at);
 	if (dry(u))
 		return UNDO_DONE;
-	from = openat(u->act->store->payload, version, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	from = openat(u->act->store->payload, version,
+	              O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	to = openat(u->dir, u->name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (from < 0 || to < 0 || fstat(from, &st) < 0)
 		return failed(u, "restore");
