@@ -470,6 +470,7 @@ int views_begin(struct views *v, struct err *e)
 	core->hooks.view_ready = ready;
 	core->hooks.view_gather = views_gather;
 	core->hooks.view_command = name_command;
+	core->hooks.view_ended = views_ended;
 	core->hooks.view_policy = take_policy;
 	core->hooks.view_leave = leave;
 	return v->mounter < 0 ? 0 : loop_watch(core->loop, &v->watch, EPOLLIN, e);
