@@ -346,10 +346,11 @@ static int too_long(struct walk *w, bool *done, struct place *out)
 
 	memset(name, 'x', NAME_MAX + 1);
 	fd = openat(w->dir, name, O_PATH | O_CLOEXEC);
-	if (fd < 0 && errno != ENAMETOOLONG)
+	*done = w->r->flags & PLACE_NAME && !end[strspn(end, "/")];
+	/* In a directory that was removed nothing has any name; the call's other path is looked at before. */
+	if (fd < 0 && errno != ENAMETOOLONG && (errno != ENOENT || !*done || w->r->flags & PLACE_MISS))
 		return errno;
 	fd_close(&fd);
-	*done = w->r->flags & PLACE_NAME && !end[strspn(end, "/")];
 	return *done ? arrive(w, name, w->r->flags & PLACE_MISS && *end == '/', -ENOENT, out) : ENAMETOOLONG;
 }
 
