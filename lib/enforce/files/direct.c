@@ -154,28 +154,32 @@ static void read_it(struct attempt *t)
 /* ---- writing ---------------------------------------------------------------------------------------------
  */
 
-/* The directory, and the name in it as the caller spelled it: nothing else would do for what is to be made.
- * False: walk. */
-static bool find_parent(struct attempt *t, const char **name)
+/* The name as the caller spelled it: nothing else would do for what is to be made. False: walk. */
+static bool find_name(struct attempt *t, char **name)
 {
-	const struct openat2_how how = { .flags = O_PATH | O_DIRECTORY, .resolve = RESOLVE_NO_SYMLINKS };
-	struct spelling *s = &t->s;
-	char *slash = strrchr(s->open, '/');
-	int fd;
+	char *slash = strrchr(t->s.open, '/');
 
 	if (!slash || !slash[1] || !strcmp(slash, "/.") || !strcmp(slash, "/..") ||
 	    strlen(slash + 1) > NAME_MAX)
 		return false;
 	*name = slash + 1;
-	*slash = 0;
-	fd = openat2_open(AT_FDCWD, slash == s->open ? "/" : s->open, &how);
-	*slash = '/';
-	if (fd < 0)
-		return false;
-	spell_place(s, &t->p);
-	t->p.parent = fd;
+	spell_place(&t->s, &t->p);
 	memcpy(t->p.name, *name, strlen(*name) + 1);
 	return true;
+}
+
+/* The directory it stands in. */
+static bool find_parent(struct attempt *t, char *name)
+{
+	const struct openat2_how how = { .flags = O_PATH | O_DIRECTORY, .resolve = RESOLVE_NO_SYMLINKS };
+	int fd;
+
+	name[-1] = 0;
+	fd = openat2_open(AT_FDCWD, name - 1 == t->s.open ? "/" : t->s.open, &how);
+	name[-1] = '/';
+	if (fd >= 0)
+		t->p.parent = fd;
+	return fd >= 0;
 }
 
 /* In a directory where others leave files, too, look more closely; devices and FIFOs are not even opened: the
@@ -205,9 +209,10 @@ static void write_to(struct attempt *t, const char *name)
 static void write_it(struct attempt *t)
 {
 	const bool exclusive = t->o->how.flags & O_EXCL;
-	const char *name;
+	char *name;
 
-	if (!act_sure(t->a) || !find_parent(t, &name))
+	if (!act_sure(t->a) || !find_name(t, &name) ||
+	    (exclusive && open_at_once(t->a, t->o, &t->p, t->s.open, &t->error)) || !find_parent(t, name))
 		return;
 	if (fstatat(t->p.parent, name, &t->p.st, AT_SYMLINK_NOFOLLOW) == 0) {
 		if (exclusive)
