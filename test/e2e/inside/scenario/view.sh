@@ -112,6 +112,7 @@ if governed; then
 	sh_c 'echo x >once; echo y >>once; cat once; mv once twice; chmod 600 twice; touch twice; truncate -s 1 twice; rm twice
 		mkdir onced; rmdir onced; ln -s x oncel; readlink oncel; rm oncel; cat .ssh/id_rsa; ls .ssh'
 	until_true 2 event file_soft_deleted twice
+	# shellcheck disable=SC2317 # called by eval
 	acts() { tail -c "+$((before + 1))" "$LOG" | jq -r 'select(.path != null and .operation != "execve") | "\(.type) \(.path)"'; }
 	check_that "each act once, whoever sees it" '[ "$(acts | grep -c "soft_deleted.*twice")" = 1 ] && [ -z "$(acts | sort | uniq -d | grep -v -e file_write -e file_chmod)" ] || { acts | sort | uniq -c; false; }'
 
