@@ -38,7 +38,6 @@ enum { IDLE_NS = 500000000 };
 #define RETRY_NS (200 * 1000000LL)
 #define ROOM_NS  (2000 * 1000000LL)
 #define FULL_NS  (20 * 1000000LL)
-
 enum { FULL_MAX = 250, TAKEN = 2 /* descriptors that come with a message */ };
 
 enum { CONTROL = 3, ENDS = 32 };
@@ -558,10 +557,8 @@ static int set_up(struct supervisor *s, struct err *e)
 	s->inbox.ready = on_inbox;
 	s->nap.due = wake_server;
 	list_init(&s->nap.node);
-	if (CONFIG_FILES) {
-		s->full.due = on_full;
-		list_init(&s->full.node);
-	}
+	s->full.due = CONFIG_FILES ? on_full : NULL;
+	list_init(&s->full.node);
 	if (setsockopt(s->inbox.fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one) < 0)
 		return err_sys(e, "inbox");
 	if (hear_children(s, e) < 0 || loop_watch(s->loop, &s->control, EPOLLIN, e) < 0 ||

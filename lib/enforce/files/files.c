@@ -127,6 +127,8 @@ void files_free(struct files *f)
 	files_spare(f);
 	for (size_t i = 0; i < ACT_PATHS; i++)
 		buf_release(&f->text[i]);
+	buf_release(&f->spelled);
+	deep_release(&f->deep);
 	park_free(f);
 	free(f->direct);
 	decide_trees_free(f->trees);
@@ -201,12 +203,14 @@ static bool is_doubtful(const struct act *a, int error)
 void files_call(void *files, const struct call *k)
 {
 	struct files *f = files;
-	struct act a = {
-		.f = f,
-		.k = k,
-		.args = k->n->data.args,
-		.caller = { .tid = (pid_t)k->n->pid, .pid = k->pid, .tag = f->o.tag, .command = k->c->number }
-	};
+	struct act a = { .f = f,
+		         .k = k,
+		         .args = k->n->data.args,
+		         .caller = { .tid = (pid_t)k->n->pid,
+		                     .pid = k->pid,
+		                     .tag = f->o.tag,
+		                     .command = k->c->number,
+		                     .deep = &f->deep } };
 	int error;
 
 	act_masked(f, a.caller.tid);
