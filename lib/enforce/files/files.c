@@ -161,19 +161,9 @@ static int judge(struct act *a, int nr)
 	}
 }
 
-/* Have we descriptors left? */
-static bool has_room(const struct call *k)
-{
-	int fd = fcntl(k->c->listener, F_DUPFD_CLOEXEC, 3);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0 || (errno != EMFILE && errno != ENFILE);
-}
-
 void files_exec(void *files, const struct call *k)
 {
-	if (!has_room(k))
+	if (!fd_has_room(k->c->listener, 1))
 		files_spare(files);
 	if ((pid_t)k->n->pid != k->pid)
 		act_masking(files, (pid_t)k->n->pid);
@@ -222,10 +212,10 @@ void files_call(void *files, const struct call *k)
 	if (CONFIG_LAYER_FUSE && f->o.view && f->o.view->page)
 		acting_for(f->o.view->page, k->c->number);
 	error = attempt(&a);
-	if (is_doubtful(&a, error) && !has_room(k)) {
+	if (is_doubtful(&a, error) && !fd_has_room(k->c->listener, 1)) {
 		files_spare(f);
 		error = attempt(&a);
-		if (is_doubtful(&a, error) && !has_room(k))
+		if (is_doubtful(&a, error) && !fd_has_room(k->c->listener, 1))
 			error = ENFILE;
 	}
 	if (!a.answered)
