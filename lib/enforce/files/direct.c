@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -89,6 +90,20 @@ static int try_open(struct attempt *t)
 	return -ELOOP;
 }
 
+/* What was opened over ".." is called as it was judged only when no directory on the way has moved meanwhile:
+ * then ".." led elsewhere. `path` up to `len`. */
+static bool is_called(const struct attempt *t, int fd, const char *path, size_t len)
+{
+	char link[40], name[PATH_MAX];
+	ssize_t n;
+
+	if (!strstr(t->s.open, "/.."))
+		return true;
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	n = readlink(link, name, sizeof name);
+	return n >= 0 && (size_t)n == len && !memcmp(name, path, len);
+}
+
 /* ---- reading, and devices ------------------------------------------------------------------------------ */
 
 static bool is_plain(const struct place *p)
@@ -142,6 +157,8 @@ static void read_it(struct attempt *t)
 	}
 	spell_place(&t->s, &t->p);
 	t->p.object = fd;
+	if (!is_called(t, fd, t->s.clean, strlen(t->s.clean)))
+		return;
 	if (fstat(fd, &t->p.st) == 0 && is_plain(&t->p)) {
 		t->error = 0;
 		if (open_is_allowed(t->a, t->o, &t->p)) {
@@ -161,6 +178,7 @@ static bool find_parent(struct attempt *t, const char **name)
 	const struct openat2_how how = { .flags = O_PATH | O_DIRECTORY, .resolve = RESOLVE_NO_SYMLINKS };
 	struct spelling *s = &t->s;
 	char *slash = strrchr(s->open, '/');
+	size_t len;
 	int fd;
 
 	if (!slash || !slash[1] || !strcmp(slash, "/.") || !strcmp(slash, "/..") ||
@@ -171,6 +189,10 @@ static bool find_parent(struct attempt *t, const char **name)
 	fd = openat2_open(AT_FDCWD, slash == s->open ? "/" : s->open, &how);
 	*slash = '/';
 	if (fd < 0)
+		return false;
+	t->p.parent = fd;
+	len = (size_t)(path_base(s->clean) - s->clean);
+	if (!is_called(t, fd, s->clean, len > 1 ? len - 1 : len))
 		return false;
 	spell_place(s, &t->p);
 	t->p.parent = fd;
