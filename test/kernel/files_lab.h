@@ -37,7 +37,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FL_TEXT = 8 << 20, FL_CALLS = 64 };
+enum {
+	FL_TEXT = 8 << 20,
+	FL_CALLS = 64,
+	FL_ALL = FILTER_WRITES | FILTER_NAMES | FILTER_ATTRIBUTES /* what a session always has */
+};
 
 /* Shared between driver, supervisor and program. */
 struct fl_shared {
@@ -275,6 +279,22 @@ static void fl_count_fds(void)
 	fl->most_fds = n > fl->most_fds ? n : fl->most_fds;
 }
 
+/* As a session has it, where all that it judges is marked. */
+static struct journal_log *fl_journal(const struct fl_run *r, bool all)
+{
+	const struct journal_log_options o = { .at = AT_FDCWD,
+		                               .store = r->store,
+		                               .session = "session-lab",
+		                               .copy_max = 1 << 20,
+		                               .quota = -1,
+		                               .batch = all };
+	struct journal_log *log = NULL;
+	struct err e = { 0 };
+
+	fl_need(!r->store || journal_log_open(&log, &o, &e) == 0, "journal");
+	return log;
+}
+
 /* The program asks nothing any more and does not end: somebody waits for an answer that was forgotten. */
 static void fl_hangs(pid_t child, unsigned n)
 {
@@ -295,14 +315,12 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 		                    .tag = 1,
 		                    .workspace = r->workspace,
 		                    .inexact = r->inexact,
+		                    .masks = (r->real & FL_ALL) == FL_ALL,
 		                    .closed = r->closed,
 		                    .n_closed = r->n_closed,
 		                    .store = r->store,
 		                    .keep = r->keep,
 		                    .soft_block = r->soft_block };
-	struct journal_log_options jo = {
-		.at = AT_FDCWD, .store = r->store, .session = "session-lab", .copy_max = 1 << 20, .quota = -1
-	};
 	struct governed c = { .listener = listener, .number = 1, .id = "cmd-lab", .entry = child };
 	struct err e = { 0 };
 	struct governor *g;
@@ -311,7 +329,7 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 	unsigned n_calls = 0;
 
 	notify_sync_wakeup(listener);
-	fl_need(!r->store || journal_log_open(&fo.journal, &jo, &e) == 0, "journal");
+	fo.journal = fl_journal(r, fo.masks);
 	files = go.files = files_new(&fo, &e);
 	g = serve_new(&go, &e);
 	fl_need(g && files && (fo.journal || !r->store), "supervisor");

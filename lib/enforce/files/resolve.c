@@ -587,6 +587,7 @@ void resolve_clear(struct place *p)
 	p->name[0] = p->path[0] = p->alias[0] = 0;
 	p->slash = p->nameless = p->foreign = p->own = false;
 	p->st = (struct stat){ 0 };
+	p->born = (struct timespec){ 0 };
 }
 
 void resolve_release(struct place *p)
