@@ -10,13 +10,14 @@
  * A version must lie in the file system of its file, or it could not move. The first store (the home, in the
  * workspace) holds the lines; other mounts get stores of their own, at the highest directory of the mount
  * that the caller may write. All of it is done with the caller's ids: what he could not delete is not deleted
- * for him. The session's programs must be kept off every store: journal_holds() says which paths those are.
+ * for him. The session's programs must be kept off every store: journal_below() says which paths those are.
  *
  * One thread. What takes long is bounded: a copy by copy_max, everything else by a few system calls.
  */
 #pragma once
 
 #include "journal/manifest.h"
+#include "sys/at.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,10 +52,12 @@ struct journal_act {
 	const char *path; /* absolute, as resolved */
 	int to_dirfd;     /* of RENAME and EXCHANGE: the new name */
 	const char *to_name, *to_path;
-	const char *command;   /* its id, "" when unknown */
-	const struct stat *st; /* what has the name, as it was just seen, or NULL: of DELETE and RMDIR */
-	int64_t of;            /* 0; for undoing (undo.h): the act that is undone, */
-	uint64_t reborn;       /* and the number of the file that comes back */
+	const char *command; /* its id, "" when unknown */
+	/* What has the name, as it was just seen, or NULL. But for DELETE and RMDIR with its birth. */
+	const struct stat *st;
+	struct timespec born;
+	int64_t of;      /* 0; for undoing (undo.h): the act that is undone, */
+	uint64_t reborn; /* and the number of the file that comes back */
 };
 
 struct journal_log_options {
@@ -90,19 +93,30 @@ int journal_act(struct journal_log *log, const struct journal_act *act, char tok
  * "", and for DELETE and RMDIR. */
 void journal_acted(struct journal_log *log, const char *token, bool happened);
 
-/* The open file was made by this command just now, and told as JOURNAL_CREATE: what the command does to it
- * needs no version. */
-void journal_made(struct journal_log *log, int fd, const char *command);
+/* This file was made by this command just now, and told as JOURNAL_CREATE: what the command does to it needs
+ * no version. */
+void journal_made(struct journal_log *log, const struct at_facts *made, const char *command);
 
-/* Was it made by this command, as far as is known? The name is looked up again, and never followed. */
-bool journal_was_made(struct journal_log *log, int dirfd, const char *name, const char *command);
+/* Was it made by this command, as far as is known? */
+bool journal_was_made(struct journal_log *log, const struct at_facts *of, const char *command);
+
+/* Is all told that lines about what is made in the directory of `path` need? Then journal_act() asks for
+ * nothing there, and `dirfd` may be -1. */
+bool journal_knows(const struct journal_log *log, const char *path, const char *command);
 
 /* The command is over: what changes later is somebody else's doing. */
 void journal_ended(struct journal_log *log, const char *command);
 
-/* Does `path` (absolute, clean) lie in a store, or is it one? Of the home and of every store on other mounts,
- * whoever's: by name alone. To be kept from sessions for every change, also of the directory's own name. */
-bool journal_holds(const struct journal_log *log, const char *path);
+/* What follows a store's own name in `path` (absolute, clean): "/payload/TOKEN"; "": it is a store; NULL: it
+ * lies in none. Of `home` (or NULL) and of every store on other mounts, whoever's: by name alone. To be kept
+ * from sessions for every change, also of the directory's own name, by whatever session it was made. */
+const char *journal_below(const char *home, const char *path);
+
+/* The home store's path, as the kernel tells it. */
+const char *journal_home(const struct journal_log *log);
+
+/* Which path had the version that is called `token`? False: no line in the home tells. */
+bool journal_origin(const struct journal_log *log, const char *token, char *out, size_t size);
 
 /* Write what waits, and up to `max` manifests of what was deleted (fewer where files are large), for readers
  * that know no lines. To be called when there is nothing else to do. True while there are more. */

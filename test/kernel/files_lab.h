@@ -39,7 +39,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FL_TEXT = 8 << 20, FL_CALLS = 64 };
+enum {
+	FL_TEXT = 8 << 20,
+	FL_CALLS = 64,
+	FL_ALL = FILTER_WRITES | FILTER_NAMES | FILTER_ATTRIBUTES /* what a session always has */
+};
 
 /* Shared between driver, supervisor and program. */
 struct fl_shared {
@@ -302,6 +306,29 @@ static void fl_count_fds(void)
 	fl->most_fds = n > fl->most_fds ? n : fl->most_fds;
 }
 
+/* As a session has it, where all that it judges is marked. */
+static struct journal_log *fl_journal(const struct fl_run *r, bool all)
+{
+	const struct journal_log_options o = { .at = AT_FDCWD,
+		                               .store = r->store,
+		                               .session = "session-lab",
+		                               .copy_max = 1 << 20,
+		                               .quota = -1,
+		                               .batch = all };
+	struct journal_log *log = NULL;
+	struct err e = { 0 };
+
+	fl_need(!r->store || journal_log_open(&log, &o, &e) == 0, "journal");
+	return log;
+}
+
+/* The program asks nothing any more and does not end: somebody waits for an answer that was forgotten. */
+static void fl_hangs(pid_t child, unsigned n)
+{
+	fl_say(" hangs after %u calls", n);
+	kill(child, SIGKILL);
+}
+
 static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 {
 	struct policy *p = fl_policy(r->policy, r->approval_ns > 0);
@@ -315,14 +342,12 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 		                    .tag = 1,
 		                    .workspace = r->workspace,
 		                    .inexact = r->inexact,
+		                    .masks = (r->real & FL_ALL) == FL_ALL,
 		                    .closed = r->closed,
 		                    .n_closed = r->n_closed,
 		                    .store = r->store,
 		                    .keep = r->keep,
 		                    .soft_block = r->soft_block };
-	struct journal_log_options jo = {
-		.at = AT_FDCWD, .store = r->store, .session = "session-lab", .copy_max = 1 << 20, .quota = -1
-	};
 	struct governed c = {
 		.listener = listener, .number = 1, .id = "cmd-lab", .entry = child, .killable = r->killable
 	};
@@ -333,7 +358,7 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 	unsigned n_calls = 0;
 
 	notify_sync_wakeup(listener);
-	fl_need(!r->store || journal_log_open(&fo.journal, &jo, &e) == 0, "journal");
+	fo.journal = fl_journal(r, fo.masks);
 	files = go.files = files_new(&fo, &e);
 	g = serve_new(&go, &e);
 	fl_need(g && files && (fo.journal || !r->store), "supervisor");
@@ -350,6 +375,8 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 		}
 		if (n == 0 && r->approval_ns)
 			continue;
+		if (n == 0)
+			fl_hangs(child, n_calls);
 		if (n <= 0 || !(w.revents & POLLIN))
 			break; /* nobody is left */
 		if (!(++n_calls & 1023) || n_calls == 1)
@@ -387,6 +414,7 @@ static void fl_supervise(const struct fl_run *r)
 		fl_need(wire_recv(sock[0], &in, 0, NULL) > 0 && in.n_fds == 1 && write(sock[0], "x", 1) == 1,
 		        "listener");
 		fl_serve(r, in.fds[0], child);
+		close(in.fds[0]); /* who waits still is told so */
 	}
 	waitpid(child, &status, 0);
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));

@@ -120,7 +120,7 @@ static void all_double(void *arg)
 /* Masks, set-group-id directories, descriptors, files without a name. */
 static void all_special(void *arg)
 {
-	char path[64];
+	char path[64], middle[300];
 	int fd;
 
 	tree_enter(arg);
@@ -154,6 +154,20 @@ static void all_special(void *arg)
 	       syscall(__NR_renameat2, AT_FDCWD, "f", AT_FDCWD, "/tmp/files-lab.no", 0));
 	result("link over mount", "f", "/tmp/files-lab.no",
 	       syscall(__NR_linkat, AT_FDCWD, "f", AT_FDCWD, "/tmp/files-lab.no", 0));
+	fd = open("e", O_PATH | O_DIRECTORY);
+	rmdir("e");
+	snprintf(middle, sizeof middle, "d/%s/x", tree_long_name());
+	for (int i = 0; i < 3; i++) {
+		const char *other = i == 0 ? middle : i == 1 ? tree_long_path() : "d/new";
+
+		result("rename in a removed one", tree_long_name(), other,
+		       syscall(__NR_renameat2, fd, tree_long_name(), AT_FDCWD, other, 0));
+		result("rename to a removed one", other, tree_long_name(),
+		       syscall(__NR_renameat2, AT_FDCWD, other, fd, tree_long_name(), 0));
+		result("link to a removed one", other, tree_long_name(),
+		       syscall(__NR_linkat, AT_FDCWD, other, fd, tree_long_name(), 0));
+	}
+	close(fd);
 	rename("d", "gone");
 	result("rename back", "gone", "d", syscall(__NR_renameat2, AT_FDCWD, "gone", AT_FDCWD, "d", 0));
 }

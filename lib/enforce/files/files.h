@@ -52,8 +52,10 @@ struct files_options {
 	/* What is kept, or told there, beside what a rule diverts: bits of 1 << enum journal_kind. With that
 	 * of JOURNAL_DELETE every allowed deletion is diverted. */
 	uint32_t keep;
-	bool masks;      /* umask(2) is marked, and files_exec() called: masks may be remembered */
-	bool soft_block; /* nothing may be deleted, renamed or truncated */
+	/* All is told that changes masks and names: umask(2) is marked, with all calls that do the latter,
+	 * and files_exec() called. Both may be remembered then. */
+	bool masks;
+	bool soft_block;               /* nothing may be deleted, renamed or truncated */
 	const struct files_view *view; /* borrowed; or NULL */
 };
 
@@ -62,6 +64,9 @@ void files_free(struct files *f);
 
 /* Take the call and answer it. `files` is a struct files. */
 void files_call(void *files, const struct call *k);
+
+/* Close what is kept open for the calls to come: others need descriptors. */
+void files_spare(struct files *f);
 
 /* It is about to execute a program: governor_options.file_exec. */
 void files_exec(void *files, const struct call *k);

@@ -346,10 +346,11 @@ static int too_long(struct walk *w, bool *done, struct place *out)
 
 	memset(name, 'x', NAME_MAX + 1);
 	fd = openat(w->dir, name, O_PATH | O_CLOEXEC);
-	if (fd < 0 && errno != ENAMETOOLONG)
+	*done = w->r->flags & PLACE_NAME && !end[strspn(end, "/")];
+	/* In a directory that was removed nothing has any name; the call's other path is looked at before. */
+	if (fd < 0 && errno != ENAMETOOLONG && (errno != ENOENT || !*done || w->r->flags & PLACE_MISS))
 		return errno;
 	fd_close(&fd);
-	*done = w->r->flags & PLACE_NAME && !end[strspn(end, "/")];
 	return *done ? arrive(w, name, w->r->flags & PLACE_MISS && *end == '/', -ENOENT, out) : ENAMETOOLONG;
 }
 
@@ -586,6 +587,7 @@ void resolve_clear(struct place *p)
 	p->name[0] = p->path[0] = p->alias[0] = 0;
 	p->slash = p->nameless = p->foreign = p->own = false;
 	p->st = (struct stat){ 0 };
+	p->born = (struct timespec){ 0 };
 }
 
 void resolve_release(struct place *p)
