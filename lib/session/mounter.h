@@ -4,13 +4,16 @@
  * fusermount3, which is set-user-id and so of no use to who has no_new_privs. It hears the server only, on
  * descriptor 3, and works by itself: mount(2) and helpers run in children with a deadline, and whatever hangs
  * hangs it alone. When the server is gone it takes all its views away and ends. It is the parent of the
- * processes that serve views (session/showing.h), as these need more than the server has.
+ * processes that serve views (session/showing.h), as these need more than the server has, and looks after
+ * them: one that is stopped, or gets nowhere, is ended within a second or half a minute.
  *
  *   WIRE_MOUNT    number, uid, path, marker, command to enable FUSE (may be empty); with the directory
  *                 (O_PATH) and the view's control socket
  *   WIRE_PLACE    number, that of a view, path: a session's own way to it
  *   WIRE_UNMOUNT  number, that of a view; of a session's own way: 0 and its path
  *   WIRE_MOUNTED  number, 0 or 1 for done, by what or why not: follows each of these
+ *
+ * By itself it says WIRE_UNMOUNT with the number of a view that it took away as its process got nowhere.
  */
 #pragma once
 

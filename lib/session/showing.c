@@ -24,11 +24,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CONTROL = 3, DEVICE = 4, LOWER = 5, KEEP_S = 86400, SETTLE_MAX = 100 };
+enum { CONTROL = 3, DEVICE, LOWER, AT_WORK, KEEP_S = 86400, SETTLE_MAX = 100 };
 #define COPY_MAX (64ULL << 20)
 #define ROOM_NS  (2000 * 1000000LL)
 
@@ -57,6 +58,7 @@ struct showing {
 	gid_t gid;
 	char user[64];
 	struct view_options view;
+	struct view *shown;
 };
 
 /* ---- events ---- */
@@ -290,8 +292,34 @@ static void reply(uint64_t tag, const char *why)
 	msg_release(&m);
 }
 
+static void ended(const struct showing *s, struct msg_reader *r)
+{
+	const struct member *m = by_tag(s, msg_get_u64(r));
+	const char *command = msg_get_str(r);
+
+	if (m && *command)
+		judge_ended(m->judge, command);
+}
+
+/* What was done before is written down then. */
+static void under(struct showing *s)
+{
+	list_each(n, &s->members)
+	{
+		const struct member *m = list_item(n, struct member, node);
+
+		if (m->journal)
+			journal_settle(m->journal, 0);
+	}
+	if (s->in.n_fds == 1) {
+		view_attend(s->shown, s->in.fds[0]);
+		s->in.fds[0] = -1;
+	}
+}
+
 static void on_message(struct showing *s)
 {
+	bool answered = false;
 	struct err e = { 0 };
 	struct msg_reader r;
 	uint64_t tag = 0;
@@ -303,11 +331,20 @@ static void on_message(struct showing *s)
 	case WIRE_LEAVE:
 		tag = leave(s, &r);
 		break;
+	case WIRE_ENDED:
+		ended(s, &r);
+		answered = true;
+		break;
+	case WIRE_UNDER:
+		under(s);
+		answered = true;
+		break;
 	}
 	for (int i = 0; i < s->in.n_fds; i++)
 		fd_close(&s->in.fds[i]);
 	s->in.n_fds = 0;
-	reply(tag, e.text);
+	if (!answered)
+		reply(tag, e.text);
 }
 
 /* Between requests. False: the server is gone, and with it those for whom we judge. */
@@ -372,6 +409,15 @@ static int confine(const struct showing *s, struct err *e)
 	return CONFIG_CONFINE ? role_enter(ROLE_SUPERVISE | ROLE_FILES | ROLE_VIEW, 0, e) : 0;
 }
 
+/* For the mounter, who looks whether we get on. */
+static volatile uint64_t *at_work(void)
+{
+	void *page = mmap(NULL, sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, AT_WORK, 0);
+
+	close(AT_WORK);
+	return page == MAP_FAILED ? NULL : page;
+}
+
 int showing_run(struct err *e)
 {
 	struct showing s = { .in = { .n_fds = 0 } };
@@ -379,7 +425,7 @@ int showing_run(struct err *e)
 	int rc;
 
 	list_init(&s.members);
-	for (int fd = CONTROL; fd <= LOWER; fd++)
+	for (int fd = CONTROL; fd <= AT_WORK; fd++)
 		fd_cloexec(fd, 1);
 	if (first_message(&s, e) < 0)
 		return -1;
@@ -393,6 +439,7 @@ int showing_run(struct err *e)
 		                        .talk = CONTROL,
 		                        .heard = heard,
 		                        .idle = idle,
+		                        .at_work = at_work(),
 		                        .arg = &s };
 	if (s.uid == 0 || geteuid() != 0)
 		s.uid = geteuid();
@@ -401,7 +448,7 @@ int showing_run(struct err *e)
 	signal(SIGXFSZ, SIG_IGN);
 	if (confine(&s, e) < 0)
 		return -1;
-	v = view_new(&s.view, e);
+	v = s.shown = view_new(&s.view, e);
 	rc = v ? view_run(v, e) : -1;
 	for (struct list *n = s.members.next, *next; n != &s.members; n = next) {
 		next = n->next;

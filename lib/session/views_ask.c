@@ -73,11 +73,12 @@ static void take_away(struct views *v, uint32_t number)
 static bool read_answer(struct views *v, uint32_t number, bool *done, const char **text)
 {
 	struct msg_reader r;
-	uint32_t of;
+	const uint32_t op = msg_open(&r, v->in.data.data, v->in.data.len), of = msg_get_u32(&r);
 
-	if (msg_open(&r, v->in.data.data, v->in.data.len) != WIRE_MOUNTED)
+	if (op == WIRE_UNMOUNT)
+		views_gone(v, of);
+	if (op != WIRE_MOUNTED)
 		return false;
-	of = msg_get_u32(&r);
 	*done = msg_get_u32(&r) != 0;
 	*text = msg_get_str(&r);
 	if (of == v->late && of != number) {
@@ -155,4 +156,32 @@ int views_tell(struct shown *w, const struct msg *m, const int *fds, int n_fds, 
 		return *why ? err_set(e, "%s", why) : 0;
 	}
 	return err_set(e, rc ? "the process of the view ended" : "the process of the view does not answer");
+}
+
+int views_under(const struct session *s)
+{
+	struct msg m = { 0 };
+	int pair[2];
+
+	if (!views_shown(s) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -1;
+	msg_start(&m, WIRE_UNDER);
+	if (wire_send(s->view->shown->control, &m, &pair[1], 1, MSG_DONTWAIT, NULL) < 0)
+		fd_close(&pair[0]);
+	msg_release(&m);
+	close(pair[1]);
+	return pair[0];
+}
+
+void views_ended(const struct session *s, const struct command *c)
+{
+	struct msg m = { 0 };
+
+	if (!views_shown(s))
+		return;
+	msg_start(&m, WIRE_ENDED);
+	msg_u64(&m, s->tag);
+	msg_str(&m, c->id);
+	wire_send(s->view->shown->control, &m, NULL, 0, MSG_DONTWAIT, NULL);
+	msg_release(&m);
 }

@@ -1,6 +1,6 @@
 /* files_race - FS-10, FS-11 for names and attributes: what is judged is what is changed, while others swap
- * links and directories, and threads the words of the path. Each is done under a supervisor that lets go on
- * what it has allowed, too, where it is lost: the tests can fail. */
+ * links and directories, and threads the words of the path; and for opening over "..". Each is done under a
+ * supervisor that lets go on what it has allowed, too, where it is lost: the tests can fail. */
 #include "test/kernel/files_tree.h"
 
 #include "sys/at.h"
@@ -106,6 +106,40 @@ static long do_rename(const char *p)
 	return syscall(__NR_renameat2, AT_FDCWD, p, AT_FDCWD, "w/got", 0);
 }
 
+static bool was_read;
+
+static long do_read(const char *p)
+{
+	int fd = (int)syscall(__NR_openat, AT_FDCWD, p, O_RDONLY);
+	char c = 0;
+
+	if (fd < 0)
+		return -1;
+	if (read(fd, &c, 1) == 1 && c == 'c')
+		was_read = true;
+	return close(fd);
+}
+
+static bool key_was_read(void)
+{
+	return was_read;
+}
+
+static long do_empty(const char *p)
+{
+	return close((int)syscall(__NR_openat, AT_FDCWD, p, O_WRONLY | O_TRUNC));
+}
+
+static long do_create(const char *p)
+{
+	return close((int)syscall(__NR_openat, AT_FDCWD, p, O_WRONLY | O_CREAT, 0600));
+}
+
+static bool key_has_company(void)
+{
+	return access("secret/new", F_OK) == 0;
+}
+
 /* Through a link, or a directory that is exchanged for a link; and by a path that a thread rewrites. */
 static const struct deed by_file[] = { { "chmod", do_chmod, key_is_open },
 	                               { "truncate", do_truncate, key_is_cut },
@@ -113,6 +147,10 @@ static const struct deed by_file[] = { { "chmod", do_chmod, key_is_open },
 static const struct deed by_dir[] = { { "unlink", do_unlink, key_is_gone },
 	                              { "rename", do_rename, key_is_gone },
 	                              { "chmod", do_chmod, key_is_open } };
+#define DOTS "w/m/../m/../m/../m/../m/../m/../m/../m/../m/../m/../m/../m/../m/../m/../m/../m/../m/../m/../"
+static const struct deed by_dots[] = { { DOTS "key", do_read, key_was_read },
+	                               { DOTS "key", do_empty, key_is_cut },
+	                               { DOTS "new", do_create, key_has_company } };
 static const struct deed by_new[] = { { "mkdir", do_mkdir, there_are_new } };
 
 struct race {
@@ -182,7 +220,7 @@ static uid_t user(void)
 	return 30000 + (uid_t)getpid() % 30000;
 }
 
-static void build(uid_t uid)
+static void build(const struct race *r, uid_t uid)
 {
 	struct timespec old[2] = { { 1, 0 }, { 1, 0 } };
 	char command[200];
@@ -196,6 +234,10 @@ static void build(uid_t uid)
 	fl_need(symlink("own", "w/link") == 0 && symlink("../secret/key", "w/trap") == 0 &&
 	                symlink("../secret", "w/b") == 0,
 	        "links");
+	if (!strcmp(r->a, "w/m")) {
+		fl_need(mkdir("w/m", 0755) == 0 && mkdir("secret/m", 0755) == 0, "directories");
+		tree_put("w/key", "own", 0600);
+	}
 	snprintf(command, sizeof command, "chown -hR %d:%d %s", (int)uid, (int)uid, top);
 	fl_need(system(command) == 0, command);
 	utimensat(AT_FDCWD, "secret", old, 0);
@@ -210,7 +252,10 @@ static bool run(const struct race *r, bool lax)
 	bool lost;
 	pid_t pid;
 
-	build(f.uid);
+	/* Opening is not judged here else. */
+	if (r->deed >= by_dots && r->deed < by_dots + 3 && !lax)
+		f.real = FILTER_READS | FILTER_WRITES;
+	build(r, f.uid);
 	f.policy = tree_policy(policy, top);
 	pid = flip(r, f.uid);
 	fl_run(&f);
@@ -243,6 +288,13 @@ T_CASE(directories_are_swapped)
 	for (size_t i = 0; i < 3; i++)
 		race(&(struct race){ &by_dir[i], "w/a/key", "w/a", "w/b", false });
 	race(&(struct race){ &by_new[0], "w/a/new", "w/a", "w/b", false });
+}
+
+/* What ".." means changes while a directory is on its way from here to there. */
+T_CASE(directories_move_under_dots)
+{
+	for (size_t i = 0; i < 3; i++)
+		race(&(struct race){ &by_dots[i], by_dots[i].name, "w/m", "secret/m", false });
 }
 
 T_CASE(words_are_swapped)

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "enforce/acting.h"
+#include "enforce/files/known.h"
 #include "enforce/files/open.h"
 #include "enforce/landlock/mounts.h"
 #include "sys/proc.h"
@@ -131,6 +132,7 @@ void files_free(struct files *f)
 	deep_release(&f->deep);
 	park_free(f);
 	free(f->direct);
+	known_release(f);
 	decide_trees_free(f->trees);
 	decide_cache_free(f->cache);
 	arena_release(&f->memory);

@@ -29,8 +29,9 @@ struct task {
 	int fd;   /* owned: of proc_task_fd(), or -1 */
 	int proc; /* owned: /proc/TID, or -1; nothing is found there once it is another's number */
 	bool seen;
-	int mask;       /* its file mode creation mask, as of `masks`; -1 = not known */
-	uint64_t masks; /* files.masks then */
+	int64_t often_ns; /* it calls often when it calls before that */
+	int mask;         /* its file mode creation mask, as of `masks`; -1 = not known */
+	uint64_t masks;   /* files.masks then */
 };
 
 struct files {
@@ -54,6 +55,7 @@ struct files {
 		pid_t tid;
 		int fd;           /* owned */
 	} held[ACT_TASKS];        /* who named descriptors lately: near.c */
+	struct known *known;      /* paths that were told lately: known.h */
 	int fds;                  /* owned: /proc/self/fd, opened when first asked */
 	dev_t near_dev;           /* where files are closed at once */
 	bool near_known, has_far; /* there is such; and elsewhere it may take long */

@@ -133,10 +133,21 @@ bool keep_wants(const struct act *a, enum journal_kind kind, const struct place 
 	       (v->decision == EFFECT_SOFT_DELETE || (o->keep >> kind & 1 && in_workspace(o, p)));
 }
 
+bool keep_knows(const struct act *a, const struct place *p)
+{
+	const struct files_options *o = &a->f->o;
+
+	return (!CONFIG_LAYER_FUSE || !o->view || !o->view->page) &&
+	       (!o->journal || journal_knows(o->journal, p->path, a->k->c->id));
+}
+
 bool keep_is_spare(const struct act *a, const struct place *p)
 {
+	struct at_facts facts;
+
 	return !S_ISDIR(p->st.st_mode) && p->st.st_nlink > 1 && !p->slash &&
-	       journal_was_made(a->f->o.journal, p->parent, p->name, a->k->c->id);
+	       at_facts(p->parent, p->name, AT_SYMLINK_NOFOLLOW, &facts) == 0 &&
+	       journal_was_made(a->f->o.journal, &facts, a->k->c->id);
 }
 
 /* The store is ours. Who deletes as somebody else, in a session of root's, could not put anything there: then
@@ -225,13 +236,18 @@ int keep_object(struct act *a, struct keep *k, enum journal_kind kind, const str
 {
 	struct journal_act act = { .kind = kind, .dirfd = p->object, .name = "", .path = place_path(p) };
 
+	/* When it was born tells it from another that had its number. */
+	if (p->born.tv_sec) {
+		act.st = &p->st;
+		act.born = p->born;
+	}
 	return keep_before(a, k, &act);
 }
 
-void keep_made(struct act *a, const struct keep *k, int fd)
+void keep_made(struct act *a, const struct keep *k, const struct at_facts *made)
 {
 	if (k->n)
-		journal_made(a->f->o.journal, fd, a->k->c->id);
+		journal_made(a->f->o.journal, made, a->k->c->id);
 }
 
 int keep_after(struct act *a, struct keep *k, int error)

@@ -2,6 +2,7 @@
 
 #include "enforce/files/near.h"
 #include "enforce/files/keep.h"
+#include "enforce/files/known.h"
 #include "sys/at.h"
 
 #include <errno.h>
@@ -104,6 +105,7 @@ static int remove_name(struct act *a, const struct place *p, int flags)
 	v = keep_decide(a, kind, p);
 	if (!act_allowed(a, &r))
 		return 0;
+	known_moves(a->f, dir);
 	if (!keep_wants(a, as, p, &v) || keep_is_spare(a, p))
 		return unlink_as_it_is(p, flags);
 	if (!dir && S_ISDIR(p->st.st_mode))
@@ -216,6 +218,7 @@ static int link_name(struct act *a, const struct place *from, const struct place
 		return link_as_it_is(from, to);
 	if (!link_allowed(a, from, to, &v))
 		return 0;
+	known_moves(a->f, false);
 	if (!keep_wants(a, JOURNAL_LINK, to, &v))
 		return link_as_it_is(from, to);
 	error = keep_name(a, &keep, JOURNAL_LINK, to);

@@ -1,6 +1,7 @@
 #include "enforce/files/names.h"
 
 #include "enforce/files/keep.h"
+#include "enforce/files/known.h"
 #include "sys/at.h"
 
 #include <errno.h>
@@ -96,6 +97,7 @@ int names_move(struct act *a, const struct place *from, const struct place *to, 
 		return error;
 	if (!allowed(a, from, to, flags, &v))
 		return 0;
+	known_moves(a->f, S_ISDIR(from->st.st_mode) || S_ISDIR(to->st.st_mode));
 	if (!is_same(from, to)) /* nothing happens then */
 		error = keep_move(a, &keep, from, to, &v, flags);
 	return keep_after(a, &keep, error ? error : move_as_it_is(from, to, flags));

@@ -589,6 +589,7 @@ void resolve_clear(struct place *p)
 	p->slash = p->nameless = p->foreign = p->own = false;
 	p->deep = NULL;
 	p->st = (struct stat){ 0 };
+	p->born = (struct timespec){ 0 };
 }
 
 void resolve_release(struct place *p)

@@ -55,6 +55,7 @@ struct place {
 	bool nameless;         /* a pipe, a socket, a memory file, or deleted: `path` is what it was, or "" */
 	bool own, foreign;     /* in /proc: of the calling process; of one that it may not look into */
 	struct stat st;        /* of the object; st_mode 0: there is none */
+	struct timespec born;  /* the same; 0: not asked for, or not told */
 	char path[PLACE_PATH]; /* true and absolute: no links, no dots; "" where it is in `deep` */
 	char *deep;            /* owned: a longer one than that; NULL = none */
 	char alias[PLACE_PATH]; /* how it was spelled, when only root's links led elsewhere; or of the

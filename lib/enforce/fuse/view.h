@@ -75,6 +75,9 @@ struct view_options {
 	int talk;
 	bool (*heard)(void *arg);
 	bool (*idle)(void *arg);
+	/* Others watch whether we get on: 0 while we wait, else another number with each thing we do. NULL:
+	 * nobody does. */
+	volatile uint64_t *at_work;
 	void *arg;
 };
 
@@ -84,6 +87,10 @@ void view_free(struct view *v);
 
 /* Serve until it is unmounted (0), or something is wrong with the device (-1). */
 int view_run(struct view *v, struct err *e);
+
+/* Somebody is about to change what is below (under.h), at the other end of this socket, which is taken. To be
+ * called from heard(). False: there are too many already. */
+bool view_attend(struct view *v, int talk);
 
 /* How many files the kernel knows, and descriptors we hold: for tests. */
 void view_count(const struct view *v, unsigned long *nodes, unsigned long *fds);
