@@ -453,6 +453,7 @@ static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
 		         */
 	strcpy(c.id, id);
 	c.rung = s->rung;
+	c.killable = CONFIG_FILES && s->wired.flags & WIRED_KILLABLE;
 	c.entry = s->in.from.pid;
 	if (CONFIG_LIMITS)
 		counter_entered(s->counter, c.entry);

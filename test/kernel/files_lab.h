@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "enforce/exec/call.h"
 #include "enforce/exec/filter.h"
+#include "enforce/exec/impl.h"
 #include "enforce/exec/serve.h"
 #include "enforce/files/files.h"
 #include "journal/record.h"
@@ -19,6 +20,7 @@
 #include "sys/mem.h"
 #include "sys/notify.h"
 #include "sys/proc.h"
+#include "sys/tag.h"
 #include "sys/uapi/compat.h"
 #include "wire/conn.h"
 
@@ -50,6 +52,8 @@ struct fl_shared {
 	int answered, continued;
 	size_t fds, most_fds; /* descriptors of the supervisor: in the beginning, and at most */
 	int asked;            /* approvals */
+	uint64_t tag;         /* of the program, when `hold` */
+	int held;             /* descriptors handed over on one processor */
 	bool holds;           /* calls, when nobody is left */
 	char events[FL_TEXT], out[FL_TEXT];
 };
@@ -72,6 +76,7 @@ struct fl_run {
 	int64_t approval_ns;
 	int (*approve)(int nth);
 	bool execs, killable; /* programs are judged, too; only fatal signals interrupt */
+	bool hold;            /* as if it took long to hand over descriptors; the program has its tag */
 	unsigned real;        /* under a session's own filter: FILTER_… for files, and programs */
 };
 
@@ -164,6 +169,8 @@ static void fl_child(const struct fl_run *r, int sock)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!r->native) {
 		fl_need(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
+		if (r->hold)
+			fl_need(tag_set(fl->tag, 1, NULL) == 0, "tag");
 		listener = r->real ? fl_real_filter(r) : fl_filter(r);
 		fl_need(listener >= 0, "listener");
 		msg_start(&m, WIRE_ATTACH);
@@ -231,6 +238,26 @@ static void fl_answer(struct governor *g, struct governed *c, struct files *file
 	else
 		call_fail(&k, EPERM);
 	fl->answered++;
+}
+
+/* enforce/exec/hand.h */
+static void fl_hold(const struct fl_run *r, struct governor *g)
+{
+	enum { MANY = 1000 };
+
+	if (r->hold && g->hand.held)
+		fl->held += g->hand.held < MANY;
+	g->hand.held = r->hold ? MANY : 0;
+	g->hand.slow = 0; /* however long it took */
+}
+
+static void fl_turn(const struct fl_run *r, struct governor *g, struct governed *c, struct files *files)
+{
+	fl_hold(r, g);
+	if (r->approval_ns || r->real)
+		serve_call(g, c);
+	else
+		fl_answer(g, c, files);
 }
 
 static int64_t fl_now(void)
@@ -306,7 +333,7 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 {
 	struct policy *p = fl_policy(r->policy, r->approval_ns > 0);
 	struct governor_options go = { .policy = p,
-		                       .tag = 1,
+		                       .tag = r->hold ? fl->tag : 1,
 		                       .session_id = "session-lab",
 		                       .sink = fl_sink,
 		                       .file_call = files_call,
@@ -321,7 +348,9 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 		                    .store = r->store,
 		                    .keep = r->keep,
 		                    .soft_block = r->soft_block };
-	struct governed c = { .listener = listener, .number = 1, .id = "cmd-lab", .entry = child };
+	struct governed c = {
+		.listener = listener, .number = 1, .id = "cmd-lab", .entry = child, .killable = r->killable
+	};
 	struct err e = { 0 };
 	struct governor *g;
 	struct files *files;
@@ -352,10 +381,7 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 			break; /* nobody is left */
 		if (!(++n_calls & 1023) || n_calls == 1)
 			fl_count_fds();
-		if (r->approval_ns || r->real)
-			serve_call(g, &c);
-		else
-			fl_answer(g, &c, files);
+		fl_turn(r, g, &c, files);
 	}
 	fl_count_fds();
 	serve_held(g);
@@ -411,9 +437,10 @@ FL_UNUSED static int fl_run(const struct fl_run *r)
 
 	fl_start();
 	fl->events_len = fl->out_len = 0;
-	fl->answered = fl->asked = 0;
+	fl->answered = fl->asked = fl->held = 0;
 	fl->fds = fl->most_fds = 0;
 	fl->lax = r->lax;
+	fl->tag = tag_new();
 	*fl->events = *fl->out = 0;
 	fflush(stdout);
 	pid = fork();
