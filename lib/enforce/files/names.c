@@ -41,7 +41,7 @@ static int find_name(struct act *a, int which, int dirfd, uint64_t addr, struct 
 	struct place_request r = { .dirfd = dirfd, .flags = PLACE_NAME };
 	int error = act_path(a, which, addr, &r.path);
 
-	if (!error && near_name(a, dirfd, r.path, p))
+	if (!error && near_name(a, dirfd, r.path, false, p))
 		return 0;
 	return error ? error : act_find(a, &r, p);
 }
@@ -52,7 +52,7 @@ static int find_moving(struct act *a, int which, int dirfd, uint64_t addr, struc
 	struct place_request r = { .dirfd = dirfd, .flags = PLACE_NAME };
 	int error = act_path(a, which, addr, &r.path);
 
-	if (!error && near_name(a, dirfd, r.path, p)) {
+	if (!error && near_name(a, dirfd, r.path, true, p)) {
 		if (!S_ISDIR(p->st.st_mode))
 			return 0;
 		resolve_release(p);
