@@ -252,7 +252,7 @@ static int send_start(struct worker *w, int their_inbox, struct err *e)
 	msg_str(&m, CONFIG_LIMITS ? limits_dir(&w->limits, LIMITS_PIDS) : "");
 	msg_str(&m, CONFIG_LIMITS ? limits_dir(&w->limits, LIMITS_MEMORY) : "");
 	if (CONFIG_FILES)
-		judged_put(s, &m);
+		judged_put(s, w->plan.launch.killable, &m);
 	if (CONFIG_APPROVALS)
 		msg_u64(&m, (uint64_t)w->core->config->approvals.timeout_ns);
 	policy_wire_put(&m, s->policy);
