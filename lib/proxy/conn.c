@@ -62,7 +62,7 @@ static void on_ready(struct conn *c, const struct end *e, uint32_t events)
 			exchange_run(c);
 		break;
 	case CONN_LINGER:
-		linger_run(c);
+		refuse_linger(c);
 		break;
 	case CONN_ENDED:
 		break;

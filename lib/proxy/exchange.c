@@ -14,7 +14,7 @@ static void finish(struct conn *c)
 	c->keep = false;
 	conn_drop_server(c);
 	c->state = CONN_LINGER;
-	linger_run(c);
+	refuse_linger(c);
 }
 
 /* The server has ended, or broke off. */
@@ -119,7 +119,9 @@ static void run_up(struct conn *c)
 			conn_break(c);
 		break;
 	case WAY_ENDED:
-		conn_break(c);
+		/* It stops in the middle, and the server hears of that. */
+		shutdown(c->server.fd, SHUT_WR);
+		c->up_lost = true;
 		break;
 	default:
 		break;

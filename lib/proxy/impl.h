@@ -136,7 +136,7 @@ void way_release(struct proxy *p, struct way *w);
 /* refuse.c: an answer of ours. */
 void refuse_by(struct conn *c, const struct verdict *v);
 void refuse_with(struct conn *c, int status, const char *why);
-void linger_run(struct conn *c);
+void refuse_linger(struct conn *c);
 
 /* tell.c: events. False: not kept, so what is told of must not happen. */
 bool tell_name(struct conn *c, const struct verdict *v, const struct resolver_answer *answer);

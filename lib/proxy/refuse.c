@@ -78,7 +78,7 @@ static void answer(struct conn *c, int status, const char *type, const struct bu
 	if (out->failed || c->answered)
 		conn_break(c);
 	else
-		linger_run(c);
+		refuse_linger(c);
 }
 
 void refuse_with(struct conn *c, int status, const char *why)
@@ -144,7 +144,7 @@ void refuse_by(struct conn *c, const struct verdict *v)
 
 /* Our answer goes out; then, so that the client reads it before it hears that nobody listens any more, what
  * it still says is thrown away for a while. */
-void linger_run(struct conn *c)
+void refuse_linger(struct conn *c)
 {
 	struct proxy *p = c->proxy;
 	ssize_t n = 1;

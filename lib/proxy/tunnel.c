@@ -42,7 +42,7 @@ static void refuse_hello(struct conn *c, const struct net_hello *h, const struct
 		buf_add(&c->down.rest, alert, sizeof alert);
 	c->keep = false;
 	c->state = CONN_LINGER;
-	linger_run(c);
+	refuse_linger(c);
 }
 
 /* Let what was said first go on its way. */

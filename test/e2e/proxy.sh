@@ -20,7 +20,8 @@ done
 ip addr add 2001:db8::10/128 dev lo nodad
 echo 'nameserver 192.0.2.53' >resolv.conf
 printf '127.0.0.1 localhost\n192.0.2.11 box.allowed.test\n' >hosts
-mount --bind resolv.conf /etc/resolv.conf && mount --bind hosts /etc/hosts || skip_all "no name server of its own"
+mount --bind resolv.conf /etc/resolv.conf && mount --bind hosts /etc/hosts ||
+	skip_all "no name server of its own"
 names="DNS:allowed.test,DNS:*.allowed.test,DNS:evil.test,IP:192.0.2.11"
 {
 	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem
@@ -32,7 +33,8 @@ python3 "$here/internet.py" "$TMP" &
 until_true 20 test -e ready || skip_all "no internet"
 
 start() { # [OPTION...]
-	"$AGENTSH" proxy --policy "$here/policy.yaml" --listen "127.0.0.1:$PORT" --events "$TMP/events" "$@" 2>>err &
+	"$AGENTSH" proxy --policy "$here/policy.yaml" --listen "127.0.0.1:$PORT" --events "$TMP/events" "$@" \
+		2>>err &
 	proxy=$!
 	until_true 10 curl -s -o answer "http://127.0.0.1:$PORT/"
 }
@@ -70,9 +72,11 @@ const fail = () => process.exit(1);
 if (u.protocol === 'http:')
 	http.get({ ...proxy, path: url, headers: { Host: u.host } }, show).on('error', fail);
 else
-	http.request({ ...proxy, method: 'CONNECT', path: u.hostname + ':443' }).on('connect', (r, socket) =>
-		r.statusCode === 200 ? https.get(url, { socket, agent: false, servername: u.hostname }, show).on('error', fail)
-			: fail()).on('error', fail).end();
+	http.request({ ...proxy, method: 'CONNECT', path: u.host + ':443' }).on('connect', (r, s) => {
+		if (r.statusCode !== 200)
+			fail();
+		https.get(url, { socket: s, agent: false, servername: u.hostname }, show).on('error', fail);
+	}).on('error', fail).end();
 JS
 programs=(curl python)
 command -v node >o && programs+=(node)
@@ -99,8 +103,9 @@ for program in "${programs[@]}"; do
 	for url in http://allowed.test/ https://allowed.test/ https://www.allowed.test/; do
 		is "$program: $url" "$(timeout 20 ./fetch "$program" "$url")" "hello from 192.0.2.10"
 	done
-	for target in 203.0.113.66=http://evil.test/ 203.0.113.66=https://evil.test/ 10.0.0.1=http://10.0.0.1/ \
-		169.254.169.254=http://169.254.169.254/latest/ 169.254.169.254=http://meta.allowed.test/; do
+	for target in 203.0.113.66=http://evil.test/ 203.0.113.66=https://evil.test/ \
+		10.0.0.1=http://10.0.0.1/ 169.254.169.254=http://169.254.169.254/latest/ \
+		169.254.169.254=http://meta.allowed.test/; do
 		url=${target#*=} address=${target%%=*}
 		ok "$program: $url is denied" denied "$address" ./fetch "$program" "$url"
 	done
@@ -115,7 +120,8 @@ for to in http://evil.test/ http://10.0.0.1/ http://169.254.169.254/ http://allo
 	ok "NW-17 a redirect to $to leads nowhere" denied "$address" \
 		curl -sfL -m 10 "http://allowed.test/redirect?to=$to"
 done
-has "a refusal names its rule" "$(curl -s http://evil.test/)" "denied by rule 'nothing-else' \(policy.yaml:[0-9]+\)"
+has "a refusal names its rule" "$(curl -s http://evil.test/)" \
+	"denied by rule 'nothing-else' \(policy.yaml:[0-9]+\)"
 is "and for programs, too" "$(curl -s -H 'Accept: application/json' http://evil.test/ |
 	python3 -c 'import json, sys; print(json.load(sys.stdin)["rule"])')" nothing-else
 if command -v node >o; then
@@ -123,8 +129,8 @@ if command -v node >o; then
 else
 	skip "HTTP/2 through a tunnel" "no node"
 fi
-is "openssl: another name than was asked for" "$(openssl s_client -connect allowed.test:443 -servername evil.test \
-	-proxy "127.0.0.1:$PORT" </dev/null 2>&1 | grep -c 'alert access denied')" 1
+is "openssl: another name than was asked for" "$(openssl s_client -connect allowed.test:443 \
+	-servername evil.test -proxy "127.0.0.1:$PORT" </dev/null 2>&1 | grep -c 'alert access denied')" 1
 
 # --- byte by byte
 
@@ -145,5 +151,7 @@ for field in CapEff CapPrm CapBnd; do
 	is "no $field is left" "$(awk "/^$field/ { print \$2 }" "/proc/$proxy/status")" 0000000000000000
 done
 is "a filter is in force" "$(awk '/^Seccomp:/ { print $2 }' "/proc/$proxy/status")" 2
-not_ok "SIGTERM ends it" sh -c "kill -TERM $proxy; while kill -0 $proxy; do sleep 0.02; done 2>/dev/null; false"
+kill -TERM "$proxy"
+wait "$proxy"
+is "SIGTERM ends it well" $? 0
 is "without a complaint" "$(grep -vc 'listening on' err)" 0

@@ -343,7 +343,7 @@ int role_enter(unsigned roles, uint64_t others, struct err *e)
 		return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(e, "no_new_privs");
-	if ((roles & (ROLE_READ | ROLE_ASK)) == ROLE_READ || roles & ROLE_PROXY)
+	if ((roles & (ROLE_READ | ROLE_ASK)) == ROLE_READ || (CONFIG_APPLET_PROXY && roles & ROLE_PROXY))
 		enter_reading_domain(roles);
 	return enter_filter(roles, e);
 }
