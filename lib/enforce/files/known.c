@@ -78,8 +78,7 @@ void known_learn(struct files *f, const struct at_facts *of, const char *path)
 	memcpy(f->known->slots[i].path, path, len + 1);
 }
 
-/* Its name, of which every part counts. False: it has none that is. */
-static bool ask(struct files *f, int fd, char out[PATH_MAX], size_t *len)
+bool known_ask(struct files *f, int fd, char out[PATH_MAX], size_t *len)
 {
 	static const char gone[] = " (deleted)";
 	const size_t tail = sizeof gone - 1;
@@ -104,7 +103,7 @@ bool known_name(struct files *f, int fd, const struct at_facts *of, char out[PAT
 {
 	if (known_path(f, of, out, PATH_MAX, len))
 		return true;
-	if (!ask(f, fd, out, len))
+	if (!known_ask(f, fd, out, len))
 		return false;
 	known_learn(f, of, out);
 	return true;

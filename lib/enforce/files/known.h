@@ -19,6 +19,10 @@ bool known_path(const struct files *f, const struct at_facts *of, char *out, siz
  * facts. False: it has no name of which every part counts. */
 bool known_name(struct files *f, int fd, const struct at_facts *of, char out[PATH_MAX], size_t *len);
 
+/* What the kernel says now: who moves something out of its directory makes it readable by another name, and
+ * what came there a moment ago has never had the one that is remembered. */
+bool known_ask(struct files *f, int fd, char out[PATH_MAX], size_t *len);
+
 /* It was told just now, of a descriptor of ours: another's may lead elsewhere from one question to the next.
  */
 void known_learn(struct files *f, const struct at_facts *of, const char *path);

@@ -136,7 +136,7 @@ static int open_parent(struct act *a, int dirfd, const char *path, const char *n
 	return fd;
 }
 
-bool near_name(struct act *a, int dirfd, const char *path, struct place *out)
+bool near_name(struct act *a, int dirfd, const char *path, bool fresh, struct place *out)
 {
 	const char *name = last_name(path);
 	struct at_facts facts;
@@ -147,7 +147,9 @@ bool near_name(struct act *a, int dirfd, const char *path, struct place *out)
 		return false;
 	out->parent = open_parent(a, dirfd, path, name);
 	if (out->parent < 0 || at_facts(out->parent, "", AT_EMPTY_PATH, &facts) < 0 ||
-	    !known_name(a->f, out->parent, &facts, out->path, &len) || len + strlen(name) + 2 > PATH_MAX)
+	    !(fresh ? known_ask(a->f, out->parent, out->path, &len)
+	            : known_name(a->f, out->parent, &facts, out->path, &len)) ||
+	    len + strlen(name) + 2 > PATH_MAX)
 		goto not_so;
 	out->born = (struct timespec){ 0 };
 	if (fstatat(out->parent, name, &out->st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0) {
