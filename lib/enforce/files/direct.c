@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/room.h"
 #include "enforce/files/keep.h"
 #include "enforce/files/spell.h"
 
@@ -99,7 +100,8 @@ static bool has_dots(const struct attempt *t)
  * then ".." led elsewhere. `path` up to `len`. */
 static bool is_called(const struct attempt *t, int fd, const char *path, size_t len)
 {
-	char link[40], name[PATH_MAX];
+	ROOM char name[PATH_MAX];
+	char link[40];
 	ssize_t n;
 
 	if (!has_dots(t))
@@ -254,7 +256,7 @@ static void write_it(struct attempt *t)
 
 bool direct_open(struct act *a, const struct opening *o, int *error)
 {
-	struct attempt t;
+	ROOM struct attempt t;
 
 	if (!is_candidate(a, o))
 		return false;

@@ -1,6 +1,7 @@
 #include "enforce/files/impl.h"
 
 #include "audit/ring.h"
+#include "base/room.h"
 #include "enforce/denial.h"
 #include "enforce/exec/held.h"
 
@@ -85,7 +86,7 @@ void act_refuse(struct act *a, const struct act_report *r)
 {
 	struct verdict v = *r->verdict;
 	struct act_report denied = *r;
-	char message[MESSAGE];
+	ROOM char message[MESSAGE];
 
 	v.effective = EFFECT_DENY;
 	denied.verdict = &v;
@@ -113,7 +114,7 @@ bool act_permit(struct act *a, const struct act_report *r)
 {
 	static const struct verdict no = { .rule = &unrecorded };
 	struct act_report refused = *r;
-	char message[MESSAGE];
+	ROOM char message[MESSAGE];
 
 	if (!is_told(a, r))
 		return true;
