@@ -20,9 +20,6 @@ struct mounted {
 	int64_t left_ns;                  /* it was taken away: its process is to end soon */
 };
 
-/* Is what this descriptor leads to the root of a view? The view itself is not asked. */
-bool mounter_is_view(int fd);
-
 /* Take away views that nobody serves any more: those of a server that was killed with all it had started. */
 void mounter_clean(void);
 

@@ -68,7 +68,7 @@ struct fl_run {
 	bool native; /* without any of this */
 	uint32_t inexact, keep;
 	bool soft_block;
-	const char *workspace, *store;
+	const char *workspace, *virtual_root, *store;
 	const struct files_closed *closed;
 	size_t n_closed;
 	/* Approvals: how long they are waited for, and who answers the nth: 1 yes, 0 no, -1 not at all;
@@ -329,6 +329,35 @@ static void fl_hangs(pid_t child, unsigned n)
 	kill(child, SIGKILL);
 }
 
+/* Until nobody is left. */
+static void fl_loop(const struct fl_run *r, struct governor *g, struct governed *c, struct files *files)
+{
+	int64_t next = 0;
+	unsigned n_calls = 0;
+
+	for (;;) {
+		struct pollfd w = { .fd = c->listener, .events = POLLIN };
+		int n = poll(&w, 1, r->approval_ns ? 10 : 60000);
+
+		if (r->approval_ns) {
+			fl_approve(r, g);
+			if (fl_now() >= next) {
+				serve_held(g);
+				next = fl_now() + SERVE_HELD_NS;
+			}
+		}
+		if (n == 0 && r->approval_ns)
+			continue;
+		if (n == 0)
+			fl_hangs(c->entry, n_calls);
+		if (n <= 0 || !(w.revents & POLLIN))
+			return;
+		if (!(++n_calls & 1023) || n_calls == 1)
+			fl_count_fds();
+		fl_turn(r, g, c, files);
+	}
+}
+
 static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 {
 	struct policy *p = fl_policy(r->policy, r->approval_ns > 0);
@@ -341,6 +370,7 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 	struct files_options fo = { .policy = p,
 		                    .tag = 1,
 		                    .workspace = r->workspace,
+		                    .virtual_root = r->virtual_root,
 		                    .inexact = r->inexact,
 		                    .masks = (r->real & FL_ALL) == FL_ALL,
 		                    .closed = r->closed,
@@ -354,35 +384,13 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 	struct err e = { 0 };
 	struct governor *g;
 	struct files *files;
-	int64_t next = 0;
-	unsigned n_calls = 0;
 
 	notify_sync_wakeup(listener);
 	fo.journal = fl_journal(r, fo.masks);
 	files = go.files = files_new(&fo, &e);
 	g = serve_new(&go, &e);
 	fl_need(g && files && (fo.journal || !r->store), "supervisor");
-	for (;;) {
-		struct pollfd w = { .fd = listener, .events = POLLIN };
-		int n = poll(&w, 1, r->approval_ns ? 10 : 60000);
-
-		if (r->approval_ns) {
-			fl_approve(r, g);
-			if (fl_now() >= next) {
-				serve_held(g);
-				next = fl_now() + SERVE_HELD_NS;
-			}
-		}
-		if (n == 0 && r->approval_ns)
-			continue;
-		if (n == 0)
-			fl_hangs(child, n_calls);
-		if (n <= 0 || !(w.revents & POLLIN))
-			break; /* nobody is left */
-		if (!(++n_calls & 1023) || n_calls == 1)
-			fl_count_fds();
-		fl_turn(r, g, &c, files);
-	}
+	fl_loop(r, g, &c, files);
 	fl_count_fds();
 	serve_held(g);
 	fl->holds = serve_holds(g);

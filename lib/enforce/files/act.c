@@ -391,6 +391,19 @@ static const char *virtual_of(const struct files *f, const char *path, char *out
 	return out;
 }
 
+/* The same of any length. False: out of memory. */
+static bool spell_deep(struct files *f, const char *path, const char **out)
+{
+	size_t size = strlen(path) + 1 + (f->o.virtual_root ? strlen(f->o.virtual_root) : 0);
+	char *room;
+
+	buf_clear(&f->spelled);
+	room = buf_room(&f->spelled, size);
+	if (room)
+		*out = virtual_of(f, path, room, size);
+	return room;
+}
+
 static bool is_world_readable(const struct place *p)
 {
 	mode_t need = S_ISDIR(p->st.st_mode) ? S_IROTH | S_IXOTH : S_IROTH;
@@ -400,17 +413,19 @@ static bool is_world_readable(const struct place *p)
 
 bool act_is_closed(const struct act *a, enum access_kind kind, const struct place *p)
 {
-	return p->path[0] != '/' || is_closed(a->f, kind, p->path);
+	const char *path = place_path(p);
+
+	return path[0] != '/' || is_closed(a->f, kind, path);
 }
 
 struct verdict act_decide(struct act *a, enum access_kind kind, const struct place *p)
 {
-	const struct files *f = a->f;
+	struct files *f = a->f;
 	const char *alias[] = { p->alias };
 	ROOM char spelled[PLACE_PATH + 64];
 	struct access_request q = { .kind = kind,
 		                    /* Rules about numbers mean others. */
-		                    .path = p->own ? p->alias : p->path,
+		                    .path = p->own ? p->alias : place_path(p),
 		                    .alias = alias,
 		                    .n_alias = p->alias[0] && !p->own,
 		                    .virtual = virtual_of(f, p->path, spelled, sizeof spelled),
@@ -427,7 +442,7 @@ struct verdict act_decide(struct act *a, enum access_kind kind, const struct pla
 		return (struct verdict){ .decision = EFFECT_ALLOW,
 			                 .effective = EFFECT_ALLOW,
 			                 .rule = &unnamed };
-	if (act_is_closed(a, kind, p))
+	if (act_is_closed(a, kind, p) || (p->deep && !spell_deep(f, p->deep, &q.virtual)))
 		return (struct verdict){ .rule = &closed };
 	return decide_access(f->o.policy, f->cache, &q);
 }
@@ -438,6 +453,8 @@ bool act_decide_tree(struct act *a, const char *dir, struct tree_answers *out)
 	ROOM char spelled[PLACE_PATH + 64];
 	struct tree_request r = { .dir = dir, .virtual = virtual_of(f, dir, spelled, sizeof spelled) };
 
+	if (strlen(dir) >= PLACE_PATH && !spell_deep(f, dir, &r.virtual))
+		return false;
 	if (!f->trees)
 		f->trees = decide_trees_new(f->o.policy);
 	if (f->trees)

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "decide/access.h"
 #include "enforce/exec/call.h"
+#include "enforce/files/deep.h"
 #include "enforce/files/files.h"
 #include "enforce/files/resolve.h"
 #include "policy/policy.h"
@@ -40,7 +41,9 @@ struct files {
 	struct decide_trees *trees; /* made when first asked */
 	bool lists_all;             /* no directory is closed to listing */
 	struct buf text[ACT_PATHS]; /* paths as the caller spelled them */
-	struct fsids own;           /* ours */
+	struct buf spelled;         /* likewise, of what lies deep */
+	struct deep deep;
+	struct fsids own; /* ours */
 	bool own_known;
 	struct park *park;            /* calls that wait; NULL = none so far */
 	struct direct *direct;        /* links that only root can change */

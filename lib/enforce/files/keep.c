@@ -89,7 +89,7 @@ static struct verdict read_version(struct act *a, const struct place *p, const s
 /* The configuration speaks of the workspace; rules name their own places. */
 static bool in_workspace(const struct files_options *o, const struct place *p)
 {
-	return o->workspace && path_within(p->path, o->workspace);
+	return o->workspace && path_within(place_path(p), o->workspace);
 }
 
 struct verdict keep_decide(struct act *a, enum access_kind kind, const struct place *p)
@@ -101,7 +101,7 @@ struct verdict keep_decide(struct act *a, enum access_kind kind, const struct pl
 		act_approved(a, kind, p, &v);
 	if (v.effective != EFFECT_ALLOW)
 		return v;
-	if (access_changes(kind) && is_store(a, kind, p->path))
+	if (access_changes(kind) && is_store(a, kind, place_path(p)))
 		return deny(&store);
 	if (kind == ACCESS_READ && !S_ISDIR(p->st.st_mode))
 		return read_version(a, p, &v);
@@ -215,7 +215,9 @@ static const char *bare(const struct place *p, char out[NAME_MAX + 2])
 int keep_name(struct act *a, struct keep *k, enum journal_kind kind, const struct place *p)
 {
 	char name[NAME_MAX + 2];
-	struct journal_act act = { .kind = kind, .dirfd = p->parent, .name = bare(p, name), .path = p->path };
+	struct journal_act act = {
+		.kind = kind, .dirfd = p->parent, .name = bare(p, name), .path = place_path(p)
+	};
 
 	if (kind == JOURNAL_DELETE || kind == JOURNAL_RMDIR)
 		act.st = &p->st;
@@ -230,17 +232,17 @@ int keep_names(struct act *a, struct keep *k, enum journal_kind kind, const stru
 	struct journal_act act = { .kind = kind,
 		                   .dirfd = from->parent,
 		                   .name = bare(from, name),
-		                   .path = from->path,
+		                   .path = place_path(from),
 		                   .to_dirfd = to->parent,
 		                   .to_name = bare(to, to_name),
-		                   .to_path = to->path };
+		                   .to_path = place_path(to) };
 
 	return keep_before(a, k, &act);
 }
 
 int keep_object(struct act *a, struct keep *k, enum journal_kind kind, const struct place *p)
 {
-	struct journal_act act = { .kind = kind, .dirfd = p->object, .name = "", .path = p->path };
+	struct journal_act act = { .kind = kind, .dirfd = p->object, .name = "", .path = place_path(p) };
 
 	/* When it was born tells it from another that had its number. */
 	if (p->born.tv_sec) {

@@ -185,7 +185,7 @@ static int link_as_it_is(const struct place *from, const struct place *to)
 static bool link_allowed(struct act *a, const struct place *from, const struct place *to, struct verdict *v)
 {
 	static const enum access_kind needs[] = { ACCESS_READ, ACCESS_WRITE };
-	struct act_report r = { .kind = ACCESS_LINK, .place = from, .verdict = v, .to = to->path };
+	struct act_report r = { .kind = ACCESS_LINK, .place = from, .verdict = v, .to = place_path(to) };
 
 	for (size_t i = 0; i < 2 && !from->nameless; i++) {
 		*v = keep_decide(a, needs[i], from);
@@ -198,7 +198,7 @@ static bool link_allowed(struct act *a, const struct place *from, const struct p
 	}
 	*v = keep_decide(a, ACCESS_LINK, to);
 	r.place = to;
-	r.to = from->path;
+	r.to = place_path(from);
 	return act_allowed(a, &r);
 }
 

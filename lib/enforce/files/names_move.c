@@ -44,7 +44,7 @@ static bool is_same(const struct place *a, const struct place *b)
 static bool may_replace(struct act *a, const struct place *from, const struct place *to)
 {
 	struct verdict v = { .effective = EFFECT_ALLOW };
-	struct act_report r = { .kind = ACCESS_RENAME, .place = from, .verdict = &v, .to = to->path };
+	struct act_report r = { .kind = ACCESS_RENAME, .place = from, .verdict = &v, .to = place_path(to) };
 
 	if (!names_taken(to) || S_ISDIR(to->st.st_mode))
 		return true;
@@ -60,7 +60,7 @@ static bool allowed(struct act *a, const struct place *from, const struct place 
                     struct verdict *v)
 {
 	bool exchange = flags & RENAME_EXCHANGE;
-	struct act_report r = { .kind = ACCESS_RENAME, .place = from, .verdict = v, .to = to->path };
+	struct act_report r = { .kind = ACCESS_RENAME, .place = from, .verdict = v, .to = place_path(to) };
 
 	*v = keep_decide(a, ACCESS_RENAME, from);
 	if (v->effective == EFFECT_ALLOW)

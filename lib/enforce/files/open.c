@@ -420,9 +420,8 @@ static int make_unnamed(struct act *a, const struct opening *o, struct place *p)
 
 	if (!S_ISDIR(p->st.st_mode))
 		return ENOTDIR;
-	if (strlen(p->path) + 3 > sizeof p->path)
+	if (!deep_enter(p, "x"))
 		return ENAMETOOLONG;
-	strcat(p->path, p->path[1] ? "/x" : "x");
 	p->alias[0] = 0;
 	if (!may_create(a, o, p))
 		return 0;
