@@ -263,7 +263,7 @@ bool direct_open(struct act *a, const struct opening *o, int *error)
 	t.a = a;
 	t.o = o;
 	t.error = WALK;
-	t.p.parent = t.p.object = -1;
+	resolve_clear(&t.p);
 	t.p.deep = NULL;
 	if (!spell(a, o, &t.s) || (!t.s.own && direct_is_elsewhere(t.s.clean)) ||
 	    (writes(o) && path_within(t.s.clean, "/proc")))

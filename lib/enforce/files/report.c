@@ -31,7 +31,7 @@ static const char *shown(const char *path, char out[PLACE_PATH])
 
 static const char *message_of(const struct act_report *r, char *out, size_t size)
 {
-	char path[PLACE_PATH];
+	ROOM char path[PLACE_PATH];
 	struct message_facts facts = { .path = shown(place_path(r->place), path),
 		                       .operation = access_name(r->kind),
 		                       .port = -1 };
@@ -43,7 +43,7 @@ static const char *message_of(const struct act_report *r, char *out, size_t size
 static bool report(const struct act *a, const struct act_report *r, const char *message, const char *action)
 {
 	struct event_field fields[4];
-	char path[PLACE_PATH], to[PLACE_PATH];
+	ROOM char path[PLACE_PATH], to[PLACE_PATH];
 	struct event ev = { .type = r->type ? r->type : access_event(r->kind),
 		            .depth = -1,
 		            .verdict = r->verdict,
