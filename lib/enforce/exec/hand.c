@@ -7,7 +7,8 @@
 #include <string.h>
 
 enum {
-	SLOW_NS = 15000, /* far above two switches, far below two processors that wake up */
+	SLOW_NS = 15000,    /* far above two switches, far below two processors that wake up */
+	OTHERS_NS = 200000, /* far above that: it was somebody else's turn */
 	ENOUGH = 16,
 	WEIGHT = 4,              /* of a slow one against a quick one: one in five is slow */
 	HELD = 256,              /* as many as are held before it is tried without again … */
@@ -18,7 +19,7 @@ enum {
 
 static void took(struct hand *h, int64_t ns)
 {
-	h->slow += ns > SLOW_NS ? WEIGHT : -1;
+	h->slow += ns > SLOW_NS && ns < OTHERS_NS ? WEIGHT : -1;
 	if (h->slow < 0)
 		h->slow = 0;
 	if (h->slow < ENOUGH)
