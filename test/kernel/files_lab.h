@@ -245,10 +245,10 @@ static void fl_hold(const struct fl_run *r, struct governor *g)
 {
 	enum { MANY = 1000 };
 
-	if (r->hold && g->hand.held)
+	if (g->hand.free_ns < -1)
 		fl->held += g->hand.held < MANY;
 	g->hand.held = r->hold ? MANY : 0;
-	g->hand.slow = 0; /* however long it took */
+	g->hand.free_ns = r->hold ? -1000000000 : 0; /* however long it takes */
 }
 
 static void fl_turn(const struct fl_run *r, struct governor *g, struct governed *c, struct files *files)
