@@ -273,7 +273,7 @@ bench: $(BIN) $(BENCH) ## measure against the bare command; writes docs/bench.md
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/run
 bench-files: $(BIN) ## measure judged calls on files; writes docs/files-bench.md (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/files.sh
-bench-fuse: $(BIN) ## measure a view through FUSE against others; writes the last part of docs/bench.md (root)
+bench-fuse: $(BIN) ## measure a view through FUSE against others; writes docs/fuse-bench.md (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/fuse.sh
 demo: $(BIN) ## show allowed and denied commands through the installed shim, in a throw-away root (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) test/e2e/demo

@@ -78,12 +78,14 @@ static int make_socket(const struct place *p, const struct making *m)
 
 static int bind_path(struct act *a, struct binding *b)
 {
-	AUTO_PLACE p = NO_PLACE;
+	AUTO_PLACE p;
 	const struct verdict v = { .rule = &moved };
 	const struct place_request r = { .dirfd = AT_FDCWD, .path = b->path, .flags = PLACE_NAME };
 	AUTO_FD from = -1;
-	int error = act_find(a, &r, &p);
+	int error;
 
+	resolve_clear(&p);
+	error = act_find(a, &r, &p);
 	if (error)
 		return error;
 	/* With a root of its own the path means something else to us. */

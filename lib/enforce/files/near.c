@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/room.h"
 #include "enforce/files/known.h"
 #include "sys/proc.h"
 
@@ -124,7 +125,7 @@ static int open_start(struct act *a, int dirfd)
 static int open_parent(struct act *a, int dirfd, const char *path, const char *name)
 {
 	int start = path[0] == '/' ? AT_FDCWD : open_start(a, dirfd), fd;
-	char dir[PATH_MAX];
+	ROOM char dir[PATH_MAX];
 
 	if (start == -1 || name == path)
 		return start;

@@ -113,7 +113,10 @@ if governed; then
 		mkdir onced; rmdir onced; ln -s x oncel; readlink oncel; rm oncel; cat .ssh/id_rsa; ls .ssh'
 	until_true 2 event file_soft_deleted twice
 	# shellcheck disable=SC2317 # called by eval
-	acts() { tail -c "+$((before + 1))" "$LOG" | jq -r 'select(.path != null and .operation != "execve") | "\(.type) \(.path)"'; }
+	acts() {
+		tail -c "+$((before + 1))" "$LOG" | jq -s -r '(map(select(.type == "file_soft_deleted" and (.path | endswith("twice"))))[0].command_id) as $c
+			| .[] | select(.command_id == $c and .path != null and .operation != "execve") | "\(.type) \(.path)"'
+	}
 	check_that "each act once, whoever sees it" '[ "$(acts | grep -c "soft_deleted.*twice")" = 1 ] && [ -z "$(acts | sort | uniq -d | grep -v -e file_write -e file_chmod)" ] || { acts | sort | uniq -c; false; }'
 
 	section "FU-12 who takes it away"
