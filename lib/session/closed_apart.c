@@ -5,6 +5,7 @@
 #include "wire/conn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -97,17 +98,18 @@ _Noreturn static void look(const struct session *s, const struct floor *old, boo
 	struct floor f, before = { .mounts = -1 };
 	struct msg m = { 0 };
 	struct err e = { 0 };
-	int fds[2], n = 0;
+	int fds[2], n = 0, high = old && old->mounts >= 0 ? fcntl(old->mounts, F_DUPFD, 16) : -1;
 
-	if (dup2(talk, OURS) < 0 || (old && old->mounts >= 0 && dup2(old->mounts, MOUNTS) < 0))
+	talk = fcntl(talk, F_DUPFD, 16);
+	if (dup2(talk, OURS) < 0 || (high >= 0 && dup2(high, MOUNTS) < 0))
 		_exit(1);
 	/* Sockets and locks of the server's are not to live on with whom a disk holds up. */
-	fd_close_from(old && old->mounts >= 0 ? MOUNTS + 1 : MOUNTS);
+	fd_close_from(high >= 0 ? MOUNTS + 1 : MOUNTS);
 	signal(SIGALRM, SIG_DFL);
 	alarm(1 + LOOK_MS / 1000);
 	if (old) {
 		before = *old;
-		before.mounts = old->mounts >= 0 ? MOUNTS : -1;
+		before.mounts = high >= 0 ? MOUNTS : -1;
 	}
 	msg_start(&m, WIRE_NEWS);
 	if (old && !force && !floor_is_stale(&before)) {

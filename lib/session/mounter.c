@@ -357,11 +357,11 @@ static void look_after(struct mounter *m)
 
 		if (!mounter_look(at, now))
 			continue;
-		if (!at->left_ns) {
-			detach(at);
+		at->pid = 0; /* whatever becomes of it */
+		if (at->left_ns)
+			forget(at);
+		else
 			tell_stuck(at->number);
-		}
-		forget(at);
 	}
 }
 

@@ -13,7 +13,8 @@
  *   WIRE_UNMOUNT  number, that of a view; of a session's own way: 0 and its path
  *   WIRE_MOUNTED  number, 0 or 1 for done, by what or why not: follows each of these
  *
- * By itself it says WIRE_UNMOUNT with the number of a view that it took away as its process got nowhere.
+ * By itself it says WIRE_UNMOUNT with the number of a view whose process got nowhere and was given up: it is
+ * to be taken away.
  */
 #pragma once
 
@@ -27,3 +28,6 @@ int mounter_run(struct err *e);
 
 /* Can the device be used by this process? */
 bool mounter_usable(void);
+
+/* Is what this descriptor leads to in a view? The view itself is not asked. */
+bool mounter_is_view(int fd);

@@ -472,6 +472,7 @@ void worker_hand_over(const struct session *s, struct handover *h)
 	handover_fd(h, w->fd);
 	handover_fd(h, w->inbox);
 	handover_fd(h, w->plan.launch.ruleset);
+	msg_u32(&h->m, w->judged);
 	msg_u32(&h->m, w->plan.launch.rung);
 	msg_u32(&h->m, w->plan.launch.killable);
 	msg_str(&h->m, w->plan.armed);
@@ -489,7 +490,10 @@ static int take_plan(struct worker *w, struct msg_reader *r, struct err *e)
 	size_t len;
 
 	p->launch.tag = w->session->tag;
-	p->launch.ruleset = handover_get_fd(r);
+	/* What it was made from is not known here: the next command makes another one. */
+	p->launch.ruleset = w->floor.ruleset = handover_get_fd(r);
+	w->floor.incomplete = true;
+	w->judged = msg_get_u32(r);
 	p->launch.rung = (enum rung)msg_get_u32(r);
 	p->launch.tracer = w->pid;
 	p->launch.killable = msg_get_u32(r) != 0;

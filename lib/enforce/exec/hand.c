@@ -7,7 +7,8 @@
 #include <string.h>
 
 enum {
-	SLOW_NS = 15000, /* far above two switches, far below two processors that wake up */
+	SLOW_NS = 15000,    /* far above two switches, far below two processors that wake up */
+	OTHERS_NS = 200000, /* far above that: it was somebody else's turn */
 	ENOUGH = 16,
 	WEIGHT = 4,              /* of a slow one against a quick one: one in five is slow */
 	HELD = 256,              /* as many as are held before it is tried without again … */
@@ -18,7 +19,7 @@ enum {
 
 static void took(struct hand *h, int64_t ns)
 {
-	h->slow += ns > SLOW_NS ? WEIGHT : -1;
+	h->slow += ns > SLOW_NS && ns < OTHERS_NS ? WEIGHT : -1;
 	if (h->slow < 0)
 		h->slow = 0;
 	if (h->slow < ENOUGH)
@@ -63,13 +64,12 @@ static void look(struct hand *h)
 	set_mask(0, &h->all);
 }
 
-static void let_go(pid_t tid, const cpu_set_t *here)
+static void let_go(pid_t tid)
 {
 	cpu_set_t every;
 
 	memset(&every, 0xff, sizeof every);
-	if (has_mask(tid, here)) /* else somebody else has set it by now */
-		set_mask(tid, &every);
+	set_mask(tid, &every);
 }
 
 /* ---- handing over ----------------------------------------------------------------------------------------
@@ -86,10 +86,9 @@ static bool is_avoided(const struct hand *h, pid_t tid)
 static bool is_held(struct hand *h, const struct call *k)
 {
 	const pid_t tid = (pid_t)k->n->pid;
-	const bool again = h->last == tid;
 
-	h->last = tid;
-	if (h->held <= 0 || h->no || !again || tid != k->pid || !k->c->killable || is_avoided(h, tid))
+	if (h->held <= 0 || h->no || !h->again || h->last != tid || tid != k->pid || !k->c->killable ||
+	    is_avoided(h, tid))
 		return false;
 	if (!h->known)
 		look(h);
@@ -111,8 +110,9 @@ static int add_held(struct hand *h, const struct call *k, int fd, int flags)
 	set_mask(0, &here);
 	set_mask(tid, &here);
 	number = notify_add(k->c->listener, k->n->id, fd, flags);
-	let_go(tid, &here);
-	let_go(0, &here);
+	if (has_mask(tid, &here)) /* else somebody else has set it by now */
+		let_go(tid);
+	let_go(0);
 	took_held(h, clock_mono_ns() - start);
 	return number;
 }
@@ -124,6 +124,12 @@ static int add(struct hand *h, const struct call *k, int fd, int flags)
 
 	took(h, clock_mono_ns() - start);
 	return number;
+}
+
+void hand_called(struct hand *h, pid_t tid)
+{
+	h->again = h->last == tid;
+	h->last = tid;
 }
 
 int hand_add(struct hand *h, const struct call *k, int fd, int flags)

@@ -5,7 +5,7 @@
  * that sleeps, and waking it, for both of us in turn, takes longer than all the rest of the call. While that
  * is so, caller and supervisor are held to the processor where the supervisor runs until the descriptor is
  * there: only a caller that
- *   - is asked for a second time on end: who takes turns with others is better off on a processor of its own,
+ *   - called the last time, too: who takes turns with others is better off on a processor of its own,
  *   - is its process's first thread, and may run wherever we may: a mask that somebody chose is left alone,
  *   - has never had its mask set by another of the session's tasks: that could come at the same time,
  *   - is interrupted by nothing that it survives while it waits.
@@ -25,12 +25,16 @@ struct call;
 struct hand {
 	cpu_set_t all;  /* where we may run; valid when `known` */
 	bool known, no; /* `no`: nobody is held */
-	pid_t last;     /* who was given something last */
+	pid_t last;     /* whose call came in last … */
+	bool again;     /* … and the one before it */
 	int slow;       /* of the last ones, how many took long */
 	int held;       /* so many more are held */
 	pid_t avoided[HAND_AVOIDED];
 	unsigned n_avoided;
 };
+
+/* A call of this task came in. */
+void hand_called(struct hand *h, pid_t tid);
 
 /* A copy of `fd` for the caller: its number there, or -errno. It is not told of it. */
 int hand_add(struct hand *h, const struct call *k, int fd, int flags);

@@ -241,9 +241,10 @@ struct deed {
 
 static int do_unlink(struct act *a, const struct deed *d)
 {
-	AUTO_PLACE p = NO_PLACE;
+	AUTO_PLACE p;
 	int error;
 
+	resolve_clear(&p);
 	if (d->flags & ~(unsigned)AT_REMOVEDIR)
 		return EINVAL;
 	error = find_name(a, 0, d->dir, d->path, &p);
@@ -252,9 +253,11 @@ static int do_unlink(struct act *a, const struct deed *d)
 
 static int make_at(struct act *a, const struct deed *d, const struct making *m)
 {
-	AUTO_PLACE p = NO_PLACE;
-	int error = find_name(a, 0, d->dir, d->path, &p);
+	AUTO_PLACE p;
+	int error;
 
+	resolve_clear(&p);
+	error = find_name(a, 0, d->dir, d->path, &p);
 	return error ? error : names_make(a, &p, m);
 }
 
@@ -296,11 +299,13 @@ static int do_symlink(struct act *a, const struct deed *d)
 
 static int do_link(struct act *a, const struct deed *d)
 {
-	AUTO_PLACE from = NO_PLACE;
-	AUTO_PLACE to = NO_PLACE;
+	AUTO_PLACE from;
+	AUTO_PLACE to;
 	struct place_request r = { .dirfd = d->dir };
 	int error;
 
+	resolve_clear(&from);
+	resolve_clear(&to);
 	if (d->flags & ~(unsigned)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return EINVAL;
 	r.flags = (d->flags & AT_SYMLINK_FOLLOW ? PLACE_FOLLOW : 0) |
@@ -315,11 +320,13 @@ static int do_link(struct act *a, const struct deed *d)
 
 static int do_rename(struct act *a, const struct deed *d)
 {
-	AUTO_PLACE from = NO_PLACE;
-	AUTO_PLACE to = NO_PLACE;
+	AUTO_PLACE from;
+	AUTO_PLACE to;
 	unsigned all = RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT;
 	int error;
 
+	resolve_clear(&from);
+	resolve_clear(&to);
 	if (d->flags & ~all ||
 	    (d->flags & RENAME_EXCHANGE && d->flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)))
 		return EINVAL;

@@ -5,14 +5,12 @@
  */
 #pragma once
 
+#include "base/room.h"
 #include "enforce/files/impl.h"
 #include "journal/record.h"
 
-#define AUTO_PLACE __attribute__((cleanup(resolve_release))) struct place
-#define NO_PLACE                            \
-	{                                   \
-		.parent = -1, .object = -1, \
-	}
+/* To be cleared by resolve_clear() first of all. */
+#define AUTO_PLACE ROOM __attribute__((cleanup(resolve_release))) struct place
 
 /* Could something have this name: not ".", ".." or "/", nor too long, nor in a directory that was removed? No
  * call that changes names succeeds on those; the kernel says why. */

@@ -107,6 +107,18 @@ if governed; then
 	sh_c 'GIT_CONFIG_GLOBAL=/dev/null git status --short'
 	check_that "nor does git see it" '! grep -q agentsh "$TRY/out"'
 
+	section "what is told"
+	before=$(log_size)
+	sh_c 'echo x >once; echo y >>once; cat once; mv once twice; chmod 600 twice; touch twice; truncate -s 1 twice; rm twice
+		mkdir onced; rmdir onced; ln -s x oncel; readlink oncel; rm oncel; cat .ssh/id_rsa; ls .ssh'
+	until_true 2 event file_soft_deleted twice
+	# shellcheck disable=SC2317 # called by eval
+	acts() {
+		tail -c "+$((before + 1))" "$LOG" | jq -s -r '(map(select(.type == "file_soft_deleted" and (.path | endswith("twice"))))[0].command_id) as $c
+			| .[] | select(.command_id == $c and .path != null and .operation != "execve") | "\(.type) \(.path)"'
+	}
+	check_that "each act once, whoever sees it" '[ "$(acts | grep -c "soft_deleted.*twice")" = 1 ] && [ -z "$(acts | sort | uniq -d | grep -v -e file_write -e file_chmod)" ] || { acts | sort | uniq -c; false; }'
+
 	section "FU-12 who takes it away"
 	shows=$(views_pid --show)
 	for way in 'fusermount3 -u .' "fusermount3 -uz $W" "umount -l $W" "$PROBE mount" "kill -9 $shows" "kill -STOP $shows" \
@@ -176,7 +188,7 @@ if governed; then
 	check_that "the server is killed: it is taken away" 'until_true 5 no_views && until_true 3 no_process'
 	start_server
 	sh_c true
-	kill -9 $(views_pid --mount) $(views_pid --show) $(server_pids)
+	kill -9 $(views_pid --mount) $(views_pid --show) $(server_pids) 2>/dev/null
 	until_true 5 no_server
 	check_that "all is killed at once: it is dead" 'is_view "$W" && ! cat "$W/new"'
 	export E2E_CWD=/opt
