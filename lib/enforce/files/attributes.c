@@ -192,6 +192,8 @@ static int change(struct act *a, struct change *c)
 	error = find_object(a, c, &p);
 	if (error)
 		return error;
+	if (S_ISSOCK(p.st.st_mode) && at_lingers(p.object))
+		return EPERM; /* nobody does that but to have us wait */
 	v = keep_decide(a, c->kind, &p);
 	if (!is_finishing(a, c, &p, &v) && !act_allowed(a, &r))
 		return 0;

@@ -51,7 +51,7 @@ static int take_socket(const struct act *a, int fd)
 		    call_valid(a->k))
 			return sock;
 	}
-	close(sock);
+	at_release(&sock);
 	errno = ENOTSOCK;
 	return -1;
 }
@@ -133,7 +133,7 @@ int bind_judge(struct act *a)
 		                         .as = JOURNAL_CREATE,
 		                         .mode = S_IFSOCK,
 		                         .make = make_socket } };
-	AUTO_FD sock = take_socket(a, (int)a->args[0]);
+	AUTO_TAKEN sock = take_socket(a, (int)a->args[0]);
 	int error;
 
 	if (sock < 0)

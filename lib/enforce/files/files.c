@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "enforce/acting.h"
+#include "enforce/files/moving.h"
 #include "enforce/files/known.h"
 #include "enforce/files/open.h"
 #include "enforce/landlock/mounts.h"
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -131,6 +133,7 @@ void files_free(struct files *f)
 	buf_release(&f->spelled);
 	deep_release(&f->deep);
 	park_free(f);
+	walks_free(f);
 	free(f->direct);
 	known_release(f);
 	decide_trees_free(f->trees);
@@ -163,8 +166,18 @@ static int judge(struct act *a, int nr)
 	}
 }
 
+/* The kernel would write over "core", or what core_pattern says, in whatever directory a program chooses, and
+ * ask nobody. What the program starts has the limit from it. */
+static void leave_no_core(pid_t pid)
+{
+	const struct rlimit none = { 0, 0 };
+
+	prlimit(pid, RLIMIT_CORE, &none, NULL);
+}
+
 void files_exec(void *files, const struct call *k)
 {
+	leave_no_core(k->pid);
 	if (!fd_has_room(k->c->listener, 1))
 		files_spare(files);
 	if ((pid_t)k->n->pid != k->pid)
@@ -222,4 +235,11 @@ void files_call(void *files, const struct call *k)
 	}
 	if (!a.answered)
 		act_fail(&a, error ? error : EPERM);
+}
+
+bool files_wait(void *files)
+{
+	bool parked = park_look(files), walks = walks_go_on(files);
+
+	return parked || walks;
 }

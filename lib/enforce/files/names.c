@@ -2,6 +2,7 @@
 
 #include "enforce/files/near.h"
 #include "enforce/files/keep.h"
+#include "enforce/files/moving.h"
 #include "enforce/files/known.h"
 #include "sys/at.h"
 
@@ -168,6 +169,7 @@ int names_make(struct act *a, const struct place *p, const struct making *m)
 		return make_as_it_is(p, m);
 	if (!act_allowed(a, &r))
 		return 0;
+	walks_note(a, p);
 	if (!keep_wants(a, m->as, p, &v))
 		return make_masked(a, p, m);
 	error = keep_name(a, &keep, m->as, p);
@@ -218,6 +220,7 @@ static int link_name(struct act *a, const struct place *from, const struct place
 		return link_as_it_is(from, to);
 	if (!link_allowed(a, from, to, &v))
 		return 0;
+	walks_note(a, to);
 	known_moves(a->f, false);
 	if (!keep_wants(a, JOURNAL_LINK, to, &v))
 		return link_as_it_is(from, to);

@@ -22,10 +22,6 @@ bool names_taken(const struct place *p);
 /* Rename, with the flags of renameat2. 0, also when answered, or errno. */
 int names_move(struct act *a, const struct place *from, const struct place *to, unsigned flags);
 
-/* May what is `from`, with all that is in it, be found at `to` instead? No name may be closed for renaming,
- * before or after; nothing may become readable or writable by it. False: refused, and answered. */
-bool names_may_move(struct act *a, const struct place *from, const struct place *to);
-
 /* What comes to have a name. */
 struct making {
 	enum access_kind kind;

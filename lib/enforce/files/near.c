@@ -85,7 +85,7 @@ bool near_object(struct act *a, int fd, struct place *out)
 		return false;
 	if (at_facts(got, "", AT_EMPTY_PATH, &facts) < 0 || !facts.st.st_nlink ||
 	    is_far(a->f, got, facts.st.st_dev) || !known_name(a->f, got, &facts, out->path, &len)) {
-		close(got);
+		at_release(&got);
 		return false;
 	}
 	out->st = facts.st;
@@ -132,8 +132,7 @@ static int open_parent(struct act *a, int dirfd, const char *path, const char *n
 	memcpy(dir, path, (size_t)(name - path));
 	dir[name - path] = 0;
 	fd = proc_openat2(start, dir, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
-	if (start >= 0)
-		close(start);
+	at_release(&start);
 	return fd;
 }
 
@@ -166,7 +165,7 @@ bool near_name(struct act *a, int dirfd, const char *path, bool fresh, struct pl
 	out->slash = out->nameless = out->own = out->foreign = false;
 	return true;
 not_so:
-	fd_close(&out->parent);
+	at_release(&out->parent);
 	return false;
 }
 

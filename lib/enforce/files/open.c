@@ -4,6 +4,7 @@
 #include "base/path.h"
 #include "base/room.h"
 #include "enforce/files/keep.h"
+#include "enforce/files/moving.h"
 #include "enforce/files/known.h"
 #include "sys/mem.h"
 #include "sys/proc.h"
@@ -366,6 +367,7 @@ int open_new(struct act *a, const struct opening *o, const struct place *p)
 		return EISDIR;
 	if (!may_create(a, o, p))
 		return 0;
+	walks_note(a, p);
 	if (!keep_wants(a, JOURNAL_CREATE, p, &plain) && open_is_exact(a, o)) {
 		act_continue(a);
 		return 0;

@@ -41,7 +41,6 @@ static const char *rest(const struct walk *w)
 {
 	return buf_text(&w->text) + w->at;
 }
-
 static bool is_proc(int fd)
 {
 	struct statfs fs;
