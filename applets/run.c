@@ -28,6 +28,7 @@ config APPLET_RUN
 #include "enforce/landlock/floor.h"
 #include "enforce/limits/count.h"
 #include "enforce/limits/limits.h"
+#include "enforce/net/net.h"
 #include "enforce/rung.h"
 #include "journal/record.h"
 #include "loop/loop.h"
@@ -73,7 +74,9 @@ struct runner {
 	char store[PATH_MAX]; /* in it: what was deleted */
 	bool allow_degraded;
 	bool judge_files; /* every call on files, not only what Landlock closes */
+	bool judge_net;   /* where connections and messages lead */
 	struct files *files;
+	struct net *net;
 	pid_t child;
 	int status;
 	bool ended;
@@ -338,6 +341,20 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 	g->files = r->files;
 }
 
+static void judge_net(struct runner *r, struct plan_options *p, struct governor_options *g)
+{
+	const struct net_options o = { .policy = r->policy, .tag = p->tag };
+	struct err e;
+
+	r->net = net_new(&o, &e);
+	if (!r->net)
+		die(EXIT_DENIED, "agentsh-run: %s", e.text);
+	p->net = true;
+	g->net_call = net_call;
+	g->net_wait = net_wait;
+	g->net = r->net;
+}
+
 static bool is_running(void *arg)
 {
 	return !((struct runner *)arg)->ended;
@@ -409,6 +426,8 @@ static void set_up(struct runner *r)
 	close_files(r, &p);
 	if (CONFIG_FILES && (r->judge_files || policy_holds_files(r->policy)) && r->found.rung == RUNG_NOTIFY)
 		judge_files(r, &p, &g);
+	if (CONFIG_LAYER_NET && r->judge_net && r->found.rung == RUNG_NOTIFY)
+		judge_net(r, &p, &g);
 	if (CONFIG_LIMITS)
 		limit(r, &p);
 	if (plan_make(&r->plan, &p, &e) < 0 || !(r->governor = serve_new(&g, &e)) ||
@@ -485,11 +504,16 @@ static int run(int argc, char **argv)
 {
 	struct runner r = { .plan.launch.ruleset = -1 };
 	const char *policy = NULL, *audit = NULL;
-	struct opt table[] = { { .name = "policy", .type = OPT_TEXT, .to = &policy },
-		               { .name = "audit", .type = OPT_TEXT, .to = &audit },
-		               { .name = "judge-files", .type = OPT_FLAG, .to = &r.judge_files },
-		               { .name = "allow-degraded", .type = OPT_FLAG, .to = &r.allow_degraded },
-		               { 0 } };
+	struct opt table[] = {
+		{ .name = "policy", .type = OPT_TEXT, .to = &policy },
+		{ .name = "audit", .type = OPT_TEXT, .to = &audit },
+		{ .name = "judge-files", .type = OPT_FLAG, .to = &r.judge_files },
+#if CONFIG_LAYER_NET
+		{ .name = "judge-net", .type = OPT_FLAG, .to = &r.judge_net },
+#endif
+		{ .name = "allow-degraded", .type = OPT_FLAG, .to = &r.allow_degraded },
+		{ 0 }
+	};
 	struct arena a = { 0 };
 	struct opt_args args;
 	struct verdict v;
@@ -514,7 +538,7 @@ static int run(int argc, char **argv)
 	launch(&r, args.items, make_env(&r, &a, v.rule));
 	if (CONFIG_CONFINE &&
 	    role_enter(ROLE_SUPERVISE | ROLE_LOG | (r.found.rung == RUNG_PTRACE ? ROLE_TRACE : 0) |
-	                       (r.files ? ROLE_FILES : 0),
+	                       (r.files ? ROLE_FILES : 0) | (r.net ? ROLE_NET : 0),
 	               0, &e) < 0)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	while (!r.ended)

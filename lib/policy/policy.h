@@ -81,6 +81,7 @@ struct policy_needs {
 	bool signals;     /* signal_rules are present */
 	bool soft_delete; /* some file rule keeps what it lets go */
 	bool files;       /* there are file rules, perhaps dropped by now */
+	bool sockets;     /* there are rules for local sockets, not dropped */
 };
 struct policy_needs policy_needs(const struct policy *p);
 
