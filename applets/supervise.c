@@ -37,6 +37,9 @@ enum { IDLE_NS = 500000000 };
 #define WAKE_NS  (20 * 1000000LL)
 #define RETRY_NS (200 * 1000000LL)
 #define ROOM_NS  (2000 * 1000000LL)
+#define FULL_NS  (20 * 1000000LL)
+
+enum { FULL_MAX = 250, TAKEN = 2 /* descriptors that come with a message */ };
 
 enum { CONTROL = 3, ENDS = 32 };
 
@@ -79,6 +82,8 @@ struct supervisor {
 	int64_t missed; /* refusals that nothing in the ring tells of */
 	struct ended ends[ENDS];
 	uint32_t n_ends;
+	struct timer full; /* no descriptors are left: what comes with messages would be lost */
+	unsigned n_full;
 };
 
 static void tell(struct supervisor *s, enum wire_op op)
@@ -352,6 +357,45 @@ static bool resolve(struct supervisor *s, struct msg_reader *r)
 	return true;
 }
 
+/* Is there room for what comes with a message? Where there is none for seconds, it is lost after all. */
+static bool has_room(void)
+{
+	int fd[TAKEN], n = 0;
+
+	while (n < TAKEN && (fd[n] = fcntl(CONTROL, F_DUPFD_CLOEXEC, 3)) >= 0)
+		n++;
+	for (int i = 0; i < n; i++)
+		close(fd[i]);
+	return n == TAKEN;
+}
+
+/* True: later. */
+static bool is_full(struct supervisor *s, uint32_t events)
+{
+	if (!CONFIG_FILES || events & (EPOLLHUP | EPOLLERR))
+		return false;
+	if (!has_room()) {
+		for (struct rules *rules = s->rules; rules && s->wired.calls; rules = rules->older)
+			files_spare(rules->files);
+		if (!has_room() && s->n_full++ < FULL_MAX) {
+			loop_rewatch(s->loop, &s->control, 0);
+			loop_rewatch(s->loop, &s->inbox, 0);
+			loop_timer(s->loop, &s->full, FULL_NS);
+			return true;
+		}
+	}
+	s->n_full = 0;
+	return false;
+}
+
+static void on_full(struct loop *l, struct timer *t)
+{
+	struct supervisor *s = list_item(t, struct supervisor, full);
+
+	loop_rewatch(l, &s->control, EPOLLIN);
+	loop_rewatch(l, &s->inbox, EPOLLIN);
+}
+
 /* After the start the server only tells of another policy, and of answers. When it is gone, or what it says
  * cannot be done, so are we: what waits or comes later is then refused by the kernel. */
 static void on_control(struct loop *l, struct watch *w, uint32_t events)
@@ -361,8 +405,9 @@ static void on_control(struct loop *l, struct watch *w, uint32_t events)
 	struct err e = { 0 };
 	int rc;
 
-	(void)events;
 	s->worked = true;
+	if (is_full(s, events))
+		return;
 	while ((rc = wire_recv(w->fd, &s->in, MSG_DONTWAIT, &e)) > 0) {
 		if (CONFIG_LAYER_FUSE && s->in.n_fds == 1 &&
 		    msg_open(&r, s->in.data.data, s->in.data.len) == WIRE_SHOWN &&
@@ -391,8 +436,9 @@ static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
 	struct err e = { 0 };
 	const char *id;
 
-	(void)events;
 	s->worked = true;
+	if (is_full(s, events))
+		return;
 	/* Who enters now was let in by what the server said before. */
 	if (CONFIG_SERVER_RELOAD)
 		on_control(l, &s->control, EPOLLIN);
@@ -512,6 +558,10 @@ static int set_up(struct supervisor *s, struct err *e)
 	s->inbox.ready = on_inbox;
 	s->nap.due = wake_server;
 	list_init(&s->nap.node);
+	if (CONFIG_FILES) {
+		s->full.due = on_full;
+		list_init(&s->full.node);
+	}
 	if (setsockopt(s->inbox.fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one) < 0)
 		return err_sys(e, "inbox");
 	if (hear_children(s, e) < 0 || loop_watch(s->loop, &s->control, EPOLLIN, e) < 0 ||

@@ -211,8 +211,14 @@ static int diff(const struct journal *j, const struct undo_request *request)
 	return flushed();
 }
 
-/* ---- from within a session: the server does it ------------------------------------------------------------
+/* ---- from within a session, or in a view: the server does it ----------------------------------------------
  */
+
+/* A session that it is asked of. */
+struct of {
+	const char *id;
+	struct api_client_options server;
+};
 
 static void write_wish(const struct undo_request *r, struct buf *body)
 {
@@ -253,29 +259,46 @@ static size_t print_changes(const struct json_value *answer, bool dry_run)
 	return n_left;
 }
 
-static int ask(const struct undo_request *r)
+/* 0; or -1, with e->code ENOENT where the session does not know such a command. */
+static int call(const struct of *s, const struct undo_request *r, struct http_reply *reply, struct err *e)
+{
+	bool look = !strcmp(name, "diff");
+	AUTO_BUF body = { .data = NULL };
+	struct api_client client;
+	char target[400];
+
+	if (!s->id || !api_client_id_ok(s->id))
+		return err_set(e, "this session has no server to ask");
+	if (api_client_init(&client, &s->server, e) < 0)
+		return -1;
+	write_wish(r, &body);
+	snprintf(target, sizeof target, "/api/v1/sessions/%s/%s%s%.128s", s->id, name,
+	         look && r->command ? "?command_id=" : "", look && r->command ? r->command : "");
+	if (api_client_expect(&client, look ? "GET" : "POST", target, look ? NULL : &body, reply, e) == 0)
+		return 0;
+	if (reply->status == 404)
+		e->code = ENOENT;
+	return -1;
+}
+
+static int ask(const struct of *s, const struct undo_request *r, struct err *e)
 {
 	struct http_reply reply = { .body.data = NULL };
-	AUTO_BUF body = { .data = NULL };
 	AUTO_ARENA a = { .blocks = NULL };
 	const struct json_value *answer;
-	bool look = !strcmp(name, "diff");
-	char rest[200];
 	const char *command;
 	size_t n_left;
-	struct err e;
 
 	if (r->command && !api_client_id_ok(r->command))
 		die(EXIT_MISUSE, "agentsh-%s: no command id", name);
-	write_wish(r, &body);
-	snprintf(rest, sizeof rest, look && r->command ? "%s?command_id=%.128s" : "%s", name, r->command);
-	if (api_client_own(getenv("AGENTSH_SESSION_ID"), getenv("AGENTSH_SERVER"), look ? "GET" : "POST",
-	                   rest, look ? NULL : &body, &reply, &e) < 0)
-		die(EXIT_FAILED, "agentsh-%s: %s", name, e.text);
+	if (call(s, r, &reply, e) < 0) {
+		buf_release(&reply.body);
+		return -1;
+	}
 	answer = json_read(&a, buf_text(&reply.body), reply.body.len, NULL);
 	n_left = print_changes(answer, r->dry_run);
 	command = json_get_string(answer, "command_id");
-	if (!look && command)
+	if (strcmp(name, "diff") != 0 && command)
 		printf("%s %s: %lld changes\n",
 		       r->dry_run ? "nothing done yet for"
 		       : r->redo  ? "redone"
@@ -285,27 +308,58 @@ static int ask(const struct undo_request *r)
 	return flushed() != EXIT_DONE || n_left ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* The operator, where there is no store: a view hides that of its sessions. Those whose workspace this is in,
+ * or all if a command is named, until one knows of it. -1: none does. */
+static int ask_sessions(struct of *s, const struct undo_request *r, const char *store, struct err *e)
+{
+	struct http_reply reply = { .body.data = NULL };
+	AUTO_ARENA a = { .blocks = NULL };
+	const struct json_value *list = NULL;
+	struct api_client client;
+	char here[PATH_MAX];
+	int rc = -1;
+
+	if (!getcwd(here, sizeof here) || api_client_init(&client, &s->server, e) < 0)
+		return -1;
+	if (api_client_expect(&client, "GET", "/api/v1/sessions", NULL, &reply, NULL) == 0)
+		list = json_read(&a, buf_text(&reply.body), reply.body.len, NULL);
+	err_set(e, "nothing is kept here: no %s", store);
+	for (const struct json_value *v = list && list->type == JSON_ARRAY ? list->first : NULL; v && rc < 0;
+	     v = v->next) {
+		const char *at = json_get_string(v, "workspace");
+
+		s->id = json_get_string(v, "id");
+		if (!at || !s->id || (!r->command && !path_within(here, at)) ||
+		    (r->session && strcmp(r->session, s->id) != 0))
+			continue;
+		rc = ask(s, r, e);
+		if (rc < 0 && e->code != ENOENT)
+			break;
+	}
+	buf_release(&reply.body);
+	return rc;
+}
+
 /* ---- where, and of what ------------------------------------------------------------------------------- */
 
-/* The store of the directory, or of the nearest above that has one. */
-static void open_store(const char *path, struct journal *j)
+/* The store of the directory, or of the nearest above that has one. False: there is none. */
+static bool open_store(const char *path, struct journal *j)
 {
 	char at[PATH_MAX], full[PATH_MAX + sizeof JOURNAL_STORE + 1];
 	struct err e = { .code = ENOENT };
 
 	if (path && journal_open(j, path, false, &e) == 0)
-		return;
+		return true;
 	if (!path && !getcwd(at, sizeof at))
 		die(EXIT_FAILED, "agentsh-%s: no current directory", name);
 	while (!path && e.code == ENOENT && *at) {
 		snprintf(full, sizeof full, "%s/" JOURNAL_STORE, at);
 		if (journal_open(j, full, false, &e) == 0)
-			return;
+			return true;
 		*strrchr(at, '/') = 0;
 	}
 	if (e.code == ENOENT)
-		die(EXIT_FAILED, "agentsh-%s: nothing is kept here: no %s", name,
-		    path ? path : JOURNAL_STORE);
+		return false;
 	die(EXIT_FAILED, "agentsh-%s: %s", name, e.text);
 }
 
@@ -322,11 +376,14 @@ static int run(int argc, char **argv)
 {
 	struct undo_request request = { 0 };
 	const char *store = NULL, *paths[PATHS_MAX];
+	struct of of = { .server.timeout = "150s" };
 	const struct opt table[] = {
 		{ "trash-path", 0, OPT_TEXT, &store, NULL },
 		{ "session", 0, OPT_TEXT, &request.session, NULL },
 		{ "dry-run", 0, OPT_FLAG, &request.dry_run, NULL },
 		{ "force", 0, OPT_FLAG, &request.force, NULL },
+		{ "server", 0, OPT_TEXT, &of.server.server, "AGENTSH_SERVER" },
+		{ "api-key", 0, OPT_TEXT, &of.server.api_key, "AGENTSH_API_KEY" },
 		{ 0 },
 	};
 	struct opt_args args;
@@ -345,9 +402,20 @@ static int run(int argc, char **argv)
 		paths[request.n_paths++] = absolute(args.items[i]);
 	request.paths = paths;
 	request.redo = !strcmp(name, "redo");
-	if (CONFIG_API_HTTP && !store && filter_here())
-		return ask(&request);
-	open_store(store, &j);
+	if (CONFIG_API_HTTP && !store && filter_here()) {
+		of.id = getenv("AGENTSH_SESSION_ID");
+		rc = ask(&of, &request, &e);
+		if (rc < 0)
+			die(EXIT_FAILED, "agentsh-%s: %s", name, e.text);
+		return rc;
+	}
+	err_set(&e, "nothing is kept here: no %s", store ? store : JOURNAL_STORE);
+	if (!open_store(store, &j)) {
+		rc = CONFIG_API_HTTP ? ask_sessions(&of, &request, store ? store : JOURNAL_STORE, &e) : -1;
+		if (rc < 0)
+			die(EXIT_FAILED, "agentsh-%s: %s", name, e.text);
+		return rc;
+	}
 	rc = !strcmp(name, "diff") ? diff(&j, &request) : undo(&j, &request);
 	journal_close(&j);
 	for (size_t i = 0; i < request.n_paths; i++)

@@ -121,8 +121,9 @@ struct api_work {
 	const char *failed, *late; /* the errors told then; literals */
 	int seconds;
 	int keep; /* a descriptor that the child has as API_WORK_KEPT; 0 or less = none */
+	int talk; /* another, with that one only: as API_WORK_TALK */
 };
-enum { API_WORK_KEPT = 4 };
+enum { API_WORK_KEPT = 4, API_WORK_TALK };
 void api_work_start(struct call *c, const struct api_work *todo);
 void api_works_close(struct api *a);
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "enforce/fuse/under.h"
 #include "journal/line.h"
 #include "journal/record.h"
 #include "journal/undo.h"
@@ -21,11 +22,30 @@ enum { TRASH_SECONDS = 120, PATHS_MAX = 64, CHANGES_MAX = 20000 };
 
 struct asked {
 	char store[PATH_MAX];
+	const char *view; /* where one lies over the workspace, or NULL */
 	const char *session;
 	const char *token, *dest; /* of a restore */
 	struct undo_request undo;
 	const char *paths[PATHS_MAX];
 };
+
+/* A view is shown over what is changed; who only looks has it write down first what it did. */
+struct beneath {
+	struct under under;
+	struct journal_under place;
+};
+
+static int beneath_begin(struct beneath *b, const struct asked *q, struct err *e)
+{
+	b->under.talk = -1;
+	b->place = (struct journal_under){ q->view, API_WORK_KEPT, under_tell, &b->under };
+	return CONFIG_LAYER_FUSE && q->view ? under_begin(&b->under, API_WORK_TALK, e) : 0;
+}
+
+static const struct journal_under *place_of(const struct beneath *b)
+{
+	return b->place.top ? &b->place : NULL;
+}
 
 static int answer(int fd, int status, const struct buf *body)
 {
@@ -86,8 +106,11 @@ static int write_list(const void *arg, int fd)
 	AUTO_BUF body = { .data = NULL };
 	struct json j = { .out = &body };
 	struct journal store;
+	struct beneath b;
 	struct err e;
 
+	if (beneath_begin(&b, q, &e) < 0)
+		return send_error(fd, &e);
 	if (open_store(q, &store, &e) == 0 && journal_list(&store, q->session, &l, &e) < 0)
 		return send_error(fd, &e);
 	json_object(&j);
@@ -111,16 +134,19 @@ static int write_restore(const void *arg, int fd)
 	struct journal_entry en;
 	struct journal store;
 	char to[PATH_MAX];
+	struct beneath b;
 	struct err e;
 
-	if (open_store(q, &store, &e) < 0 || journal_find(&store, &a, q->token, &en, &e) < 0)
+	if (beneath_begin(&b, q, &e) < 0 || open_store(q, &store, &e) < 0 ||
+	    journal_find(&store, &a, q->token, &en, &e) < 0)
 		return send_error(fd, &e);
 	if (strcmp(en.session, q->session) != 0) {
 		err_set(&e, "unknown token: %.40s", q->token);
 		e.code = ENOENT;
 		return send_error(fd, &e);
 	}
-	if (journal_put_back(&store, q->token, &how, to, &e) < 0) {
+	how.under = place_of(&b);
+	if (journal_put_back(&store, q->token, &how, to, &e) < 0 || under_end(&b.under, &e) < 0) {
 		e.code = 0;
 		return send_error(fd, &e);
 	}
@@ -158,12 +184,18 @@ static int write_undo(const void *arg, int fd)
 	AUTO_BUF body = { .data = NULL }, list = { .data = NULL };
 	struct telling t = { .json = { .out = &list } };
 	struct json j = { .out = &body };
+	struct undo_request request = q->undo;
 	struct undo_result result;
 	struct journal store;
+	struct beneath b;
 	struct err e;
 
 	json_array(&t.json);
-	if (open_store(q, &store, &e) < 0 || journal_undo(&store, &q->undo, tell, &t, &result, &e) < 0)
+	if (beneath_begin(&b, q, &e) < 0)
+		return send_error(fd, &e);
+	request.under = place_of(&b);
+	if (open_store(q, &store, &e) < 0 || journal_undo(&store, &request, tell, &t, &result, &e) < 0 ||
+	    under_end(&b.under, &e) < 0)
 		return send_error(fd, &e);
 	json_end(&t.json);
 	json_object(&j);
@@ -204,12 +236,14 @@ static int write_diff(const void *arg, int fd)
 	AUTO_BUF body = { .data = NULL };
 	struct telling t = { .json = { .out = &body } };
 	struct journal store;
+	struct beneath b;
 	struct err e;
 
 	json_object(&t.json);
 	json_key(&t.json, "changes");
 	json_array(&t.json);
-	if (open_store(q, &store, &e) < 0 || journal_changes(&store, &q->undo, tell_change, &t, &e) < 0)
+	if (beneath_begin(&b, q, &e) < 0 || open_store(q, &store, &e) < 0 ||
+	    journal_changes(&store, &q->undo, tell_change, &t, &e) < 0)
 		return send_error(fd, &e);
 	json_end(&t.json);
 	json_end(&t.json);
@@ -229,21 +263,25 @@ static struct session *begin(struct call *c, struct asked *q)
 		return NULL;
 	}
 	q->undo.session = s->id;
+	q->view = CONFIG_LAYER_FUSE ? views_path(s) : NULL;
 	return s;
 }
 
 static void start(struct call *c, const struct session *s, const struct asked *q,
                   int (*write)(const void *, int))
 {
+	int talk = CONFIG_LAYER_FUSE ? views_under(s) : -1;
 	const struct api_work work = { .write = write,
 		                       .arg = q,
 		                       .as = s,
 		                       .failed = "the store cannot be used",
 		                       .late = "this took too long",
 		                       .seconds = TRASH_SECONDS,
-		                       .keep = CONFIG_LAYER_FUSE ? views_lower(s) : 0 };
+		                       .keep = CONFIG_LAYER_FUSE ? views_lower(s) : 0,
+		                       .talk = talk };
 
 	api_work_start(c, &work);
+	fd_close(&talk);
 }
 
 /* In the log before it happens: who asked for what. */
@@ -338,12 +376,6 @@ static void undo(struct call *c, bool redo)
 	if (!body || !read_liberties(c, body, &q) || !read_paths(c, body, &q) ||
 	    !read_command(c, json_get_string(body, "command_id"), &q))
 		return;
-	if (CONFIG_LAYER_FUSE && views_path(s)) {
-		api_error(
-		        c, 409,
-		        "the workspace is a view: undo does not reach into it; agentsh trash restores files");
-		return;
-	}
 	q.undo.dry_run = json_get_boolean(body, "dry_run", false);
 	q.undo.redo = redo;
 	if (!q.undo.dry_run)

@@ -97,16 +97,26 @@ static void out_of_time(struct loop *l, struct timer *t)
 	work_free(w);
 }
 
+/* Nobody may take from us what his session must not reach. */
+static int keep(const struct api_work *todo, int talk)
+{
+	if (todo->keep <= 0)
+		return 0;
+	caps_hide();
+	if (talk < 0 || dup2(todo->keep, API_WORK_KEPT) < 0)
+		return -1;
+	return talk ? dup2(talk, API_WORK_TALK) : 0;
+}
+
 /* In the child: no descriptor of the server but the pipe. */
 static void run_child(const struct api_work *todo, int fd)
 {
 	const struct session *s = todo->as;
+	int talk = todo->talk > 0 ? fcntl(todo->talk, F_DUPFD, API_WORK_TALK + 1) : 0;
 
-	if (dup2(fd, 3) < 0)
+	if (dup2(fd, 3) < 0 || keep(todo, talk) < 0)
 		_exit(1);
-	if (todo->keep > 0 && dup2(todo->keep, API_WORK_KEPT) < 0)
-		_exit(1);
-	fd_close_from(API_WORK_KEPT + (todo->keep > 0));
+	fd_close_from(API_WORK_KEPT + (todo->keep > 0) + (todo->talk > 0));
 	signal(SIGPIPE, SIG_DFL);
 	umask(022);
 	if (s && caps_become(s->uid, s->gid, s->user, -1, NULL) < 0)

@@ -113,6 +113,19 @@ struct net_request {
  */
 struct verdict decide_net(const struct policy *p, struct decide_cache *c, const struct net_request *r);
 
+/* The same for a connection that is about to be made, with all that is known of it: `addr` is where it goes,
+ * `host` the name that led there, if any. Besides what decide_net() says,
+ *   - a rule that restricts the address by a range wins over a later one that permits the name (/0 is no
+ *     range but a default);
+ *   - metadata services are closed, rule "block-metadata-services", unless a rule allows the very address;
+ *   - private addresses behind a name are refused, rule "block-rebinding", unless a rule allows a range that
+ *     holds them. */
+struct verdict decide_dial(const struct policy *p, struct decide_cache *c, const struct net_request *r);
+
+/* May this name be asked for at all: is there a port to which a connection by that name could be let
+ * through? */
+struct verdict decide_name(const struct policy *p, struct decide_cache *c, const char *name);
+
 enum unix_op { UNIX_CONNECT, UNIX_BIND, UNIX_LISTEN, UNIX_SENDTO, UNIX_SOCKET, UNIX_OPS };
 struct verdict decide_unix(const struct policy *p, enum unix_op op,
                            const char *path); /* "@name" = abstract */

@@ -8,10 +8,11 @@
 struct verdict verdict_of(const struct policy *p, const struct rule *rule);
 
 /* Rules that hold where the policy has none. */
-extern const struct head verdict_default_files, verdict_default_network, verdict_default_commands,
-        verdict_default_unix, verdict_default_env, verdict_default_env_allow, verdict_default_secret,
-        verdict_default_injection, verdict_default_signals, verdict_default_signals_allow,
-        verdict_default_signals_none, verdict_default_wrappers, verdict_default_execute;
+extern const struct head verdict_default_files, verdict_default_network, verdict_default_metadata,
+        verdict_default_rebinding, verdict_default_commands, verdict_default_unix, verdict_default_env,
+        verdict_default_env_allow, verdict_default_secret, verdict_default_injection, verdict_default_signals,
+        verdict_default_signals_allow, verdict_default_signals_none, verdict_default_wrappers,
+        verdict_default_execute;
 
 /* What a program that starts other programs does with its arguments. */
 struct wrapped {

@@ -94,27 +94,169 @@ static void take_forms(struct asked *a, const struct host *h)
 		a->forms[a->n_forms++] = h->other[i];
 }
 
+/* The number of the first rule, QUERY_NONE if there is none or the request cannot be understood. */
+static uint32_t find_rule(struct asked *a, struct decide_cache *c, const struct net_request *r,
+                          struct host *name, struct host *address)
+{
+	struct query q = { .best = QUERY_NONE, .to = a };
+
+	if (r->host && !host_parse(r->host, name))
+		return QUERY_NONE;
+	if (r->addr && !host_from_address(r->addr, r->addr_len, address))
+		return QUERY_NONE;
+	if ((!r->host && !r->addr) || !a->policy->domains)
+		return QUERY_NONE;
+	/* The address that will be connected to counts, also if the host is another literal. */
+	if (r->addr)
+		take_forms(a, address);
+	else if (name->kind == HOST_ADDRESS)
+		take_forms(a, name);
+	a->host = r->host ? name : address;
+	ask_domains(a, decide_cache_domains(c), &q);
+	ask_addresses(a, &q);
+	ask_ports(a, &q);
+	return q.best;
+}
+
+static const struct rule *rule_of(const struct policy *p, uint32_t number)
+{
+	return number == QUERY_NONE ? &verdict_default_network.rule : &p->net_rules[number].head.rule;
+}
+
 struct verdict decide_net(const struct policy *p, struct decide_cache *c, const struct net_request *r)
 {
 	struct host name, address;
 	struct asked a = { .policy = p, .port = r->port };
-	struct query q = { .best = QUERY_NONE, .to = &a };
 
-	if (r->host && !host_parse(r->host, &name))
-		return verdict_of(p, &verdict_default_network.rule);
-	if (r->addr && !host_from_address(r->addr, r->addr_len, &address))
-		return verdict_of(p, &verdict_default_network.rule);
-	if ((!r->host && !r->addr) || !p->domains)
-		return verdict_of(p, &verdict_default_network.rule);
-	/* The address that will be connected to counts, also if the host is another literal. */
-	if (r->addr)
-		take_forms(&a, &address);
-	else if (name.kind == HOST_ADDRESS)
-		take_forms(&a, &name);
-	a.host = r->host ? &name : &address;
-	ask_domains(&a, decide_cache_domains(c), &q);
-	ask_addresses(&a, &q);
-	ask_ports(&a, &q);
-	return verdict_of(p, q.best == QUERY_NONE ? &verdict_default_network.rule
-	                                          : &p->net_rules[q.best].head.rule);
+	return verdict_of(p, rule_of(p, find_rule(&a, c, r, &name, &address)));
+}
+
+/* How narrow the rule's ranges around the address are: the most bits, 0 if none of them holds it or all that
+ * do are defaults. */
+static unsigned narrowest(const struct asked *a, const struct net_rule *r)
+{
+	unsigned bits = 0;
+
+	for (size_t f = 0; f < a->n_forms; f++)
+		for (size_t k = 0; k < r->cidr_texts.n; k++)
+			if (r->cidrs[k].bits > bits &&
+			    cidr_holds(&r->cidrs[k], a->forms[f].addr, a->forms[f].len))
+				bits = r->cidrs[k].bits;
+	return bits;
+}
+
+static bool check_range(void *to, uint32_t rule)
+{
+	const struct asked *a = to;
+	const struct net_rule *r = &a->policy->net_rules[rule];
+
+	return port_fits(r, a->port) && narrowest(a, r);
+}
+
+/* The first rule that names the address by a range; the rule that was found counts if it has one. */
+static uint32_t find_range(struct asked *a, uint32_t found)
+{
+	struct query q = { .best = QUERY_NONE, .to = a, .check = check_range };
+
+	if (found != QUERY_NONE && narrowest(a, &a->policy->net_rules[found]))
+		q.best = found;
+	for (size_t f = 0; f < a->n_forms; f++) {
+		q.bit = f ? MASK_RESTRICTS : MASK_RESTRICTS | MASK_PERMITS;
+		cidrset_find(a->policy->addresses, a->forms[f].addr, a->forms[f].len, &q);
+	}
+	return q.best;
+}
+
+static bool held_by_one(const struct asked *a, const struct cidr *ranges, size_t n)
+{
+	for (size_t f = 0; f < a->n_forms; f++)
+		for (size_t i = 0; i < n; i++)
+			if (cidr_holds(&ranges[i], a->forms[f].addr, a->forms[f].len))
+				return true;
+	return false;
+}
+
+static bool is_metadata(const struct asked *a)
+{
+	static const struct cidr services[] = {
+		{ { 169, 254 }, 4, 16 },
+		{ { 100, 100, 100, 200 }, 4, 32 },
+		{ { 168, 63, 129, 16 }, 4, 32 },
+		{ { 192, 0, 0, 192 }, 4, 32 },
+		{ { 0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, 0x54 }, 16, 128 },
+		{ { 0xfd, 0x20, 0x00, 0xce, [14] = 0x02, 0x54 }, 16, 128 },
+	};
+
+	return held_by_one(a, services, sizeof services / sizeof *services);
+}
+
+/* Where no public name leads. */
+static bool is_private(const struct asked *a)
+{
+	static const struct cidr ranges[] = {
+		{ { 0 }, 4, 8 },
+		{ { 10 }, 4, 8 },
+		{ { 100, 64 }, 4, 10 },
+		{ { 127 }, 4, 8 },
+		{ { 169, 254 }, 4, 16 },
+		{ { 172, 16 }, 4, 12 },
+		{ { 192, 0, 0 }, 4, 24 },
+		{ { 192, 168 }, 4, 16 },
+		{ { 198, 18 }, 4, 15 },
+		{ { 224 }, 4, 4 },
+		{ { 240 }, 4, 4 },
+		{ { 0 }, 16, 127 }, /* unspecified and loopback */
+		{ { 0xfc }, 16, 7 },
+		{ { 0xfe, 0x80 }, 16, 10 },
+		{ { 0xfe, 0xc0 }, 16, 10 },
+		{ { 0xff }, 16, 8 },
+	};
+
+	return held_by_one(a, ranges, sizeof ranges / sizeof *ranges);
+}
+
+struct verdict decide_dial(const struct policy *p, struct decide_cache *c, const struct net_request *r)
+{
+	struct host name, address;
+	struct asked a = { .policy = p, .port = r->port };
+	uint32_t found = find_rule(&a, c, r, &name, &address), range;
+	const struct net_rule *by_range;
+	bool permits;
+
+	if (!a.n_forms)
+		return verdict_of(p, rule_of(p, found));
+	range = find_range(&a, found);
+	by_range = range == QUERY_NONE ? NULL : &p->net_rules[range];
+	permits = by_range && policy_mask(by_range->head.rule.decision) == MASK_PERMITS;
+	if (by_range && !permits)
+		return verdict_of(p, &by_range->head.rule);
+	if (is_metadata(&a) && !(permits && narrowest(&a, by_range) >= 8 * a.forms[0].len))
+		return verdict_of(p, &verdict_default_metadata.rule);
+	if (a.host->kind == HOST_NAME && !permits && is_private(&a))
+		return verdict_of(p, &verdict_default_rebinding.rule);
+	return verdict_of(p, rule_of(p, found));
+}
+
+struct verdict decide_name(const struct policy *p, struct decide_cache *c, const char *name)
+{
+	struct net_request r = { .host = name };
+	const struct verdict any = decide_net(p, c, &r);
+
+	if (any.effective != EFFECT_DENY)
+		return any;
+	for (size_t i = 0; i < p->n_net; i++) {
+		const struct net_rule *rule = &p->net_rules[i];
+
+		if (rule->head.rule.decision == EFFECT_DENY)
+			continue;
+		for (size_t k = 0; k < rule->n_ports; k++) {
+			struct verdict v;
+
+			r.port = rule->ports[k];
+			v = decide_net(p, c, &r);
+			if (v.effective != EFFECT_DENY)
+				return v;
+		}
+	}
+	return any;
 }

@@ -16,6 +16,10 @@
 
 BUILT_IN(files, "default-deny-files", EFFECT_DENY, "no file rule matches");
 BUILT_IN(network, "default-deny-network", EFFECT_DENY, "no network rule matches");
+BUILT_IN(metadata, "block-metadata-services", EFFECT_DENY,
+         "metadata services are closed, unless a rule allows the very address");
+BUILT_IN(rebinding, "block-rebinding", EFFECT_DENY,
+         "a public name leads to a private address that no rule allows");
 BUILT_IN(commands, "default-deny-commands", EFFECT_DENY, "no command rule matches");
 BUILT_IN(unix, "default-deny-unix", EFFECT_DENY, "no unix socket rule matches");
 BUILT_IN(env, "default-deny", EFFECT_DENY, "not in the list of allowed variables");

@@ -33,3 +33,9 @@ int journal_write_manifest(const struct journal *j, const struct journal_entry *
 /* The directory of `path`, which starts below the one `from` stands for. Links are not followed; missing
  * directories are made with `create`. `name` is the last component. The descriptor, or -1. */
 int journal_open_way(int from, const char *path, bool create, char *name, size_t size, struct err *e);
+/* The same from "/", which is `root`; of what lies under something else, there. Of `top` itself the name is
+ * ".". */
+int journal_open_under(int root, const struct journal_under *under, const char *path, bool create, char *name,
+                       size_t size, struct err *e);
+/* An absolute path is about to be changed. 0 or -1. */
+int journal_tell_under(const struct journal_under *under, const char *path, struct err *e);

@@ -279,12 +279,17 @@ static bool is_store_name(const char *component)
 	       (!component[n] || component[n] == '/' || component[n] == '-');
 }
 
-bool journal_holds(const struct journal_log *log, const char *path)
+const char *journal_below(const char *home, const char *path)
 {
-	if (path_within(path, log->stores[0].store.path))
-		return true;
+	if (home && path_within(path, home))
+		return path + strlen(home);
 	for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/'))
 		if (is_store_name(p + 1))
-			return true;
-	return false;
+			return p + 1 + strcspn(p + 1, "/");
+	return NULL;
+}
+
+const char *journal_home(const struct journal_log *log)
+{
+	return log->stores[0].store.path;
 }

@@ -10,7 +10,7 @@
  * A version must lie in the file system of its file, or it could not move. The first store (the home, in the
  * workspace) holds the lines; other mounts get stores of their own, at the highest directory of the mount
  * that the caller may write. All of it is done with the caller's ids: what he could not delete is not deleted
- * for him. The session's programs must be kept off every store: journal_holds() says which paths those are.
+ * for him. The session's programs must be kept off every store: journal_below() says which paths those are.
  *
  * One thread. What takes long is bounded: a copy by copy_max, everything else by a few system calls.
  */
@@ -100,9 +100,16 @@ bool journal_was_made(struct journal_log *log, int dirfd, const char *name, cons
 /* The command is over: what changes later is somebody else's doing. */
 void journal_ended(struct journal_log *log, const char *command);
 
-/* Does `path` (absolute, clean) lie in a store, or is it one? Of the home and of every store on other mounts,
- * whoever's: by name alone. To be kept from sessions for every change, also of the directory's own name. */
-bool journal_holds(const struct journal_log *log, const char *path);
+/* What follows a store's own name in `path` (absolute, clean): "/payload/TOKEN"; "": it is a store; NULL: it
+ * lies in none. Of `home` (or NULL) and of every store on other mounts, whoever's: by name alone. To be kept
+ * from sessions for every change, also of the directory's own name, by whatever session it was made. */
+const char *journal_below(const char *home, const char *path);
+
+/* The home store's path, as the kernel tells it. */
+const char *journal_home(const struct journal_log *log);
+
+/* Which path had the version that is called `token`? False: no line in the home tells. */
+bool journal_origin(const struct journal_log *log, const char *token, char *out, size_t size);
 
 /* Write what waits, and up to `max` manifests of what was deleted (fewer where files are large), for readers
  * that know no lines. To be called when there is nothing else to do. True while there are more. */

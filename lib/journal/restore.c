@@ -25,7 +25,8 @@ static int open_parent(const struct journal *j, const struct journal_restore *ho
 		return err_set(e, "%s: lies in the store", path);
 	if (j->trusted || how->to) {
 		from = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		return from < 0 ? err_sys(e, "/") : journal_open_way(from, path, true, name, size, e);
+		return from < 0 ? err_sys(e, "/")
+		                : journal_open_under(from, how->under, path, true, name, size, e);
 	}
 	memcpy(home, j->path, len);
 	home[len > 1 ? len - 1 : len] = 0;
@@ -137,6 +138,8 @@ static int put_back(struct journal *j, const struct journal_entry *en, const str
 	if (!how->force && check_unchanged(j, en, e) < 0)
 		return -1;
 	if (check_hash(j, en, e) < 0)
+		return -1;
+	if (journal_tell_under(how->under, to, e) < 0)
 		return -1;
 	dir = open_parent(j, how, to, name, sizeof name, e);
 	if (dir < 0 || check_free(dir, name, to, how->force, e) < 0)

@@ -74,9 +74,19 @@ int journal_purge(struct journal *j, const struct journal_limits *limits, struct
 /* Write up to `max` manifests that writers of lines (record.h) left unwritten when they ended. */
 void journal_settle_ended(const struct journal *j, uint64_t hash_up_to, int max);
 
+/* A directory that something else is mounted over, which shows it (enforce/fuse/view.h). */
+struct journal_under {
+	const char *top; /* absolute: where */
+	int dir;         /* the directory itself: what is in it is reached by this */
+	/* What is there is about to be changed; the path begins below `top`. -1: it must not be. */
+	int (*tell)(void *arg, const char *below, struct err *e);
+	void *arg;
+};
+
 struct journal_restore {
-	const char *to; /* absolute path, NULL = where it was */
-	bool force;     /* replace a file that is there (never a directory) */
+	const char *to;                    /* absolute path, NULL = where it was */
+	bool force;                        /* replace a file that is there (never a directory) */
+	const struct journal_under *under; /* or NULL */
 };
 
 /* Put a version back and forget the entry. `to` (PATH_MAX) is where. No component of the way may be a

@@ -39,6 +39,24 @@ static bool dry(const struct undoing *u)
 	return u->request->dry_run;
 }
 
+/* `name` has room for NAME_MAX bytes and their end. */
+static int open_way(const struct undoing *u, const char *path, bool create, char *name, struct err *e)
+{
+	return journal_open_under(u->root, u->request->under, path, create, name, NAME_MAX + 1, e);
+}
+
+/* What lies under something is told of before it is changed. */
+static int tell_under(struct undoing *u)
+{
+	const struct journal_under *under = u->request->under;
+
+	if (dry(u) || !under)
+		return 0;
+	if (journal_tell_under(under, u->line->path, &u->e) < 0)
+		return -1;
+	return u->line->to_path[0] ? journal_tell_under(under, u->line->to_path, &u->e) : 0;
+}
+
 static bool is_there(const struct undoing *u)
 {
 	return u->st.st_mode != 0;
@@ -205,7 +223,8 @@ static int rewrite(struct undoing *u)
 	snprintf(version, sizeof version, "%" PRId64, u->line->at);
 	if (dry(u))
 		return UNDO_DONE;
-	from = openat(u->act->store->payload, version, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	from = openat(u->act->store->payload, version,
+	              O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	to = openat(u->dir, u->name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (from < 0 || to < 0 || fstat(from, &st) < 0)
 		return failed(u, "restore");
@@ -267,7 +286,7 @@ static int undo_rename(struct undoing *u)
 {
 	bool exchange = u->line->kind == LINE_ACTS[JOURNAL_EXCHANGE];
 	char name[NAME_MAX + 1], token[JOURNAL_TOKEN];
-	AUTO_FD from = journal_open_way(u->root, u->line->to_path, false, name, sizeof name, &u->e);
+	AUTO_FD from = open_way(u, u->line->to_path, false, name, &u->e);
 	struct journal_act act = { .kind = exchange ? JOURNAL_EXCHANGE : JOURNAL_RENAME,
 		                   .dirfd = from,
 		                   .name = name,
@@ -354,9 +373,7 @@ static int open_to(struct undoing *u)
 {
 	char name[NAME_MAX + 1];
 
-	return u->line->to_path[0]
-	               ? journal_open_way(u->root, u->line->to_path, false, name, sizeof name, NULL)
-	               : -1;
+	return u->line->to_path[0] ? open_way(u, u->line->to_path, false, name, NULL) : -1;
 }
 
 /* What is there, before it is changed. */
@@ -409,7 +426,12 @@ static void undo_one(struct undoing *u, const struct past_act *act)
 	u->quiet = false;
 	u->born = 0;
 	u->e.text[0] = 0;
-	u->dir = journal_open_way(u->root, u->line->path, makes && !dry(u), u->name, sizeof u->name, &u->e);
+	if (tell_under(u) < 0) {
+		leave(u);
+		tell(u, UNDO_FAILED, verb);
+		return;
+	}
+	u->dir = open_way(u, u->line->path, makes && !dry(u), u->name, &u->e);
 	to = open_to(u);
 	undo_own_directory(u, to, false);
 	look(u);
@@ -445,8 +467,8 @@ static int mark(struct undoing *u, const char *how, struct err *e)
 
 static int open_log(struct undoing *u, const struct journal *j, struct err *e)
 {
-	const struct journal_log_options options = { .at = AT_FDCWD,
-		                                     .store = j->path,
+	const struct journal_log_options options = { .at = j->dir,
+		                                     .store = ".",
 		                                     .session = u->past.of->session,
 		                                     .copy_max = UINT64_MAX,
 		                                     .quota = -1,

@@ -29,7 +29,8 @@ struct undo_request {
 	bool redo;  /* `command` was undone: undo that */
 	bool force; /* also what was changed since */
 	bool dry_run;
-	bool look; /* journal_changes() sets it: also what was undone */
+	bool look;                         /* journal_changes() sets it: also what was undone */
+	const struct journal_under *under; /* or NULL */
 };
 
 /* What became of one act. `verb` is one of restore, remove, rename, attributes; `why` is "" when done. */

@@ -1,7 +1,10 @@
 #include "journal/impl.h"
 
+#include "base/path.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -51,4 +54,27 @@ int journal_open_way(int from, const char *path, bool create, char *name, size_t
 			return -1;
 		dir = next;
 	}
+}
+
+int journal_open_under(int root, const struct journal_under *under, const char *path, bool create, char *name,
+                       size_t size, struct err *e)
+{
+	const char *below;
+	int dir;
+
+	if (!under || !path_within(path, under->top))
+		return journal_open_way(root, path, create, name, size, e);
+	below = path + strlen(under->top);
+	if (*below)
+		return journal_open_way(under->dir, below, create, name, size, e);
+	snprintf(name, size, ".");
+	dir = fcntl(under->dir, F_DUPFD_CLOEXEC, 3);
+	return dir < 0 ? err_sys(e, "%s", path) : dir;
+}
+
+int journal_tell_under(const struct journal_under *under, const char *path, struct err *e)
+{
+	if (!under || !path_within(path, under->top))
+		return 0;
+	return under->tell(under->arg, path + strlen(under->top), e);
 }

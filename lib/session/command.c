@@ -145,6 +145,8 @@ void command_finish_at(struct core *core, struct command *c, int exit_code, int6
 	if (!c->live)
 		return;
 	core_gather(core, c->session);
+	if (CONFIG_LAYER_FUSE && core->hooks.view_ended)
+		core->hooks.view_ended(c->session, c);
 	c->exit_code = exit_code;
 	c->duration_ns = end_ns > c->start_ns ? end_ns - c->start_ns : 0;
 	c->live = false;

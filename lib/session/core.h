@@ -55,6 +55,7 @@ struct core_hooks {
 	int (*view_ready)(struct core *core, struct session *s, struct err *e);
 	void (*view_gather)(struct core *core, struct session *s);
 	void (*view_command)(struct session *s, const struct command *c);
+	void (*view_ended)(const struct session *s, const struct command *c);
 	void (*view_policy)(struct core *core, struct session *s);
 	void (*view_leave)(struct core *core, struct session *s);
 };

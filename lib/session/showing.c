@@ -57,6 +57,7 @@ struct showing {
 	gid_t gid;
 	char user[64];
 	struct view_options view;
+	struct view *shown;
 };
 
 /* ---- events ---- */
@@ -290,8 +291,34 @@ static void reply(uint64_t tag, const char *why)
 	msg_release(&m);
 }
 
+static void ended(const struct showing *s, struct msg_reader *r)
+{
+	const struct member *m = by_tag(s, msg_get_u64(r));
+	const char *command = msg_get_str(r);
+
+	if (m && *command)
+		judge_ended(m->judge, command);
+}
+
+/* What was done before is written down then. */
+static void under(struct showing *s)
+{
+	list_each(n, &s->members)
+	{
+		const struct member *m = list_item(n, struct member, node);
+
+		if (m->journal)
+			journal_settle(m->journal, 0);
+	}
+	if (s->in.n_fds == 1) {
+		view_attend(s->shown, s->in.fds[0]);
+		s->in.fds[0] = -1;
+	}
+}
+
 static void on_message(struct showing *s)
 {
+	bool answered = false;
 	struct err e = { 0 };
 	struct msg_reader r;
 	uint64_t tag = 0;
@@ -303,11 +330,20 @@ static void on_message(struct showing *s)
 	case WIRE_LEAVE:
 		tag = leave(s, &r);
 		break;
+	case WIRE_ENDED:
+		ended(s, &r);
+		answered = true;
+		break;
+	case WIRE_UNDER:
+		under(s);
+		answered = true;
+		break;
 	}
 	for (int i = 0; i < s->in.n_fds; i++)
 		fd_close(&s->in.fds[i]);
 	s->in.n_fds = 0;
-	reply(tag, e.text);
+	if (!answered)
+		reply(tag, e.text);
 }
 
 /* Between requests. False: the server is gone, and with it those for whom we judge. */
@@ -401,7 +437,7 @@ int showing_run(struct err *e)
 	signal(SIGXFSZ, SIG_IGN);
 	if (confine(&s, e) < 0)
 		return -1;
-	v = view_new(&s.view, e);
+	v = s.shown = view_new(&s.view, e);
 	rc = v ? view_run(v, e) : -1;
 	for (struct list *n = s.members.next, *next; n != &s.members; n = next) {
 		next = n->next;

@@ -10,8 +10,10 @@
  *   WIRE_JOIN   tag, id; flags, quota, time to live, bytes up to which files are hashed; policy as for
  *               supervisors; with policy, ring, shared page. Again: another policy
  *   WIRE_LEAVE  tag
+ *   WIRE_ENDED  tag, id of a command
+ *   WIRE_UNDER  with a socket for view_attend(): somebody changes what is below
  *
- * Each of the last two is answered by WIRE_READY with the tag, and, when it failed, with why; WIRE_NEWS says
+ * JOIN and LEAVE are answered by WIRE_READY with the tag, and, when it failed, with why; WIRE_NEWS says
  * that there are records in some ring. It ends when the server is gone, or the view is taken away.
  */
 #pragma once

@@ -565,6 +565,7 @@ int views_open(struct core *core, struct err *e)
 	core->hooks.view_ready = ready;
 	core->hooks.view_gather = gather;
 	core->hooks.view_command = name_command;
+	core->hooks.view_ended = views_ended;
 	core->hooks.view_policy = take_policy;
 	core->hooks.view_leave = leave;
 	return loop_watch(core->loop, &v->watch, EPOLLIN, e);

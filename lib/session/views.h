@@ -39,6 +39,10 @@ const char *views_mount(const struct session *s); /* the session's own way to it
 int views_page(const struct session *s);
 int views_lower(const struct session *s);
 
+/* For who changes what is below: a socket to the view, for under_begin() (enforce/fuse/under.h). -1 without a
+ * view, or on failure. */
+int views_under(const struct session *s);
+
 /* Where what is deleted is kept: in a view, below it, for a process that has views_lower() as descriptor
  * `number`. And what a session with a view of its own left, after its end. NULL when it does not fit. */
 const char *views_store(const struct session *s, int number, char *out, size_t size);

@@ -156,3 +156,31 @@ int views_tell(struct shown *w, const struct msg *m, const int *fds, int n_fds, 
 	}
 	return err_set(e, rc ? "the process of the view ended" : "the process of the view does not answer");
 }
+
+int views_under(const struct session *s)
+{
+	struct msg m = { 0 };
+	int pair[2];
+
+	if (!views_shown(s) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -1;
+	msg_start(&m, WIRE_UNDER);
+	if (wire_send(s->view->shown->control, &m, &pair[1], 1, MSG_DONTWAIT, NULL) < 0)
+		fd_close(&pair[0]);
+	msg_release(&m);
+	close(pair[1]);
+	return pair[0];
+}
+
+void views_ended(const struct session *s, const struct command *c)
+{
+	struct msg m = { 0 };
+
+	if (!views_shown(s))
+		return;
+	msg_start(&m, WIRE_ENDED);
+	msg_u64(&m, s->tag);
+	msg_str(&m, c->id);
+	wire_send(s->view->shown->control, &m, NULL, 0, MSG_DONTWAIT, NULL);
+	msg_release(&m);
+}

@@ -51,3 +51,5 @@ int views_ask(struct views *v, const struct msg *m, const int *fds, int n_fds, i
 void views_late(struct views *v);
 /* Ask the process of a view, and wait. */
 int views_tell(struct shown *w, const struct msg *m, const int *fds, int n_fds, int ms, struct err *e);
+/* Tell the view that a command is over. */
+void views_ended(const struct session *s, const struct command *c);

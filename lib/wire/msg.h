@@ -32,6 +32,8 @@ enum wire_op {
 	WIRE_JOIN,    /* server -> view: judge this session; with policy, ring, shared page */
 	WIRE_LEAVE,   /* server -> view: and no more */
 	WIRE_SHOWN,   /* server -> supervisor: the workspace is a view now; with the shared page */
+	WIRE_UNDER,   /* server -> view: somebody changes what is below; with his socket */
+	WIRE_ENDED,   /* server -> view: a command is over */
 };
 
 struct msg {

@@ -17,11 +17,13 @@ cat >"$D/policies/default.yaml" <<END
 version: 1
 name: default
 file_rules:
+  - {name: not-read, paths: ["$D/ws/secret*"], operations: [read], decision: deny}
   - {name: keep-deleted, paths: ["$D/ws/**"], operations: [delete, rmdir], decision: soft_delete}
   - {name: all-files, paths: ["**"], operations: ["*"], decision: allow}
 command_rules:
   - {name: all, commands: ["*"], decision: allow}
 END
+sed -e '/keep-deleted/d' -e 's/: default$/: keepless/' "$D/policies/default.yaml" >"$D/policies/keepless.yaml"
 unset AGENTSH_SESSION_ID AGENTSH_SERVER AGENTSH_OUTPUT AGENTSH_EVENTS AGENTSH_API_KEY AGENTSH_CONFIG
 start --config "$D/config.yaml"
 A=http://$ADDR/api/v1/sessions
@@ -121,6 +123,20 @@ is 'and undo' "$(cat "$W/f")" hello
 run "rm $W/f"
 ok 'manifests follow' until_true 5 sh -c "ls '$W/.agentsh_trash/manifest' | grep -q json"
 
+# What could not be read where it was cannot be read where it is kept either; the rest can.
+echo TOPSECRET >"$W/secret"
+echo TOPSECRET >"$W/secret2"
+echo open >"$W/plain"
+run "cd $W && rm secret plain && echo new >secret2"
+ok 'the manifest follows' until_true 5 sh -c "grep -q secret '$W/.agentsh_trash/manifest/'*"
+run "cd $W/.agentsh_trash && cat payload/*; cat manifest/*; ln payload/* $W; tail -n 9 acts/*"
+q .result.stdout >"$D/seen"
+not_ok 'a closed file is not read in the store' grep -q TOPSECRET "$D/seen"
+has 'another is' "$(cat "$D/seen")" '^open$'
+has 'by the rule for its old name' \
+	"$(q '.events.file_operations[] | select(.path | test("payload")) | .policy.rule')" '^not-read$'
+not_ok 'nor what is told of it' grep -q 'original_path.*secret' "$D/seen"
+
 # What somebody else changed after the command had ended stays.
 echo mine >"$W/g"
 run "echo theirs >$W/g"
@@ -143,4 +159,20 @@ T=$(list | jq -r ".items[] | select(.path == \"$W/h\") | .token")
 curl -s -X DELETE "$A/$S"
 ok 'the old goes' until_true 5 sh -c "[ \"\$(ls '$W/.agentsh_trash/payload')\" = $T ]"
 is 'the new stays' "$(cat "$W/.agentsh_trash/payload/$T")" new
+stop
+
+# Nor is the store open to a session that keeps nothing itself.
+sed -i 's/mode: soft_delete/mode: monitor/' "$D/config.yaml"
+start --config "$D/config.yaml"
+A=http://$ADDR/api/v1/sessions
+new
+echo TOPSECRET >"$W/secret"
+echo plain >"$W/plain2"
+run "rm $W/secret"
+S=$(curl -s -m 30 -d "{\"workspace\":\"$W\",\"policy\":\"keepless\"}" "$A" | jq -r .id)
+run "cat $W/.agentsh_trash/payload/*; rm -rf $W/.agentsh_trash; mv $W/.agentsh_trash $W/x; rm $W/plain2"
+is 'it reads none' "$(q '.result.stdout // ""')" ''
+has 'removes none' "$(cat "$W/.agentsh_trash/payload/"*)" '^TOPSECRET$'
+has 'and is told so' "$(q '.events.file_operations[].policy.rule')" '^journal-store$'
+not_ok 'what it deletes is gone' test -e "$W/plain2"
 stop

@@ -275,6 +275,13 @@ static void fl_count_fds(void)
 	fl->most_fds = n > fl->most_fds ? n : fl->most_fds;
 }
 
+/* The program asks nothing any more and does not end: somebody waits for an answer that was forgotten. */
+static void fl_hangs(pid_t child, unsigned n)
+{
+	fl_say(" hangs after %u calls", n);
+	kill(child, SIGKILL);
+}
+
 static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 {
 	struct policy *p = fl_policy(r->policy, r->approval_ns > 0);
@@ -321,6 +328,8 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 		}
 		if (n == 0 && r->approval_ns)
 			continue;
+		if (n == 0)
+			fl_hangs(child, n_calls);
 		if (n <= 0 || !(w.revents & POLLIN))
 			break; /* nobody is left */
 		if (!(++n_calls & 1023) || n_calls == 1)
@@ -361,6 +370,7 @@ static void fl_supervise(const struct fl_run *r)
 		fl_need(wire_recv(sock[0], &in, 0, NULL) > 0 && in.n_fds == 1 && write(sock[0], "x", 1) == 1,
 		        "listener");
 		fl_serve(r, in.fds[0], child);
+		close(in.fds[0]); /* who waits still is told so */
 	}
 	waitpid(child, &status, 0);
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));

@@ -3,6 +3,8 @@
 #include "test/policy.h"
 #include "test/t.h"
 
+#include <arpa/inet.h>
+
 static const char commands[] =
         "version: 1\nname: t\ncommand_rules:\n"
         "- {name: tools, decision: allow,\n"
@@ -215,6 +217,72 @@ T_CASE(command_default_deny)
 	is_str(ask(p, "/usr/bin/dash|alias=/bin/sh|--|sh", &subject).rule->name, "tools");
 	is_str(ask(p, "/usr/bin/dash|given=/bin/sh|--|sh", &subject).rule->name, "default-deny-commands");
 	is_str(ask(p, "/usr/bin/git|given=|--|git", &subject).rule->name, "tools");
+	policy_free(p);
+}
+
+static const char *dial(const struct policy *p, struct decide_cache *c, const char *host, const char *address)
+{
+	struct net_request r = { .host = host, .port = 443 };
+	uint8_t addr[16];
+
+	r.addr = addr;
+	r.addr_len = strchr(address, ':') ? 16 : 4;
+	inet_pton(r.addr_len == 4 ? AF_INET : AF_INET6, address, addr);
+	return decide_dial(p, c, &r).rule->name;
+}
+
+T_CASE(dialling)
+{
+	struct policy *p = policy_of(
+	        "version: 1\nname: t\nnetwork_rules:\n"
+	        "  - {name: corp, decision: allow, domains: ['*.corp.test'], cidrs: [10.1.0.0/16]}\n"
+	        "  - {name: known, decision: allow, domains: ['**.test']}\n"
+	        "  - {name: one, decision: allow, cidrs: [169.254.169.253/32]}\n"
+	        "  - {name: link, decision: allow, cidrs: [169.254.0.0/16, 172.16.0.0/12]}\n"
+	        "  - {name: bad, decision: deny, cidrs: [203.0.113.0/24, 10.0.0.0/8]}\n"
+	        "  - {name: rest, decision: deny, cidrs: [0.0.0.0/0, '::/0']}\n");
+	struct decide_cache *c = decide_cache_new(p);
+
+	is_str(dial(p, c, "a.test", "192.0.2.1"), "known", "a range of all is a default");
+	is_str(dial(p, c, "a.test", "203.0.113.5"), "bad", "a denied range wins over the name");
+	is_str(dial(p, c, "a.test", "::ffff:203.0.113.5"), "bad");
+	is_str(dial(p, c, "a.test", "10.1.2.3"), "bad");
+	is_str(dial(p, c, "a.corp.test", "10.1.2.3"), "corp", "a rule of name and range, before it");
+	is_str(dial(p, c, "a.corp.test", "10.2.2.3"), "bad");
+	is_str(dial(p, c, "a.test", "172.16.1.1"), "known", "a private range that a rule allows");
+	is_str(dial(p, c, "a.test", "192.168.1.1"), "block-rebinding");
+	is_str(dial(p, c, "a.test", "127.0.0.1"), "block-rebinding");
+	is_str(dial(p, c, "a.test", "::1"), "block-rebinding");
+	is_str(dial(p, c, "a.test", "fd12::1"), "block-rebinding");
+	is_str(dial(p, c, "a.test", "169.254.169.254"), "block-metadata-services");
+	is_str(dial(p, c, "a.test", "64:ff9b::a9fe:a9fe"), "block-metadata-services");
+	is_str(dial(p, c, "a.test", "fd00:ec2::254"), "block-metadata-services");
+	is_str(dial(p, c, "a.test", "100.100.100.200"), "block-metadata-services");
+	is_str(dial(p, c, NULL, "169.254.169.254"), "block-metadata-services",
+	       "an allowed range is not enough");
+	is_str(dial(p, c, NULL, "169.254.169.253"), "one", "the very address is");
+	is_str(dial(p, c, NULL, "192.168.1.1"), "rest", "without a name there is nothing to rebind");
+	is_str(dial(p, c, "evil.org", "192.0.2.1"), "rest");
+	is_str(dial(p, c, "a b", "192.0.2.1"), "default-deny-network");
+	decide_cache_free(c);
+	policy_free(p);
+}
+
+T_CASE(names_to_ask_for)
+{
+	struct policy *p =
+	        policy_of("version: 1\nname: t\nnetwork_rules:\n"
+	                  "  - {name: no, decision: deny, domains: ['bad.test']}\n"
+	                  "  - {name: ssh, decision: allow, domains: ['*.test'], ports: [22, 443]}\n"
+	                  "  - {name: ask, decision: approve, domains: ['maybe.org']}\n"
+	                  "  - {name: near, decision: allow, cidrs: [10.0.0.0/8]}\n");
+	struct decide_cache *c = decide_cache_new(p);
+
+	is_str(decide_name(p, c, "a.test").rule->name, "ssh");
+	is_str(decide_name(p, c, "bad.test").rule->name, "no");
+	is_str(decide_name(p, c, "evil.org").rule->name, "default-deny-network");
+	is_int(decide_name(p, c, "maybe.org").effective, EFFECT_DENY, "nobody can be asked");
+	decide_cache_free(c);
 	policy_free(p);
 }
 

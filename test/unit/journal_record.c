@@ -233,7 +233,8 @@ T_CASE(other_mounts_have_stores_of_their_own)
 	dir = fd;
 	snprintf(path, sizeof path, "/dev/shm/" JOURNAL_STORE "-%d/payload/%s", (int)geteuid(), token);
 	ok(stat(path, &b) == 0 && a.st_ino == b.st_ino, "%s", path);
-	ok(journal_holds(log_, path) && journal_holds(log_, at(JOURNAL_STORE)) && !journal_holds(log_, name));
+	ok(journal_below(journal_home(log_), path) && !journal_below(journal_home(log_), name));
+	is_str(journal_below(NULL, at(JOURNAL_STORE)), "");
 	ok(unlink(path) == 0);
 	end();
 }
@@ -522,5 +523,37 @@ T_CASE(a_store_that_is_removed_between_two_deletions)
 	ok(tree_remove(dir_of_top(), JOURNAL_STORE, NULL) == 0);
 	is_int(act(JOURNAL_DELETE, "b", "c"), 0);
 	ok(holds(version(), "two"), "into a new one");
+	end();
+}
+
+/* Some thousand lines, of more than one file and with names that look like them: each is found. */
+T_CASE(where_a_version_came_from)
+{
+	enum { FILES = 2000, SAMPLE = 97 };
+	char tokens[FILES / SAMPLE + 1][JOURNAL_TOKEN], was[PATH_MAX], name[NAME_MAX];
+
+	if (!begin("/tmp"))
+		return;
+	for (int i = 0; i < FILES; i++) {
+		snprintf(name, sizeof name, "%0*d", 1 + i % 200, i);
+		put(name, "");
+		ok(act(JOURNAL_DELETE, name, "c") == 0);
+		if (i % SAMPLE == 0)
+			strcpy(tokens[i / SAMPLE], token);
+		if (i == FILES / 2)
+			again();
+	}
+	for (int i = 0; i < FILES; i += SAMPLE) {
+		snprintf(name, sizeof name, "%0*d", 1 + i % 200, i);
+		ok(journal_origin(log_, tokens[i / SAMPLE], was, sizeof was), "%d", i);
+		is_str(was, at(name));
+	}
+	snprintf(name, sizeof name, "x\nD\t%d\tc", 17);
+	put(name, "");
+	is_int(act(JOURNAL_DELETE, name, "c"), 0);
+	ok(journal_origin(log_, token, was, sizeof was));
+	is_str(was, at(name));
+	ok(!journal_origin(log_, "17", was, sizeof was), "no line, a name");
+	ok(!journal_origin(log_, token + 1, was, sizeof was), "a part of one");
 	end();
 }

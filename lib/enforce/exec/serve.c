@@ -206,7 +206,8 @@ int serve_call(struct governor *g, struct governed *c)
 		return 0;
 	k.pid = process_of(g, (pid_t)n.pid);
 	if (!k.pid) {
-		call_fail(&k, EPERM); /* gone, or not to be seen */
+		/* gone, or not to be seen */
+		call_fail(&k, CONFIG_FILES && (errno == EMFILE || errno == ENFILE) ? ENFILE : EPERM);
 		return 0;
 	}
 	serve_judge(&k);

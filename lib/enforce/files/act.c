@@ -81,6 +81,7 @@ static int other_root(pid_t tid)
 {
 	char name[40];
 	struct stat ours, its, our_mounts, its_mounts;
+	int fd;
 
 	snprintf(name, sizeof name, "/proc/%d/ns/mnt", (int)tid);
 	if (stat(name, &its_mounts) < 0 || stat("/proc/self/ns/mnt", &our_mounts) < 0)
@@ -90,7 +91,8 @@ static int other_root(pid_t tid)
 		return -2;
 	if (its_mounts.st_ino == our_mounts.st_ino && its.st_dev == ours.st_dev && its.st_ino == ours.st_ino)
 		return -1;
-	return proc_open(tid, "root", O_PATH | O_DIRECTORY);
+	fd = proc_open(tid, "root", O_PATH | O_DIRECTORY);
+	return fd < 0 ? -2 : fd;
 }
 
 /* Facts that no process of a command can change: the filter keeps them in their namespaces and their root,

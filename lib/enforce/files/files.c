@@ -107,19 +107,26 @@ struct files *files_new(const struct files_options *o, struct err *e)
 	return NULL;
 }
 
-void files_free(struct files *f)
+void files_spare(struct files *f)
 {
-	if (!f)
-		return;
-	for (size_t i = 0; i < ACT_COMMANDS; i++)
+	for (size_t i = 0; i < ACT_COMMANDS; i++) {
 		fd_close(&f->commands[i].root);
-	for (size_t i = 0; i < ACT_PATHS; i++)
-		buf_release(&f->text[i]);
+		f->commands[i].known = false;
+	}
 	for (size_t i = 0; i < ACT_TASKS; i++) {
 		fd_close(&f->tasks[i].fd);
 		fd_close(&f->tasks[i].proc);
 	}
 	near_release(f);
+}
+
+void files_free(struct files *f)
+{
+	if (!f)
+		return;
+	files_spare(f);
+	for (size_t i = 0; i < ACT_PATHS; i++)
+		buf_release(&f->text[i]);
 	park_free(f);
 	free(f->direct);
 	decide_trees_free(f->trees);
@@ -152,10 +159,43 @@ static int judge(struct act *a, int nr)
 	}
 }
 
+/* Have we descriptors left? */
+static bool has_room(const struct call *k)
+{
+	int fd = fcntl(k->c->listener, F_DUPFD_CLOEXEC, 3);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || (errno != EMFILE && errno != ENFILE);
+}
+
 void files_exec(void *files, const struct call *k)
 {
+	if (!has_room(k))
+		files_spare(files);
 	if ((pid_t)k->n->pid != k->pid)
 		act_masking(files, (pid_t)k->n->pid);
+}
+
+static int attempt(struct act *a)
+{
+	int error = act_begin(a);
+
+	if (!error)
+		error = judge(a, a->k->n->data.nr);
+	act_end(a);
+	return error;
+}
+
+/* What it failed with may only say that we had no descriptor left. */
+static bool is_doubtful(const struct act *a, int error)
+{
+	static const int sure[] = { ENOENT, EEXIST, ENOTDIR, EISDIR, ELOOP };
+
+	for (size_t i = 0; i < sizeof sure / sizeof *sure; i++)
+		if (error == sure[i])
+			return false;
+	return error && !a->answered;
 }
 
 void files_call(void *files, const struct call *k)
@@ -177,10 +217,13 @@ void files_call(void *files, const struct call *k)
 	}
 	if (CONFIG_LAYER_FUSE && f->o.view && f->o.view->page)
 		acting_for(f->o.view->page, k->c->number);
-	error = act_begin(&a);
-	if (!error)
-		error = judge(&a, k->n->data.nr);
-	act_end(&a);
+	error = attempt(&a);
+	if (is_doubtful(&a, error) && !has_room(k)) {
+		files_spare(f);
+		error = attempt(&a);
+		if (is_doubtful(&a, error) && !has_room(k))
+			error = ENFILE;
+	}
 	if (!a.answered)
 		act_fail(&a, error ? error : EPERM);
 }

@@ -63,6 +63,9 @@ void files_free(struct files *f);
 /* Take the call and answer it. `files` is a struct files. */
 void files_call(void *files, const struct call *k);
 
+/* Close what is kept open for the calls to come: others need descriptors. */
+void files_spare(struct files *f);
+
 /* It is about to execute a program: governor_options.file_exec. */
 void files_exec(void *files, const struct call *k);
 

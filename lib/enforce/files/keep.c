@@ -29,13 +29,60 @@ static bool destroys(enum access_kind kind)
 	       kind == ACCESS_TRUNCATE;
 }
 
+/* What follows a store's name in the path; NULL: it lies in none. */
+static const char *below_store(const struct files_options *o, const char *path)
+{
+	return journal_below(o->journal ? journal_home(o->journal) : o->store, path);
+}
+
 /* In a store, or what takes one along when it is moved or removed. */
 static bool is_store(const struct act *a, enum access_kind kind, const char *path)
 {
 	const struct files_options *o = &a->f->o;
 
-	return journal_holds(o->journal, path) ||
+	return below_store(o, path) ||
 	       ((kind == ACCESS_RENAME || kind == ACCESS_RMDIR) && o->store && path_within(o->store, path));
+}
+
+/* TOKEN of "/payload/TOKEN" or "/manifest/TOKEN.json"; "" for what else lies there, so that nothing is called
+ * so. False: no version, nor what tells of one. */
+static bool token_in(const char *below, char out[JOURNAL_TOKEN])
+{
+	static const char *const parts[][2] = { { "/payload/", "" }, { "/manifest/", ".json" } };
+
+	for (size_t i = 0; i < 2; i++) {
+		const size_t skip = strlen(parts[i][0]);
+		const char *name = below + skip;
+		size_t n;
+
+		if (strncmp(below, parts[i][0], skip) != 0)
+			continue;
+		n = strspn(name, "0123456789");
+		if (n >= JOURNAL_TOKEN || strcmp(name + n, parts[i][1]) != 0)
+			n = 0;
+		memcpy(out, name, n);
+		out[n] = 0;
+		return true;
+	}
+	return false;
+}
+
+/* What was deleted is read by who could read it where it was; what nothing is known of by nobody. `v`: what
+ * holds for the name it has now. */
+static struct verdict read_version(struct act *a, const struct place *p, const struct verdict *v)
+{
+	const struct journal_log *journal = a->f->o.journal;
+	const char *below = below_store(&a->f->o, p->path);
+	char token[JOURNAL_TOKEN];
+	struct place was;
+
+	if (!below || !token_in(below, token))
+		return *v;
+	resolve_clear(&was);
+	was.st = p->st;
+	if (!*token || !journal || !journal_origin(journal, token, was.path, sizeof was.path))
+		return deny(&store);
+	return act_decide(a, ACCESS_READ, &was);
 }
 
 /* The configuration speaks of the workspace; rules name their own places. */
@@ -53,8 +100,10 @@ struct verdict keep_decide(struct act *a, enum access_kind kind, const struct pl
 		act_approved(a, kind, p, &v);
 	if (v.effective != EFFECT_ALLOW)
 		return v;
-	if (access_changes(kind) && o->journal && is_store(a, kind, p->path))
+	if (access_changes(kind) && is_store(a, kind, p->path))
 		return deny(&store);
+	if (kind == ACCESS_READ && !S_ISDIR(p->st.st_mode))
+		return read_version(a, p, &v);
 	if (o->soft_block && destroys(kind) && in_workspace(o, p))
 		return deny(&blocked);
 	if (v.decision == EFFECT_SOFT_DELETE && !o->journal)

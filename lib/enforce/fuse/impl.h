@@ -40,6 +40,8 @@ struct node {
 	mode_t type;     /* S_IFMT */
 	bool gone;       /* its last name was removed: the descriptor is all there is */
 	bool shut;       /* its directory was closed to us: likewise */
+	bool held_under; /* shut as long as somebody changes what is below (told.c) */
+	unsigned users;  /* who have it open */
 	/* Files through which it may be mapped and then written, of which nobody tells: their number, and
 	 * when the last was closed. */
 	unsigned mappable;
@@ -53,6 +55,13 @@ struct name {
 	struct node *node, *parent;
 	char text[];
 };
+
+/* Somebody who changes what is below (told.c). */
+struct attended {
+	int talk;  /* 0: nobody */
+	int paths; /* -1: not yet */
+};
+enum { ATTENDED_MAX = 8 };
 
 struct view {
 	struct view_options o;
@@ -71,6 +80,8 @@ struct view {
 		bool groups;
 	} ids;      /* that we have taken on */
 	char *plus; /* for answers that list a directory */
+	struct attended attended[ATTENDED_MAX];
+	unsigned n_attended;
 	/* Of what is judged, in turn: no request is about more. Not on the stack, where they would be zeroed.
 	 */
 	char paths[4][PATH_MAX];
@@ -88,7 +99,9 @@ struct place {
 int node_init(struct view *v, struct err *e);
 void node_release_all(struct view *v);
 struct node *node_from(struct view *v, fuse_ino_t number);
-/* The node for what `st` tells of, which has this name; made when there is none. NULL: no memory. */
+/* The node for what `st` tells of, or NULL. */
+struct node *node_find(struct view *v, const struct stat *st);
+/* The same, which has this name; made when there is none. NULL: no memory. */
 struct node *node_seen(struct view *v, struct node *parent, const char *text, const struct stat *st);
 /* The same for a file without a name; takes the descriptor. */
 struct node *node_nameless(struct view *v, int fd, const struct stat *st);
@@ -134,6 +147,9 @@ struct reach {
 #define AUTO_REACH __attribute__((cleanup(node_reached))) struct reach
 int node_reach(struct view *v, fuse_req_t req, struct node *n, struct reach *out);
 void node_reached(struct reach *r);
+
+/* told.c: what is below is being changed. Between requests. */
+void told_hear(struct view *v);
 
 /* ids.c */
 void ids_as_caller(struct view *v, fuse_req_t req);

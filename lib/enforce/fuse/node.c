@@ -53,7 +53,7 @@ static uint64_t hash_of(const struct stat *st)
 	return ((uint64_t)st->st_ino ^ (uint64_t)st->st_dev << 40) * 0x9e3779b97f4a7c15u >> 16;
 }
 
-static struct node *find(struct view *v, const struct stat *st)
+struct node *node_find(struct view *v, const struct stat *st)
 {
 	if (st->st_ino == v->root.ino && st->st_dev == v->root.dev)
 		return &v->root;
@@ -86,7 +86,7 @@ static struct node *make(struct view *v, const struct stat *st)
 
 struct node *node_seen(struct view *v, struct node *parent, const char *text, const struct stat *st)
 {
-	struct node *n = find(v, st);
+	struct node *n = node_find(v, st);
 
 	/* The directory itself below itself: mounted there. Nothing good can come of it. */
 	if (n == &v->root)

@@ -57,6 +57,7 @@ static void note_mappable(struct view *v, struct node *n, const struct fuse_file
 /* Data through us: `fd` is ours from now on. */
 static void keep_fd(struct view *v, struct node *n, struct fuse_file_info *fi, int fd)
 {
+	n->users++;
 	fi->fh = (uint64_t)fd + 1;
 	fi->keep_cache = 1;
 	fi->parallel_direct_writes = 1;
@@ -72,6 +73,7 @@ static void close_file(struct node *n, const struct fuse_file_info *fi)
 {
 	int fd = data_fd(fi);
 
+	n->users--;
 	if (is_mappable(fi) && !--n->mappable)
 		n->mappable_ns = clock_mono_ns();
 	if (fd < 0)
@@ -84,6 +86,7 @@ static void close_file(struct node *n, const struct fuse_file_info *fi)
 
 static void pass(struct view *v, struct node *n, struct fuse_file_info *fi)
 {
+	n->users++;
 	fi->fh = 0;
 	fi->backing_id = n->backing;
 	note_mappable(v, n, fi);

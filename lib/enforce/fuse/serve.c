@@ -35,9 +35,11 @@ static void on_talk(int signo)
 static int watch(int talk)
 {
 	const struct sigaction act = { .sa_handler = on_talk };
+	const struct sigaction none = { .sa_handler = SIG_IGN }; /* children end unseen */
 	int flags = fcntl(talk, F_GETFL);
 
-	if (sigaction(SIGIO, &act, NULL) < 0 || sigaction(SIGALRM, &act, NULL) < 0)
+	if (sigaction(SIGIO, &act, NULL) < 0 || sigaction(SIGALRM, &act, NULL) < 0 ||
+	    sigaction(SIGCHLD, &none, NULL) < 0)
 		return -1;
 	if (fcntl(talk, F_SETOWN, getpid()) < 0 || fcntl(talk, F_SETFL, flags | O_ASYNC) < 0)
 		return -1;
@@ -51,12 +53,13 @@ static bool is_ready(int fd)
 	return poll(&p, 1, 0) > 0;
 }
 
-static bool hear(const struct view *v)
+static bool hear(struct view *v)
 {
 	remind(0); /* before looking: who speaks after that is heard next */
 	while (is_ready(v->o.talk))
 		if (!v->o.heard(v->o.arg))
 			return false;
+	told_hear(v);
 	return true;
 }
 

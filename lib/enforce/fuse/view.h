@@ -85,5 +85,9 @@ void view_free(struct view *v);
 /* Serve until it is unmounted (0), or something is wrong with the device (-1). */
 int view_run(struct view *v, struct err *e);
 
+/* Somebody is about to change what is below (under.h), at the other end of this socket, which is taken. To be
+ * called from heard(). False: there are too many already. */
+bool view_attend(struct view *v, int talk);
+
 /* How many files the kernel knows, and descriptors we hold: for tests. */
 void view_count(const struct view *v, unsigned long *nodes, unsigned long *fds);

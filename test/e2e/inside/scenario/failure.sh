@@ -105,7 +105,7 @@ until_true 5 healthy
 works "and when there are some again"
 # Who judges files, too, holds some all the time: the store's, the session's directories.
 few=12
-! files_armed || few=40
+! files_armed || few=20
 limit "$(supervisors | head -1)" --nofile=$few:
 clear_canary
 for i in 1 2 3 4 5 6 7 8 9 10; do
@@ -120,6 +120,15 @@ many_logged() { [ "$(grep '"type":"execve"' "$LOG" | grep -c '^{"argv":."cp",.*m
 check "each of the $ran_many that ran is in the log" until_true 2 many_logged
 until_true 5 as_user /bin/bash -c true
 works "when they have ended"
+# So few that nothing more can be opened, and it is said so; then there are some again.
+if files_armed; then
+	limit "$(supervisors | head -1)" --nofile=8:
+	try timeout 60 /bin/bash -c 'cat /etc/hostname; echo x >few.made'
+	check_that "no descriptors at all: nothing is done" '[ "$rc" != 0 ] && [ "$rc" != 124 ] && [ ! -e few.made ]'
+	limit "$(supervisors | head -1)" --nofile=24:
+	works "and when there are some again"
+	check_ok "to read and write, too" '^x$' /bin/bash -c 'echo x >few.made && cat few.made'
+fi
 
 # --- memory ---
 stop_server

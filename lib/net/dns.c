@@ -1,0 +1,483 @@
+#include "net/dns.h"
+
+#include <string.h>
+
+enum { HEAD = 12, LABEL_MAX = 63, CLASS_IN = 1, RECORDS_MAX = 256, TTL_MAX = 0x7fffffff };
+enum { FLAG_ANSWER = 0x8000, FLAG_OPCODE = 0x7800, FLAG_CUT = 0x200, FLAG_RD = 0x100, FLAG_RA = 0x80 };
+
+/* A message and how far it has been read. */
+struct reader {
+	const uint8_t *data;
+	size_t len, at;
+};
+
+static unsigned get16(const uint8_t *p)
+{
+	return (unsigned)p[0] << 8 | p[1];
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+	return (uint32_t)get16(p) << 16 | get16(p + 2);
+}
+
+static void put16(uint8_t *p, unsigned n)
+{
+	p[0] = (uint8_t)(n >> 8);
+	p[1] = (uint8_t)n;
+}
+
+static void put32(uint8_t *p, uint32_t n)
+{
+	put16(p, n >> 16);
+	put16(p + 2, n & 0xffff);
+}
+
+/* In lower case; 0 when no rule could be about it. */
+static char letter(uint8_t c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c | 0x20);
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ? (char)c : 0;
+}
+
+/* Append a label and a dot. */
+static bool take_label(const uint8_t *from, size_t n, char *out, size_t *len)
+{
+	if (*len + n + (*len > 0) > DNS_NAME_MAX)
+		return false;
+	if (*len)
+		out[(*len)++] = '.';
+	for (size_t i = 0; i < n; i++) {
+		out[*len] = letter(from[i]);
+		if (!out[(*len)++])
+			return false;
+	}
+	return true;
+}
+
+/* A name from where the reader is; moves behind it. Each jump must lead before all that was read of the name,
+ * so there is no loop, and the length is bounded anyway. */
+static bool read_name(struct reader *r, char *out)
+{
+	size_t at = r->at, lowest = r->at, len = 0;
+	bool jumped = false;
+
+	for (;;) {
+		unsigned n;
+
+		if (at >= r->len)
+			return false;
+		n = r->data[at];
+		if (n >= 0xc0) {
+			if (at + 2 > r->len)
+				return false;
+			if (!jumped)
+				r->at = at + 2;
+			jumped = true;
+			at = get16(r->data + at) & 0x3fff;
+			if (at >= lowest || at < HEAD)
+				return false;
+			lowest = at;
+			continue;
+		}
+		at++;
+		if (!n)
+			break;
+		if (n > LABEL_MAX || n > r->len - at || !take_label(r->data + at, n, out, &len))
+			return false;
+		at += n;
+	}
+	out[len] = 0;
+	if (!jumped)
+		r->at = at;
+	return true;
+}
+
+/* Over a name, whatever is in it. */
+static bool skip_name(struct reader *r)
+{
+	for (size_t total = 0; r->at < r->len && total <= 255; total++) {
+		unsigned n = r->data[r->at++];
+
+		if (!n)
+			return true;
+		if (n >= 0xc0)
+			return r->at++ < r->len;
+		if (n > LABEL_MAX || n > r->len - r->at)
+			return false;
+		r->at += n;
+		total += n;
+	}
+	return false;
+}
+
+struct record {
+	char name[DNS_NAME_MAX + 1];
+	unsigned type, class;
+	uint32_t ttl;
+	struct reader data; /* `len` is where it ends in the message */
+};
+
+/* The fixed part behind a name, and over the data. */
+static bool read_rest(struct reader *r, struct record *out)
+{
+	size_t n;
+
+	if (r->len - r->at < 10)
+		return false;
+	out->type = get16(r->data + r->at);
+	out->class = get16(r->data + r->at + 2);
+	out->ttl = get32(r->data + r->at + 4);
+	n = get16(r->data + r->at + 8);
+	r->at += 10;
+	if (n > r->len - r->at)
+		return false;
+	out->data = (struct reader){ r->data, r->at + n, r->at };
+	r->at += n;
+	if (out->ttl > TTL_MAX)
+		out->ttl = 0;
+	return true;
+}
+
+/* The one OPT record that a query may have: how much its sender takes. */
+static bool read_opt(struct reader *r, struct dns_query *out)
+{
+	struct record opt;
+
+	if (r->at >= r->len || r->data[r->at])
+		return false;
+	r->at++;
+	if (!read_rest(r, &opt) || opt.type != DNS_OPT)
+		return false;
+	out->has_opt = true;
+	out->room = opt.class < 512 ? 512 : opt.class > DNS_UDP_MAX ? DNS_UDP_MAX : opt.class;
+	return true;
+}
+
+int dns_read_query(const uint8_t *message, size_t len, struct dns_query *out)
+{
+	struct reader r = { message, len, HEAD };
+	unsigned flags;
+
+	*out = (struct dns_query){ .room = 512 };
+	if (len < HEAD || len > DNS_MESSAGE_MAX)
+		return -1;
+	out->id = (uint16_t)get16(message);
+	flags = get16(message + 2);
+	if (flags & FLAG_ANSWER)
+		return -1;
+	out->recurse = flags & FLAG_RD;
+	if (flags & FLAG_OPCODE)
+		return DNS_NOTIMP;
+	if (get16(message + 4) != 1 || get16(message + 6) || get16(message + 8) || get16(message + 10) > 1)
+		return DNS_FORMERR;
+	/* Nothing stands before the first name that it could point to. */
+	if (!read_name(&r, out->name) || r.len - r.at < 4)
+		return DNS_FORMERR;
+	out->type = (uint16_t)get16(message + r.at);
+	if (get16(message + r.at + 2) != CLASS_IN)
+		return DNS_NOTIMP;
+	r.at += 4;
+	out->question = message + HEAD;
+	out->question_len = r.at - HEAD;
+	if (get16(message + 10) && !read_opt(&r, out))
+		return DNS_FORMERR;
+	return r.at == r.len ? DNS_OK : DNS_FORMERR;
+}
+
+/* The wire form of a name. Its length, 0 when it is none or does not fit. */
+static size_t write_name(uint8_t *out, size_t size, const char *name)
+{
+	size_t n = 0, len = strlen(name);
+
+	if (!len || len > DNS_NAME_MAX || len + 2 > size)
+		return 0;
+	while (*name) {
+		size_t label = strcspn(name, ".");
+
+		if (!label || label > LABEL_MAX || (name[label] == '.' && !name[label + 1]))
+			return 0;
+		out[n++] = (uint8_t)label;
+		for (size_t i = 0; i < label; i++) {
+			if (!letter((uint8_t)name[i]))
+				return 0;
+			out[n++] = (uint8_t)name[i];
+		}
+		name += label + (name[label] == '.');
+	}
+	out[n++] = 0;
+	return n;
+}
+
+size_t dns_write_query(uint8_t *out, size_t size, uint16_t id, const char *name, uint16_t type)
+{
+	size_t n;
+
+	if (size < HEAD + DNS_NAME_MAX + 2 + 4 + 11)
+		return 0;
+	memset(out, 0, HEAD);
+	put16(out, id);
+	put16(out + 2, FLAG_RD);
+	put16(out + 4, 1);
+	put16(out + 10, 1);
+	n = write_name(out + HEAD, size - HEAD, name);
+	if (!n)
+		return 0;
+	n += HEAD;
+	put16(out + n, type);
+	put16(out + n + 2, CLASS_IN);
+	memset(out + n + 4, 0, 11);
+	put16(out + n + 5, DNS_OPT);
+	put16(out + n + 7, DNS_UDP_MAX);
+	return n + 15;
+}
+
+/* The record's owner and fixed part. */
+static bool read_record(struct reader *r, struct record *out)
+{
+	return read_name(r, out->name) && read_rest(r, out);
+}
+
+static bool add_address(struct dns_found *f, const struct record *r)
+{
+	size_t n = r->data.len - r->data.at;
+	struct dns_address *a = &f->addresses[f->n];
+
+	if (n != (r->type == DNS_A ? 4 : 16))
+		return false;
+	if (f->n == DNS_ADDRESSES)
+		return true;
+	memcpy(a->addr, r->data.data + r->data.at, n);
+	a->len = (uint8_t)n;
+	f->n++;
+	return true;
+}
+
+static const char *last_name(const struct dns_found *f, const struct dns_query *asked)
+{
+	return f->n_aliases ? f->aliases[f->n_aliases - 1] : asked->name;
+}
+
+/* One pass over the answers. Returns -1 malformed, 1 when another alias was found, 0 when this was the last.
+ */
+static int pass(struct reader r, unsigned n, const struct dns_query *asked, struct dns_found *f)
+{
+	struct record record;
+
+	f->n = 0;
+	while (n--) {
+		char target[DNS_NAME_MAX + 1];
+
+		if (!read_record(&r, &record))
+			return -1;
+		if (record.class != CLASS_IN || strcmp(record.name, last_name(f, asked)))
+			continue;
+		if (record.type == DNS_CNAME && asked->type != DNS_CNAME) {
+			if (!read_name(&record.data, target) || record.data.at != record.data.len ||
+			    !*target || f->n_aliases == DNS_ALIASES)
+				return -1;
+			strcpy(f->aliases[f->n_aliases++], target);
+		} else if (record.type != asked->type) {
+			continue;
+		} else if (!add_address(f, &record)) {
+			return -1;
+		}
+		if (record.ttl < f->ttl)
+			f->ttl = record.ttl;
+		if (record.type == DNS_CNAME)
+			return 1;
+	}
+	return 0;
+}
+
+/* Is it the answer to what was asked, and where do its records begin? */
+static bool is_answer_to(struct reader *r, const struct dns_query *asked)
+{
+	char name[DNS_NAME_MAX + 1];
+	unsigned flags;
+
+	if (r->len < HEAD || r->len > DNS_MESSAGE_MAX || get16(r->data) != asked->id)
+		return false;
+	flags = get16(r->data + 2);
+	if (!(flags & FLAG_ANSWER) || flags & FLAG_OPCODE || get16(r->data + 4) != 1)
+		return false;
+	r->at = HEAD;
+	if (!read_name(r, name) || strcmp(name, asked->name) || r->len - r->at < 4 ||
+	    get16(r->data + r->at) != asked->type || get16(r->data + r->at + 2) != CLASS_IN)
+		return false;
+	r->at += 4;
+	return true;
+}
+
+bool dns_read_answer(const uint8_t *message, size_t len, const struct dns_query *asked, struct dns_found *out)
+{
+	struct reader r = { message, len, 0 }, all;
+	struct record record;
+	unsigned n, flags;
+	int more;
+
+	*out = (struct dns_found){ .ttl = TTL_MAX };
+	if ((asked->type != DNS_A && asked->type != DNS_AAAA) || !is_answer_to(&r, asked))
+		return false;
+	flags = get16(message + 2);
+	out->code = flags & 15;
+	out->cut = flags & FLAG_CUT;
+	n = get16(message + 6);
+	if (out->cut)
+		return true;
+	if (n > RECORDS_MAX || get16(message + 8) > RECORDS_MAX || get16(message + 10) > RECORDS_MAX)
+		return false;
+	/* An alias may stand before or behind what it leads to. */
+	while ((more = pass(r, n, asked, out)) > 0)
+		;
+	if (more < 0)
+		return false;
+	/* All of it is looked at, so that nothing is made of half a message. */
+	all = r;
+	for (unsigned i = 0; i < n; i++)
+		if (!read_record(&all, &record))
+			return false;
+	n = get16(message + 8) + get16(message + 10);
+	while (n--)
+		if (!skip_name(&all) || !read_rest(&all, &record))
+			return false;
+	return all.at == all.len;
+}
+
+void dns_answer(struct dns_writer *w, uint8_t *out, size_t size, const struct dns_query *q)
+{
+	*w = (struct dns_writer){ .out = out, .size = size };
+	memset(out, 0, HEAD);
+	put16(out, q->id);
+	put16(out + 4, q->question_len ? 1 : 0);
+	w->len = HEAD + q->question_len;
+	if (q->question_len)
+		memcpy(out + HEAD, q->question, q->question_len);
+	if (q->has_opt)
+		w->size -= 11;
+}
+
+/* Owner and fixed part; where the data goes, or NULL when it does not fit. */
+static uint8_t *start_record(struct dns_writer *w, const char *owner, unsigned type, uint32_t ttl)
+{
+	uint8_t *at = w->out + w->len;
+	size_t n = 2;
+
+	if (w->cut || w->size - w->len < DNS_NAME_MAX + 2 + 10) {
+		/* Names in full need their room; what is asked for is two bytes. */
+		if (w->cut || owner || w->size - w->len < 2 + 10 + 16) {
+			w->cut = true;
+			return NULL;
+		}
+	}
+	if (owner)
+		n = write_name(at, DNS_NAME_MAX + 2, owner);
+	else
+		put16(at, 0xc000 | HEAD);
+	if (!n) {
+		w->cut = true;
+		return NULL;
+	}
+	put16(at + n, type);
+	put16(at + n + 2, CLASS_IN);
+	put32(at + n + 4, ttl);
+	return at + n + 8;
+}
+
+/* `data` is the record's length and `n` bytes after it. */
+static void end_record(struct dns_writer *w, uint8_t *data, size_t n)
+{
+	put16(data, (unsigned)n);
+	w->len = (size_t)(data + 2 + n - w->out);
+	w->n++;
+}
+
+void dns_answer_alias(struct dns_writer *w, const char *owner, uint32_t ttl, const char *target)
+{
+	uint8_t *data = start_record(w, owner, DNS_CNAME, ttl);
+	size_t n, left;
+
+	if (!data)
+		return;
+	left = w->size - (size_t)(data - w->out);
+	n = left > 2 ? write_name(data + 2, left - 2, target) : 0;
+	if (n)
+		end_record(w, data, n);
+	else
+		w->cut = true;
+}
+
+void dns_answer_address(struct dns_writer *w, const char *owner, uint32_t ttl, const struct dns_address *a)
+{
+	uint8_t *data = start_record(w, owner, a->len == 4 ? DNS_A : DNS_AAAA, ttl);
+
+	if (!data)
+		return;
+	if (w->size - (size_t)(data - w->out) < 2u + a->len) {
+		w->cut = true;
+		return;
+	}
+	memcpy(data + 2, a->addr, a->len);
+	end_record(w, data, a->len);
+}
+
+size_t dns_answer_end(struct dns_writer *w, const struct dns_query *q, int code)
+{
+	put16(w->out + 2, FLAG_ANSWER | FLAG_RA | (q->recurse ? FLAG_RD : 0) | (w->cut ? FLAG_CUT : 0) |
+	                          (unsigned)(code & 15));
+	put16(w->out + 6, w->n);
+	if (q->has_opt) {
+		uint8_t *opt = w->out + w->len;
+
+		memset(opt, 0, 11);
+		put16(opt + 1, DNS_OPT);
+		put16(opt + 3, DNS_UDP_MAX);
+		put16(w->out + 10, 1);
+		w->len += 11;
+	}
+	return w->len;
+}
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* "4.3.2.1": from the last to the first. */
+static bool reverse_four(const char *name, const char *end, uint8_t *out)
+{
+	for (int i = 3; i >= 0; i--) {
+		unsigned n = 0, digits = 0;
+
+		while (name < end && *name >= '0' && *name <= '9' && digits++ < 3)
+			n = n * 10 + (unsigned)(*name++ - '0');
+		if (!digits || n > 255 || name == end || *name++ != '.')
+			return false;
+		out[i] = (uint8_t)n;
+	}
+	return name == end;
+}
+
+bool dns_reverse(const char *name, struct dns_address *out)
+{
+	size_t len = strlen(name);
+
+	if (len > 12 && !strcmp(name + len - 12, "in-addr.arpa")) {
+		out->len = 4;
+		return reverse_four(name, name + len - 12, out->addr);
+	}
+	if (len != 64 + 8 || strcmp(name + 64, "ip6.arpa"))
+		return false;
+	out->len = 16;
+	for (int i = 0; i < 32; i++) {
+		int n = hex(name[2 * i]);
+
+		if (n < 0 || name[2 * i + 1] != '.')
+			return false;
+		out->addr[15 - i / 2] = (uint8_t)(i % 2 ? n << 4 | out->addr[15 - i / 2] : n);
+	}
+	return true;
+}
