@@ -212,7 +212,9 @@ static const struct step steps[] = {
 		{ HAS, NO_OPERATION, NEXT, 0x20000000 },
 		{ LOW, .k = 4 }, { IS, NEXT, NOTIFY, 0 }, { HIGH, .k = 4 }, { IS, ALLOW, NOTIFY, 0 },
 	{ BLOCK, 2, 0, BLOCK_SENDMSG },
-		{ HAS, NO_OPERATION, NOTIFY, 0x20000000 },
+		{ HAS, NO_OPERATION, NEXT, 0x20000000 },
+		/* As with execve: how a process that enters hands over its listener. */
+		{ LOW, .k = 5 }, { HAS, NEXT, NOTIFY, 0 }, { HIGH, .k = 5 }, { IS, ALLOW, NOTIFY, 0 },
 	{ BLOCK, 3, 0, BLOCK_SENDMMSG },
 		{ HAS, NO_OPERATION, NOTIFY, 0x20000000 },
 	/* What sends packets elsewhere than a connection leads: routes in IP_OPTIONS, IPV6_2292RTHDR,
@@ -261,7 +263,7 @@ static place put_block(struct program *p, uint32_t block)
 			continue;
 		to[LIMITED] = p->tasks ? to[REFUSE] : to[s->no];
 		if (s->what == HERE)
-			to[s->k ? BEYOND : THERE] = at;
+			to[CONFIG_LAYER_NET && s->k ? BEYOND : THERE] = at;
 		else if (CONFIG_LAYER_NET && s->what == MASK)
 			at = mask(p, s->k, at);
 		else if (s->what == IS || s->what == HAS)
@@ -287,9 +289,11 @@ static void put_answers(struct program *p, const struct filter_options *o)
 		[REFUSE] = RET_ERR(EPERM),
 		[PRETEND] = o->kind == FILTER_LISTENER ? SECCOMP_RET_ERRNO : SECCOMP_RET_ALLOW,
 		[MISSING] = RET_ERR(ENOSYS),
+#if CONFIG_LAYER_NET
 		[NO_FAMILY] = RET_ERR(p->net ? EAFNOSUPPORT : EPERM),
 		[NO_PROTOCOL] = RET_ERR(p->net ? EPROTONOSUPPORT : EPERM),
 		[NO_OPERATION] = RET_ERR(p->net ? EOPNOTSUPP : EPERM),
+#endif
 		[MARK] = RET_ERR(MARK_ANSWER),
 	};
 

@@ -38,8 +38,10 @@ static const struct {
 	{ ROLE_SUPERVISE, DAC_OVERRIDE | DAC_READ_SEARCH | KILL | SYS_PTRACE | SYS_RESOURCE },
 	/* What root's own calls would do with files, as root and as others. */
 	{ ROLE_FILES, CHOWN | FOWNER | FSETID | SETGID | SETUID },
+#if CONFIG_LAYER_NET
 	/* A socket's peer is told who connected. */
 	{ ROLE_NET, SETGID | SETUID },
+#endif
 #if CONFIG_LAYER_FUSE
 	/* That data passes it by is the kernel's to trust it with. */
 	{ ROLE_VIEW, SYS_ADMIN },

@@ -176,7 +176,10 @@ bool serve_wait(struct governor *g)
 {
 	bool more = CONFIG_FILES && g->o.file_wait && g->o.file_wait(g->o.files);
 
-	return (CONFIG_LAYER_NET && g->o.net_wait && g->o.net_wait(g->o.net)) || more;
+#if CONFIG_LAYER_NET
+	more |= g->o.net_wait && g->o.net_wait(g->o.net);
+#endif
+	return more;
 }
 
 /* As proc_tgid(). For threads that call often what is remembered is asked for, which is far cheaper. */

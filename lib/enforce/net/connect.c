@@ -49,14 +49,6 @@ static enum waited connect_again(struct waiting *w, int64_t *value)
 	return WAITED_DONE;
 }
 
-static int option(int sock, int name)
-{
-	int value = 0;
-	socklen_t size = sizeof value;
-
-	return getsockopt(sock, SOL_SOCKET, name, &value, &size) < 0 ? -errno : value;
-}
-
 /* Before its owner hears of the connection, the proxy can know what it was to be. */
 static void put_flow(const struct deed *d, const struct target *meant)
 {
@@ -106,7 +98,7 @@ static int connect_to(struct deed *d, const struct target *t, const struct targe
 
 static int connect_inet(struct deed *d, struct target *t, int domain)
 {
-	bool stream = option(d->sock, SO_TYPE) == SOCK_STREAM;
+	bool stream = net_option(d->sock, SO_TYPE) == SOCK_STREAM;
 	char remote[TARGET_TEXT];
 	struct judged j;
 	struct target to;
@@ -197,7 +189,7 @@ int connect_judge(struct deed *d)
 		error = target_read(d, d->args[1], (int)d->args[2], &t);
 	if (error)
 		return error;
-	domain = option(d->sock, SO_DOMAIN);
+	domain = net_option(d->sock, SO_DOMAIN);
 	if (domain < 0)
 		return -domain; /* ENOTSOCK */
 	if (domain == AF_UNIX)

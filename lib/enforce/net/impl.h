@@ -34,8 +34,9 @@ struct deed {
 	const struct call *k;
 	const __u64 *args;
 	pid_t tid;
-	int sock; /* owned: the caller's socket; closed before the answer, or whoever closes it next would
-	             not be the last */
+	int sock;     /* owned: the caller's socket; closed before the answer, or whoever closes it next would
+	                 not be the last */
+	int64_t sent; /* messages of this call, which answers for them, whatever comes after */
 	bool answered;
 };
 
@@ -62,6 +63,9 @@ void deed_kept(struct deed *d);
 
 /* The caller's socket `fd` into d->sock. 0 or errno. */
 int deed_take(struct deed *d, int fd);
+
+/* A number that getsockopt(SOL_SOCKET) tells, or -errno. */
+int net_option(int sock, int name);
 
 /* Has the calling process one thread, so that nobody else changes its descriptors? */
 bool deed_alone(const struct deed *d);
@@ -127,6 +131,7 @@ struct waiting {
 	enum waited (*again)(struct waiting *w, int64_t *value);
 	void (*drop)(struct waiting *w); /* what it holds beside; or NULL */
 	void *arg;
+	bool stream;
 	struct target to;
 };
 

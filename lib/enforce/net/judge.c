@@ -40,7 +40,7 @@ static struct verdict ask(const struct deed *d, const struct target *t, const ch
 		.host = name, .addr = t->addr.bytes, .addr_len = t->addr.len, .port = t->port
 	};
 
-	return decide_net(d->net->o.policy, d->net->cache, &q);
+	return decide_dial(d->net->o.policy, d->net->cache, &q);
 }
 
 /* Is that how rules speak of it: neither allowed nor denied by itself? */
@@ -180,7 +180,7 @@ bool judge_settled(struct deed *d, struct verdict v, const struct net_report *r)
 		message_of(v.rule, r, message, sizeof message);
 		if (held_granted(d->k, &q)) {
 			v.effective = EFFECT_ALLOW;
-		} else if (held_ask(d->k, &q)) {
+		} else if (!d->sent && held_ask(d->k, &q)) {
 			deed_kept(d);
 			return false;
 		}

@@ -52,7 +52,10 @@ void deed_fail(struct deed *d, int error)
 {
 	fd_close(&d->sock);
 	d->answered = true;
-	call_fail(d->k, error);
+	if (d->sent)
+		call_return(d->k, d->sent);
+	else
+		call_fail(d->k, error);
 }
 
 void deed_return(struct deed *d, int64_t value)
@@ -123,6 +126,14 @@ int deed_take(struct deed *d, int fd)
 	if (!is_its_own(d, fd) || !call_valid(d->k))
 		return EBADF;
 	return 0;
+}
+
+int net_option(int sock, int name)
+{
+	int value = 0;
+	socklen_t size = sizeof value;
+
+	return getsockopt(sock, SOL_SOCKET, name, &value, &size) < 0 ? -errno : value;
 }
 
 bool deed_alone(const struct deed *d)
