@@ -211,7 +211,7 @@ E2E := $(sort $(wildcard test/e2e/*.sh)) "test/e2e/run --ungoverned" \
 	"$(E2E_NO_FILES) --pair own-e2b --as user shim commands files" \
 	"$(E2E_NO_FILES) --pair real-daytona --as root shim commands benign" \
 	"env E2E_VIEW=on E2E_FILES=off test/e2e/run --pair own-e2b --as user view" \
-	"env E2E_VIEW=on test/e2e/run --pair own-daytona --as root view undo" \
+	"env E2E_VIEW=on test/e2e/run --pair own-daytona --as root view view_stuck undo" \
 	"env E2E_VIEW=on E2E_UNDO_FILES=300 test/e2e/run --pair own-e2b --as user undo"
 UNIT_RUNS := $(UNIT) $(foreach f,$(FUZZERS),"$(O)/host/test/fuzz/$(f) test/fuzz/corpus/$(f)") \
 	$(THREADS) $(sort $(wildcard test/cases/*.sh))
@@ -273,7 +273,7 @@ bench: $(BIN) $(BENCH) ## measure against the bare command; writes docs/bench.md
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/run
 bench-files: $(BIN) ## measure judged calls on files; writes docs/files-bench.md (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/files.sh
-bench-fuse: $(BIN) ## measure a view through FUSE against others; writes the last part of docs/bench.md (root)
+bench-fuse: $(BIN) ## measure a view through FUSE against others; writes docs/fuse-bench.md (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/fuse.sh
 demo: $(BIN) ## show allowed and denied commands through the installed shim, in a throw-away root (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) test/e2e/demo

@@ -459,9 +459,11 @@ static void set_up(struct runner *r)
 
 static void launch(struct runner *r, char **argv, char *const *env)
 {
-	struct governed c = {
-		.rung = r->found.rung, .number = NUMBER, .id = "cmd-1", .entry_is_shell = shell_is(argv[0])
-	};
+	struct governed c = { .rung = r->found.rung,
+		              .killable = r->found.killable,
+		              .number = NUMBER,
+		              .id = "cmd-1",
+		              .entry_is_shell = shell_is(argv[0]) };
 	struct wire_in in = { 0 };
 	int sock[2];
 	struct err e = { 0 };

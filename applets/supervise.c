@@ -39,9 +39,7 @@ enum { IDLE_NS = 500000000 };
 #define ROOM_NS  (2000 * 1000000LL)
 #define FULL_NS  (20 * 1000000LL)
 
-enum { FULL_MAX = 250, TAKEN = 2 /* descriptors that come with a message */ };
-
-enum { CONTROL = 3, ENDS = 32 };
+enum { CONTROL = 3, ENDS = 32, FULL_MAX = 250, TAKEN = 2 /* descriptors that come with a message */ };
 
 /* The end of a command, to be told. */
 struct ended {
@@ -357,27 +355,16 @@ static bool resolve(struct supervisor *s, struct msg_reader *r)
 	return true;
 }
 
-/* Is there room for what comes with a message? Where there is none for seconds, it is lost after all. */
-static bool has_room(void)
-{
-	int fd[TAKEN], n = 0;
-
-	while (n < TAKEN && (fd[n] = fcntl(CONTROL, F_DUPFD_CLOEXEC, 3)) >= 0)
-		n++;
-	for (int i = 0; i < n; i++)
-		close(fd[i]);
-	return n == TAKEN;
-}
-
-/* True: later. */
+/* No room for what comes with a message. True: later; where there is none for seconds, it is lost after all.
+ */
 static bool is_full(struct supervisor *s, uint32_t events)
 {
 	if (!CONFIG_FILES || events & (EPOLLHUP | EPOLLERR))
 		return false;
-	if (!has_room()) {
+	if (!fd_has_room(CONTROL, TAKEN)) {
 		for (struct rules *rules = s->rules; rules && s->wired.calls; rules = rules->older)
 			files_spare(rules->files);
-		if (!has_room() && s->n_full++ < FULL_MAX) {
+		if (!fd_has_room(CONTROL, TAKEN) && s->n_full++ < FULL_MAX) {
 			loop_rewatch(s->loop, &s->control, 0);
 			loop_rewatch(s->loop, &s->inbox, 0);
 			loop_timer(s->loop, &s->full, FULL_NS);
@@ -453,6 +440,7 @@ static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
 		         */
 	strcpy(c.id, id);
 	c.rung = s->rung;
+	c.killable = CONFIG_FILES && s->wired.flags & WIRED_KILLABLE;
 	c.entry = s->in.from.pid;
 	if (CONFIG_LIMITS)
 		counter_entered(s->counter, c.entry);
@@ -558,10 +546,8 @@ static int set_up(struct supervisor *s, struct err *e)
 	s->inbox.ready = on_inbox;
 	s->nap.due = wake_server;
 	list_init(&s->nap.node);
-	if (CONFIG_FILES) {
-		s->full.due = on_full;
-		list_init(&s->full.node);
-	}
+	s->full.due = CONFIG_FILES ? on_full : NULL;
+	list_init(&s->full.node);
 	if (setsockopt(s->inbox.fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one) < 0)
 		return err_sys(e, "inbox");
 	if (hear_children(s, e) < 0 || loop_watch(s->loop, &s->control, EPOLLIN, e) < 0 ||

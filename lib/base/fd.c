@@ -190,3 +190,15 @@ void fd_close_from(int lowest)
 	}
 	closedir(dir);
 }
+
+bool fd_has_room(int fd, int n)
+{
+	int got[8], i = 0;
+
+	while (i < n && i < 8 && (got[i] = fcntl(fd, F_DUPFD_CLOEXEC, 3)) >= 0)
+		i++;
+	n -= i;
+	while (i-- > 0)
+		close(got[i]);
+	return n <= 0;
+}

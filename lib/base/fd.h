@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -23,6 +24,9 @@ ssize_t fd_read_at(int fd, void *data, size_t len, uint64_t at);
 
 /* Append the rest of `fd` to `out`; its ceiling counts as failure. 0 or -1. */
 int fd_slurp(int fd, struct buf *out, struct err *e);
+
+/* Could this process open `n` more (up to 8)? `fd` is any that is open. */
+bool fd_has_room(int fd, int n);
 
 /* Read a whole file of at most `max` bytes. */
 int fd_slurp_file(const char *path, size_t max, struct buf *out, struct err *e);

@@ -10,6 +10,7 @@ struct asked {
 	struct host_form forms[3]; /* addresses, canonical one first */
 	size_t n_forms;
 	uint16_t port;
+	bool any_address; /* of a name: it may lead into any range */
 };
 
 static bool port_fits(const struct net_rule *r, uint16_t port)
@@ -34,6 +35,8 @@ static bool ranges_fit(const struct asked *a, const struct net_rule *r)
 {
 	bool restricts = policy_mask(r->head.rule.decision) == MASK_RESTRICTS;
 
+	if (a->any_address && !restricts)
+		return true;
 	for (size_t f = 0; f < (restricts || !a->n_forms ? a->n_forms : 1); f++)
 		for (size_t k = 0; k < r->cidr_texts.n; k++)
 			if (cidr_holds(&r->cidrs[k], a->forms[f].addr, a->forms[f].len))
@@ -237,12 +240,21 @@ struct verdict decide_dial(const struct policy *p, struct decide_cache *c, const
 	return verdict_of(p, rule_of(p, found));
 }
 
-struct verdict decide_name(const struct policy *p, struct decide_cache *c, const char *name)
+static struct verdict ask_name(const struct policy *p, struct decide_cache *c, const char *text,
+                               uint16_t port)
 {
-	struct net_request r = { .host = name };
-	const struct verdict any = decide_net(p, c, &r);
+	const struct net_request r = { .host = text, .port = port };
+	struct host name, address;
+	struct asked a = { .policy = p, .port = port, .any_address = true };
 
-	if (any.effective != EFFECT_DENY)
+	return verdict_of(p, rule_of(p, find_rule(&a, c, &r, &name, &address)));
+}
+
+struct verdict decide_name(const struct policy *p, struct decide_cache *c, const char *name, uint16_t port)
+{
+	const struct verdict any = ask_name(p, c, name, port);
+
+	if (port || any.effective != EFFECT_DENY)
 		return any;
 	for (size_t i = 0; i < p->n_net; i++) {
 		const struct net_rule *rule = &p->net_rules[i];
@@ -250,10 +262,8 @@ struct verdict decide_name(const struct policy *p, struct decide_cache *c, const
 		if (rule->head.rule.decision == EFFECT_DENY)
 			continue;
 		for (size_t k = 0; k < rule->n_ports; k++) {
-			struct verdict v;
+			struct verdict v = ask_name(p, c, name, rule->ports[k]);
 
-			r.port = rule->ports[k];
-			v = decide_net(p, c, &r);
 			if (v.effective != EFFECT_DENY)
 				return v;
 		}

@@ -67,7 +67,7 @@ static bool is_removed(int dir)
 int log_renew(struct journal_log *log, const struct log_place *p, bool now, struct err *e)
 {
 	const struct log_store *s = &log->stores[p->store];
-	struct journal_log_options o = { .at = AT_FDCWD, .quota = log->quota };
+	struct journal_log_options o = { .at = log->at, .store = log->name, .quota = log->quota };
 	const int64_t at = clock_mono_ns();
 	char path[PATH_MAX];
 
@@ -76,8 +76,11 @@ int log_renew(struct journal_log *log, const struct log_place *p, bool now, stru
 	log->looked = at;
 	if (log->n_stores && !is_removed(log->acts) && (s->failed || !is_removed(s->store.payload)))
 		return 0;
-	strcpy(path, log->stores[0].store.path);
-	o.store = path;
+	if (log->at < 0) {
+		strcpy(path, log->stores[0].store.path);
+		o.at = AT_FDCWD;
+		o.store = path;
+	}
 	close_stores(log);
 	memset(log->kept, 0, sizeof log->kept);
 	log_tell_again(log);
@@ -93,7 +96,7 @@ int journal_log_open(struct journal_log **out, const struct journal_log_options 
 	*out = NULL;
 	if (!log)
 		return err_set(e, "out of memory");
-	log->acts = log->fd = log->usage = -1;
+	log->acts = log->fd = log->usage = log->at = -1;
 	log->known = -1;
 	snprintf(log->session, sizeof log->session, "%s", o->session ? o->session : "");
 	log->copy_max = o->copy_max;
@@ -102,7 +105,13 @@ int journal_log_open(struct journal_log **out, const struct journal_log_options 
 	log->ttl_ns = o->ttl_ns;
 	log->strict = o->strict;
 	log->batch = o->batch;
-	if (open_home(log, o, e) < 0) {
+	/* Who serves a view must not come through it to what lies below. */
+	if (o->at >= 0) {
+		log->at = fcntl(o->at, F_DUPFD_CLOEXEC, 3);
+		log->name = strdup(o->store);
+	}
+	if ((o->at >= 0 && (log->at < 0 || !log->name) && err_sys(e, "journal") < 0) ||
+	    open_home(log, o, e) < 0) {
 		journal_log_close(log);
 		return -1;
 	}
@@ -116,6 +125,8 @@ void journal_log_close(struct journal_log *log)
 		return;
 	(void)!log_flush(log, NULL);
 	close_stores(log);
+	fd_close(&log->at);
+	free(log->name);
 	buf_release(&log->line);
 	buf_release(&log->waiting);
 	free(log);

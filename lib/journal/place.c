@@ -74,25 +74,38 @@ void log_tell_again(struct journal_log *log)
 	memset(log->told, 0, sizeof log->told);
 }
 
-/* Where what is known of the directory of the act stands. */
-static struct log_told *told_of(struct journal_log *log, const struct journal_act *act, struct log_told *key)
+/* Where what is known of the directory of `path` stands. */
+static size_t told_of(const char *path, const char *command, struct log_told *key)
 {
-	const char *end = strrchr(act->path, '/'), *command = act->command ? act->command : "";
+	const char *end = strrchr(path, '/');
 
-	key->dir = map_hash(act->path, end ? (size_t)(end - act->path) : 0) | 1;
+	command = command ? command : "";
+	key->dir = map_hash(path, end ? (size_t)(end - path) : 0) | 1;
 	key->command = map_hash(command, strlen(command)) | 1;
-	return &log->told[(key->dir ^ key->command) >> 1 & (LOG_TOLD - 1)];
+	return (key->dir ^ key->command) >> 1 & (LOG_TOLD - 1);
+}
+
+static bool is_told(const struct log_told *told, const struct log_told *key)
+{
+	return told->dir == key->dir && told->command == key->command;
+}
+
+bool journal_knows(const struct journal_log *log, const char *path, const char *command)
+{
+	struct log_told key;
+
+	return log->batch && is_told(&log->told[told_of(path, command, &key)], &key);
 }
 
 int log_place(struct journal_log *log, const struct journal_act *act, struct log_place *out, struct err *e)
 {
-	struct log_told key, *told = told_of(log, act, &key);
+	struct log_told key, *told = &log->told[told_of(act->path, act->command, &key)];
 	bool named = act->name[0];
 	struct statx st;
 	int i = 0;
 
 	*out = (struct log_place){ .store = told->store, .guessed = true };
-	if (named && told->dir == key.dir && told->command == key.command)
+	if (named && is_told(told, &key))
 		return 0;
 	out->guessed = false;
 	if (statx(act->dirfd, "", AT_EMPTY_PATH, STATX_MTIME | STATX_MNT_ID, &st) < 0)

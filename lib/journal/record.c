@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 enum { TRIES = 100 };
@@ -26,8 +25,8 @@ struct acting {
 	struct journal_line line;
 	struct arena a; /* owned: attributes */
 	struct stat st;
-	struct statx_timestamp born; /* 0: not told */
-	struct log_kept *slot;       /* of WRITE, TRUNCATE, ATTRIBUTES */
+	struct timespec born;  /* 0: not told */
+	struct log_kept *slot; /* of WRITE, TRUNCATE, ATTRIBUTES */
 	char token[JOURNAL_TOKEN];
 };
 
@@ -56,44 +55,18 @@ static int tell(struct acting *x, struct err *e)
 	return 0;
 }
 
-static struct timespec time_of(struct statx_timestamp t)
-{
-	return (struct timespec){ .tv_sec = (time_t)t.tv_sec, .tv_nsec = (long)t.tv_nsec };
-}
-
-/* All there is to know of it at once. */
-static int ask(struct acting *x, int dirfd, const char *name)
-{
-	struct statx s;
-
-	if (statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &s) < 0)
-		return -1;
-	x->st = (struct stat){ .st_dev = makedev(s.stx_dev_major, s.stx_dev_minor),
-		               .st_ino = s.stx_ino,
-		               .st_mode = s.stx_mode,
-		               .st_nlink = s.stx_nlink,
-		               .st_uid = s.stx_uid,
-		               .st_gid = s.stx_gid,
-		               .st_size = (off_t)s.stx_size,
-		               .st_blocks = (blkcnt_t)s.stx_blocks,
-		               .st_atim = time_of(s.stx_atime),
-		               .st_mtim = time_of(s.stx_mtime),
-		               .st_ctim = time_of(s.stx_ctime) };
-	x->born = s.stx_mask & STATX_BTIME ? s.stx_btime : (struct statx_timestamp){ 0 };
-	return 0;
-}
-
 /* What the object is before the act. Where `name` is "", `dirfd` is the object. */
 static int look(struct acting *x, struct err *e)
 {
 	const struct journal_act *act = x->act;
 	const struct stat *st = &x->st;
+	struct at_facts facts;
 	uint64_t held;
 
-	if (act->st)
-		x->st = *act->st;
-	else if (ask(x, act->dirfd, act->name) < 0)
+	if (!act->st && at_facts(act->dirfd, act->name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &facts) < 0)
 		return err_sys(e, "%s", act->path);
+	x->st = act->st ? *act->st : facts.st;
+	x->born = act->st ? act->born : facts.born;
 	held = (uint64_t)st->st_blocks * 512;
 	x->line.mode = st->st_mode;
 	x->line.uid = st->st_uid;
@@ -239,7 +212,7 @@ static struct log_kept *slot_of(const struct acting *x, const char *command, str
 {
 	const struct {
 		uint64_t dev, ino, born_s, born_ns;
-	} file = { x->st.st_dev, x->st.st_ino, (uint64_t)x->born.tv_sec, x->born.tv_nsec };
+	} file = { x->st.st_dev, x->st.st_ino, (uint64_t)x->born.tv_sec, (uint64_t)x->born.tv_nsec };
 
 	*key = (struct log_kept){ .file = map_hash((const char *)&file, sizeof file) | 1,
 		                  .command = map_hash(command, strlen(command)) | 1 };
@@ -264,26 +237,24 @@ static bool is_kept(struct acting *x, const char *command, bool content)
 	return false;
 }
 
-void journal_made(struct journal_log *log, int fd, const char *command)
+void journal_made(struct journal_log *log, const struct at_facts *made, const char *command)
 {
-	struct acting x = { .log = log };
+	struct acting x = { .log = log, .st = made->st, .born = made->born };
 	struct log_kept key;
 
 	/* When it was born tells it from the next that gets its number. */
-	if (ask(&x, fd, "") < 0 || (!x.born.tv_sec && !x.born.tv_nsec))
+	if (!x.born.tv_sec && !x.born.tv_nsec)
 		return;
 	x.slot = slot_of(&x, command ? command : "", &key);
 	*x.slot = key;
 	x.slot->content = x.slot->made = true;
 }
 
-bool journal_was_made(struct journal_log *log, int dirfd, const char *name, const char *command)
+bool journal_was_made(struct journal_log *log, const struct at_facts *of, const char *command)
 {
-	struct acting x = { .log = log };
+	struct acting x = { .log = log, .st = of->st, .born = of->born };
 	struct log_kept key;
 
-	if (ask(&x, dirfd, name) < 0)
-		return false;
 	x.slot = slot_of(&x, command ? command : "", &key);
 	return is_same(x.slot, &key) && x.slot->made;
 }

@@ -17,6 +17,7 @@
 #pragma once
 
 #include "journal/manifest.h"
+#include "sys/at.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,10 +52,12 @@ struct journal_act {
 	const char *path; /* absolute, as resolved */
 	int to_dirfd;     /* of RENAME and EXCHANGE: the new name */
 	const char *to_name, *to_path;
-	const char *command;   /* its id, "" when unknown */
-	const struct stat *st; /* what has the name, as it was just seen, or NULL: of DELETE and RMDIR */
-	int64_t of;            /* 0; for undoing (undo.h): the act that is undone, */
-	uint64_t reborn;       /* and the number of the file that comes back */
+	const char *command; /* its id, "" when unknown */
+	/* What has the name, as it was just seen, or NULL. But for DELETE and RMDIR with its birth. */
+	const struct stat *st;
+	struct timespec born;
+	int64_t of;      /* 0; for undoing (undo.h): the act that is undone, */
+	uint64_t reborn; /* and the number of the file that comes back */
 };
 
 struct journal_log_options {
@@ -90,12 +93,16 @@ int journal_act(struct journal_log *log, const struct journal_act *act, char tok
  * "", and for DELETE and RMDIR. */
 void journal_acted(struct journal_log *log, const char *token, bool happened);
 
-/* The open file was made by this command just now, and told as JOURNAL_CREATE: what the command does to it
- * needs no version. */
-void journal_made(struct journal_log *log, int fd, const char *command);
+/* This file was made by this command just now, and told as JOURNAL_CREATE: what the command does to it needs
+ * no version. */
+void journal_made(struct journal_log *log, const struct at_facts *made, const char *command);
 
-/* Was it made by this command, as far as is known? The name is looked up again, and never followed. */
-bool journal_was_made(struct journal_log *log, int dirfd, const char *name, const char *command);
+/* Was it made by this command, as far as is known? */
+bool journal_was_made(struct journal_log *log, const struct at_facts *of, const char *command);
+
+/* Is all told that lines about what is made in the directory of `path` need? Then journal_act() asks for
+ * nothing there, and `dirfd` may be -1. */
+bool journal_knows(const struct journal_log *log, const char *path, const char *command);
 
 /* The command is over: what changes later is somebody else's doing. */
 void journal_ended(struct journal_log *log, const char *command);

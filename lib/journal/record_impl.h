@@ -36,6 +36,8 @@ struct journal_log {
 	uint64_t copy_max, hash_up_to;
 	int64_t quota, ttl_ns;
 	bool strict, batch;
+	int at;        /* owned: what the home was opened from, or -1: then by its path */
+	char *name;    /* owned: with that */
 	int acts;      /* the directory of lines, in the home */
 	int fd;        /* of this writer's lines; -1 until there is one */
 	off_t len;     /* of it */

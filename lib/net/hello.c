@@ -47,7 +47,7 @@ static struct part take_part(struct part *p, int bytes)
 }
 
 /* Visible characters only: what a name may be is said by who judges it. */
-static bool take_name(struct part list, struct hello *out)
+static bool take_name(struct part list, struct net_hello *out)
 {
 	struct part name;
 	unsigned kind;
@@ -70,7 +70,7 @@ static bool take_name(struct part list, struct hello *out)
 	return true;
 }
 
-static bool take_protocols(struct part data, struct hello *out)
+static bool take_protocols(struct part data, struct net_hello *out)
 {
 	struct part list = take_part(&data, 2);
 
@@ -91,7 +91,7 @@ static bool take_protocols(struct part data, struct hello *out)
 	return !list.bad && !data.left;
 }
 
-static bool take_extensions(struct part list, struct hello *out)
+static bool take_extensions(struct part list, struct net_hello *out)
 {
 	bool names = false, protocols = false;
 
@@ -116,7 +116,7 @@ static bool take_extensions(struct part list, struct hello *out)
 	return !list.bad;
 }
 
-static bool take_hello(struct part body, struct hello *out)
+static bool take_hello(struct part body, struct net_hello *out)
 {
 	unsigned version = take_number(&body, 2);
 	struct part session, suites, compression;
@@ -175,16 +175,16 @@ static enum hello_state gather(const uint8_t *data, size_t len, uint8_t *out, si
 	return HELLO_MORE;
 }
 
-void hello_read(const uint8_t *data, size_t len, struct hello *out)
+void net_hello_read(const uint8_t *data, size_t len, struct net_hello *out)
 {
 	uint8_t ROOM whole[HELLO_MAX];
 	size_t n = 0;
 	struct part body;
 
-	*out = (struct hello){ .state = gather(data, len, whole, &n) };
+	*out = (struct net_hello){ .state = gather(data, len, whole, &n) };
 	if (out->state != HELLO_WHOLE)
 		return;
 	body = (struct part){ .at = whole + HANDSHAKE_HEAD, .left = n - HANDSHAKE_HEAD };
 	if (!take_hello(body, out))
-		*out = (struct hello){ .state = HELLO_BAD };
+		*out = (struct net_hello){ .state = HELLO_BAD };
 }

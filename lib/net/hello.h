@@ -23,7 +23,7 @@ enum hello_state {
 	HELLO_OTHER  /* not TLS */
 };
 
-struct hello {
+struct net_hello {
 	enum hello_state state;
 	bool has_name, has_ech;
 	char name[256]; /* lower case, as it was given otherwise: judge it by host_parse() */
@@ -33,4 +33,4 @@ struct hello {
 };
 
 /* Read the first `len` bytes that a client has sent. */
-void hello_read(const uint8_t *data, size_t len, struct hello *out);
+void net_hello_read(const uint8_t *data, size_t len, struct net_hello *out);

@@ -1,13 +1,19 @@
 #include "session/granted.h"
 
+#include "base/fd.h"
 #include "base/num.h"
 #include "base/path.h"
 #include "config/config.h"
 #include "decide/decide.h"
 #include "session/judged.h"
 #include "session/kept.h"
+#include "session/mounter.h"
+#include "session/views.h"
 #include "sys/landlock.h"
+#include "sys/proc.h"
 
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,6 +115,16 @@ void granted_more(const struct session *s, struct arena *a, struct floor_rules *
 	out->write = real_paths(a, &c->landlock.allow_write, &out->n_write);
 }
 
+/* Where it has a view, unless calls are judged, too: then both hold. What is there now must be the view:
+ * nobody but the server, who waits for this, takes it away. */
+static const char *shown(const struct session *s)
+{
+	const char *view = judged_calls(s) ? NULL : views_path(s);
+	AUTO_FD fd = view ? proc_openat2(AT_FDCWD, view, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS) : -1;
+
+	return fd >= 0 && mounter_is_view(fd) ? view : NULL;
+}
+
 int granted_make(struct granted *g, const struct session *s, struct err *e)
 {
 	const struct config *c = s->core->config;
@@ -122,6 +138,8 @@ int granted_make(struct granted *g, const struct session *s, struct err *e)
 		                         .judged = judged_calls(s) != 0,
 		                         .roomy = !judged_calls(s) && !c->sandbox.seccomp.file_monitor.set,
 		                         .baseline = c->sandbox.seccomp.file_monitor.baseline };
+	if (CONFIG_LAYER_FUSE)
+		g->rules.shown = shown(s);
 	find_store(g, s);
 	if (c->landlock.enabled) {
 		g->rules.n_execute = granted_programs(s, &g->arena, &g->rules.execute);

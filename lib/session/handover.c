@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "session/impl.h"
 #include "session/place.h"
+#include "session/views.h"
 #include "session/worker.h"
 
 #include <fcntl.h>
@@ -156,9 +157,6 @@ int handover_core(struct handover *h, struct core *core, struct err *e)
 	const char *texts[TIMES + 2];
 	size_t n_texts = bound(core->config, texts);
 
-	/* Who mounts them belongs to this program. */
-	if (CONFIG_LAYER_FUSE && core->views)
-		return err_set(e, "views of workspaces cannot be handed over: restart the server instead");
 	list_each(n, &core->sessions)
 	{
 		struct session *s = list_item(n, struct session, node);
@@ -177,6 +175,8 @@ int handover_core(struct handover *h, struct core *core, struct err *e)
 	msg_u64(&h->m, core->n_events);
 	msg_u32(&h->m, (uint32_t)core->n_sessions);
 	list_each(n, &core->sessions) put_session(h, list_item(n, struct session, node));
+	if (CONFIG_LAYER_FUSE && views_hand_over(core, h, e) < 0)
+		return -1;
 	return h->m.b.failed ? err_set(e, "out of memory") : 0;
 }
 
@@ -381,7 +381,7 @@ static int get_core(struct core *core, struct msg_reader *r, bool dry, struct er
 		list_append(&core->sessions, &s->node);
 		core->n_sessions++;
 	}
-	return 0;
+	return CONFIG_LAYER_FUSE ? views_take_over(core, r, dry, e) : 0;
 }
 
 struct core *handover_take(const struct config *config, struct loop *l, struct msg_reader *r, struct err *e)

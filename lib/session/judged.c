@@ -83,7 +83,7 @@ static void put_opened(const struct session *s, struct msg *m)
 	put_each(m, 5, more.write, more.n_write);
 }
 
-void judged_put(const struct session *s, struct msg *m)
+void judged_put(const struct session *s, bool killable, struct msg *m)
 {
 	const struct config *c = s->core->config;
 	unsigned calls = judged_calls(s);
@@ -92,7 +92,7 @@ void judged_put(const struct session *s, struct msg *m)
 	msg_u32(m, calls);
 	if (!calls)
 		return;
-	msg_u32(m, flags_of(c));
+	msg_u32(m, flags_of(c) | (killable ? WIRED_KILLABLE : 0));
 	msg_str(m, s->workspace);
 	if (CONFIG_LAYER_FUSE && views_shown(s))
 		msg_str(m, views_left_store(s, store, sizeof store) ? store : "");

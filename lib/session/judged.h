@@ -11,5 +11,5 @@ bool judged_here(const struct session *s);
 /* Calls that its filter marks for the supervisor: FILTER_… of enforce/exec/filter.h; 0 = none. */
 unsigned judged_calls(const struct session *s);
 
-/* Append them, and the rest: enforce/files/wired.h. */
-void judged_put(const struct session *s, struct msg *m);
+/* Append them, and the rest: enforce/files/wired.h; `killable`: launch.h. */
+void judged_put(const struct session *s, bool killable, struct msg *m);

@@ -46,7 +46,8 @@ static void purge(const struct config *config, const struct session *s, const ch
 
 	fd_close_from(3);
 	alarm(SECONDS_MAX);
-	if (caps_become(s->uid, s->gid, s->user, -1, NULL) < 0 || journal_open(&j, store, false, NULL) < 0)
+	if (access(store, F_OK) < 0 || caps_become(s->uid, s->gid, s->user, -1, NULL) < 0 ||
+	    journal_open(&j, store, false, NULL) < 0)
 		return;
 	if (j.trusted) {
 		journal_settle_ended(&j, config->sandbox.fuse.audit.hash_small_files_under, MANIFESTS_MAX);
@@ -62,9 +63,9 @@ void kept_purge(const struct core *core, const struct session *s)
 	char store[PATH_MAX];
 	pid_t pid;
 
-	if (!path_join(s->workspace, kept_path(s), store, sizeof store) || access(store, F_OK) < 0)
+	if (!path_join(s->workspace, kept_path(s), store, sizeof store))
 		return;
-	pid = fork();
+	pid = fork(); /* who looks there may have to wait for its disk */
 	if (pid == 0) {
 		signal(SIGALRM, SIG_DFL);
 		if (fork() == 0)

@@ -25,15 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CONTROL = 3, DEVICE = 4, LOWER = 5, MOUNT_MS = 5000, ENABLE_MS = 3000, ENABLE_MAX = 32 };
-
-/* A view that is mounted, or (number 0) a session's own way to one. */
-struct mounted {
-	struct list node;
-	uint32_t number;
-	char *path;
-	int root; /* O_PATH of what was mounted, or -1: then `path` leads there */
-};
+enum { CONTROL = 3, DEVICE, LOWER, AT_WORK, MOUNT_MS = 5000, ENABLE_MS = 3000, ENABLE_MAX = 32 };
 
 struct mounter {
 	struct list all;
@@ -145,6 +137,7 @@ static void forget(struct mounted *m)
 {
 	list_remove(&m->node);
 	fd_close(&m->root);
+	mounter_unpage(m->at_work);
 	free(m->path);
 	free(m);
 }
@@ -163,18 +156,18 @@ static struct mounted *remember(struct mounter *m, uint32_t number, const char *
 	return new;
 }
 
-static void serve(int control, int device, int lower)
+static void serve(int control, int device, int lower, int at_work)
 {
 	char *argv[] = { "fuse", "--show", NULL }, *env[] = { NULL };
-	int from[] = { control, device, lower }, high[3];
+	int from[] = { control, device, lower, at_work }, high[4];
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		if ((high[i] = fcntl(from[i], F_DUPFD, 16)) < 0)
 			_exit(126);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		if (dup2(high[i], CONTROL + i) < 0)
 			_exit(126);
-	fd_close_from(LOWER + 1);
+	fd_close_from(AT_WORK + 1);
 	execve("/proc/self/exe", argv, env);
 	_exit(127);
 }
@@ -202,14 +195,16 @@ static int attach(const struct wish *w, struct err *e)
 static int show(struct mounter *m, const struct wish *w, struct err *e)
 {
 	struct mounted *new;
-	AUTO_FD device = -1;
-	pid_t pid;
+	AUTO_FD device = -1, page = -1;
 
 	if (!mounter_usable() && enable(w->enable, w->marker, e) < 0)
 		return -1;
 	new = remember(m, w->number, w->path);
-	if (!new)
+	if (!new || (page = mounter_page(&new->at_work)) < 0) {
+		if (new)
+			forget(new);
 		return err_set(e, "out of memory");
+	}
 	device = attach(w, e);
 	if (device < 0) {
 		forget(new);
@@ -217,10 +212,10 @@ static int show(struct mounter *m, const struct wish *w, struct err *e)
 	}
 	if (geteuid() == 0)
 		new->root = open_root(w->path);
-	pid = fork();
-	if (pid == 0)
-		serve(w->control, device, w->lower);
-	if (pid > 0)
+	new->pid = fork();
+	if (new->pid == 0)
+		serve(w->control, device, w->lower, page);
+	if (new->pid > 0)
 		return 0;
 	err_sys(e, "fork");
 	detach(new);
@@ -269,7 +264,7 @@ static struct mounted *find(const struct mounter *m, uint32_t number, const char
 	{
 		struct mounted *at = list_item(n, struct mounted, node);
 
-		if (at->number == number && (number || !strcmp(at->path, path)))
+		if (at->number == number && !at->left_ns && (number || !strcmp(at->path, path)))
 			return at;
 	}
 	return NULL;
@@ -312,20 +307,70 @@ static void on_unmount(struct mounter *m, struct msg_reader *r)
 
 	if (at) {
 		detach(at);
-		forget(at);
+		at->left_ns = clock_mono_ns();
+		if (at->pid <= 0)
+			forget(at);
 	}
 	answer(asked, at != NULL, "it is not mounted");
 }
 
 /* How processes of views ended is worth a line. */
-static void bury(void)
+static void bury(struct mounter *m)
 {
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (WIFSIGNALED(status))
 			log_line(LOG_ERROR, "process %d: %s", (int)pid, strsignal(WTERMSIG(status)));
+		list_each(n, &m->all)
+		{
+			struct mounted *at = list_item(n, struct mounted, node);
+
+			if (at->pid != pid)
+				continue;
+			at->pid = 0;
+			if (at->left_ns)
+				forget(at);
+			break;
+		}
+	}
+}
+
+static void tell_stuck(uint32_t number)
+{
+	struct msg r = { 0 };
+
+	msg_start(&r, WIRE_UNMOUNT);
+	msg_u32(&r, number);
+	wire_send(CONTROL, &r, NULL, 0, MSG_DONTWAIT, NULL);
+	msg_release(&r);
+}
+
+static void look_after(struct mounter *m)
+{
+	const int64_t now = clock_mono_ns();
+
+	list_each(n, &m->all)
+	{
+		struct mounted *at = list_item(n, struct mounted, node);
+
+		if (!mounter_look(at, now))
+			continue;
+		at->pid = 0; /* whatever becomes of it */
+		if (at->left_ns)
+			forget(at);
+		else
+			tell_stuck(at->number);
+	}
+}
+
+/* Until the server says something; while there are views, until it is time to look after them. */
+static void wait_a_while(const struct mounter *m)
+{
+	struct pollfd p = { .fd = CONTROL, .events = POLLIN };
+
+	poll(&p, 1, list_empty(&m->all) ? -1 : MOUNTER_LOOK_MS);
 }
 
 static void hear(struct mounter *m)
@@ -359,15 +404,25 @@ int mounter_run(struct err *e)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
 	mounter_clean();
-	while ((rc = wire_recv(CONTROL, &m.in, 0, e)) > 0) {
-		hear(&m);
-		bury();
+	for (;;) {
+		wait_a_while(&m);
+		e->code = 0;
+		rc = wire_recv(CONTROL, &m.in, MSG_DONTWAIT, e);
+		if (rc > 0)
+			hear(&m);
+		else if (e->code != EAGAIN)
+			break;
+		bury(&m);
+		look_after(&m);
 	}
 	/* The server took its sessions along, or died. */
 	list_each(n, &m.all)
 	{
-		detach(list_item(n, struct mounted, node));
-		forget(list_item(n, struct mounted, node));
+		struct mounted *at = list_item(n, struct mounted, node);
+
+		if (!at->left_ns)
+			detach(at);
+		forget(at);
 	}
 	wire_in_release(&m.in);
 	return rc;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "enforce/fuse/mounting.h"
+#include "session/mounter.h"
 #include "sys/mounts.h"
 
 #include <errno.h>

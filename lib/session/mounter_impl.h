@@ -1,10 +1,37 @@
-/* mounter_impl - what the kernel says of views that are mounted; shared by the mounter's files only. */
+/* mounter_impl - shared by the mounter's files only. */
 #pragma once
 
-#include <stdbool.h>
+#include "base/list.h"
 
-/* Is what this descriptor leads to the root of a view? The view itself is not asked. */
-bool mounter_is_view(int fd);
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A view that is mounted, or (number 0) a session's own way to one. */
+struct mounted {
+	struct list node;
+	uint32_t number;
+	char *path;
+	int root;                         /* O_PATH of what was mounted, or -1: then `path` leads there */
+	pid_t pid;                        /* serves it; 0 = nobody any more */
+	const volatile uint64_t *at_work; /* shared with that process: view_options.at_work */
+	uint64_t work;                    /* what it said at the last look */
+	unsigned at_same, stopped;        /* looks at which it said that; at which it was stopped */
+	int64_t left_ns;                  /* it was taken away: its process is to end soon */
+};
 
 /* Take away views that nobody serves any more: those of a server that was killed with all it had started. */
 void mounter_clean(void);
+
+/* mounter_watch.c - processes that serve views and do not get on. One that is stopped is ended. One that has
+ * been in one and the same request for very long (its disk hangs) may not be able to end: who waits there
+ * gets an error nevertheless, where we are root. */
+enum { MOUNTER_LOOK_MS = 400 };
+
+/* Where a view's process says what it does: the descriptor of a page, and the page. -1: there is no memory.
+ */
+int mounter_page(const volatile uint64_t **page);
+void mounter_unpage(const volatile uint64_t *page);
+
+/* To be called every MOUNTER_LOOK_MS. True: it was ended for good, and may live on; the view is to go. */
+bool mounter_look(struct mounted *m, int64_t now_ns);

@@ -1,10 +1,10 @@
 /* showing - the process that serves the view of a workspace, for the sessions that work in it.
  *
- * Started by the mounter with the server's socket, the device of the mount and the directory below as
- * descriptors 3, 4 and 5. It judges what processes of its sessions ask for by the policy of each, and writes
- * their events into a ring of each; others (the operator's own shell, sessions that are elsewhere) see the
- * directory as it is. A session's supervisor has judged already what it asks for (enforce/acting.h): here it
- * is only kept what must be kept.
+ * Started by the mounter with the server's socket, the device of the mount, the directory below and a page in
+ * which it says whether it gets on, as descriptors 3 to 6. It judges what processes of its sessions ask for
+ * by the policy of each, and writes their events into a ring of each; others (the operator's own shell,
+ * sessions that are elsewhere) see the directory as it is. A session's supervisor has judged already what it
+ * asks for (enforce/acting.h): here it is only kept what must be kept.
  *
  *   WIRE_SHOW   uid, gid, user; path of the view; name of the store in it, which nobody sees
  *   WIRE_JOIN   tag, id; flags, quota, time to live, bytes up to which files are hashed; policy as for

@@ -7,6 +7,7 @@
 #include "enforce/env/build.h"
 #include "enforce/entry.h"
 #include "enforce/launch.h"
+#include "session/views.h"
 #include "session/worker.h"
 #include "shell/plain.h"
 #include "shell/search.h"
@@ -259,6 +260,20 @@ static void close_pipes(struct pipes *p)
 	}
 }
 
+/* It ends at once; but not while it waits for a view whose process is held up itself. */
+static void reap(struct core *core, const struct exec_start *out)
+{
+	struct pollfd p = { .fd = out->pidfd, .events = POLLIN };
+
+	if (CONFIG_LAYER_FUSE && views_any(core) && out->pidfd >= 0 && poll(&p, 1, VIEWS_END_MS) <= 0) {
+		proc_signal(out->pidfd, SIGKILL);
+		views_stray(core, out->pid);
+		return;
+	}
+	while (waitpid(out->pid, &(int){ 0 }, 0) < 0 && errno == EINTR)
+		;
+}
+
 static int start(struct child *c, struct exec_start *out, struct err *e)
 {
 	struct pipes p;
@@ -290,8 +305,7 @@ static int start(struct child *c, struct exec_start *out, struct err *e)
 	}
 	fd_close(&p.report[1]);
 	if (rc == 0 && hear(p.report[0], out) < 0) {
-		while (waitpid(out->pid, &(int){ 0 }, 0) < 0 && errno == EINTR)
-			;
+		reap(c->session->core, out);
 		fd_close(&out->pidfd);
 		fd_close(&out->in_fd);
 		fd_close(&out->out_fd);

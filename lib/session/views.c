@@ -30,11 +30,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MOUNT_MS = 4000, TELL_MS = 3000, LEAVE_MS = 500, PLACE_MS = 1000, RING_BYTES = 1 << 20 };
-/* An attempt that took longer than the first is not repeated for as long as the second; a view that did not
- * last that long is not replaced before the next command. */
+enum { MOUNT_MS = 2000, TELL_MS = 1500, LEAVE_MS = 300, RING_BYTES = 1 << 20 };
+/* An attempt that took longer than this is not repeated for VIEWS_REST_NS. */
 #define SLOW_NS (200 * 1000000LL)
-#define REST_NS (5000 * 1000000LL)
 
 bool views_wanted(const struct core *core)
 {
@@ -64,6 +62,23 @@ const char *views_missing(const struct session *s)
 int views_page(const struct session *s)
 {
 	return views_shown(s) ? s->view->page_fd : -1;
+}
+
+bool views_holds(const struct core *core, const char *path)
+{
+	if (!core->views)
+		return false;
+	list_each(n, &core->views->all)
+	{
+		if (path_within(path, list_item(n, struct shown, node)->path))
+			return true;
+	}
+	return false;
+}
+
+bool views_any(const struct core *core)
+{
+	return core->views && !list_empty(&core->views->all);
 }
 
 int views_lower(const struct session *s)
@@ -101,7 +116,7 @@ const char *views_left_store(const struct session *s, char *out, size_t size)
 
 /* ---- what is told ---- */
 
-static void log_view(struct session *s, const char *type, const char *name, const char *value)
+void views_log(struct session *s, const char *type, const char *name, const char *value)
 {
 	const struct session_view *v = s->view;
 	const struct event_field fields[] = {
@@ -124,124 +139,7 @@ static void failed(struct session *s, const struct err *e)
 		return;
 	snprintf(v->missing, sizeof v->missing, "%.*s", (int)sizeof v->missing - 1, e->text);
 	log_line(LOG_WARN, "session %s: no view of its workspace: %s", s->id, v->missing);
-	log_view(s, "fuse_mount_failed", "error", v->missing);
-}
-
-/* ---- the end of a view ---- */
-
-static void unmount(struct views *v, uint32_t number, const char *path)
-{
-	struct msg m = { 0 };
-	struct err e;
-
-	msg_start(&m, WIRE_UNMOUNT);
-	msg_u32(&m, views_next(v));
-	msg_u32(&m, number);
-	msg_str(&m, path);
-	if (views_ask(v, &m, NULL, 0, PLACE_MS, NULL, 0, &e) < 0)
-		log_line(LOG_WARN, "unmount: %s", e.text);
-	msg_release(&m);
-}
-
-static void shown_free(struct shown *w)
-{
-	loop_unwatch(w->views->core->loop, &w->watch);
-	list_remove(&w->node);
-	unmount(w->views, w->number, w->path);
-	fd_close(&w->control);
-	fd_close(&w->lower);
-	free(w->path);
-	free(w);
-}
-
-/* The session's own way to it. */
-static void leave_place(struct session *s)
-{
-	struct session_view *v = s->view;
-
-	if (!v->mount)
-		return;
-	if (geteuid() == 0)
-		unmount(s->core->views, 0, v->mount);
-	if (geteuid() == 0 ? rmdir(v->mount) < 0 : unlink(v->mount) < 0)
-		log_line(LOG_WARN, "%s: %s", v->mount, strerror(errno));
-	free(v->mount);
-	v->mount = NULL;
-}
-
-/* It serves nobody any more who is in it. */
-static void drop(struct shown *w)
-{
-	list_each(n, &w->views->core->sessions)
-	{
-		struct session *s = list_item(n, struct session, node);
-
-		if (!s->view || s->view->shown != w)
-			continue;
-		leave_place(s);
-		s->view->shown = NULL;
-		s->view->missing[0] = 0;
-	}
-	shown_free(w);
-}
-
-static void died(struct shown *w)
-{
-	struct core *core = w->views->core;
-	bool lasted = clock_mono_ns() - w->since_ns > REST_NS;
-	struct err e;
-
-	log_line(LOG_ERROR, "the view of %s: its process ended", w->path);
-	list_each(n, &core->sessions)
-	{
-		struct session *s = list_item(n, struct session, node);
-
-		if (!s->view || s->view->shown != w)
-			continue;
-		s->view->deaths++;
-		core_drain_other(core, s, s->view->ring, &s->view->stuck);
-		log_view(s, "fuse_view_died", "how", "its process ended");
-	}
-	drop(w);
-	list_each(n, &core->sessions)
-	{
-		struct session *s = list_item(n, struct session, node);
-
-		if (s->view && !s->view->shown && s->n_live && lasted && !core->stopping)
-			core->hooks.view_ready(core, s, &e);
-	}
-}
-
-static void gather(struct core *core, struct session *s)
-{
-	if (s->view && s->view->ring)
-		core_drain_other(core, s, s->view->ring, &s->view->stuck);
-}
-
-static void hear(struct shown *w)
-{
-	struct core *core = w->views->core;
-	struct err e = { 0 };
-	int rc;
-
-	while ((rc = wire_recv(w->control, &w->views->in, MSG_DONTWAIT, &e)) > 0)
-		;
-	list_each(n, &core->sessions)
-	{
-		struct session *s = list_item(n, struct session, node);
-
-		if (s->view && s->view->shown == w)
-			gather(core, s);
-	}
-	if (rc < 0 || e.code != EAGAIN)
-		died(w);
-}
-
-static void on_control(struct loop *l, struct watch *watch, uint32_t events)
-{
-	(void)l;
-	(void)events;
-	hear(list_item(watch, struct shown, watch));
+	views_log(s, "fuse_mount_failed", "error", v->missing);
 }
 
 /* ---- the beginning of one ---- */
@@ -316,7 +214,7 @@ static struct shown *make(struct views *v, const struct session *s, char *by, si
 	*w = (struct shown){ .views = v,
 		             .uid = s->uid,
 		             .control = -1,
-		             .watch = { .fd = -1, .ready = on_control },
+		             .watch = { .fd = -1, .ready = views_on_control },
 		             .since_ns = clock_mono_ns() };
 	w->path = strdup(s->workspace);
 	w->lower = proc_openat2(AT_FDCWD, s->workspace, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
@@ -339,7 +237,7 @@ static struct shown *make(struct views *v, const struct session *s, char *by, si
 	list_append(&v->all, &w->node);
 	if (ask_show(s, w, e) == 0 && loop_watch(v->core->loop, &w->watch, EPOLLIN, e) == 0)
 		return w;
-	shown_free(w);
+	views_free(w);
 	return NULL;
 }
 
@@ -422,7 +320,7 @@ static void make_place(struct session *s)
 	msg_u32(&m, views_next(s->core->views));
 	msg_u32(&m, v->shown->number);
 	msg_str(&m, v->mount);
-	if (views_ask(s->core->views, &m, NULL, 0, PLACE_MS, NULL, 0, &e) < 0)
+	if (views_ask(s->core->views, &m, NULL, 0, VIEWS_PLACE_MS, NULL, 0, &e) < 0)
 		log_line(LOG_WARN, "%s: %s", v->mount, e.text);
 	msg_release(&m);
 }
@@ -441,14 +339,14 @@ static int enter(struct session *s, struct err *e)
 		return -1;
 	if (join(s, w, e) < 0) {
 		if (!w->users)
-			shown_free(w);
+			views_free(w);
 		return -1;
 	}
 	w->users++;
 	s->view->shown = w;
 	s->view->missing[0] = 0;
 	make_place(s);
-	log_view(s, s->view->deaths ? "fuse_remounted" : "fuse_mounted", "implementation", by);
+	views_log(s, s->view->deaths ? "fuse_remounted" : "fuse_mounted", "implementation", by);
 	worker_shown(s);
 	return 0;
 }
@@ -473,9 +371,12 @@ static int ready(struct core *core, struct session *s, struct err *e)
 		struct shown *w = s->view->shown;
 		struct pollfd p = { .fd = w->control };
 
-		if (poll(&p, 1, 0) <= 0 || !(p.revents & (POLLHUP | POLLERR)))
+		if (!w->gone && (poll(&p, 1, 0) <= 0 || !(p.revents & (POLLHUP | POLLERR))))
 			return 0;
-		hear(w);
+		if (w->gone)
+			views_died(w);
+		else
+			views_hear(w);
 		if (views_shown(s))
 			return 0;
 	}
@@ -486,7 +387,7 @@ static int ready(struct core *core, struct session *s, struct err *e)
 	if (s->view)
 		failed(s, &why);
 	if (s->view && clock_mono_ns() - begin > SLOW_NS)
-		s->view->slow_until_ns = clock_mono_ns() + REST_NS;
+		s->view->slow_until_ns = clock_mono_ns() + VIEWS_REST_NS;
 	return without(s, e);
 }
 
@@ -507,7 +408,7 @@ static void take_policy(struct core *core, struct session *s)
 		return;
 	/* The old one must not hold on: what is mounted next has the new one. */
 	log_line(LOG_ERROR, "session %s: new policy: %s", s->id, e.text);
-	died(s->view->shown);
+	views_died(s->view->shown);
 }
 
 static void leave(struct core *core, struct session *s)
@@ -524,12 +425,12 @@ static void leave(struct core *core, struct session *s)
 		msg_u64(&m, s->tag);
 		views_tell(w, &m, NULL, 0, LEAVE_MS, NULL);
 		msg_release(&m);
-		leave_place(s);
+		views_leave_place(s);
 		v->shown = NULL;
 		if (--w->users == 0)
-			shown_free(w);
+			views_free(w);
 	}
-	gather(core, s);
+	views_gather(core, s);
 	ring_close(v->ring);
 	acting_unmap(v->page);
 	fd_close(&v->page_fd);
@@ -546,29 +447,43 @@ static void on_mounter(struct loop *l, struct watch *w, uint32_t events)
 	views_late(list_item(w, struct views, watch));
 }
 
+struct views *views_make(struct core *core, struct err *e)
+{
+	struct views *v = calloc(1, sizeof *v);
+
+	if (!v) {
+		err_set(e, "out of memory");
+		return NULL;
+	}
+	v->core = core;
+	v->mounter = -1;
+	list_init(&v->all);
+	core->views = v;
+	return v;
+}
+
+int views_begin(struct views *v, struct err *e)
+{
+	struct core *core = v->core;
+
+	v->watch = (struct watch){ .fd = v->mounter, .ready = on_mounter };
+	core->hooks.view_ready = ready;
+	core->hooks.view_gather = views_gather;
+	core->hooks.view_command = name_command;
+	core->hooks.view_ended = views_ended;
+	core->hooks.view_policy = take_policy;
+	core->hooks.view_leave = leave;
+	return v->mounter < 0 ? 0 : loop_watch(core->loop, &v->watch, EPOLLIN, e);
+}
+
 int views_open(struct core *core, struct err *e)
 {
 	struct views *v;
 
 	if (!views_wanted(core))
 		return 0;
-	v = calloc(1, sizeof *v);
-	if (!v)
-		return err_set(e, "out of memory");
-	v->core = core;
-	v->mounter = -1;
-	list_init(&v->all);
-	core->views = v;
-	if (views_spawn(v, e) < 0)
-		return -1;
-	v->watch = (struct watch){ .fd = v->mounter, .ready = on_mounter };
-	core->hooks.view_ready = ready;
-	core->hooks.view_gather = gather;
-	core->hooks.view_command = name_command;
-	core->hooks.view_ended = views_ended;
-	core->hooks.view_policy = take_policy;
-	core->hooks.view_leave = leave;
-	return loop_watch(core->loop, &v->watch, EPOLLIN, e);
+	v = views_make(core, e);
+	return v && views_spawn(v, e) == 0 ? views_begin(v, e) : -1;
 }
 
 void views_close(struct core *core)
@@ -579,9 +494,10 @@ void views_close(struct core *core)
 		return;
 	core->views = NULL;
 	loop_unwatch(core->loop, &v->watch);
+	loop_untimer(core->loop, &v->sweep);
 	fd_close(&v->mounter);
 	/* It takes away what is left, and ends; also without us, should that hang. */
-	for (int64_t end = clock_mono_ns() + REST_NS;
+	for (int64_t end = clock_mono_ns() + VIEWS_REST_NS;
 	     waitpid(v->pid, NULL, WNOHANG) == 0 && clock_mono_ns() < end;)
 		poll(NULL, 0, 5);
 	wire_in_release(&v->in);

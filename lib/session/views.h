@@ -27,11 +27,24 @@ int views_open(struct core *core, struct err *e);
 /* After the last session ended. */
 void views_close(struct core *core);
 
+/* Another program takes the server's place, with mounter and views as they are: after the sessions. `dry`:
+ * would it work? */
+int views_hand_over(struct core *core, struct handover *h, struct err *e);
+int views_take_over(struct core *core, struct msg_reader *r, bool dry, struct err *e);
+
 /* Does the configuration ask for a view? Is it there? If not, why ("" = it was not tried yet). */
 bool views_wanted(const struct core *core);
 bool views_shown(const struct session *s);
 const char *views_missing(const struct session *s);
 const char *views_path(const struct session *s); /* of the view; NULL: there is none */
+
+/* Is there one at all? Does this path lead through one? Whoever goes there waits for its process. */
+bool views_any(const struct core *core);
+bool views_holds(const struct core *core, const char *path);
+
+/* A child that was killed and did not end within VIEWS_END_MS: it waits for a view. It is reaped later. */
+enum { VIEWS_END_MS = 300 };
+void views_stray(struct core *core, pid_t pid);
 
 const char *views_mount(const struct session *s); /* the session's own way to it, or the workspace */
 

@@ -73,11 +73,12 @@ static void take_away(struct views *v, uint32_t number)
 static bool read_answer(struct views *v, uint32_t number, bool *done, const char **text)
 {
 	struct msg_reader r;
-	uint32_t of;
+	const uint32_t op = msg_open(&r, v->in.data.data, v->in.data.len), of = msg_get_u32(&r);
 
-	if (msg_open(&r, v->in.data.data, v->in.data.len) != WIRE_MOUNTED)
+	if (op == WIRE_UNMOUNT)
+		views_gone(v, of);
+	if (op != WIRE_MOUNTED)
 		return false;
-	of = msg_get_u32(&r);
 	*done = msg_get_u32(&r) != 0;
 	*text = msg_get_str(&r);
 	if (of == v->late && of != number) {

@@ -16,6 +16,7 @@ struct shown {
 	struct watch watch;
 	unsigned users; /* sessions */
 	int64_t since_ns;
+	bool gone; /* its process gets nowhere, and was given up */
 };
 
 struct session_view {
@@ -39,7 +40,28 @@ struct views {
 	struct list all; /* struct shown */
 	uint32_t last;   /* number of what was asked of the mounter */
 	uint32_t late;   /* that of a mount for which nobody waits any more; 0 = none */
+	struct timer sweep;
+	pid_t strays[32];
 };
+
+enum { VIEWS_PLACE_MS = 500 };
+/* A view that did not last as long is not replaced before the next command. */
+#define VIEWS_REST_NS (5000 * 1000000LL)
+
+/* views.c: an empty one; and the server's hooks, once its mounter is known. */
+struct views *views_make(struct core *core, struct err *e);
+int views_begin(struct views *v, struct err *e);
+void views_log(struct session *s, const char *type, const char *name, const char *value);
+
+/* views_end.c: take it away. With views_died() its sessions are told, and get another one at once if it
+ * lasted. */
+void views_free(struct shown *w);
+void views_died(struct shown *w);
+void views_leave_place(struct session *s); /* the session's own way to it */
+void views_hear(struct shown *w);          /* what its process said: there is news, or it ended */
+void views_on_control(struct loop *l, struct watch *watch, uint32_t events);
+void views_gather(struct core *core, struct session *s);
+void views_gone(struct views *v, uint32_t number); /* the mounter gave it up */
 
 /* views_ask.c: start the mounter; ask it, and wait for its answer. `m` begins with the number that
  * views_next() gave. 0 with what it said in `text`, or -1. */

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "enforce/exec/plan.h"
 #include "session/closed.h"
+#include "session/closed_apart.h"
 #include "session/gate.h"
 #include "session/handover.h"
 #include "session/judged.h"
@@ -108,14 +109,18 @@ static void forget(struct worker *w)
 	free(w);
 }
 
-/* The child is ours to reap. It ends at once when its control socket closes or it is killed. */
+/* The child is ours to reap. It ends at once when its control socket closes or it is killed; but not while it
+ * waits for a view whose process is held up itself. */
 static void reap(struct worker *w)
 {
+	struct pollfd p = { .fd = w->pidfd, .events = POLLIN };
 	int status;
 
 	if (w->pidfd >= 0)
 		proc_signal(w->pidfd, SIGKILL);
-	if (w->pid > 0)
+	if (CONFIG_LAYER_FUSE && views_any(w->core) && w->pidfd >= 0 && poll(&p, 1, VIEWS_END_MS) <= 0)
+		views_stray(w->core, w->pid);
+	else if (w->pid > 0)
 		while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
 			;
 }
@@ -247,7 +252,7 @@ static int send_start(struct worker *w, int their_inbox, struct err *e)
 	msg_str(&m, CONFIG_LIMITS ? limits_dir(&w->limits, LIMITS_PIDS) : "");
 	msg_str(&m, CONFIG_LIMITS ? limits_dir(&w->limits, LIMITS_MEMORY) : "");
 	if (CONFIG_FILES)
-		judged_put(s, &m);
+		judged_put(s, w->plan.launch.killable, &m);
 	if (CONFIG_APPROVALS)
 		msg_u64(&m, (uint64_t)w->core->config->approvals.timeout_ns);
 	policy_wire_put(&m, s->policy);
@@ -285,8 +290,13 @@ static int make_plan(struct worker *w, struct err *e)
 		                  .keep_caps = closed_caps(w->core->config),
 		                  .found = w->core->found };
 	struct err why;
+	int rc;
 
-	o.missing = closed_make(w->session, &w->floor, &why) < 0 ? why.text : w->floor.missing;
+	rc = closed_look(w->session, NULL, true, &w->floor, &why);
+	/* Who does not get there in time would do without for ever. */
+	if (CONFIG_LAYER_FUSE && rc < 0 && why.code == ETIMEDOUT)
+		return err_set(e, "%s", why.text);
+	o.missing = rc < 0 ? why.text : w->floor.missing;
 	o.ruleset = w->floor.ruleset;
 	w->floor_ns = clock_mono_ns();
 	if (*o.missing)
@@ -305,6 +315,23 @@ static int make_plan(struct worker *w, struct err *e)
 	return 0;
 }
 
+/* Under the old number: answers that wait to be sent name it. */
+static bool exchange(struct worker *w, struct floor *fresh)
+{
+	int kept = w->floor.ruleset;
+
+	if ((CONFIG_FILES && fresh->incomplete) || fresh->ruleset < 0 ||
+	    dup3(fresh->ruleset, kept, O_CLOEXEC) < 0)
+		return false;
+	w->floor.ruleset = -1;
+	floor_release(&w->floor);
+	fd_close(&fresh->ruleset);
+	fresh->ruleset = kept;
+	w->floor = *fresh;
+	w->floor_command = w->session->last_command;
+	return true;
+}
+
 /* Take in what has appeared since the session's files were closed. */
 static void refresh(struct session *s)
 {
@@ -315,30 +342,21 @@ static void refresh(struct session *s)
 
 	if (!CONFIG_CLOSED_FILES || !w || w->floor.ruleset < 0)
 		return;
-	replaced = CONFIG_FILES && floor_is_replaced(&w->floor);
+	replaced = CONFIG_FILES && closed_replaced(s, &w->floor);
 	if (!replaced && now - w->floor_ns < REFRESH_NS)
 		return;
 	w->floor_ns = now;
 	/* Each command of root's leaves a rule of its own there. */
-	if (!replaced && !floor_is_stale(&w->floor) &&
-	    (s->uid || s->last_command - w->floor_command < REFRESH_COMMANDS))
-		return;
-	if (closed_make(s, &fresh, NULL) < 0)
-		return;
-	/* Under the old number: answers that wait to be sent name it. */
-	if (!(CONFIG_FILES && fresh.incomplete) && fresh.ruleset >= 0 &&
-	    dup3(fresh.ruleset, w->floor.ruleset, O_CLOEXEC) >= 0) {
-		int kept = w->floor.ruleset;
-
-		w->floor.ruleset = -1;
-		floor_release(&w->floor);
-		fd_close(&fresh.ruleset);
-		fresh.ruleset = kept;
-		w->floor = fresh;
-		w->floor_command = s->last_command;
-		return;
+	if (s->uid == 0 && s->last_command - w->floor_command >= REFRESH_COMMANDS)
+		replaced = true;
+	switch (closed_look(s, &w->floor, replaced, &fresh, NULL)) {
+	case CLOSED_NEW:
+		if (!exchange(w, &fresh))
+			floor_release(&fresh);
+		break;
+	case -1:
+		w->floor.incomplete = true; /* what it was told of changes is lost */
 	}
-	floor_release(&fresh);
 }
 
 static int open_ring(struct session *s, struct err *e)
@@ -454,6 +472,7 @@ void worker_hand_over(const struct session *s, struct handover *h)
 	handover_fd(h, w->fd);
 	handover_fd(h, w->inbox);
 	handover_fd(h, w->plan.launch.ruleset);
+	msg_u32(&h->m, w->judged);
 	msg_u32(&h->m, w->plan.launch.rung);
 	msg_u32(&h->m, w->plan.launch.killable);
 	msg_str(&h->m, w->plan.armed);
@@ -471,7 +490,10 @@ static int take_plan(struct worker *w, struct msg_reader *r, struct err *e)
 	size_t len;
 
 	p->launch.tag = w->session->tag;
-	p->launch.ruleset = handover_get_fd(r);
+	/* What it was made from is not known here: the next command makes another one. */
+	p->launch.ruleset = w->floor.ruleset = handover_get_fd(r);
+	w->floor.incomplete = true;
+	w->judged = msg_get_u32(r);
 	p->launch.rung = (enum rung)msg_get_u32(r);
 	p->launch.tracer = w->pid;
 	p->launch.killable = msg_get_u32(r) != 0;

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -111,6 +112,35 @@ int at_open(int fd, int flags)
 int at_link(int fd, int dirfd, const char *name)
 {
 	return linkat(AT_FDCWD, magic(fd).path, dirfd, name, AT_SYMLINK_FOLLOW);
+}
+
+static struct timespec time_of(struct statx_timestamp t)
+{
+	return (struct timespec){ .tv_sec = (time_t)t.tv_sec, .tv_nsec = (long)t.tv_nsec };
+}
+
+int at_facts(int dirfd, const char *name, int flags, struct at_facts *out)
+{
+	struct statx x;
+
+	if (syscall(__NR_statx, dirfd, name, flags, STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, &x) < 0)
+		return -1;
+	out->st = (struct stat){ .st_dev = makedev(x.stx_dev_major, x.stx_dev_minor),
+		                 .st_rdev = makedev(x.stx_rdev_major, x.stx_rdev_minor),
+		                 .st_ino = x.stx_ino,
+		                 .st_mode = x.stx_mode,
+		                 .st_nlink = x.stx_nlink,
+		                 .st_uid = x.stx_uid,
+		                 .st_gid = x.stx_gid,
+		                 .st_size = (off_t)x.stx_size,
+		                 .st_blksize = (blksize_t)x.stx_blksize,
+		                 .st_blocks = (blkcnt_t)x.stx_blocks,
+		                 .st_atim = time_of(x.stx_atime),
+		                 .st_mtim = time_of(x.stx_mtime),
+		                 .st_ctim = time_of(x.stx_ctime) };
+	out->born = x.stx_mask & STATX_BTIME ? time_of(x.stx_btime) : (struct timespec){ 0 };
+	out->mount = x.stx_mask & STATX_MNT_ID ? x.stx_mnt_id : 0;
+	return 0;
 }
 
 static bool mount_of(int fd, uint64_t *out)

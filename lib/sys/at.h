@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -39,6 +40,16 @@ int at_open(int fd, int flags);
 
 /* Give the file of `fd` (O_PATH) another name. */
 int at_link(int fd, int dirfd, const char *name);
+
+/* All there is to know of a file at once: also when it was born (0: not told), and its mount (0: not told).
+ */
+struct at_facts {
+	struct stat st;
+	struct timespec born;
+	uint64_t mount;
+};
+/* `flags`: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH. */
+int at_facts(int dirfd, const char *name, int flags, struct at_facts *out);
 
 /* Do the two descriptors belong to different mounts? What cannot be known is no. */
 bool at_elsewhere(int a, int b);

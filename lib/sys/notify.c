@@ -144,17 +144,6 @@ int notify_add(int listener, uint64_t id, int fd, int flags)
 	                             .id = id, .srcfd = (uint32_t)fd, .newfd_flags = (uint32_t)flags });
 }
 
-int notify_give(int listener, uint64_t id, int fd, int flags)
-{
-	int rc = notify_add(listener, id, fd, flags);
-
-	close(fd);
-	if (rc < 0)
-		return -rc;
-	notify_return(listener, id, rc);
-	return 0;
-}
-
 static void on_signal(int signo)
 {
 	(void)signo;

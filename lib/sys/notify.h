@@ -67,9 +67,5 @@ bool notify_return(int listener, uint64_t id, int64_t value);
  * the errno of what is not answered yet: EMFILE, or EBADF for an O_PATH descriptor, which the kernel does not
  * hand over. */
 int notify_inject(int listener, uint64_t id, int fd, int flags);
-/* The same of one that writes, and it is no longer ours: closed before the caller goes on. Else the file
- * would for a while have a writer that its owner knows nothing of: it could not be executed, nor a lease be
- * had. */
-int notify_give(int listener, uint64_t id, int fd, int flags);
 /* The first step of that: the number of the caller's copy, which is to be returned, or -errno; ours stays. */
 int notify_add(int listener, uint64_t id, int fd, int flags);

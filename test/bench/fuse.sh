@@ -1,7 +1,7 @@
 #!/bin/bash
 # fuse - what a view through FUSE costs against the file system below, and against bindfs and mergerfs.
 #
-# usage: fuse.sh [ROUNDS [FILES]]	(root; without arguments writes the last part of docs/bench.md)
+# usage: fuse.sh [ROUNDS [FILES [tmpfs|disk|mixed]...]]	(root; without arguments writes docs/fuse-bench.md)
 #
 # Everything is interleaved; ratios of time to native are medians of the rounds' own.
 set -eu
@@ -9,6 +9,10 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 repo=$(cd "$here/../.." && pwd -P)
 OUT=${OUT:-$repo/build/out} AGENTSH=${AGENTSH:-$repo/build/out/agentsh}
 rounds=${1:-11} files=${2:-10000}
+whole=$#
+[ $# -lt 2 ] || shift 2
+[ $# -gt 0 ] && [ "$whole" -gt 2 ] || set -- tmpfs disk mixed
+few=$((files / 10)) # where each file is made, opened or removed
 "$repo/build/need" bindfs:bindfs mergerfs:mergerfs git:git gcc:gcc
 mkdir -p "$OUT/bench"
 for program in ops spawn; do
@@ -29,26 +33,36 @@ clean() {
 	[ -z "$top" ] || rm -rf "$top"
 	top=''
 }
-trap clean EXIT
-
-# A tree of many small files, as an archive.
 source=$(mktemp -d "$OUT/bench/source.XXXXXX")
-(
-	cd "$source"
-	for ((d = 0; d < files / 100; d++)); do
-		mkdir -p "tree/d$d"
+trap 'clean; rm -rf "$source"' EXIT
+
+# Two trees of small files, one of them as an archive.
+make_tree() {
+	for ((d = 0; d < $2 / 100; d++)); do
+		mkdir -p "$1/d$d"
 		for ((i = 0; i < 100; i++)); do
-			head -c $((200 + (d * 7919 + i * 104729) % 6000)) /dev/urandom >"tree/d$d/f$i"
+			head -c $((200 + (d * 7919 + i * 104729) % 6000)) /dev/urandom >"$1/d$d/f$i"
 		done
 	done
-	tar cf tree.tar tree
+}
+(
+	mkdir "$source/base" && cd "$source/base"
+	mkdir ops out
+	make_tree tree "$files"
+	make_tree few "$few"
+	git init -q tree
+	git -C tree add -A
+	git -C tree -c user.name=x -c user.email=x@x commit -qm x
+	printf '#include <%s.h>\n' stdio stdlib unistd string >one.c
+	echo 'int main(void) { return puts("x"); }' >>one.c
+	tar cf ../few.tar few
 )
-printf '#include <%s.h>\n' stdio stdlib unistd string >"$source/one.c"
-echo 'int main(void) { return puts("x"); }' >>"$source/one.c"
 
+# Filled from below: that is not what is measured.
 start() {
 	for name in $names; do
-		mkdir -p "$top/$name" "$top/below/$name"
+		mkdir -p "$top/$name" "$top/below"
+		cp -a "$source/base" "$top/below/$name"
 	done
 	"$AGENTSH" fuse "$top/below/agentsh" "$top/agentsh" &
 	pids="$pids $!"
@@ -66,12 +80,6 @@ start() {
 	for name in $names; do
 		(
 			cd "$top/$name"
-			mkdir ops out
-			cp "$source/one.c" .
-			tar xf "$source/tree.tar"
-			git init -q tree
-			git -C tree add -A
-			git -C tree -c user.name=x -c user.email=x@x commit -qm x
 			git -C tree status >/dev/null
 			find tree -ls >/dev/null
 		)
@@ -89,51 +97,93 @@ each() {
 
 measure() {
 	# shellcheck disable=SC2086,SC2046
-	"$OUT/bench/ops" "$rounds" $(for name in $names; do echo "$name=$top/$name/ops"; done) |
-		awk -F '\t' '{ print $1 "\t" $2 "\t" $3 }'
+	"$OUT/bench/ops" "$rounds" 3 $(for name in $names; do echo "$name=$top/$name/ops"; done)
 	{
 		each 'git status' 'git -C tree status >/dev/null'
 		each 'find -ls' 'find tree -ls >/dev/null'
-		each 'grep -r' '! grep -rq "no such text" tree/d*'
+		each 'grep -r' '! grep -rq "no such text" few'
 		each 'gcc' 'gcc one.c -o out/one && gcc -c one.c -o out/one.o'
-		each 'untar' "tar xf $source/tree.tar -C out"
-		each 'rm -rf' 'rm -rf out/tree'
-	} >"$source/commands"
-	for group in 'git status' 'find -ls' 'grep -r' gcc; do
-		grep "^$group" "$source/commands" | "$OUT/bench/spawn" "$rounds"
-	done | awk -F '\t' '{ print $1 "\t" $2 "\t" $6 }'
+	} | "$OUT/bench/spawn" "$rounds" | awk -F '\t' '
+		!($1 in first) { first[$1] = $4 }
+		{ print $1 "\t" $2 "\t" $6 "\t" $4 / first[$1] }'
 	# These two undo each other.
-	grep -E '^(untar|rm)' "$source/commands" | sort -s -t '	' -k 2,2 >"$source/pairs"
 	for ((round = 0; round < rounds; round++)); do
 		for name in $names; do
-			for what in untar 'rm -rf'; do
-				from=${EPOCHREALTIME/./}
-				eval "$(grep "^$what	$name	" "$source/pairs" | cut -f 8)"
-				took=$((${EPOCHREALTIME/./} - from))
-				printf '%s\t%s\t%d\t%d\n' "$what" "$name" "$round" "$took"
-			done
+			case $name in bindfs | mergerfs) [ $((round % 2)) -eq 0 ] || continue ;; esac
+			from=${EPOCHREALTIME/./}
+			tar xf "$source/few.tar" -C "$top/$name/out"
+			between=${EPOCHREALTIME/./}
+			rm -rf "$top/$name/out/few"
+			took=$((${EPOCHREALTIME/./} - between))
+			printf 'untar\t%s\t%d\t%d\n' "$name" "$round" $((between - from))
+			printf 'rm -rf\t%s\t%d\t%d\n' "$name" "$round" "$took"
 		done
 	done | "$here/ratios"
 }
 
 table() {
-	printf '| on %s | %s |\n|---|---|---|---|---|\n' "$1" 'agentsh | as a user | bindfs | mergerfs'
-	awk -F '\t' '!seen[$1]++ { order[++n] = $1 } { ratio[$1, $2] = $3 }
-		END { for (i = 1; i <= n; i++)
-			printf "| %s | %s | %s | %s | %s |\n", order[i], ratio[order[i], "agentsh"],
-				ratio[order[i], "alone"], ratio[order[i], "bindfs"],
-				ratio[order[i], "mergerfs"] }'
+	printf '| on %s | agentsh | of the least | limit | as a user | bindfs | mergerfs |\n' "$1"
+	echo '|---|--:|--:|--:|--:|--:|--:|'
+	awk -F '\t' -v where="$1" '
+		BEGIN {
+			limit["git status"] = limit["find -ls"] = 1.1; limit["gcc"] = 1.15
+			limit["untar"] = where == "tmpfs" ? 5 : 1.5
+			n = split("write 64 MiB|read 64 MiB|4 KiB random reads|mmap, touch 64 MiB", data, "|")
+			while (n) limit[data[n--]] = 1.05 # 0.95 of what there is in the same time
+		}
+		!seen[$1]++ { order[++rows] = $1 }
+		{ ratio[$1, $2] = $3 + 0; least[$1, $2] = $4 + 0 }
+		END { for (i = 1; i <= rows; i++) {
+			what = order[i]; x = ratio[what, "agentsh"]; most = limit[what]; behind = ""
+			if (x > ratio[what, "bindfs"]) behind = behind " bindfs"
+			if (x > ratio[what, "mergerfs"]) behind = behind " mergerfs"
+			printf "| %s | **%.2f**%s%s | %.2f | %s | %.2f | %.2f | %.2f |\n", what, x,
+				!most ? "" : x <= most ? " ✓" : " ✗",
+				behind == "" ? "" : " (behind" behind ")", least[what, "agentsh"],
+				most ? sprintf("%.2f", most) : "–",
+				ratio[what, "alone"], ratio[what, "bindfs"], ratio[what, "mergerfs"]
+		} }'
+}
+
+# The day's work of the other tables, with calls judged, everything kept, and the workspace a view; "native"
+# in a copy of it beside the view.
+mixed() {
+	"$repo/test/e2e/stage" need
+	printf '| layers | native | agentsh | ratio (rounds) | limit |\n|---|--:|--:|--:|--:|\n'
+	for judged in on off; do
+		for who in user root; do
+			E2E_FILES=$judged E2E_VIEW=on "$repo/test/e2e/stage" run --as $who \
+				--with "$here/work.sh" --with "$OUT/bench/spawn" --with "$here/view.sh" \
+				-- bin/view.sh "$rounds" | layers "$judged" "$who"
+		done
+	done
+}
+
+layers() {
+	awk -F '\t' -v judged="$1" -v who="$2" '
+		$2 == "native" { native = $3 }
+		$2 == "agentsh" {
+			limit = $1 == "mixed" ? 1.1 : 0
+			printf "| %s, %s, as %s ", judged == "on" ? "all" : "calls not judged", $1, who
+			printf "| %.1f ms | %.1f ms ", native / 1000, $3 / 1000
+			holds = !limit ? "" : $6 <= limit ? " ✓" : " ✗"
+			printf "| **%.2f** (%.2f–%.2f)%s ", $6, $7, $8, holds
+			printf "| %s |\n", limit ? "1.10" : "–"
+		}'
 }
 
 {
-	printf '## What a view through FUSE costs\n\n'
-	printf 'Time divided by that of the file system below; medians of %d interleaved rounds, %d files. ' \
-		"$rounds" "$files"
-	printf 'Written by `make bench-fuse`.\n'
+	printf '# What a view through FUSE costs\n\n'
+	printf 'Time divided by that of the file system below; medians of %d interleaved rounds ' "$rounds"
+	printf '(slow peers are in each second one), and of the least times; trees of %d files, ' "$files"
+	printf 'or, where files are opened, made or removed, of %d. ' "$few"
+	printf 'Written by `make bench-fuse`: %s, Linux %s, %d processors.\n' "$(date -u +%Y-%m-%d)" \
+		"$(uname -r | sed 's/-.*//')" "$(nproc)"
 	cat <<-'END'
 
 		As a user: a view that may not let data pass by it, as mounts of users may not
-		(CAP_SYS_ADMIN).
+		(CAP_SYS_ADMIN). Limits are for the first column; a limit of 1.05 is 0.95 of the native
+		throughput.
 
 		What no setting takes away: whatever changes a directory is followed by a question for the
 		attributes of that directory, here as with the others; each read that passes by costs about
@@ -141,17 +191,16 @@ table() {
 		deleted is held by a descriptor until the kernel forgets it, so that who has it by O_PATH
 		still has it: bindfs, which has none, deletes faster.
 	END
-	for where in tmpfs disk; do
-		top=$(mktemp -d "$([ $where = tmpfs ] && echo /dev/shm || echo "$OUT/bench")/fuse.XXXXXX")
-		start
+	for where; do
 		echo
+		if [ "$where" = mixed ]; then
+			mixed
+			continue
+		fi
+		top=$(mktemp -d "$([ "$where" = tmpfs ] && echo /dev/shm || echo "$OUT/bench")/fuse.XXXXXX")
+		start
 		measure | table "$where"
 		clean
 	done
 } | tee "$source/table"
-if [ $# -eq 0 ]; then
-	sed '/^## What a view through FUSE costs/,$d' "$repo/docs/bench.md" |
-		sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' >"$source/new"
-	{ cat "$source/new"; echo; cat "$source/table"; } >"$repo/docs/bench.md"
-fi
-rm -rf "$source"
+[ "$whole" -gt 0 ] || cp "$source/table" "$repo/docs/fuse-bench.md"

@@ -9,13 +9,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct hello whole, part;
+	struct net_hello whole, part;
 
-	hello_read(data, size, &whole);
+	net_hello_read(data, size, &whole);
 	if (whole.has_name && (whole.state != HELLO_WHOLE || !*whole.name || strlen(whole.name) > 255))
 		abort();
 	for (size_t n = 0; n < size; n += 1 + size / 64) {
-		hello_read(data, n, &part);
+		net_hello_read(data, n, &part);
 		/* Once something is known, more bytes do not change it. */
 		if (part.state != HELLO_MORE && part.state != whole.state)
 			abort();

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "enforce/exec/call.h"
 #include "enforce/exec/filter.h"
+#include "enforce/exec/impl.h"
 #include "enforce/exec/serve.h"
 #include "enforce/files/files.h"
 #include "journal/record.h"
@@ -19,6 +20,7 @@
 #include "sys/mem.h"
 #include "sys/notify.h"
 #include "sys/proc.h"
+#include "sys/tag.h"
 #include "sys/uapi/compat.h"
 #include "wire/conn.h"
 
@@ -37,7 +39,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FL_TEXT = 8 << 20, FL_CALLS = 64 };
+enum {
+	FL_TEXT = 8 << 20,
+	FL_CALLS = 64,
+	FL_ALL = FILTER_WRITES | FILTER_NAMES | FILTER_ATTRIBUTES /* what a session always has */
+};
 
 /* Shared between driver, supervisor and program. */
 struct fl_shared {
@@ -46,6 +52,8 @@ struct fl_shared {
 	int answered, continued;
 	size_t fds, most_fds; /* descriptors of the supervisor: in the beginning, and at most */
 	int asked;            /* approvals */
+	uint64_t tag;         /* of the program, when `hold` */
+	int held;             /* descriptors handed over on one processor */
 	bool holds;           /* calls, when nobody is left */
 	char events[FL_TEXT], out[FL_TEXT];
 };
@@ -60,7 +68,7 @@ struct fl_run {
 	bool native; /* without any of this */
 	uint32_t inexact, keep;
 	bool soft_block;
-	const char *workspace, *store;
+	const char *workspace, *virtual_root, *store;
 	const struct files_closed *closed;
 	size_t n_closed;
 	/* Approvals: how long they are waited for, and who answers the nth: 1 yes, 0 no, -1 not at all;
@@ -68,6 +76,7 @@ struct fl_run {
 	int64_t approval_ns;
 	int (*approve)(int nth);
 	bool execs, killable; /* programs are judged, too; only fatal signals interrupt */
+	bool hold;            /* as if it took long to hand over descriptors; the program has its tag */
 	unsigned real;        /* under a session's own filter: FILTER_… for files, and programs */
 };
 
@@ -160,6 +169,8 @@ static void fl_child(const struct fl_run *r, int sock)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!r->native) {
 		fl_need(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
+		if (r->hold)
+			fl_need(tag_set(fl->tag, 1, NULL) == 0, "tag");
 		listener = r->real ? fl_real_filter(r) : fl_filter(r);
 		fl_need(listener >= 0, "listener");
 		msg_start(&m, WIRE_ATTACH);
@@ -229,6 +240,26 @@ static void fl_answer(struct governor *g, struct governed *c, struct files *file
 	fl->answered++;
 }
 
+/* enforce/exec/hand.h */
+static void fl_hold(const struct fl_run *r, struct governor *g)
+{
+	enum { MANY = 1000 };
+
+	if (r->hold && g->hand.held)
+		fl->held += g->hand.held < MANY;
+	g->hand.held = r->hold ? MANY : 0;
+	g->hand.slow = 0; /* however long it took */
+}
+
+static void fl_turn(const struct fl_run *r, struct governor *g, struct governed *c, struct files *files)
+{
+	fl_hold(r, g);
+	if (r->approval_ns || r->real)
+		serve_call(g, c);
+	else
+		fl_answer(g, c, files);
+}
+
 static int64_t fl_now(void)
 {
 	struct timespec t;
@@ -275,6 +306,22 @@ static void fl_count_fds(void)
 	fl->most_fds = n > fl->most_fds ? n : fl->most_fds;
 }
 
+/* As a session has it, where all that it judges is marked. */
+static struct journal_log *fl_journal(const struct fl_run *r, bool all)
+{
+	const struct journal_log_options o = { .at = AT_FDCWD,
+		                               .store = r->store,
+		                               .session = "session-lab",
+		                               .copy_max = 1 << 20,
+		                               .quota = -1,
+		                               .batch = all };
+	struct journal_log *log = NULL;
+	struct err e = { 0 };
+
+	fl_need(!r->store || journal_log_open(&log, &o, &e) == 0, "journal");
+	return log;
+}
+
 /* The program asks nothing any more and does not end: somebody waits for an answer that was forgotten. */
 static void fl_hangs(pid_t child, unsigned n)
 {
@@ -282,41 +329,14 @@ static void fl_hangs(pid_t child, unsigned n)
 	kill(child, SIGKILL);
 }
 
-static void fl_serve(const struct fl_run *r, int listener, pid_t child)
+/* Until nobody is left. */
+static void fl_loop(const struct fl_run *r, struct governor *g, struct governed *c, struct files *files)
 {
-	struct policy *p = fl_policy(r->policy, r->approval_ns > 0);
-	struct governor_options go = { .policy = p,
-		                       .tag = 1,
-		                       .session_id = "session-lab",
-		                       .sink = fl_sink,
-		                       .file_call = files_call,
-		                       .approval_ns = r->approval_ns };
-	struct files_options fo = { .policy = p,
-		                    .tag = 1,
-		                    .workspace = r->workspace,
-		                    .inexact = r->inexact,
-		                    .closed = r->closed,
-		                    .n_closed = r->n_closed,
-		                    .store = r->store,
-		                    .keep = r->keep,
-		                    .soft_block = r->soft_block };
-	struct journal_log_options jo = {
-		.at = AT_FDCWD, .store = r->store, .session = "session-lab", .copy_max = 1 << 20, .quota = -1
-	};
-	struct governed c = { .listener = listener, .number = 1, .id = "cmd-lab", .entry = child };
-	struct err e = { 0 };
-	struct governor *g;
-	struct files *files;
 	int64_t next = 0;
 	unsigned n_calls = 0;
 
-	notify_sync_wakeup(listener);
-	fl_need(!r->store || journal_log_open(&fo.journal, &jo, &e) == 0, "journal");
-	files = go.files = files_new(&fo, &e);
-	g = serve_new(&go, &e);
-	fl_need(g && files && (fo.journal || !r->store), "supervisor");
 	for (;;) {
-		struct pollfd w = { .fd = listener, .events = POLLIN };
+		struct pollfd w = { .fd = c->listener, .events = POLLIN };
 		int n = poll(&w, 1, r->approval_ns ? 10 : 60000);
 
 		if (r->approval_ns) {
@@ -329,16 +349,48 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 		if (n == 0 && r->approval_ns)
 			continue;
 		if (n == 0)
-			fl_hangs(child, n_calls);
+			fl_hangs(c->entry, n_calls);
 		if (n <= 0 || !(w.revents & POLLIN))
-			break; /* nobody is left */
+			return;
 		if (!(++n_calls & 1023) || n_calls == 1)
 			fl_count_fds();
-		if (r->approval_ns || r->real)
-			serve_call(g, &c);
-		else
-			fl_answer(g, &c, files);
+		fl_turn(r, g, c, files);
 	}
+}
+
+static void fl_serve(const struct fl_run *r, int listener, pid_t child)
+{
+	struct policy *p = fl_policy(r->policy, r->approval_ns > 0);
+	struct governor_options go = { .policy = p,
+		                       .tag = r->hold ? fl->tag : 1,
+		                       .session_id = "session-lab",
+		                       .sink = fl_sink,
+		                       .file_call = files_call,
+		                       .approval_ns = r->approval_ns };
+	struct files_options fo = { .policy = p,
+		                    .tag = 1,
+		                    .workspace = r->workspace,
+		                    .virtual_root = r->virtual_root,
+		                    .inexact = r->inexact,
+		                    .masks = (r->real & FL_ALL) == FL_ALL,
+		                    .closed = r->closed,
+		                    .n_closed = r->n_closed,
+		                    .store = r->store,
+		                    .keep = r->keep,
+		                    .soft_block = r->soft_block };
+	struct governed c = {
+		.listener = listener, .number = 1, .id = "cmd-lab", .entry = child, .killable = r->killable
+	};
+	struct err e = { 0 };
+	struct governor *g;
+	struct files *files;
+
+	notify_sync_wakeup(listener);
+	fo.journal = fl_journal(r, fo.masks);
+	files = go.files = files_new(&fo, &e);
+	g = serve_new(&go, &e);
+	fl_need(g && files && (fo.journal || !r->store), "supervisor");
+	fl_loop(r, g, &c, files);
 	fl_count_fds();
 	serve_held(g);
 	fl->holds = serve_holds(g);
@@ -393,9 +445,10 @@ FL_UNUSED static int fl_run(const struct fl_run *r)
 
 	fl_start();
 	fl->events_len = fl->out_len = 0;
-	fl->answered = fl->asked = 0;
+	fl->answered = fl->asked = fl->held = 0;
 	fl->fds = fl->most_fds = 0;
 	fl->lax = r->lax;
+	fl->tag = tag_new();
 	*fl->events = *fl->out = 0;
 	fflush(stdout);
 	pid = fork();

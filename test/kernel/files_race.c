@@ -1,6 +1,6 @@
 /* files_race - FS-10, FS-11 for names and attributes: what is judged is what is changed, while others swap
- * links and directories, and threads the words of the path. Each is done under a supervisor that lets go on
- * what it has allowed, too, where it is lost: the tests can fail. */
+ * links and directories, and threads the words of the path; and for opening over "..". Each is done under a
+ * supervisor that lets go on what it has allowed, too, where it is lost: the tests can fail. */
 #include "test/kernel/files_tree.h"
 
 #include "sys/at.h"
@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <time.h>
 
-enum { MS = 400, MS_LOST = 4000 };
+enum { MS = 400, MS_LOST = 24000 };
 
 static const char policy[] = "version: 1\nname: race\nfile_rules:\n"
                              "  - name: deny-secrets\n    paths: [\"@/secret\", \"@/secret/**\"]\n"
@@ -106,6 +106,40 @@ static long do_rename(const char *p)
 	return syscall(__NR_renameat2, AT_FDCWD, p, AT_FDCWD, "w/got", 0);
 }
 
+static bool was_read;
+
+static long do_read(const char *p)
+{
+	int fd = (int)syscall(__NR_openat, AT_FDCWD, p, O_RDONLY);
+	char c = 0;
+
+	if (fd < 0)
+		return -1;
+	if (read(fd, &c, 1) == 1 && c == 'c')
+		was_read = true;
+	return close(fd);
+}
+
+static bool key_was_read(void)
+{
+	return was_read;
+}
+
+static long do_empty(const char *p)
+{
+	return close((int)syscall(__NR_openat, AT_FDCWD, p, O_WRONLY | O_TRUNC));
+}
+
+static long do_create(const char *p)
+{
+	return close((int)syscall(__NR_openat, AT_FDCWD, p, O_WRONLY | O_CREAT, 0600));
+}
+
+static bool key_has_company(void)
+{
+	return access("secret/new", F_OK) == 0;
+}
+
 /* Through a link, or a directory that is exchanged for a link; and by a path that a thread rewrites. */
 static const struct deed by_file[] = { { "chmod", do_chmod, key_is_open },
 	                               { "truncate", do_truncate, key_is_cut },
@@ -113,6 +147,12 @@ static const struct deed by_file[] = { { "chmod", do_chmod, key_is_open },
 static const struct deed by_dir[] = { { "unlink", do_unlink, key_is_gone },
 	                              { "rename", do_rename, key_is_gone },
 	                              { "chmod", do_chmod, key_is_open } };
+#define DOTS_8  "m/../m/../m/../m/../m/../m/../m/../m/../"
+#define DOTS_64 DOTS_8 DOTS_8 DOTS_8 DOTS_8 DOTS_8 DOTS_8 DOTS_8 DOTS_8
+#define DOTS    "w/" DOTS_64 DOTS_64 DOTS_64 DOTS_64 DOTS_64 DOTS_64
+static const struct deed by_dots[] = { { "read", do_read, key_was_read },
+	                               { "empty", do_empty, key_is_cut },
+	                               { "create", do_create, key_has_company } };
 static const struct deed by_new[] = { { "mkdir", do_mkdir, there_are_new } };
 
 struct race {
@@ -182,7 +222,7 @@ static uid_t user(void)
 	return 30000 + (uid_t)getpid() % 30000;
 }
 
-static void build(uid_t uid)
+static void build(const struct race *r, uid_t uid)
 {
 	struct timespec old[2] = { { 1, 0 }, { 1, 0 } };
 	char command[200];
@@ -196,6 +236,10 @@ static void build(uid_t uid)
 	fl_need(symlink("own", "w/link") == 0 && symlink("../secret/key", "w/trap") == 0 &&
 	                symlink("../secret", "w/b") == 0,
 	        "links");
+	if (!strcmp(r->a, "w/m")) {
+		fl_need(mkdir("w/m", 0755) == 0 && mkdir("secret/m", 0755) == 0, "directories");
+		tree_put("w/key", "own", 0600);
+	}
 	snprintf(command, sizeof command, "chown -hR %d:%d %s", (int)uid, (int)uid, top);
 	fl_need(system(command) == 0, command);
 	utimensat(AT_FDCWD, "secret", old, 0);
@@ -210,7 +254,10 @@ static bool run(const struct race *r, bool lax)
 	bool lost;
 	pid_t pid;
 
-	build(f.uid);
+	/* Opening is not judged here else. */
+	if (r->deed >= by_dots && r->deed < by_dots + 3 && !lax)
+		f.real = FILTER_READS | FILTER_WRITES;
+	build(r, f.uid);
 	f.policy = tree_policy(policy, top);
 	pid = flip(r, f.uid);
 	fl_run(&f);
@@ -243,6 +290,88 @@ T_CASE(directories_are_swapped)
 	for (size_t i = 0; i < 3; i++)
 		race(&(struct race){ &by_dir[i], "w/a/key", "w/a", "w/b", false });
 	race(&(struct race){ &by_new[0], "w/a/new", "w/a", "w/b", false });
+}
+
+/* What ".." means changes while a directory is on its way from here to there. */
+T_CASE(directories_move_under_dots)
+{
+	for (size_t i = 0; i < 3; i++)
+		race(&(struct race){ &by_dots[i], i < 2 ? DOTS "key" : DOTS "new", "w/m", "secret/m",
+		                     false });
+}
+
+/* ---- what was just asked, and is not so any more ---- */
+
+static int to_outsider[2], from_outsider[2];
+
+/* Each byte: "a" goes into "secret", and the key into it; the next: back again. */
+static void outsider(uid_t uid)
+{
+	char c;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (setgid(uid) < 0 || setuid(uid) < 0 || chdir(top) < 0)
+		_exit(93);
+	for (unsigned n = 0; read(to_outsider[0], &c, 1) == 1; n++) {
+		if (n & 1)
+			c = rename("w/got", "secret/key") == 0 || rename("secret/a/key", "secret/key") == 0;
+		else
+			c = rename("w/a", "secret/a") == 0 && rename("secret/key", "secret/a/key") == 0;
+		if (n & 1)
+			c &= rename("secret/a", "w/a") == 0;
+		if (write(from_outsider[1], &c, 1) != 1)
+			_exit(94);
+	}
+	_exit(0);
+}
+
+static bool turn(void)
+{
+	char c = 0;
+
+	return write(to_outsider[1], &c, 1) == 1 && read(from_outsider[0], &c, 1) == 1 && c;
+}
+
+/* The directory's name is known, and is another when the key is to leave it. */
+static void mover(void *arg)
+{
+	long wins = 0, turns = 0;
+	int a = chdir(top) == 0 ? open("w/a", O_RDONLY | O_DIRECTORY) : -1;
+
+	(void)arg;
+	unlinkat(a, "key", 0);
+	for (int i = 0; i < 40; i++) {
+		unlinkat(a, "none", 0);
+		turns += turn();
+		wins += renameat(a, "key", AT_FDCWD, "w/got") == 0;
+		turns += turn();
+	}
+	fl_say("%ld in %ld turns", wins, turns);
+}
+
+T_CASE(a_directory_that_has_moved_has_another_name)
+{
+	const struct race r = { .a = "" };
+	struct fl_run f = { .program = mover, .uid = user(), .inexact = ~0u, .real = FL_ALL };
+	struct tree t;
+	pid_t pid;
+
+	fl_need(pipe2(to_outsider, O_CLOEXEC) == 0 && pipe2(from_outsider, O_CLOEXEC) == 0, "pipes");
+	for (int native = 0; native < 2; native++) {
+		build(&r, f.uid);
+		f.policy = tree_policy(policy, top);
+		f.native = native;
+		pid = fork();
+		if (pid == 0)
+			outsider(f.uid);
+		fl_run(&f);
+		is_str(fl->out, native ? "40 in 80 turns" : "0 in 80 turns");
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		snprintf(t.top, sizeof t.top, "%s", top);
+		if (chdir("/") == 0)
+			tree_gone(t.top);
+	}
 }
 
 T_CASE(words_are_swapped)

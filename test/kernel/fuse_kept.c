@@ -340,3 +340,31 @@ T_CASE(kills)
 	is_int(lost, 0, "nothing is lost");
 	is_int(reached, (int)n, "each was killed");
 }
+
+/* Removed by somebody from below, the store is made anew, and not by the way through the view itself. */
+T_CASE(store_removed_below)
+{
+	char remove[80];
+	struct lab l;
+	int below;
+
+	needs_root();
+	if (!begin(&l))
+		return;
+	below = open(top, O_PATH | O_DIRECTORY);
+	if (!ok(show(&l), "a view"))
+		return;
+	strcpy(current, "cmd-1");
+	is_int(shell("rm tree/f1"), 0, "a file goes");
+	snprintf(remove, sizeof remove, "rm -rf /proc/self/fd/%d/" JOURNAL_STORE, below);
+	is_int(shell(remove), 0, "and the store");
+	usleep(100000);
+	is_int(shell("timeout -s KILL 20 rm tree/f2"), 0, "another file goes");
+	ok(faccessat(below, "tree/f2", F_OK, 0) < 0 && faccessat(below, JOURNAL_STORE, F_OK, 0) == 0,
+	   "is kept");
+	is_int(hide(&l), 0, "the view ends");
+	is_int(undo("cmd-1"), 0, "what is kept is undone");
+	ok(access(at("tree/f2"), F_OK) == 0, "the file is back");
+	close(below);
+	end(&l);
+}

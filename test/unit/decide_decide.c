@@ -270,18 +270,22 @@ T_CASE(dialling)
 
 T_CASE(names_to_ask_for)
 {
-	struct policy *p =
-	        policy_of("version: 1\nname: t\nnetwork_rules:\n"
-	                  "  - {name: no, decision: deny, domains: ['bad.test']}\n"
-	                  "  - {name: ssh, decision: allow, domains: ['*.test'], ports: [22, 443]}\n"
-	                  "  - {name: ask, decision: approve, domains: ['maybe.org']}\n"
-	                  "  - {name: near, decision: allow, cidrs: [10.0.0.0/8]}\n");
+	struct policy *p = policy_of(
+	        "version: 1\nname: t\nnetwork_rules:\n"
+	        "  - {name: no, decision: deny, domains: ['bad.test']}\n"
+	        "  - {name: ssh, decision: allow, domains: ['*.test'], ports: [22, 443]}\n"
+	        "  - {name: ask, decision: approve, domains: ['maybe.org']}\n"
+	        "  - {name: corp, decision: allow, domains: ['*.corp'], cidrs: [10.0.0.0/8], ports: [1]}\n"
+	        "  - {name: near, decision: allow, cidrs: [10.0.0.0/8]}\n");
 	struct decide_cache *c = decide_cache_new(p);
 
-	is_str(decide_name(p, c, "a.test").rule->name, "ssh");
-	is_str(decide_name(p, c, "bad.test").rule->name, "no");
-	is_str(decide_name(p, c, "evil.org").rule->name, "default-deny-network");
-	is_int(decide_name(p, c, "maybe.org").effective, EFFECT_DENY, "nobody can be asked");
+	is_str(decide_name(p, c, "a.test", 0).rule->name, "ssh");
+	is_str(decide_name(p, c, "bad.test", 0).rule->name, "no");
+	is_str(decide_name(p, c, "evil.org", 0).rule->name, "default-deny-network");
+	is_str(decide_name(p, c, "a.corp", 0).rule->name, "corp", "wherever it leads");
+	is_str(decide_name(p, c, "a.corp", 2).rule->name, "default-deny-network");
+	is_str(decide_name(p, c, "a.test", 22).rule->name, "ssh");
+	is_int(decide_name(p, c, "maybe.org", 0).effective, EFFECT_DENY, "nobody can be asked");
 	decide_cache_free(c);
 	policy_free(p);
 }

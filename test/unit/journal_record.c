@@ -480,14 +480,30 @@ T_CASE(what_is_made_waits_for_its_line)
 	end();
 }
 
+static bool was_made(const char *name, const char *command)
+{
+	struct at_facts facts;
+
+	return at_facts(dir, name, AT_SYMLINK_NOFOLLOW, &facts) == 0 &&
+	       journal_was_made(log_, &facts, command);
+}
+
+static void make(const char *name)
+{
+	int fd = open(at(name), O_RDWR | O_CREAT | O_EXCL, 0600);
+	struct at_facts facts;
+
+	ok(fd >= 0 && at_facts(fd, "", AT_EMPTY_PATH, &facts) == 0, "%s", name);
+	journal_made(log_, &facts, "c");
+	close(fd);
+}
+
 T_CASE(what_the_command_made_needs_no_version)
 {
-	int fd;
 
 	if (!begin("/tmp"))
 		return;
-	fd = open(at("a"), O_RDWR | O_CREAT | O_EXCL, 0600);
-	journal_made(log_, fd, "c");
+	make("a");
 	is_int(act(JOURNAL_ATTRIBUTES, "a", "c"), 0);
 	is_str(token, "");
 	is_int(act(JOURNAL_TRUNCATE, "a", "c"), 0);
@@ -496,17 +512,14 @@ T_CASE(what_the_command_made_needs_no_version)
 	ok(token[0], "for another it does");
 	is_int(act(JOURNAL_WRITE, "a", "c"), 0);
 	ok(token[0], "and for itself, when that one wrote to it");
-	ok(!journal_was_made(log_, dir, "a", "c"), "nor is it known as its own any more");
-	fd_close(&fd);
-	fd = open(at("b"), O_RDWR | O_CREAT | O_EXCL, 0600);
-	journal_made(log_, fd, "c");
-	fd_close(&fd);
-	ok(journal_was_made(log_, dir, "b", "c") && !journal_was_made(log_, dir, "b", "d"));
+	ok(!was_made("a", "c"), "nor is it known as its own any more");
+	make("b");
+	ok(was_made("b", "c") && !was_made("b", "d"));
 	/* The number of a file that is gone goes to the next. */
 	for (int i = 0; i < 20; i++) {
 		ok(unlink(at("b")) == 0);
 		put("b", "another");
-		ok(!journal_was_made(log_, dir, "b", "c"));
+		ok(!was_made("b", "c"));
 		is_int(act(JOURNAL_WRITE, "b", "c"), 0);
 		ok(token[0], "a file of the same name, or number");
 	}

@@ -64,13 +64,13 @@ static void wrap(struct said *out, const struct said *extensions, size_t piece)
 T_CASE(names)
 {
 	struct said e = { .len = 0 }, s;
-	struct hello h;
+	struct net_hello h;
 
 	name_extension(&e, "Registry.Example.ORG", 20);
 	extension(&e, 16, "\0\x0c\2h2\x08http/1.1", 14);
 	for (size_t piece = 1; piece < 200; piece = piece * 3 + 1) {
 		wrap(&s, &e, piece);
-		hello_read(s.data, s.len, &h);
+		net_hello_read(s.data, s.len, &h);
 		is_int(h.state, HELLO_WHOLE, "records of %zu", piece);
 		ok(h.has_name && !h.has_ech);
 		is_str(h.name, "registry.example.org");
@@ -78,33 +78,33 @@ T_CASE(names)
 		is_str(h.protocols[0], "h2");
 		is_str(h.protocols[1], "http/1.1");
 		for (size_t cut = 0; cut < s.len; cut++) {
-			hello_read(s.data, cut, &h);
+			net_hello_read(s.data, cut, &h);
 			if (h.state != HELLO_MORE)
 				break;
 		}
 		is_int(h.state, HELLO_MORE, "every piece of it wants more");
 	}
-	hello_read((const uint8_t *)"GET / HTTP/1.1\r\n", 16, &h);
+	net_hello_read((const uint8_t *)"GET / HTTP/1.1\r\n", 16, &h);
 	is_int(h.state, HELLO_OTHER, "HTTP");
-	hello_read((const uint8_t *)"SSH-2.0-x\r\n", 11, &h);
+	net_hello_read((const uint8_t *)"SSH-2.0-x\r\n", 11, &h);
 	is_int(h.state, HELLO_OTHER, "SSH");
-	hello_read((const uint8_t *)"\x80\x2e\1\3\1", 5, &h);
+	net_hello_read((const uint8_t *)"\x80\x2e\1\3\1", 5, &h);
 	is_int(h.state, HELLO_OTHER, "SSL 2");
 }
 
-static int state_of(const struct said *e, struct hello *h)
+static int state_of(const struct said *e, struct net_hello *h)
 {
 	struct said s;
 
 	wrap(&s, e, 16384);
-	hello_read(s.data, s.len, h);
+	net_hello_read(s.data, s.len, h);
 	return h->state;
 }
 
 T_CASE(none)
 {
 	struct said e = { .len = 0 };
-	struct hello h;
+	struct net_hello h;
 
 	extension(&e, 43, "\2\3\4", 3);
 	is_int(state_of(&e, &h), HELLO_WHOLE);
@@ -117,7 +117,7 @@ T_CASE(none)
 T_CASE(hostile)
 {
 	struct said e = { .len = 0 }, s;
-	struct hello h;
+	struct net_hello h;
 
 	name_extension(&e, "a.test", 6);
 	name_extension(&e, "b.test", 6);
@@ -146,14 +146,14 @@ T_CASE(hostile)
 	wrap(&s, &e, 16384);
 	s.data[s.len++] = 'x';
 	s.data[4]++;
-	hello_read(s.data, s.len, &h);
+	net_hello_read(s.data, s.len, &h);
 	is_int(h.state, HELLO_BAD, "something behind it in the record");
 	wrap(&s, &e, 20);
 	s.data[25] = 23;
-	hello_read(s.data, s.len, &h);
+	net_hello_read(s.data, s.len, &h);
 	is_int(h.state, HELLO_BAD, "another kind of record in between");
-	hello_read((const uint8_t *)"\x16\3\1\0\0\x16\3\1\0\0", 10, &h);
+	net_hello_read((const uint8_t *)"\x16\3\1\0\0\x16\3\1\0\0", 10, &h);
 	is_int(h.state, HELLO_BAD, "empty records");
-	hello_read((const uint8_t *)"\x16\3\1\0\4\1\xff\xff\xff", 9, &h);
+	net_hello_read((const uint8_t *)"\x16\3\1\0\4\1\xff\xff\xff", 9, &h);
 	is_int(h.state, HELLO_BAD, "16 MiB are promised");
 }

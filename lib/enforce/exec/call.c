@@ -34,7 +34,7 @@ bool call_return(const struct call *k, int64_t value)
 
 void call_inject(const struct call *k, int fd, int flags)
 {
-	int error = k->answer ? EPERM : notify_inject(k->c->listener, k->n->id, fd, flags);
+	int error = k->answer ? EPERM : hand_over(&k->g->hand, k, fd, flags);
 
 	if (error)
 		call_fail(k, error);
@@ -42,17 +42,16 @@ void call_inject(const struct call *k, int fd, int flags)
 
 int call_add(const struct call *k, int fd, int flags)
 {
-	return k->answer ? -EPERM : notify_add(k->c->listener, k->n->id, fd, flags);
+	return k->answer ? -EPERM : hand_add(&k->g->hand, k, fd, flags);
 }
 
 void call_give(const struct call *k, int fd, int flags)
 {
-	int error = EPERM;
+	int number = call_add(k, fd, flags);
 
-	if (k->answer)
-		close(fd);
+	close(fd);
+	if (number < 0)
+		call_fail(k, -number);
 	else
-		error = notify_give(k->c->listener, k->n->id, fd, flags);
-	if (error)
-		call_fail(k, error);
+		call_return(k, number);
 }

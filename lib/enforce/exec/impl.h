@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "enforce/exec/call.h"
+#include "enforce/exec/hand.h"
 #include "enforce/exec/held.h"
 #include "enforce/exec/image.h"
 #include "enforce/exec/serve.h"
@@ -42,6 +43,7 @@ struct governor {
 		int64_t until_ns;
 	} refused; /* lately: a search along PATH is asked for once */
 	uint64_t n_asked;
+	struct hand hand;
 };
 
 /* serve.c: a traced task is stopped before a call, or has just started a new image. */

@@ -83,6 +83,9 @@ void judge_limit(const struct call *k)
 	else
 		error = check_process(k, (pid_t)k->n->data.args[0]);
 	if (!error) {
+		if (CONFIG_FILES && k->n->data.nr == __NR_sched_setaffinity &&
+		    (pid_t)k->n->data.args[0] != (pid_t)k->n->pid)
+			hand_avoid(&k->g->hand, (pid_t)k->n->data.args[0]);
 		call_continue(k);
 		return;
 	}

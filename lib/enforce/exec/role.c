@@ -149,6 +149,9 @@ static const struct may {
 #if CONFIG_FILES
 	/* with files, for a caller and as it */
 	MAY(umask, F),
+	MAY(sched_getaffinity, F),
+	MAY(sched_setaffinity, F),
+	MAY(getcpu, F),
 	MAY(faccessat2, F),
 	MAY(fchown, F),
 	MAY(copy_file_range, F),

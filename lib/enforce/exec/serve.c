@@ -205,6 +205,8 @@ int serve_call(struct governor *g, struct governed *c)
 	if (got <= 0)
 		return got;
 	k.pid = (pid_t)n.pid;
+	if (CONFIG_FILES)
+		hand_called(&g->hand, k.pid);
 	if (n.data.nr == FIRST_CALL && judge_expected(&k))
 		return 0;
 	k.pid = process_of(g, (pid_t)n.pid);

@@ -67,6 +67,7 @@ struct governed {
 	char id[48];         /* "cmd-…" */
 	pid_t entry;         /* its first process */
 	bool entry_is_shell; /* what that shell starts was typed by the agent: depth 0 */
+	bool killable;       /* while it waits for an answer, nothing interrupts it that it survives */
 	bool started;        /* the first process runs its first image */
 };
 

@@ -1,7 +1,9 @@
 #include "enforce/files/impl.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "enforce/files/known.h"
 #include "sys/mem.h"
 #include "sys/proc.h"
 
@@ -151,17 +153,47 @@ static bool lives(const struct task *t)
 	return t->fd >= 0 && (proc_signal(t->fd, 0) == 0 || errno == EPERM);
 }
 
+/* Who calls often is believed to be where it was, while that is the same place. The name is that of what our
+ * own descriptor leads to: threads of the caller may change its directory at any time. */
+static bool link_again(struct files *f, struct task *t, const char *name, char *out, size_t *len)
+{
+	int64_t now = clock_mono_ns();
+	bool often = now < t->often_ns;
+	AUTO_FD fd = -1;
+	struct at_facts of;
+
+	t->often_ns = now + KNOWN_NS;
+	if (!often || at_facts(t->proc, name, AT_STATX_DONT_SYNC, &of) < 0 || !S_ISDIR(of.st.st_mode))
+		return false;
+	if (known_path(f, &of, out, PATH_MAX, len))
+		return true;
+	fd = openat(t->proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 && at_facts(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, &of) == 0 &&
+	       known_name(f, fd, &of, out, len);
+}
+
+static ssize_t link_of(struct files *f, struct task *t, const char *name, char *out, size_t size)
+{
+	size_t len;
+	ssize_t n;
+
+	if (size >= PATH_MAX && link_again(f, t, name, out, &len))
+		return (ssize_t)len;
+	n = readlinkat(t->proc, name, out, size - 1);
+	if (n <= 0 || (size_t)n == size - 1)
+		return -1;
+	out[n] = 0;
+	return n;
+}
+
 /* Many call once only: their directory is not worth a descriptor. */
 ssize_t act_link(struct act *a, const char *name, char *out, size_t size)
 {
 	struct task *t = task_of(a);
-	ssize_t n = -1;
+	ssize_t n = t->proc < 0 ? -1 : link_of(a->f, t, name, out, size);
 
-	if (t->proc >= 0)
-		n = readlinkat(t->proc, name, out, size - 1);
-	if (n > 0 && (size_t)n < size - 1) {
+	if (n > 0) {
 		a->same = true;
-		out[n] = 0;
 		return n;
 	}
 	fd_close(&t->proc);
@@ -358,6 +390,19 @@ static const char *virtual_of(const struct files *f, const char *path, char *out
 	return out;
 }
 
+/* The same of any length. False: out of memory. */
+static bool spell_deep(struct files *f, const char *path, const char **out)
+{
+	size_t size = strlen(path) + 1 + (f->o.virtual_root ? strlen(f->o.virtual_root) : 0);
+	char *room;
+
+	buf_clear(&f->spelled);
+	room = buf_room(&f->spelled, size);
+	if (room)
+		*out = virtual_of(f, path, room, size);
+	return room;
+}
+
 static bool is_world_readable(const struct place *p)
 {
 	mode_t need = S_ISDIR(p->st.st_mode) ? S_IROTH | S_IXOTH : S_IROTH;
@@ -367,17 +412,19 @@ static bool is_world_readable(const struct place *p)
 
 bool act_is_closed(const struct act *a, enum access_kind kind, const struct place *p)
 {
-	return p->path[0] != '/' || is_closed(a->f, kind, p->path);
+	const char *path = place_path(p);
+
+	return path[0] != '/' || is_closed(a->f, kind, path);
 }
 
 struct verdict act_decide(struct act *a, enum access_kind kind, const struct place *p)
 {
-	const struct files *f = a->f;
+	struct files *f = a->f;
 	const char *alias[] = { p->alias };
 	char spelled[PLACE_PATH + 64];
 	struct access_request q = { .kind = kind,
 		                    /* Rules about numbers mean others. */
-		                    .path = p->own ? p->alias : p->path,
+		                    .path = p->own ? p->alias : place_path(p),
 		                    .alias = alias,
 		                    .n_alias = p->alias[0] && !p->own,
 		                    .virtual = virtual_of(f, p->path, spelled, sizeof spelled),
@@ -394,7 +441,7 @@ struct verdict act_decide(struct act *a, enum access_kind kind, const struct pla
 		return (struct verdict){ .decision = EFFECT_ALLOW,
 			                 .effective = EFFECT_ALLOW,
 			                 .rule = &unnamed };
-	if (act_is_closed(a, kind, p))
+	if (act_is_closed(a, kind, p) || (p->deep && !spell_deep(f, p->deep, &q.virtual)))
 		return (struct verdict){ .rule = &closed };
 	return decide_access(f->o.policy, f->cache, &q);
 }
@@ -405,6 +452,8 @@ bool act_decide_tree(struct act *a, const char *dir, struct tree_answers *out)
 	char spelled[PLACE_PATH + 64];
 	struct tree_request r = { .dir = dir, .virtual = virtual_of(f, dir, spelled, sizeof spelled) };
 
+	if (strlen(dir) >= PLACE_PATH && !spell_deep(f, dir, &r.virtual))
+		return false;
 	if (!f->trees)
 		f->trees = decide_trees_new(f->o.policy);
 	if (f->trees)

@@ -63,6 +63,8 @@ static int apply_mode(const struct act *a, const struct change *c, const struct 
 static int apply_owner(const struct act *a, const struct change *c, const struct place *p)
 {
 	(void)a;
+	if (c->open)
+		return fchown(p->object, c->uid, c->gid) < 0 ? errno : 0;
 	return at_chown(p->object, c->uid, c->gid) < 0 ? errno : 0;
 }
 
@@ -147,7 +149,7 @@ static int find_object(struct act *a, struct change *c, struct place *p)
 	int error = 0;
 
 	c->open = c->of_fd && near_object(a, c->dir, p);
-	if (c->open)
+	if (c->open) /* what C libraries do with others would work */
 		return fcntl(p->object, F_GETFL) & O_PATH ? EBADF : 0;
 	if (!none) {
 		r.flags = (empty ? PLACE_EMPTY : 0) |

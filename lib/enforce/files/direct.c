@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -89,6 +90,25 @@ static int try_open(struct attempt *t)
 	return -ELOOP;
 }
 
+static bool has_dots(const struct attempt *t)
+{
+	return strstr(t->s.open, "/..");
+}
+
+/* What was opened over ".." is called as it was judged only when no directory on the way has moved meanwhile:
+ * then ".." led elsewhere. `path` up to `len`. */
+static bool is_called(const struct attempt *t, int fd, const char *path, size_t len)
+{
+	char link[40], name[PATH_MAX];
+	ssize_t n;
+
+	if (!has_dots(t))
+		return true;
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	n = readlink(link, name, sizeof name);
+	return n >= 0 && (size_t)n == len && !memcmp(name, path, len);
+}
+
 /* ---- reading, and devices ------------------------------------------------------------------------------ */
 
 static bool is_plain(const struct place *p)
@@ -142,6 +162,8 @@ static void read_it(struct attempt *t)
 	}
 	spell_place(&t->s, &t->p);
 	t->p.object = fd;
+	if (!is_called(t, fd, t->s.clean, strlen(t->s.clean)))
+		return;
 	if (fstat(fd, &t->p.st) == 0 && is_plain(&t->p)) {
 		t->error = 0;
 		if (open_is_allowed(t->a, t->o, &t->p)) {
@@ -154,28 +176,34 @@ static void read_it(struct attempt *t)
 /* ---- writing ---------------------------------------------------------------------------------------------
  */
 
-/* The directory, and the name in it as the caller spelled it: nothing else would do for what is to be made.
- * False: walk. */
-static bool find_parent(struct attempt *t, const char **name)
+/* The name as the caller spelled it: nothing else would do for what is to be made. False: walk. */
+static bool find_name(struct attempt *t, char **name)
 {
-	const struct openat2_how how = { .flags = O_PATH | O_DIRECTORY, .resolve = RESOLVE_NO_SYMLINKS };
-	struct spelling *s = &t->s;
-	char *slash = strrchr(s->open, '/');
-	int fd;
+	char *slash = strrchr(t->s.open, '/');
 
 	if (!slash || !slash[1] || !strcmp(slash, "/.") || !strcmp(slash, "/..") ||
 	    strlen(slash + 1) > NAME_MAX)
 		return false;
 	*name = slash + 1;
-	*slash = 0;
-	fd = openat2_open(AT_FDCWD, slash == s->open ? "/" : s->open, &how);
-	*slash = '/';
-	if (fd < 0)
-		return false;
-	spell_place(s, &t->p);
-	t->p.parent = fd;
+	spell_place(&t->s, &t->p);
 	memcpy(t->p.name, *name, strlen(*name) + 1);
 	return true;
+}
+
+/* The directory it stands in. */
+static bool find_parent(struct attempt *t, char *name)
+{
+	const struct openat2_how how = { .flags = O_PATH | O_DIRECTORY, .resolve = RESOLVE_NO_SYMLINKS };
+	const size_t len = (size_t)(path_base(t->s.clean) - t->s.clean);
+	int fd;
+
+	name[-1] = 0;
+	fd = openat2_open(AT_FDCWD, name - 1 == t->s.open ? "/" : t->s.open, &how);
+	name[-1] = '/';
+	if (fd < 0)
+		return false;
+	t->p.parent = fd;
+	return is_called(t, fd, t->s.clean, len > 1 ? len - 1 : len);
 }
 
 /* In a directory where others leave files, too, look more closely; devices and FIFOs are not even opened: the
@@ -205,9 +233,11 @@ static void write_to(struct attempt *t, const char *name)
 static void write_it(struct attempt *t)
 {
 	const bool exclusive = t->o->how.flags & O_EXCL;
-	const char *name;
+	char *name;
 
-	if (!act_sure(t->a) || !find_parent(t, &name))
+	if (!act_sure(t->a) || !find_name(t, &name) ||
+	    (exclusive && !has_dots(t) && open_at_once(t->a, t->o, &t->p, t->s.open, &t->error)) ||
+	    !find_parent(t, name))
 		return;
 	if (fstatat(t->p.parent, name, &t->p.st, AT_SYMLINK_NOFOLLOW) == 0) {
 		if (exclusive)
@@ -232,6 +262,7 @@ bool direct_open(struct act *a, const struct opening *o, int *error)
 	t.o = o;
 	t.error = WALK;
 	t.p.parent = t.p.object = -1;
+	t.p.deep = NULL;
 	if (!spell(a, o, &t.s) || (!t.s.own && direct_is_elsewhere(t.s.clean)) ||
 	    (writes(o) && path_within(t.s.clean, "/proc")))
 		return false;

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "enforce/acting.h"
+#include "enforce/files/known.h"
 #include "enforce/files/open.h"
 #include "enforce/landlock/mounts.h"
 #include "sys/proc.h"
@@ -127,8 +128,11 @@ void files_free(struct files *f)
 	files_spare(f);
 	for (size_t i = 0; i < ACT_PATHS; i++)
 		buf_release(&f->text[i]);
+	buf_release(&f->spelled);
+	deep_release(&f->deep);
 	park_free(f);
 	free(f->direct);
+	known_release(f);
 	decide_trees_free(f->trees);
 	decide_cache_free(f->cache);
 	arena_release(&f->memory);
@@ -159,19 +163,9 @@ static int judge(struct act *a, int nr)
 	}
 }
 
-/* Have we descriptors left? */
-static bool has_room(const struct call *k)
-{
-	int fd = fcntl(k->c->listener, F_DUPFD_CLOEXEC, 3);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0 || (errno != EMFILE && errno != ENFILE);
-}
-
 void files_exec(void *files, const struct call *k)
 {
-	if (!has_room(k))
+	if (!fd_has_room(k->c->listener, 1))
 		files_spare(files);
 	if ((pid_t)k->n->pid != k->pid)
 		act_masking(files, (pid_t)k->n->pid);
@@ -201,12 +195,14 @@ static bool is_doubtful(const struct act *a, int error)
 void files_call(void *files, const struct call *k)
 {
 	struct files *f = files;
-	struct act a = {
-		.f = f,
-		.k = k,
-		.args = k->n->data.args,
-		.caller = { .tid = (pid_t)k->n->pid, .pid = k->pid, .tag = f->o.tag, .command = k->c->number }
-	};
+	struct act a = { .f = f,
+		         .k = k,
+		         .args = k->n->data.args,
+		         .caller = { .tid = (pid_t)k->n->pid,
+		                     .pid = k->pid,
+		                     .tag = f->o.tag,
+		                     .command = k->c->number,
+		                     .deep = &f->deep } };
 	int error;
 
 	act_masked(f, a.caller.tid);
@@ -218,10 +214,10 @@ void files_call(void *files, const struct call *k)
 	if (CONFIG_LAYER_FUSE && f->o.view && f->o.view->page)
 		acting_for(f->o.view->page, k->c->number);
 	error = attempt(&a);
-	if (is_doubtful(&a, error) && !has_room(k)) {
+	if (is_doubtful(&a, error) && !fd_has_room(k->c->listener, 1)) {
 		files_spare(f);
 		error = attempt(&a);
-		if (is_doubtful(&a, error) && !has_room(k))
+		if (is_doubtful(&a, error) && !fd_has_room(k->c->listener, 1))
 			error = ENFILE;
 	}
 	if (!a.answered)

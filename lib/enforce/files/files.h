@@ -52,8 +52,10 @@ struct files_options {
 	/* What is kept, or told there, beside what a rule diverts: bits of 1 << enum journal_kind. With that
 	 * of JOURNAL_DELETE every allowed deletion is diverted. */
 	uint32_t keep;
-	bool masks;      /* umask(2) is marked, and files_exec() called: masks may be remembered */
-	bool soft_block; /* nothing may be deleted, renamed or truncated */
+	/* All is told that changes masks and names: umask(2) is marked, with all calls that do the latter,
+	 * and files_exec() called. Both may be remembered then. */
+	bool masks;
+	bool soft_block;               /* nothing may be deleted, renamed or truncated */
 	const struct files_view *view; /* borrowed; or NULL */
 };
 

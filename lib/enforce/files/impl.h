@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "decide/access.h"
 #include "enforce/exec/call.h"
+#include "enforce/files/deep.h"
 #include "enforce/files/files.h"
 #include "enforce/files/resolve.h"
 #include "policy/policy.h"
@@ -28,8 +29,9 @@ struct task {
 	int fd;   /* owned: of proc_task_fd(), or -1 */
 	int proc; /* owned: /proc/TID, or -1; nothing is found there once it is another's number */
 	bool seen;
-	int mask;       /* its file mode creation mask, as of `masks`; -1 = not known */
-	uint64_t masks; /* files.masks then */
+	int64_t often_ns; /* it calls often when it calls before that */
+	int mask;         /* its file mode creation mask, as of `masks`; -1 = not known */
+	uint64_t masks;   /* files.masks then */
 };
 
 struct files {
@@ -39,7 +41,9 @@ struct files {
 	struct decide_trees *trees; /* made when first asked */
 	bool lists_all;             /* no directory is closed to listing */
 	struct buf text[ACT_PATHS]; /* paths as the caller spelled them */
-	struct fsids own;           /* ours */
+	struct buf spelled;         /* likewise, of what lies deep */
+	struct deep deep;
+	struct fsids own; /* ours */
 	bool own_known;
 	struct park *park;            /* calls that wait; NULL = none so far */
 	struct direct *direct;        /* links that only root can change */
@@ -51,6 +55,7 @@ struct files {
 		pid_t tid;
 		int fd;           /* owned */
 	} held[ACT_TASKS];        /* who named descriptors lately: near.c */
+	struct known *known;      /* paths that were told lately: known.h */
 	int fds;                  /* owned: /proc/self/fd, opened when first asked */
 	dev_t near_dev;           /* where files are closed at once */
 	bool near_known, has_far; /* there is such; and elsewhere it may take long */

@@ -88,7 +88,7 @@ static struct verdict read_version(struct act *a, const struct place *p, const s
 /* The configuration speaks of the workspace; rules name their own places. */
 static bool in_workspace(const struct files_options *o, const struct place *p)
 {
-	return o->workspace && path_within(p->path, o->workspace);
+	return o->workspace && path_within(place_path(p), o->workspace);
 }
 
 struct verdict keep_decide(struct act *a, enum access_kind kind, const struct place *p)
@@ -100,7 +100,7 @@ struct verdict keep_decide(struct act *a, enum access_kind kind, const struct pl
 		act_approved(a, kind, p, &v);
 	if (v.effective != EFFECT_ALLOW)
 		return v;
-	if (access_changes(kind) && is_store(a, kind, p->path))
+	if (access_changes(kind) && is_store(a, kind, place_path(p)))
 		return deny(&store);
 	if (kind == ACCESS_READ && !S_ISDIR(p->st.st_mode))
 		return read_version(a, p, &v);
@@ -133,10 +133,21 @@ bool keep_wants(const struct act *a, enum journal_kind kind, const struct place 
 	       (v->decision == EFFECT_SOFT_DELETE || (o->keep >> kind & 1 && in_workspace(o, p)));
 }
 
+bool keep_knows(const struct act *a, const struct place *p)
+{
+	const struct files_options *o = &a->f->o;
+
+	return (!CONFIG_LAYER_FUSE || !o->view || !o->view->page) &&
+	       (!o->journal || journal_knows(o->journal, p->path, a->k->c->id));
+}
+
 bool keep_is_spare(const struct act *a, const struct place *p)
 {
+	struct at_facts facts;
+
 	return !S_ISDIR(p->st.st_mode) && p->st.st_nlink > 1 && !p->slash &&
-	       journal_was_made(a->f->o.journal, p->parent, p->name, a->k->c->id);
+	       at_facts(p->parent, p->name, AT_SYMLINK_NOFOLLOW, &facts) == 0 &&
+	       journal_was_made(a->f->o.journal, &facts, a->k->c->id);
 }
 
 /* The store is ours. Who deletes as somebody else, in a session of root's, could not put anything there: then
@@ -196,7 +207,9 @@ static const char *bare(const struct place *p, char out[NAME_MAX + 2])
 int keep_name(struct act *a, struct keep *k, enum journal_kind kind, const struct place *p)
 {
 	char name[NAME_MAX + 2];
-	struct journal_act act = { .kind = kind, .dirfd = p->parent, .name = bare(p, name), .path = p->path };
+	struct journal_act act = {
+		.kind = kind, .dirfd = p->parent, .name = bare(p, name), .path = place_path(p)
+	};
 
 	if (kind == JOURNAL_DELETE || kind == JOURNAL_RMDIR)
 		act.st = &p->st;
@@ -211,25 +224,30 @@ int keep_names(struct act *a, struct keep *k, enum journal_kind kind, const stru
 	struct journal_act act = { .kind = kind,
 		                   .dirfd = from->parent,
 		                   .name = bare(from, name),
-		                   .path = from->path,
+		                   .path = place_path(from),
 		                   .to_dirfd = to->parent,
 		                   .to_name = bare(to, to_name),
-		                   .to_path = to->path };
+		                   .to_path = place_path(to) };
 
 	return keep_before(a, k, &act);
 }
 
 int keep_object(struct act *a, struct keep *k, enum journal_kind kind, const struct place *p)
 {
-	struct journal_act act = { .kind = kind, .dirfd = p->object, .name = "", .path = p->path };
+	struct journal_act act = { .kind = kind, .dirfd = p->object, .name = "", .path = place_path(p) };
 
+	/* When it was born tells it from another that had its number. */
+	if (p->born.tv_sec) {
+		act.st = &p->st;
+		act.born = p->born;
+	}
 	return keep_before(a, k, &act);
 }
 
-void keep_made(struct act *a, const struct keep *k, int fd)
+void keep_made(struct act *a, const struct keep *k, const struct at_facts *made)
 {
 	if (k->n)
-		journal_made(a->f->o.journal, fd, a->k->c->id);
+		journal_made(a->f->o.journal, made, a->k->c->id);
 }
 
 int keep_after(struct act *a, struct keep *k, int error)

@@ -7,6 +7,7 @@
 
 #include "enforce/files/impl.h"
 #include "journal/record.h"
+#include "sys/at.h"
 
 /* As act_decide(), and denied, too: what lies in the journal's store ("journal-store"); what is to be kept
  * where nothing can be ("journal-missing"); what the rule would have done elsewhere (a redirect of anything
@@ -15,6 +16,9 @@ struct verdict keep_decide(struct act *a, enum access_kind kind, const struct pl
 
 /* Is this act recorded: because the rule says so, or the configuration? */
 bool keep_wants(const struct act *a, enum journal_kind kind, const struct place *p, const struct verdict *v);
+
+/* Can keep_name() tell of what is to be made in its directory without that directory? */
+bool keep_knows(const struct act *a, const struct place *p);
 
 /* Is it another name of a file that this command made itself? Nothing is lost with it. */
 bool keep_is_spare(const struct act *a, const struct place *p);
@@ -38,7 +42,7 @@ int keep_names(struct act *a, struct keep *k, enum journal_kind kind, const stru
 int keep_object(struct act *a, struct keep *k, enum journal_kind kind, const struct place *p);
 
 /* The file that was just made and kept as JOURNAL_CREATE: what its command does to it is kept no more. */
-void keep_made(struct act *a, const struct keep *k, int fd);
+void keep_made(struct act *a, const struct keep *k, const struct at_facts *made);
 
 /* It happened, or it failed. Harmless when nothing was kept. Returns `error`. */
 int keep_after(struct act *a, struct keep *k, int error);

@@ -2,6 +2,7 @@
 
 #include "enforce/files/near.h"
 #include "enforce/files/keep.h"
+#include "enforce/files/known.h"
 #include "sys/at.h"
 
 #include <errno.h>
@@ -40,7 +41,7 @@ static int find_name(struct act *a, int which, int dirfd, uint64_t addr, struct 
 	struct place_request r = { .dirfd = dirfd, .flags = PLACE_NAME };
 	int error = act_path(a, which, addr, &r.path);
 
-	if (!error && near_name(a, dirfd, r.path, p))
+	if (!error && near_name(a, dirfd, r.path, false, p))
 		return 0;
 	return error ? error : act_find(a, &r, p);
 }
@@ -51,7 +52,7 @@ static int find_moving(struct act *a, int which, int dirfd, uint64_t addr, struc
 	struct place_request r = { .dirfd = dirfd, .flags = PLACE_NAME };
 	int error = act_path(a, which, addr, &r.path);
 
-	if (!error && near_name(a, dirfd, r.path, p)) {
+	if (!error && near_name(a, dirfd, r.path, true, p)) {
 		if (!S_ISDIR(p->st.st_mode))
 			return 0;
 		resolve_release(p);
@@ -104,6 +105,7 @@ static int remove_name(struct act *a, const struct place *p, int flags)
 	v = keep_decide(a, kind, p);
 	if (!act_allowed(a, &r))
 		return 0;
+	known_moves(a->f, dir);
 	if (!keep_wants(a, as, p, &v) || keep_is_spare(a, p))
 		return unlink_as_it_is(p, flags);
 	if (!dir && S_ISDIR(p->st.st_mode))
@@ -183,7 +185,7 @@ static int link_as_it_is(const struct place *from, const struct place *to)
 static bool link_allowed(struct act *a, const struct place *from, const struct place *to, struct verdict *v)
 {
 	static const enum access_kind needs[] = { ACCESS_READ, ACCESS_WRITE };
-	struct act_report r = { .kind = ACCESS_LINK, .place = from, .verdict = v, .to = to->path };
+	struct act_report r = { .kind = ACCESS_LINK, .place = from, .verdict = v, .to = place_path(to) };
 
 	for (size_t i = 0; i < 2 && !from->nameless; i++) {
 		*v = keep_decide(a, needs[i], from);
@@ -196,7 +198,7 @@ static bool link_allowed(struct act *a, const struct place *from, const struct p
 	}
 	*v = keep_decide(a, ACCESS_LINK, to);
 	r.place = to;
-	r.to = from->path;
+	r.to = place_path(from);
 	return act_allowed(a, &r);
 }
 
@@ -216,6 +218,7 @@ static int link_name(struct act *a, const struct place *from, const struct place
 		return link_as_it_is(from, to);
 	if (!link_allowed(a, from, to, &v))
 		return 0;
+	known_moves(a->f, false);
 	if (!keep_wants(a, JOURNAL_LINK, to, &v))
 		return link_as_it_is(from, to);
 	error = keep_name(a, &keep, JOURNAL_LINK, to);

@@ -1,6 +1,7 @@
 #include "enforce/files/names.h"
 
 #include "enforce/files/keep.h"
+#include "enforce/files/known.h"
 #include "sys/at.h"
 
 #include <errno.h>
@@ -43,7 +44,7 @@ static bool is_same(const struct place *a, const struct place *b)
 static bool may_replace(struct act *a, const struct place *from, const struct place *to)
 {
 	struct verdict v = { .effective = EFFECT_ALLOW };
-	struct act_report r = { .kind = ACCESS_RENAME, .place = from, .verdict = &v, .to = to->path };
+	struct act_report r = { .kind = ACCESS_RENAME, .place = from, .verdict = &v, .to = place_path(to) };
 
 	if (!names_taken(to) || S_ISDIR(to->st.st_mode))
 		return true;
@@ -59,7 +60,7 @@ static bool allowed(struct act *a, const struct place *from, const struct place 
                     struct verdict *v)
 {
 	bool exchange = flags & RENAME_EXCHANGE;
-	struct act_report r = { .kind = ACCESS_RENAME, .place = from, .verdict = v, .to = to->path };
+	struct act_report r = { .kind = ACCESS_RENAME, .place = from, .verdict = v, .to = place_path(to) };
 
 	*v = keep_decide(a, ACCESS_RENAME, from);
 	if (v->effective == EFFECT_ALLOW)
@@ -96,6 +97,7 @@ int names_move(struct act *a, const struct place *from, const struct place *to, 
 		return error;
 	if (!allowed(a, from, to, flags, &v))
 		return 0;
+	known_moves(a->f, S_ISDIR(from->st.st_mode) || S_ISDIR(to->st.st_mode));
 	if (!is_same(from, to)) /* nothing happens then */
 		error = keep_move(a, &keep, from, to, &v, flags);
 	return keep_after(a, &keep, error ? error : move_as_it_is(from, to, flags));

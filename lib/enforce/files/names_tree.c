@@ -189,9 +189,10 @@ static bool may_walk(struct moving *m)
 
 static bool refuse(struct moving *m)
 {
-	struct act_report r = {
-		.kind = ACCESS_RENAME, .place = &m->before, .verdict = &m->verdict, .to = m->after.path
-	};
+	struct act_report r = { .kind = ACCESS_RENAME,
+		                .place = &m->before,
+		                .verdict = &m->verdict,
+		                .to = place_path(&m->after) };
 
 	m->verdict.effective = EFFECT_DENY;
 	act_refuse(m->a, &r);
@@ -203,10 +204,12 @@ static bool find_questions(struct moving *m)
 {
 	static const enum access_kind content[] = { ACCESS_READ, ACCESS_WRITE };
 	struct tree_answers old = { 0 }, new = { 0 };
-	bool known = act_decide_tree(m->a, m->from->path, &old) && act_decide_tree(m->a, m->to->path, &new);
+	bool known = act_decide_tree(m->a, place_path(m->from), &old) &&
+	             act_decide_tree(m->a, place_path(m->to), &new);
 	bool any;
 
-	m->alike = known && act_trees_alike(m->a, m->from->path, m->to->path);
+	m->alike =
+	        known && !m->from->deep && !m->to->deep && act_trees_alike(m->a, m->from->path, m->to->path);
 	any = m->ask[ACCESS_RENAME] =
 	        !known || old.is[ACCESS_RENAME] != TREE_ALLOWED || new.is[ACCESS_RENAME] != TREE_ALLOWED;
 	for (size_t i = 0; i < 2; i++)
@@ -232,6 +235,10 @@ bool names_may_move(struct act *a, const struct place *from, const struct place 
 		return may_have_content(&m) || refuse(&m);
 	if (!find_questions(&m))
 		return true;
+	if (from->deep || to->deep) {
+		m.verdict = (struct verdict){ .rule = &too_large };
+		return refuse(&m);
+	}
 	/* Of what lies in it names are known, and nothing else. */
 	*m.before.alias = *m.after.alias = 0;
 	m.before.object = m.after.object = -1;

@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "enforce/files/known.h"
 #include "sys/proc.h"
 
 #include <errno.h>
@@ -49,28 +50,6 @@ static int get(struct act *a, int fd)
 	return got;
 }
 
-/* Its name, of which every part counts. False: it has none that is. */
-static bool name_it(struct files *f, int fd, char out[PLACE_PATH], size_t *len)
-{
-	static const char gone[] = " (deleted)";
-	const size_t tail = sizeof gone - 1;
-	char digits[16], *link = digits + sizeof digits - 1;
-	ssize_t n;
-
-	if (f->fds < 0)
-		f->fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	*link = 0;
-	do
-		*--link = (char)('0' + fd % 10);
-	while (fd /= 10);
-	n = readlinkat(f->fds, link, out, PATH_MAX - 1);
-	if (n <= 0 || n == PATH_MAX - 1 || out[0] != '/')
-		return false;
-	out[n] = 0;
-	*len = (size_t)n;
-	return !((size_t)n > tail && !strcmp(out + n - tail, gone)) && !path_within(out, "/proc");
-}
-
 /* Closing somebody's file is work for some file systems, and may wait for another machine. */
 static bool is_far(struct files *f, int fd, dev_t dev)
 {
@@ -97,16 +76,19 @@ static bool is_far(struct files *f, int fd, dev_t dev)
 bool near_object(struct act *a, int fd, struct place *out)
 {
 	int got = fd < 0 || a->f->has_far ? -1 : get(a, fd);
+	struct at_facts facts;
 	size_t len;
 
 	out->parent = out->object = -1;
 	if (got < 0)
 		return false;
-	if (fstat(got, &out->st) < 0 || !out->st.st_nlink || is_far(a->f, got, out->st.st_dev) ||
-	    !name_it(a->f, got, out->path, &len)) {
+	if (at_facts(got, "", AT_EMPTY_PATH, &facts) < 0 || !facts.st.st_nlink ||
+	    is_far(a->f, got, facts.st.st_dev) || !known_name(a->f, got, &facts, out->path, &len)) {
 		close(got);
 		return false;
 	}
+	out->st = facts.st;
+	out->born = facts.born;
 	out->object = got;
 	out->name[0] = out->alias[0] = 0;
 	out->slash = out->nameless = out->own = out->foreign = false;
@@ -132,42 +114,44 @@ static const char *last_name(const char *path)
 	                                                                                              : NULL;
 }
 
-/* The directory where the path begins. */
-static int open_start(struct act *a, int dirfd, const char *path)
+/* The directory where the path begins, which is relative. */
+static int open_start(struct act *a, int dirfd)
 {
-	if (path[0] == '/')
-		return open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return dirfd == AT_FDCWD ? proc_open(a->caller.tid, "cwd", O_PATH) : dirfd < 0 ? -1 : get(a, dirfd);
 }
 
 /* The directory of `name`, which ends the path; a link on the way ends it, too. */
 static int open_parent(struct act *a, int dirfd, const char *path, const char *name)
 {
-	int start = open_start(a, dirfd, path), fd;
+	int start = path[0] == '/' ? AT_FDCWD : open_start(a, dirfd), fd;
 	char dir[PATH_MAX];
 
-	if (start < 0 || name == path)
+	if (start == -1 || name == path)
 		return start;
 	memcpy(dir, path, (size_t)(name - path));
 	dir[name - path] = 0;
 	fd = proc_openat2(start, dir, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
-	close(start);
+	if (start >= 0)
+		close(start);
 	return fd;
 }
 
-bool near_name(struct act *a, int dirfd, const char *path, struct place *out)
+bool near_name(struct act *a, int dirfd, const char *path, bool fresh, struct place *out)
 {
 	const char *name = last_name(path);
+	struct at_facts facts;
 	size_t len;
 
 	out->parent = out->object = -1;
 	if (!name || a->caller.root >= 0 || has_dots(path))
 		return false;
 	out->parent = open_parent(a, dirfd, path, name);
-	if (out->parent < 0 || !name_it(a->f, out->parent, out->path, &len) ||
+	if (out->parent < 0 || at_facts(out->parent, "", AT_EMPTY_PATH, &facts) < 0 ||
+	    !(fresh ? known_ask(a->f, out->parent, out->path, &len)
+	            : known_name(a->f, out->parent, &facts, out->path, &len)) ||
 	    len + strlen(name) + 2 > PATH_MAX)
 		goto not_so;
-	out->st.st_mode = 0;
+	out->born = (struct timespec){ 0 };
 	if (fstatat(out->parent, name, &out->st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0) {
 		out->st = (struct stat){ 0 };
 		if (errno != ENOENT)
@@ -189,5 +173,4 @@ void near_release(struct files *f)
 {
 	for (size_t i = 0; i < ACT_TASKS; i++)
 		fd_close(&f->held[i].fd);
-	fd_close(&f->fds);
 }

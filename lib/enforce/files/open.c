@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "enforce/files/keep.h"
+#include "enforce/files/known.h"
 #include "sys/mem.h"
 #include "sys/proc.h"
 #include "sys/uapi/compat.h"
@@ -295,40 +296,70 @@ static bool may_create(struct act *a, const struct opening *o, const struct plac
 
 /* Make it with the caller's mask: the kernel takes it from us, and it depends on the directory's list of
  * access whether it does. Descriptor or -errno. */
-static int make(struct act *a, int dirfd, const char *name, uint64_t flags, uint64_t mode)
+static int make(struct act *a, int dirfd, const char *name, struct openat2_how how)
 {
 	int mask = act_umask(a), fd;
 	mode_t old;
 
 	if (mask < 0)
 		return -EPERM;
-	if (!has_room(a))
-		return -EMFILE;
-	old = umask((mode_t)mask);
 	/* What is new has nobody to wait for. */
-	fd = openat(dirfd, name, (int)(flags | O_NOCTTY | O_CLOEXEC), (mode_t)mode);
-	if (fd < 0)
-		fd = -errno;
+	how.flags |= O_NOCTTY;
+	old = umask((mode_t)mask);
+	fd = openat2_open(dirfd, name, &how);
 	umask(old);
 	return fd;
 }
 
-/* Its table filled up meanwhile: natively there would be no file. */
+/* Nobody is there to have it: natively there would be no file. */
 static void unmake(const struct place *p, int fd)
 {
+	AUTO_FD above = -1;
+	char dir[PLACE_PATH];
 	struct stat made, there;
+	size_t len = (size_t)(path_base(p->path) - p->path);
 
-	if (fstat(fd, &made) == 0 && fstatat(p->parent, p->name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	if (p->parent < 0) {
+		memcpy(dir, p->path, len);
+		dir[len] = 0;
+		above = proc_openat2(AT_FDCWD, dir, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+	}
+	if (p->parent >= 0)
+		above = fcntl(p->parent, F_DUPFD_CLOEXEC, 0);
+	if (fstat(fd, &made) == 0 && fstatat(above, p->name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    made.st_dev == there.st_dev && made.st_ino == there.st_ino)
-		unlinkat(p->parent, p->name, 0);
+		unlinkat(above, p->name, 0);
+}
+
+/* The caller's own copy is the only one when it goes on. That its table of descriptors is full it learns from
+ * this. 0 when answered, or errno. */
+static int hand_new(struct act *a, const struct opening *o, const struct place *p, struct keep *k, int fd)
+{
+	int there = call_add(a->k, fd, (int)(o->how.flags & O_CLOEXEC));
+	struct at_facts made;
+
+	if (there < 0) {
+		unmake(p, fd);
+	} else if (at_facts(fd, "", AT_EMPTY_PATH, &made) == 0) {
+		keep_made(a, k, &made);
+		known_learn(a->f, &made, p->path);
+	}
+	close(fd);
+	keep_after(a, k, there < 0 ? -there : 0);
+	if (there < 0)
+		return -there;
+	act_return(a, there);
+	return 0;
 }
 
 int open_new(struct act *a, const struct opening *o, const struct place *p)
 {
-	const uint64_t flags = (o->how.flags & ~(uint64_t)O_TRUNC) | O_EXCL; /* which follows nothing */
+	/* O_EXCL follows nothing. */
+	const struct openat2_how how = { .flags = (o->how.flags & ~(uint64_t)O_TRUNC) | O_EXCL,
+		                         .mode = o->how.mode };
 	static const struct verdict plain = { .decision = EFFECT_ALLOW };
 	struct keep keep = { .n = 0 };
-	int fd, error = 0, there;
+	int fd, error = 0;
 
 	if (p->slash)
 		return EISDIR;
@@ -342,20 +373,42 @@ int open_new(struct act *a, const struct opening *o, const struct place *p)
 		error = keep_name(a, &keep, JOURNAL_CREATE, p);
 	if (error)
 		return error;
-	fd = make(a, p->parent, p->name, flags, o->how.mode);
+	fd = make(a, p->parent, p->name, how);
+	return fd < 0 ? keep_after(a, &keep, -fd) : hand_new(a, o, p, &keep, fd);
+}
+
+bool open_at_once(struct act *a, const struct opening *o, const struct place *p, const char *path, int *error)
+{
+	const struct openat2_how how = { .flags = o->how.flags & ~(uint64_t)O_TRUNC,
+		                         .mode = o->how.mode,
+		                         .resolve = RESOLVE_NO_SYMLINKS };
+	static const struct verdict plain = { .decision = EFFECT_ALLOW };
+	const struct verdict v = keep_decide(a, ACCESS_CREATE, p);
+	struct keep keep = { .n = 0 };
+	int fd;
+
+	if (v.effective != EFFECT_ALLOW || v.decision == EFFECT_REDIRECT || open_is_exact(a, o) ||
+	    !keep_knows(a, p))
+		return false;
+	if (keep_wants(a, JOURNAL_CREATE, p, &plain) && keep_name(a, &keep, JOURNAL_CREATE, p))
+		return false;
+	fd = make(a, AT_FDCWD, path, how);
 	if (fd < 0)
-		return keep_after(a, &keep, -fd);
-	there = call_add(a->k, fd, (int)(o->how.flags & O_CLOEXEC));
-	if (there < 0)
-		unmake(p, fd);
-	else
-		keep_made(a, &keep, fd);
+		keep_after(a, &keep, -fd);
+	if (fd == -EEXIST)
+		*error = EEXIST;
+	if (fd < 0)
+		return fd == -EEXIST;
+	/* Told before it is anybody's, or it is nobody's. */
+	if (act_permit(a, &(struct act_report){ .kind = ACCESS_CREATE, .place = p, .verdict = &v })) {
+		*error = hand_new(a, o, p, &keep, fd);
+		return true;
+	}
+	unmake(p, fd);
 	close(fd);
-	keep_after(a, &keep, there < 0 ? -there : 0);
-	if (there < 0)
-		return -there;
-	act_return(a, there);
-	return 0;
+	keep_after(a, &keep, EACCES);
+	*error = 0; /* answered */
+	return true;
 }
 
 /* A file without a name in a directory: judged as any name there. */
@@ -366,9 +419,8 @@ static int make_unnamed(struct act *a, const struct opening *o, struct place *p)
 
 	if (!S_ISDIR(p->st.st_mode))
 		return ENOTDIR;
-	if (strlen(p->path) + 3 > sizeof p->path)
+	if (!deep_enter(p, "x"))
 		return ENAMETOOLONG;
-	strcat(p->path, p->path[1] ? "/x" : "x");
 	p->alias[0] = 0;
 	if (!may_create(a, o, p))
 		return 0;
@@ -377,7 +429,8 @@ static int make_unnamed(struct act *a, const struct opening *o, struct place *p)
 		return 0;
 	}
 	snprintf(name, sizeof name, "/proc/self/fd/%d", p->object);
-	fd = make(a, AT_FDCWD, name, o->how.flags & ~(uint64_t)O_NOFOLLOW, o->how.mode);
+	fd = make(a, AT_FDCWD, name,
+	          (struct openat2_how){ .flags = o->how.flags & ~(uint64_t)O_NOFOLLOW, .mode = o->how.mode });
 	if (fd < 0)
 		return -fd;
 	hand_over(a, o, fd);

@@ -41,6 +41,11 @@ int open_finish(struct act *a, const struct opening *o, struct place *p);
  * the caller did not ask for it: somebody else was faster. */
 int open_new(struct act *a, const struct opening *o, const struct place *p);
 
+/* The same with O_EXCL at once and by its clean path, without its directory: p->parent is -1. False: ask more
+ * closely, and nothing was made. */
+bool open_at_once(struct act *a, const struct opening *o, const struct place *p, const char *path,
+                  int *error);
+
 /* May the call go on as it is: does Landlock decide all of it as the policy does? */
 bool open_is_exact(const struct act *a, const struct opening *o);
 

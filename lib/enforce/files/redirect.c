@@ -89,7 +89,7 @@ void redirect_open(struct act *a, const struct opening *o, enum access_kind kind
 	int fd;
 
 	if (a->caller.root >= 0 || (o->how.flags & O_TMPFILE) == O_TMPFILE ||
-	    !find_target(a, v->rule, p->path, path, sizeof path)) {
+	    !find_target(a, v->rule, place_path(p), path, sizeof path)) {
 		act_refuse(a, &(struct act_report){ .kind = kind, .place = p, .verdict = v });
 		return;
 	}

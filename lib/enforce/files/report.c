@@ -5,6 +5,7 @@
 #include "enforce/exec/held.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct rule unrecorded = { .name = "audit-unavailable",
@@ -15,9 +16,22 @@ static const struct rule unrecorded = { .name = "audit-unavailable",
 
 enum { MESSAGE = 1024 };
 
+/* Whole, or, of what would fill the log, the beginning and the end. */
+static const char *shown(const char *path, char out[PLACE_PATH])
+{
+	const size_t len = strlen(path);
+	const int part = PLACE_PATH / 2 - 8;
+
+	if (len < PLACE_PATH)
+		return path;
+	snprintf(out, PLACE_PATH, "%.*s[...]%s", part, path, path + len - part);
+	return out;
+}
+
 static const char *message_of(const struct act_report *r, char *out, size_t size)
 {
-	struct message_facts facts = { .path = r->place->path,
+	char path[PLACE_PATH];
+	struct message_facts facts = { .path = shown(place_path(r->place), path),
 		                       .operation = access_name(r->kind),
 		                       .port = -1 };
 
@@ -28,11 +42,12 @@ static const char *message_of(const struct act_report *r, char *out, size_t size
 static bool report(const struct act *a, const struct act_report *r, const char *message, const char *action)
 {
 	struct event_field fields[4];
+	char path[PLACE_PATH], to[PLACE_PATH];
 	struct event ev = { .type = r->type ? r->type : access_event(r->kind),
 		            .depth = -1,
 		            .verdict = r->verdict,
 		            .message = *message ? message : NULL,
-		            .path = r->place->path,
+		            .path = shown(place_path(r->place), path),
 		            .operation = r->operation ? r->operation : access_name(r->kind),
 		            .effective_action = action,
 		            .fields = fields };
@@ -42,7 +57,7 @@ static bool report(const struct act *a, const struct act_report *r, const char *
 	if (r->hint)
 		fields[ev.n_fields++] = (struct event_field){ .name = "restore_hint", .text = r->hint };
 	if (r->to)
-		fields[ev.n_fields++] = (struct event_field){ .name = "to_path", .text = r->to };
+		fields[ev.n_fields++] = (struct event_field){ .name = "to_path", .text = shown(r->to, to) };
 	return serve_report(a->k, &ev, r->verdict->effective == EFFECT_DENY ? RING_DENIED : 0);
 }
 
@@ -53,9 +68,10 @@ static bool question_of(const struct act *a, const struct verdict *v, struct hel
 
 	if (!p)
 		return false;
-	*q = (struct held_question){
-		.kind = "file", .target = p->path, .operation = access_name(a->approve.kind), .rule = v->rule
-	};
+	*q = (struct held_question){ .kind = "file",
+		                     .target = place_path(p),
+		                     .operation = access_name(a->approve.kind),
+		                     .rule = v->rule };
 	return true;
 }
 
@@ -96,7 +112,8 @@ void act_refuse(struct act *a, const struct act_report *r)
 		return;
 	report(a, &denied, message, "denied");
 	if (access_changes(r->kind))
-		teach(a->k, &(struct denial){ .subject = r->place->path, .verdict = &v, .message = message });
+		teach(a->k,
+		      &(struct denial){ .subject = place_path(r->place), .verdict = &v, .message = message });
 	act_fail(a, EACCES);
 }
 

@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/num.h"
 #include "base/path.h"
+#include "enforce/files/deep.h"
 #include "enforce/files/own.h"
 #include "sys/proc.h"
 
@@ -456,14 +457,14 @@ static bool is_name(const char *name)
 }
 
 /* A name in a directory, or what only the kernel can tell the name of. 0 or errno. */
-static int find_path(struct place *p)
+static int find_path(const struct caller *c, struct place *p)
 {
 	bool in_parent = p->parent >= 0 && is_name(p->name);
 	ssize_t n = name_of(in_parent ? p->parent : p->object, p->path, PATH_MAX);
 	size_t len = strcspn(p->name, "/");
 
 	if (n < 0)
-		return (int)-n;
+		return n == -ENAMETOOLONG ? deep_find(p, in_parent, c->deep) : (int)-n;
 	if (!in_parent) {
 		p->nameless = p->path[0] != '/';
 		strip_deleted(p, (size_t)n);
@@ -522,7 +523,7 @@ static int finish(const struct walk *w, struct place *p)
 		return EISDIR;
 	if (p->object >= 0 && p->slash && !(w->r->flags & PLACE_NAME) && !S_ISDIR(p->st.st_mode))
 		return ENOTDIR;
-	rc = find_path(p);
+	rc = find_path(w->c, p);
 	/* In a directory that was removed there is nothing. A call about two names may fail by the other. */
 	if (rc == ENOENT && w->r->flags & PLACE_NAME) {
 		p->nameless = true;
@@ -586,11 +587,15 @@ void resolve_clear(struct place *p)
 	p->parent = p->object = -1;
 	p->name[0] = p->path[0] = p->alias[0] = 0;
 	p->slash = p->nameless = p->foreign = p->own = false;
+	p->deep = NULL;
 	p->st = (struct stat){ 0 };
+	p->born = (struct timespec){ 0 };
 }
 
 void resolve_release(struct place *p)
 {
 	fd_close(&p->parent);
 	fd_close(&p->object);
+	free(p->deep);
+	p->deep = NULL;
 }

@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+struct deep;
+
 /* Who calls. */
 struct caller {
 	pid_t tid, pid;   /* the thread, which may have a directory and descriptors of its own; its process */
@@ -23,6 +25,7 @@ struct caller {
 	uint32_t command; /* … and the command there */
 	int root;         /* its root directory (borrowed); -1: the same as ours */
 	bool changes;     /* it can change links of root's */
+	struct deep *deep; /* deep.h; or NULL */
 };
 
 enum {
@@ -52,7 +55,9 @@ struct place {
 	bool nameless;         /* a pipe, a socket, a memory file, or deleted: `path` is what it was, or "" */
 	bool own, foreign;     /* in /proc: of the calling process; of one that it may not look into */
 	struct stat st;        /* of the object; st_mode 0: there is none */
-	char path[PLACE_PATH]; /* true and absolute: no links, no dots */
+	struct timespec born;  /* the same; 0: not asked for, or not told */
+	char path[PLACE_PATH]; /* true and absolute: no links, no dots; "" where it is in `deep` */
+	char *deep;            /* owned: a longer one than that; NULL = none */
 	char alias[PLACE_PATH]; /* how it was spelled, when only root's links led elsewhere; or of the
 	                           caller's own in /proc: /proc/self/…; "" = none */
 };
@@ -61,6 +66,11 @@ struct place {
  * ENOENT (empty) included; that the path could be read is the caller's business. */
 int resolve_place(const struct caller *c, const struct place_request *r, struct place *out);
 void resolve_release(struct place *p);
+
+static inline const char *place_path(const struct place *p)
+{
+	return p->deep ? p->deep : p->path;
+}
 
 /* Nothing is known of it, and no descriptor is its. Cheaper than to zero all of it. */
 void resolve_clear(struct place *p);

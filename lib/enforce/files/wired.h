@@ -7,7 +7,14 @@
 #include "wire/msg.h"
 
 /* Flags in the message. */
-enum { WIRED_BASELINE = 1, WIRED_LOG_READS = 2, WIRED_SOFT_BLOCK = 4, WIRED_KEEP = 8, WIRED_STRICT = 16 };
+enum {
+	WIRED_BASELINE = 1,
+	WIRED_LOG_READS = 2,
+	WIRED_SOFT_BLOCK = 4,
+	WIRED_KEEP = 8,
+	WIRED_STRICT = 16,
+	WIRED_KILLABLE = 32 /* struct governed */
+};
 
 /* Zeroed: nothing is judged. */
 struct wired {

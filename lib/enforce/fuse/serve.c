@@ -63,15 +63,26 @@ static bool hear(struct view *v)
 	return true;
 }
 
+static void at_work(const struct view *v, uint64_t what)
+{
+	if (v->o.at_work)
+		*v->o.at_work = what;
+}
+
 static int serve(struct view *v, struct fuse_buf *request)
 {
 	bool busy = false;
+	uint64_t n = 0;
 	int rc;
 
 	for (;;) {
-		while (busy && !is_ready(v->o.device))
+		while (busy && !is_ready(v->o.device)) {
+			at_work(v, ++n);
 			busy = v->o.idle(v->o.arg);
+		}
+		at_work(v, 0);
 		rc = fuse_session_receive_buf(v->session, request);
+		at_work(v, ++n);
 		if (rc > 0) {
 			fuse_session_process_buf(v->session, request);
 			continue;

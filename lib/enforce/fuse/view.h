@@ -75,6 +75,9 @@ struct view_options {
 	int talk;
 	bool (*heard)(void *arg);
 	bool (*idle)(void *arg);
+	/* Others watch whether we get on: 0 while we wait, else another number with each thing we do. NULL:
+	 * nobody does. */
+	volatile uint64_t *at_work;
 	void *arg;
 };
 

@@ -46,6 +46,9 @@ struct floor_rules {
 	const char *workspace;     /* which is called /workspace, too */
 	const char *const *stores; /* where deleted files are kept: closed */
 	size_t n_stores;
+	/* A view is mounted there, which holds the rules for what is below: all is granted. Landlock marks
+	 * what the view shows, not what it covers. NULL: none. */
+	const char *shown;
 	bool baseline; /* of decide/access.h */
 	bool judged;   /* each call is judged, too: what comes later must work */
 	bool roomy; /* nothing else holds the rules, and nobody asked: where files may be made all is granted

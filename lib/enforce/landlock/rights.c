@@ -257,6 +257,11 @@ static void split_right(struct rights *f, const char *dir, const struct right *r
 		f->inexact |= r->part;
 }
 
+static bool is_shown(const struct rights *f, const char *path)
+{
+	return f->rules->shown && path_within(path, f->rules->shown);
+}
+
 void rights_split(struct rights *f, const char *dir, uint64_t rights, struct rights_split *out)
 {
 	char virtual[PATH_MAX];
@@ -266,8 +271,8 @@ void rights_split(struct rights *f, const char *dir, uint64_t rights, struct rig
 		                        .more = &f->more };
 	struct tree_answers a;
 
-	*out = (struct rights_split){ 0, 0 };
-	if (in_store(f, dir, false))
+	*out = (struct rights_split){ is_shown(f, dir) ? rights : 0, 0 };
+	if (out->all || in_store(f, dir, false))
 		return;
 	rights &= ~(f->rules->sockets ? LANDLOCK_MAKE_SOCKET : 0);
 	decide_trees_ask(f->trees, &r, &a);
@@ -300,6 +305,8 @@ static uint64_t object_rights(const struct rights *f, const char *path, const ch
 
 uint64_t rights_object(struct rights *f, const char *path, const struct stat *st, uint64_t rights)
 {
+	if (is_shown(f, path))
+		return rights;
 	return in_store(f, path, false) ? 0 : object_rights(f, path, NULL, st, rights);
 }
 

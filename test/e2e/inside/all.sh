@@ -7,7 +7,7 @@ if [ $# -eq 0 ]; then
 	default) set -- run ;;
 	*) set -- shim commands arguments contexts platforms attacks environment influence builtins policy diagnostics server \
 		http self helpers mounts outsiders benign terminal \
-		badinput audit policyfile files softdelete undo view ;;
+		badinput audit policyfile files softdelete undo view view_stuck ;;
 	esac
 fi
 : >/opt/e2e/count

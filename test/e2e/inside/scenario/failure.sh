@@ -70,9 +70,12 @@ check_that "what was left of the session is logged as ended" 'grep -q "its serve
 
 # --- descriptors ---
 stop_server
-as_user prlimit --nofile=24:24 "$AGENTSH" server </dev/null >/var/log/agentsh/server.log 2>&1 &
+# A view of the workspace takes some more.
+fds=24
+! view_armed || fds=32
+as_user prlimit --nofile=$fds:$fds "$AGENTSH" server </dev/null >/var/log/agentsh/server.log 2>&1 &
 until_true 10 healthy
-works "a server with 24 descriptors"
+works "a server with $fds descriptors"
 cat >/tmp/hold.py <<'END'
 import socket, time, os
 held = []
@@ -106,6 +109,7 @@ works "and when there are some again"
 # Who judges files, too, holds some all the time: the store's, the session's directories.
 few=12
 ! files_armed || few=20
+! view_armed || few=26
 limit "$(supervisors | head -1)" --nofile=$few:
 clear_canary
 for i in 1 2 3 4 5 6 7 8 9 10; do

@@ -103,8 +103,8 @@ undone "links and pipes" 40 'rm dangling fifo d3/link d2/hard; rmdir empty'
 undone "rsync --delete" 100 'mkdir -p /tmp/none; /usr/lib/e2e/real-rsync -a --delete /tmp/none/ ./'
 undone "names of every kind" 40 'rm ./-dash $'"'"'new\nline'"'"' $'"'"'\xff\xfe'"'"' "$(printf "n%.0s" {1..255})"'
 real_daytona || undone "several at once, then made again" 40 'rm -r d1 d2; mkdir d1; echo new >d1/e1; mv d3 d2; echo x >sparse'
-deep=${E2E_UNDO_DEEP:-15}
-undone "a tree as deep as paths go" 40 'rm -rf deep d1'
+deep=${E2E_UNDO_DEEP:-40}
+undone "a tree deeper than paths go" 40 'rm -rf deep d1'
 if governed; then
 	stop_server
 	cp /tmp/policy.before "$POLICY"

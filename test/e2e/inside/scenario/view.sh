@@ -5,38 +5,9 @@
 section "the view of the workspace"
 native && exit 0
 if governed && ! view_armed; then exit 0; fi
-W=$E2E_HOME/project
-case $E2E_PAIR in
-*daytona) S=soft-delete-daytona-home MARK= ;;
-*) S=soft-delete-workspace MARK=/tmp/.agentsh-fuse-enabled ;;
-esac
-[ "$E2E_PAIR" != real-daytona ] || W=/home/daytona/area
-# That pair keeps there what is deleted.
-case $E2E_PAIR in *daytona) mkdir -p /home/daytona; chown "$E2E_USER:" /home/daytona ;; esac
-fresh() {
-	as_user mkdir -p "$W"
-	[ -d "$W/.git" ] || as_user git init -q "$W"
-}
+. /opt/e2e/views.sh
 fresh
 export E2E_CWD="$W"
-is_view() { grep -q "^agentsh-workspace $1 fuse.agentsh " /proc/mounts; }
-no_views() { ! grep -q fuse.agentsh /proc/mounts; }
-views_pid() { # of the process that serves, or with --mount mounts
-	for p in /proc/[0-9]*; do
-		tr '\0' ' ' 2>/dev/null <"$p/cmdline" | grep -qx "fuse $1 " && echo "${p#/proc/}"
-	done
-	:
-}
-no_process() { [ -z "$(views_pid --show)$(views_pid --mount)" ]; }
-event() { # TYPE [TEXT]: after byte $before
-	tail -c "+$((before + 1))" "$LOG" | grep "\"type\":\"$1\"" | grep -qF -- "${2-}"
-}
-session() { curl -s "$URL/api/v1/sessions" | jq -r '.[0].id'; }
-listed() {
-	sh_c 'agentsh trash list'
-	token=$(awk -F'\t' -v n="$1" 'index($2, n) { t = $1 } END { print t }' "$TRY/out")
-	[ -n "$token" ]
-}
 # Who is in no session, and who is, by the workspace's path and from below it.
 restart() {
 	stop_server
@@ -136,6 +107,18 @@ if governed; then
 	sh_c 'GIT_CONFIG_GLOBAL=/dev/null git status --short'
 	check_that "nor does git see it" '! grep -q agentsh "$TRY/out"'
 
+	section "what is told"
+	before=$(log_size)
+	sh_c 'echo x >once; echo y >>once; cat once; mv once twice; chmod 600 twice; touch twice; truncate -s 1 twice; rm twice
+		mkdir onced; rmdir onced; ln -s x oncel; readlink oncel; rm oncel; cat .ssh/id_rsa; ls .ssh'
+	until_true 2 event file_soft_deleted twice
+	# shellcheck disable=SC2317 # called by eval
+	acts() {
+		tail -c "+$((before + 1))" "$LOG" | jq -s -r '(map(select(.type == "file_soft_deleted" and (.path | endswith("twice"))))[0].command_id) as $c
+			| .[] | select(.command_id == $c and .path != null and .operation != "execve") | "\(.type) \(.path)"'
+	}
+	check_that "each act once, whoever sees it" '[ "$(acts | grep -c "soft_deleted.*twice")" = 1 ] && [ -z "$(acts | sort | uniq -d | grep -v -e file_write -e file_chmod)" ] || { acts | sort | uniq -c; false; }'
+
 	section "FU-12 who takes it away"
 	shows=$(views_pid --show)
 	for way in 'fusermount3 -u .' "fusermount3 -uz $W" "umount -l $W" "$PROBE mount" "kill -9 $shows" "kill -STOP $shows" \
@@ -145,6 +128,21 @@ if governed; then
 		check_that "$way: fails" '[ "$rc" != 0 ]'
 	done
 	check_that "the view is still there, served by the same process" 'is_view "$W" && [ "$(views_pid --show)" = "$shows" ]'
+
+	section "another program takes the server's place"
+	before=$(log_size)
+	rm -f /tmp/upgraded /tmp/inside
+	/opt/e2e/as_user /bin/bash -c 'exec 3<new; : >/tmp/inside; while [ ! -e /tmp/upgraded ]; do sleep 0.05; done; cat <&3; echo later >>new' \
+		>/tmp/held 2>&1 &
+	held=$!
+	check_that "a command has a file open" 'until_true 5 test -e /tmp/inside'
+	kill -USR2 "$(server_pids)"
+	check_that "SIGUSR2: it does" 'until_true 10 event server_upgraded'
+	: >/tmp/upgraded
+	wait "$held"
+	check_that "the command did not notice" 'grep -q more /tmp/held && [ "$(cat "$W/new")" = "$(printf "more\nlater")" ]'
+	sh_c 'cat new; stat -f -c %T .'
+	check_that "the view is served by the same process" 'grep -q later "$TRY/out" && grep -q ^fuse "$TRY/out" && [ "$(views_pid --show)" = "$shows" ]'
 
 	section "a process that dies"
 	before=$(log_size)
@@ -190,7 +188,7 @@ if governed; then
 	check_that "the server is killed: it is taken away" 'until_true 5 no_views && until_true 3 no_process'
 	start_server
 	sh_c true
-	kill -9 $(views_pid --mount) $(views_pid --show) $(server_pids)
+	kill -9 $(views_pid --mount) $(views_pid --show) $(server_pids) 2>/dev/null
 	until_true 5 no_server
 	check_that "all is killed at once: it is dead" 'is_view "$W" && ! cat "$W/new"'
 	export E2E_CWD=/opt

@@ -1,0 +1,165 @@
+#include "enforce/exec/hand.h"
+
+#include "base/clock.h"
+#include "enforce/exec/call.h"
+#include "sys/notify.h"
+
+#include <string.h>
+
+enum {
+	SLOW_NS = 15000,    /* far above two switches, far below two processors that wake up */
+	OTHERS_NS = 200000, /* far above that: it was somebody else's turn */
+	ENOUGH = 16,
+	WEIGHT = 4,              /* of a slow one against a quick one: one in five is slow */
+	HELD = 256,              /* as many as are held before it is tried without again … */
+	RETRY = ENOUGH - WEIGHT, /* … when once is enough */
+};
+
+/* ---- is it worth it? --------------------------------------------------------------------------------- */
+
+static void took(struct hand *h, int64_t ns)
+{
+	h->slow += ns > SLOW_NS && ns < OTHERS_NS ? WEIGHT : -1;
+	if (h->slow < 0)
+		h->slow = 0;
+	if (h->slow < ENOUGH)
+		return;
+	h->slow = RETRY;
+	h->held = HELD;
+}
+
+/* Where others want the processor, too, it is no better. */
+static void took_held(struct hand *h, int64_t ns)
+{
+	h->held -= ns > 2 * SLOW_NS ? HELD / 8 : 1;
+}
+
+/* ---- masks --------------------------------------------------------------------------------------------- */
+
+static bool has_mask(pid_t tid, const cpu_set_t *mask)
+{
+	cpu_set_t now;
+
+	return sched_getaffinity(tid, sizeof now, &now) == 0 && CPU_EQUAL(&now, mask);
+}
+
+static bool set_mask(pid_t tid, const cpu_set_t *mask)
+{
+	return sched_setaffinity(tid, sizeof *mask, mask) == 0;
+}
+
+/* To ask for all processors is to ask for none in particular, now and when there are more: unless we were
+ * held to fewer than there are for us. */
+static void look(struct hand *h)
+{
+	cpu_set_t every;
+
+	memset(&every, 0xff, sizeof every);
+	h->known = true;
+	h->no = sched_getaffinity(0, sizeof h->all, &h->all) < 0 || CPU_COUNT(&h->all) < 2 ||
+	        !set_mask(0, &every);
+	if (h->no || has_mask(0, &h->all))
+		return;
+	h->no = true;
+	set_mask(0, &h->all);
+}
+
+static void let_go(pid_t tid)
+{
+	cpu_set_t every;
+
+	memset(&every, 0xff, sizeof every);
+	set_mask(tid, &every);
+}
+
+/* ---- handing over ----------------------------------------------------------------------------------------
+ */
+
+static bool is_avoided(const struct hand *h, pid_t tid)
+{
+	for (unsigned i = 0; i < h->n_avoided; i++)
+		if (h->avoided[i] == tid)
+			return true;
+	return false;
+}
+
+static bool is_held(struct hand *h, const struct call *k)
+{
+	const pid_t tid = (pid_t)k->n->pid;
+
+	if (h->held <= 0 || h->no || !h->again || h->last != tid || tid != k->pid || !k->c->killable ||
+	    is_avoided(h, tid))
+		return false;
+	if (!h->known)
+		look(h);
+	return !h->no && has_mask(tid, &h->all) && has_mask(0, &h->all);
+}
+
+static int add_held(struct hand *h, const struct call *k, int fd, int flags)
+{
+	const pid_t tid = (pid_t)k->n->pid;
+	const int64_t start = clock_mono_ns();
+	const int cpu = sched_getcpu();
+	cpu_set_t here;
+	int number;
+
+	CPU_ZERO(&here);
+	if (cpu >= 0 && cpu < CPU_SETSIZE)
+		CPU_SET(cpu, &here);
+	/* One that cannot be held is handed its descriptor all the same. */
+	set_mask(0, &here);
+	set_mask(tid, &here);
+	number = notify_add(k->c->listener, k->n->id, fd, flags);
+	if (has_mask(tid, &here)) /* else somebody else has set it by now */
+		let_go(tid);
+	let_go(0);
+	took_held(h, clock_mono_ns() - start);
+	return number;
+}
+
+static int add(struct hand *h, const struct call *k, int fd, int flags)
+{
+	const int64_t start = clock_mono_ns();
+	int number = notify_add(k->c->listener, k->n->id, fd, flags);
+
+	took(h, clock_mono_ns() - start);
+	return number;
+}
+
+void hand_called(struct hand *h, pid_t tid)
+{
+	h->again = h->last == tid;
+	h->last = tid;
+}
+
+int hand_add(struct hand *h, const struct call *k, int fd, int flags)
+{
+	return is_held(h, k) ? add_held(h, k, fd, flags) : add(h, k, fd, flags);
+}
+
+int hand_over(struct hand *h, const struct call *k, int fd, int flags)
+{
+	int64_t start;
+	int rc;
+
+	if (is_held(h, k)) {
+		rc = add_held(h, k, fd, flags);
+		if (rc >= 0)
+			notify_return(k->c->listener, k->n->id, rc);
+		return rc < 0 ? -rc : 0;
+	}
+	start = clock_mono_ns();
+	rc = notify_inject(k->c->listener, k->n->id, fd, flags);
+	took(h, clock_mono_ns() - start);
+	return rc;
+}
+
+void hand_avoid(struct hand *h, pid_t tid)
+{
+	if (is_avoided(h, tid))
+		return;
+	if (h->n_avoided == HAND_AVOIDED)
+		h->no = true;
+	else
+		h->avoided[h->n_avoided++] = tid;
+}

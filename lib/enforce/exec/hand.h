@@ -1,0 +1,46 @@
+/* hand - descriptors for callers that wait.
+ *
+ * A caller puts the descriptor into its table itself, and the kernel wakes it for that wherever there is room
+ * (SECCOMP_IOCTL_NOTIF_ADDFD knows no SYNC_WAKE_UP). On a machine that does little else that is a processor
+ * that sleeps, and waking it, for both of us in turn, takes longer than all the rest of the call. While that
+ * is so, caller and supervisor are held to the processor where the supervisor runs until the descriptor is
+ * there: only a caller that
+ *   - called the last time, too: who takes turns with others is better off on a processor of its own,
+ *   - is its process's first thread, and may run wherever we may: a mask that somebody chose is left alone,
+ *   - has never had its mask set by another of the session's tasks: that could come at the same time,
+ *   - is interrupted by nothing that it survives while it waits.
+ * It runs nothing of its own meanwhile, so that nobody inherits the narrow mask.
+ */
+#pragma once
+
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { HAND_AVOIDED = 8 };
+
+struct call;
+
+struct hand {
+	cpu_set_t all;  /* where we may run; valid when `known` */
+	bool known, no; /* `no`: nobody is held */
+	pid_t last;     /* whose call came in last … */
+	bool again;     /* … and the one before it */
+	int slow;       /* of the last ones, how many took long */
+	int held;       /* so many more are held */
+	pid_t avoided[HAND_AVOIDED];
+	unsigned n_avoided;
+};
+
+/* A call of this task came in. */
+void hand_called(struct hand *h, pid_t tid);
+
+/* A copy of `fd` for the caller: its number there, or -errno. It is not told of it. */
+int hand_add(struct hand *h, const struct call *k, int fd, int flags);
+
+/* The same, and the call returns it. 0, or the errno of what is not answered yet. */
+int hand_over(struct hand *h, const struct call *k, int fd, int flags);
+
+/* Another task is about to set this one's mask. */
+void hand_avoid(struct hand *h, pid_t tid);

@@ -1,0 +1,97 @@
+#include "session/mounter_impl.h"
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "sys/proc.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+/* Looks: stopped for so long is not by chance; at one request for so long is not a slow disk. */
+enum { STOPPED_LOOKS = 2, WORK_LOOKS = 30000 / MOUNTER_LOOK_MS };
+#define LEAVE_NS (2000 * 1000000LL)
+
+int mounter_page(const volatile uint64_t **page)
+{
+	int fd = memfd_create("agentsh-view", MFD_CLOEXEC);
+	void *at = MAP_FAILED;
+
+	if (fd >= 0 && ftruncate(fd, sizeof **page) == 0)
+		at = mmap(NULL, sizeof **page, PROT_READ, MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED)
+		fd_close(&fd);
+	else
+		*page = at;
+	return fd;
+}
+
+void mounter_unpage(const volatile uint64_t *page)
+{
+	if (page)
+		munmap((void *)page, sizeof *page);
+}
+
+static void end(const struct mounted *m, const char *why)
+{
+	log_line(LOG_ERROR, "the view of %s: its process %d %s", m->path, (int)m->pid, why);
+	kill(m->pid, SIGKILL);
+}
+
+/* Who waits for an answer gets an error, for which root may ask; the mount itself is in use. */
+static void break_off(const struct mounted *m)
+{
+	char name[32];
+
+	if (m->root < 0)
+		return;
+	snprintf(name, sizeof name, "/proc/self/fd/%d", m->root);
+	if (umount2(name, MNT_FORCE) < 0 && errno != EBUSY)
+		log_line(LOG_WARN, "%s: %s", m->path, strerror(errno));
+}
+
+static bool is_stopped(struct mounted *m)
+{
+	struct proc_stat st;
+
+	if (!proc_stat(m->pid, &st) || (st.state != 'T' && st.state != 't'))
+		m->stopped = 0;
+	else
+		m->stopped++;
+	return m->stopped >= STOPPED_LOOKS;
+}
+
+static bool is_stuck(struct mounted *m)
+{
+	const uint64_t work = m->at_work ? *m->at_work : 0;
+
+	if (!work || work != m->work)
+		m->at_same = 0;
+	m->work = work;
+	return work && ++m->at_same >= WORK_LOOKS;
+}
+
+bool mounter_look(struct mounted *m, int64_t now_ns)
+{
+	if (m->pid <= 0)
+		return false;
+	if (m->left_ns) {
+		if (now_ns - m->left_ns < LEAVE_NS)
+			return false;
+		kill(m->pid, SIGKILL);
+		return true;
+	}
+	if (is_stopped(m)) {
+		end(m, "was stopped");
+		m->stopped = 0;
+	} else if (is_stuck(m)) {
+		end(m, "does not get on");
+		break_off(m);
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,105 @@
+# view_stuck - a view whose process does not get on holds up its own session only: that gets errors, and can be ended.
+# shellcheck shell=sh disable=SC2016
+. /opt/e2e/lib.sh
+section "a view that hangs"
+governed && view_armed || exit 0
+. /opt/e2e/views.sh
+[ -e /dev/fuse ] || mknod -m 0666 /dev/fuse c 10 229
+fresh
+export E2E_CWD="$W"
+now_ms() { date +%s%3N; }
+api() { # METHOD PATH [BODY]
+	curl -s --max-time 30 -X "$1" ${3:+-H "Content-Type: application/json"} ${3:+--data-binary "$3"} "$URL$2"
+}
+make_session() { api POST /api/v1/sessions "{\"id\":\"$1\",\"workspace\":\"$2\"}" >/dev/null; }
+exec_in() { # SESSION WORDS...: what it prints
+	s=$1 c=$2
+	shift 2
+	api POST "/api/v1/sessions/$s/exec" "{\"command\":\"$c\",\"args\":[$(printf '"%s",' "$@" | sed 's/,$//')]}" |
+		jq -r '.result.stdout // .error'
+}
+# others: sessions of another workspace are made, work and end.
+others() {
+	mkdir -p /tmp/other
+	chown "$E2E_USER:" /tmp/other
+	make_session other /tmp/other
+	exec_in other /bin/echo from-other
+	exec_in older /bin/echo from-older
+	api DELETE /api/v1/sessions/other
+}
+# held_up PID: others while it is stopped. Sets $took, in ms.
+held_up() {
+	kill -STOP "$1"
+	began=$(now_ms)
+	others >/tmp/others 2>&1
+	took=$(($(now_ms) - began))
+}
+as_user mkdir -p /tmp/older
+stop_server
+start_server
+make_session older /tmp/older
+make_session shown "$W"
+as_user sh -c "echo here >$W/plain"
+check_that "both have a view" 'exec_in older /bin/true; [ "$(exec_in shown /usr/bin/stat -f -c %T .)" = fuseblk ] && is_view /tmp/older'
+
+section "its process is stopped"
+before=$(log_size)
+show=$(view_of "$W")
+api POST /api/v1/sessions/shown/exec '{"command":"/bin/bash","args":["-c","while cat plain >/dev/null 2>/tmp/reader; do :; done; echo ended"]}' >/tmp/reader.out &
+reader=$!
+until_true 5 eval 'exec_in older /usr/bin/pgrep -f reader >/dev/null; pgrep -f /tmp/reader >/dev/null'
+held_up "$show"
+check_that "others: made, worked, ended ($took ms)" '[ $took -le 2500 ] && grep -q from-other /tmp/others && grep -q from-older /tmp/others'
+check_that "who was in it gets an error" 'until_true 5 grep -q ended /tmp/reader.out && [ -s /tmp/reader ]'
+kill "$reader" 2>/dev/null
+check_that "the view is replaced" '[ "$(exec_in shown /bin/cat plain)" = here ] && until_true 5 event fuse_remounted'
+check_that "by another process" '[ -n "$(view_of "$W")" ] && [ "$(view_of "$W")" != "$show" ] && ! kill -0 "$show" 2>/dev/null'
+
+section "and its session ends"
+show=$(view_of "$W")
+kill -STOP "$show"
+began=$(now_ms)
+api DELETE /api/v1/sessions/shown
+took=$(($(now_ms) - began))
+check_that "at once ($took ms)" '[ $took -le 2500 ] && ! is_view "$W"'
+check_that "with its process" 'until_true 5 eval "! kill -0 $show 2>/dev/null"'
+
+# fusermount3 does not mount over such a file system.
+if [ "$E2E_AS" = root ]; then
+	section "what lies below it hangs"
+	as_user mkdir -p /tmp/disk /tmp/slow
+	before=$(log_size)
+	as_user "$AGENTSH" fuse /tmp/disk /tmp/slow 2>/tmp/disk.err &
+	until_true 5 is_view /tmp/slow
+	disk=$(pgrep -f "fuse /tmp/disk" | tail -1)
+	make_session shown /tmp/slow/work
+	as_user mkdir -p /tmp/slow/work
+	as_user sh -c 'echo slow >/tmp/slow/work/plain'
+	make_session shown /tmp/slow/work
+	check_that "it is shown" '[ "$(exec_in shown /bin/cat plain)" = slow ] && is_view /tmp/slow/work'
+	kill -STOP "$disk"
+	api POST /api/v1/sessions/shown/exec '{"command":"/bin/bash","args":["-c","ls -l /tmp/slow/work/fresh; echo more >plain"]}' >/tmp/stuck.out &
+	began=$(now_ms)
+	others >/tmp/others 2>&1
+	took=$(($(now_ms) - began))
+	check_that "others: made, worked, ended ($took ms)" '[ $took -le 3500 ] && grep -q from-other /tmp/others && grep -q from-older /tmp/others'
+	began=$(now_ms)
+	api DELETE /api/v1/sessions/shown
+	took=$(($(now_ms) - began))
+	check_that "its session ends ($took ms)" '[ $took -le 3500 ] && ! is_view /tmp/slow/work'
+	began=$(now_ms)
+	others >/tmp/others 2>&1
+	took=$(($(now_ms) - began))
+	check_that "others go on ($took ms)" '[ $took -le 2500 ] && grep -q from-older /tmp/others'
+	kill -CONT "$disk"
+	wait $!
+	check_that "when it gets on nobody is left" 'until_true 5 eval "[ -z \"\$(view_of /tmp/slow/work)\" ]"'
+	kill "$disk"
+	until_true 5 eval '! is_view /tmp/slow'
+fi
+stop_server
+check_that "and the server stops" 'no_views && until_true 3 no_process'
+rm -f /dev/fuse
+fresh_home
+start_server
+exit 0
