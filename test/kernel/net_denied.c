@@ -11,7 +11,8 @@
 static const char policy[] = NL_POLICY
         "  - name: allow-loopback\n    cidrs: [\"127.0.0.0/8\", \"::1/128\"]\n    ports: [7001, 7004]\n"
         "    decision: allow\n"
-        "  - name: close-canary\n    cidrs: [\"0.0.0.0/0\", \"::/0\"]\n    ports: [7005]\n    decision: deny\n"
+        "  - name: close-canary\n    cidrs: [\"0.0.0.0/0\", \"::/0\"]\n    ports: [7005]\n"
+        "    decision: deny\n"
         "    message: \"{{.RemoteAddr}} is not for you\"\n"
         "  - name: allow-rest\n    cidrs: [\"0.0.0.0/0\", \"::/0\"]\n    decision: allow\n";
 
@@ -89,10 +90,9 @@ static int by_sendmsg(void)
 static int by_sendmmsg(void)
 {
 	union nl_addr a;
-	struct mmsghdr h[2] = { { .msg_hdr = message(&a) } };
+	struct mmsghdr h = { .msg_hdr = message(&a) };
 
-	h[1] = h[0];
-	return tell(sendmmsg(socket(a.any.sa_family, SOCK_DGRAM, 0), h, 2, 0));
+	return tell(sendmmsg(socket(a.any.sa_family, SOCK_DGRAM, 0), &h, 1, 0));
 }
 
 /* The first is open, the second not. */

@@ -284,11 +284,63 @@ static socklen_t at_path(struct sockaddr_un *a, const char *path)
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path) + 1);
 }
 
+static void by_path(int fd, int dgram, int file, const char *dir)
+{
+	struct sockaddr_un a;
+	socklen_t len;
+	char link[64];
+
+	len = at_path(&a, "dgram");
+	say("bind", bind(dgram, (struct sockaddr *)&a, len));
+	say("sendto", sendto(fd, "hello", 5, 0, (struct sockaddr *)&a, len));
+	heard(dgram);
+	say("with a descriptor", give(fd, &file, 1, "one", &a, len));
+	taken(dgram);
+	snprintf(link, sizeof link, "%s/%s/dgram", lab_env("PWD"), dir);
+	say("link", symlink("dgram", "link"));
+	say("by a link", (len = at_path(&a, "link"), sendto(fd, "linked", 6, 0, (struct sockaddr *)&a, len)));
+	heard(dgram);
+	snprintf(link, sizeof link, "/proc/self/fd/%d/dgram", open(".", O_PATH));
+	say("by a descriptor",
+	    (len = at_path(&a, link), sendto(fd, "short", 5, 0, (struct sockaddr *)&a, len)));
+	heard(dgram);
+	say("connect", connect(fd, (struct sockaddr *)&a, len));
+	say("send", send(fd, "plain", 5, 0));
+	heard(dgram);
+	say("missing", (len = at_path(&a, "missing"), connect(fd, (struct sockaddr *)&a, len)));
+	say("a directory", (len = at_path(&a, "."), connect(fd, (struct sockaddr *)&a, len)));
+	say("not a directory", (len = at_path(&a, "dgram/x"), connect(fd, (struct sockaddr *)&a, len)));
+	say("loop",
+	    (symlink("loop", "loop"), len = at_path(&a, "loop"), connect(fd, (struct sockaddr *)&a, len)));
+}
+
+static void odd(int fd)
+{
+	struct sockaddr_un a;
+	socklen_t len = at_path(&a, "dgram");
+	int server;
+
+	for (int l = 0; l < 6; l++)
+		say("short", connect(fd, (struct sockaddr *)&a, (socklen_t)l));
+	say("long", connect(fd, (struct sockaddr *)&a, sizeof a + 1));
+	a.sun_family = AF_INET;
+	say("family", connect(fd, (struct sockaddr *)&a, len));
+	a.sun_family = AF_UNSPEC;
+	say("dissolve", connect(fd, (struct sockaddr *)&a, len));
+	say("send", send(fd, "plain", 5, 0));
+	memcpy(a.sun_path, "\0net-send", 10);
+	a.sun_family = AF_UNIX;
+	server = socket(AF_UNIX, SOCK_STREAM, 0);
+	say("abstract", bind(server, (struct sockaddr *)&a, 12));
+	say("listen", listen(server, 1));
+	say("connect", connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&a, 12));
+}
+
 static int local(void)
 {
 	struct sockaddr_un a;
 	socklen_t len;
-	char dir[] = "unix.XXXXXX", link[64];
+	char dir[] = "unix.XXXXXX";
 	int server, fd, dgram, got, file = memfd_create("x", 0);
 	struct ucred c = { 0 };
 	socklen_t size = sizeof c;
@@ -328,43 +380,8 @@ static int local(void)
 	say("until there is room", connect(fd, (struct sockaddr *)&a, len));
 	fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 	say("of another kind", connect(fd, (struct sockaddr *)&a, len));
-	len = at_path(&a, "dgram");
-	say("bind", bind(dgram, (struct sockaddr *)&a, len));
-	say("sendto", sendto(fd, "hello", 5, 0, (struct sockaddr *)&a, len));
-	heard(dgram);
-	say("with a descriptor", give(fd, &file, 1, "one", &a, len));
-	taken(dgram);
-	snprintf(link, sizeof link, "%s/%s/dgram", lab_env("PWD"), dir);
-	if (symlink("dgram", "link") < 0)
-		return 1;
-	say("by a link", (len = at_path(&a, "link"), sendto(fd, "linked", 6, 0, (struct sockaddr *)&a, len)));
-	heard(dgram);
-	snprintf(link, sizeof link, "/proc/self/fd/%d/dgram", open(".", O_PATH));
-	say("by a descriptor",
-	    (len = at_path(&a, link), sendto(fd, "short", 5, 0, (struct sockaddr *)&a, len)));
-	heard(dgram);
-	say("connect", connect(fd, (struct sockaddr *)&a, len));
-	say("send", send(fd, "plain", 5, 0));
-	heard(dgram);
-	say("missing", (len = at_path(&a, "missing"), connect(fd, (struct sockaddr *)&a, len)));
-	say("a directory", (len = at_path(&a, "."), connect(fd, (struct sockaddr *)&a, len)));
-	say("not a directory", (len = at_path(&a, "dgram/x"), connect(fd, (struct sockaddr *)&a, len)));
-	say("loop",
-	    (symlink("loop", "loop"), len = at_path(&a, "loop"), connect(fd, (struct sockaddr *)&a, len)));
-	for (int l = 0; l < 6; l++)
-		say("short", connect(fd, (struct sockaddr *)&a, (socklen_t)l));
-	say("long", connect(fd, (struct sockaddr *)&a, sizeof a + 1));
-	a.sun_family = AF_INET;
-	say("family", connect(fd, (struct sockaddr *)&a, len));
-	a.sun_family = AF_UNSPEC;
-	say("dissolve", connect(fd, (struct sockaddr *)&a, len));
-	say("send", send(fd, "plain", 5, 0));
-	memcpy(a.sun_path, "\0net-send", 10);
-	a.sun_family = AF_UNIX;
-	server = socket(AF_UNIX, SOCK_STREAM, 0);
-	say("abstract", bind(server, (struct sockaddr *)&a, 12));
-	say("listen", listen(server, 1));
-	say("connect", connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&a, 12));
+	by_path(fd, dgram, file, dir);
+	odd(fd);
 	return 0;
 }
 

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "enforce/net/unix.h"
+#include "enforce/net/local.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -53,7 +53,7 @@ struct target {
 	uint16_t port;
 };
 
-/* ---- net.c: answers, exactly one. They close the socket first. ------------------------------------------
+/* ---- deed.c: answers, exactly one. They close the socket first. ------------------------------------------
  */
 void deed_fail(struct deed *d, int error);
 void deed_return(struct deed *d, int64_t value);
@@ -70,7 +70,7 @@ int net_option(int sock, int name);
 /* Has the calling process one thread, so that nobody else changes its descriptors? */
 bool deed_alone(const struct deed *d);
 
-/* ---- address.c ------------------------------------------------------------------------------------------
+/* ---- target.c -------------------------------------------------------------------------------------------
  */
 
 /* Read `len` bytes at `addr` of the caller. 0 or errno. */

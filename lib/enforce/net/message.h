@@ -1,7 +1,7 @@
 /* message - what a caller wants to send, copied. */
 #pragma once
 
-#include "enforce/net/unix.h"
+#include "enforce/net/local.h"
 
 enum { MESSAGE_MAX = 1 << 20, MESSAGE_CONTROL = 16 << 10, MESSAGE_FDS = 253 };
 

@@ -1,4 +1,4 @@
-/* unix - where an address of a local socket leads, and what may be done there. */
+/* local - where an address of a local socket leads, and what may be done there. */
 #pragma once
 
 #include "enforce/net/impl.h"

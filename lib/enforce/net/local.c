@@ -1,4 +1,4 @@
-#include "enforce/net/unix.h"
+#include "enforce/net/local.h"
 
 #include "base/fd.h"
 #include "base/path.h"
