@@ -75,9 +75,12 @@ struct policy_needs policy_needs(const struct policy *p)
 	needs.files = p->n_file || p->had_files;
 	for (size_t i = 0; i < p->n_file; i++)
 		needs.soft_delete |= p->file_rules[i].head.rule.decision == EFFECT_SOFT_DELETE;
-	if (CONFIG_LAYER_NET)
-		needs.sockets = p->n_unix > 0;
 	return needs;
+}
+
+bool policy_names_sockets(const struct policy *p)
+{
+	return p->n_unix > 0;
 }
 
 bool policy_holds_files(const struct policy *p)

@@ -81,9 +81,11 @@ struct policy_needs {
 	bool signals;     /* signal_rules are present */
 	bool soft_delete; /* some file rule keeps what it lets go */
 	bool files;       /* there are file rules, perhaps dropped by now */
-	bool sockets;     /* there are rules for local sockets, not dropped */
 };
 struct policy_needs policy_needs(const struct policy *p);
+
+/* Are there rules for local sockets, not dropped? */
+bool policy_names_sockets(const struct policy *p);
 
 /* Are this policy's file rules enforced? One without any says nothing about files. */
 bool policy_holds_files(const struct policy *p);

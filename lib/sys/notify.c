@@ -45,15 +45,16 @@ uint64_t notify_pass(struct sock_filter *filter, size_t n)
 	for (struct sock_filter *f = filter; f + 2 < filter + n; f++) {
 		if (f->code != (BPF_JMP | BPF_JSET | BPF_K) || f->k)
 			continue;
-		if (!pass)
+		if (!NOTIFY_PASSES || !pass) {
 			prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-		if (!pass && (syscall(__NR_getrandom, &pass, sizeof pass, 0) != sizeof pass || !pass))
-			return 0;
+			if (syscall(__NR_getrandom, &pass, sizeof pass, 0) != sizeof pass || !pass)
+				return 0;
+		}
 		f->code = BPF_JMP | BPF_JEQ | BPF_K;
 		f[0].k = (uint32_t)pass;
 		f[2].k = (uint32_t)(pass >> 32);
 		if (!NOTIFY_PASSES)
-			break;
+			return pass;
 	}
 	return pass;
 }

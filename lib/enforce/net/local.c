@@ -248,7 +248,7 @@ static struct verdict judge_local(const struct deed *d, const struct local *l, e
 {
 	const struct rule *rule = &session_sockets;
 
-	if (policy_needs(d->net->o.policy).sockets)
+	if (policy_names_sockets(d->net->o.policy))
 		return decide_unix(d->net->o.policy, op, l->path);
 	if (l->abstract ? !is_held_inside(d, l->path) : is_daemon(l->path))
 		rule = l->abstract ? &strange_names : &daemon_sockets;
