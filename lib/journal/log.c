@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/room.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,7 +70,7 @@ int log_renew(struct journal_log *log, const struct log_place *p, bool now, stru
 	const struct log_store *s = &log->stores[p->store];
 	struct journal_log_options o = { .at = log->at, .store = log->name, .quota = log->quota };
 	const int64_t at = clock_mono_ns();
-	char path[PATH_MAX];
+	ROOM char path[PATH_MAX];
 
 	if (log->n_stores && !now && at - log->looked < LOOK_NS)
 		return 0;

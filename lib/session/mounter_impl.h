@@ -15,8 +15,8 @@ struct mounted {
 	int root;                         /* O_PATH of what was mounted, or -1: then `path` leads there */
 	pid_t pid;                        /* serves it; 0 = nobody any more */
 	const volatile uint64_t *at_work; /* shared with that process: view_options.at_work */
-	uint64_t work;                    /* what it said at the last look */
-	unsigned at_same, stopped;        /* looks at which it said that; at which it was stopped */
+	uint64_t work, ran;               /* what it said at the last look, and had run until then */
+	unsigned at_same, stopped;        /* looks at which both were so; at which it was stopped */
 	int64_t left_ns;                  /* it was taken away: its process is to end soon */
 };
 

@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
-/* Looks: stopped for so long is not by chance; at one request for so long is not a slow disk. */
+/* Looks: stopped for so long is not by chance; at one request, without a step, for so long is no slow disk.
+ */
 enum { STOPPED_LOOKS = 2, WORK_LOOKS = 30000 / MOUNTER_LOOK_MS };
 #define LEAVE_NS (2000 * 1000000LL)
 
@@ -65,13 +67,22 @@ static bool is_stopped(struct mounted *m)
 	return m->stopped >= STOPPED_LOOKS;
 }
 
+/* For how long it has run, in ns; who copies or flushes much does, if little. 0 when it is not known. */
+static uint64_t has_run(pid_t pid)
+{
+	char text[80];
+
+	return proc_text(pid, "schedstat", text, sizeof text) > 0 ? strtoull(text, NULL, 10) : 0;
+}
+
 static bool is_stuck(struct mounted *m)
 {
-	const uint64_t work = m->at_work ? *m->at_work : 0;
+	const uint64_t work = m->at_work ? *m->at_work : 0, ran = work ? has_run(m->pid) : 0;
 
-	if (!work || work != m->work)
+	if (!work || work != m->work || ran != m->ran)
 		m->at_same = 0;
 	m->work = work;
+	m->ran = ran;
 	return work && ++m->at_same >= WORK_LOOKS;
 }
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
@@ -56,22 +57,64 @@ static void on_alarm(int signo)
 	(void)signo;
 }
 
+/* Calls that wait fail from the first of these on, so that those that begin late do, too. */
+static void begin_alarms(long us, struct sigaction *own)
+{
+	const struct itimerval soon = { { 0, us }, { 0, us } };
+	struct sigaction quiet = { .sa_handler = on_alarm };
+
+	sigemptyset(&quiet.sa_mask);
+	sigaction(SIGALRM, &quiet, own);
+	setitimer(ITIMER_REAL, &soon, NULL);
+}
+
+static void end_alarms(const struct sigaction *own)
+{
+	const struct itimerval never = { 0 };
+
+	setitimer(ITIMER_REAL, &never, NULL);
+	sigaction(SIGALRM, own, NULL);
+}
+
 /* Who holds a lease on the file is told, and waited for: not by us. */
 int at_truncate(int fd, int64_t size)
 {
-	struct itimerval soon = { { 0, 50000 }, { 0, 50000 } }, never = { 0 };
-	struct sigaction own, quiet = { .sa_handler = on_alarm };
+	struct sigaction own;
 	int rc, error;
 
-	sigemptyset(&quiet.sa_mask);
-	sigaction(SIGALRM, &quiet, &own);
-	setitimer(ITIMER_REAL, &soon, NULL);
+	begin_alarms(50000, &own);
 	rc = truncate(magic(fd).path, size);
 	error = errno;
-	setitimer(ITIMER_REAL, &never, NULL);
-	sigaction(SIGALRM, &own, NULL);
+	end_alarms(&own);
 	errno = error == EINTR ? EWOULDBLOCK : error;
 	return rc;
+}
+
+bool at_lingers(int fd)
+{
+	char name[32] = "";
+
+	return getxattr(magic(fd).path, "system.sockprotoname", name, sizeof name - 1) > 0 &&
+	       strncmp(name, "UNIX", 4) != 0;
+}
+
+void at_release(int *fd)
+{
+	struct sigaction own;
+	struct stat st;
+	int error = errno;
+
+	if (*fd < 0)
+		return;
+	if (fstat(*fd, &st) < 0 || !S_ISSOCK(st.st_mode)) {
+		close(*fd);
+	} else {
+		begin_alarms(2000, &own);
+		close(*fd);
+		end_alarms(&own);
+	}
+	*fd = -1;
+	errno = error;
 }
 
 int at_set_xattr(int fd, const char *name, const void *value, size_t size, int flags)

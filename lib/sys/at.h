@@ -38,6 +38,14 @@ int at_set_file_attr(int fd, const void *attr, size_t size);
 /* Open the file of `fd` anew, with O_CLOEXEC. */
 int at_open(int fd, int flags);
 
+/* Close what was another's descriptor (proc_getfd()): a socket that lingers is not waited for, should we be
+ * the last to have it. -1 is harmless. */
+void at_release(int *fd);
+#define AUTO_TAKEN __attribute__((cleanup(at_release))) int
+
+/* Is it a socket whose end may be waited for, with its inode locked meanwhile? Not those of one machine. */
+bool at_lingers(int fd);
+
 /* Give the file of `fd` (O_PATH) another name. */
 int at_link(int fd, int dirfd, const char *name);
 

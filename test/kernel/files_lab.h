@@ -245,10 +245,10 @@ static void fl_hold(const struct fl_run *r, struct governor *g)
 {
 	enum { MANY = 1000 };
 
-	if (r->hold && g->hand.held)
+	if (g->hand.free_ns < -1)
 		fl->held += g->hand.held < MANY;
 	g->hand.held = r->hold ? MANY : 0;
-	g->hand.slow = 0; /* however long it took */
+	g->hand.free_ns = r->hold ? -1000000000 : 0; /* however long it takes */
 }
 
 static void fl_turn(const struct fl_run *r, struct governor *g, struct governed *c, struct files *files)
@@ -332,12 +332,20 @@ static void fl_hangs(pid_t child, unsigned n)
 /* Until nobody is left. */
 static void fl_loop(const struct fl_run *r, struct governor *g, struct governed *c, struct files *files)
 {
-	int64_t next = 0;
+	int64_t next = 0, again = 0;
 	unsigned n_calls = 0;
+	bool waits = false;
 
 	for (;;) {
 		struct pollfd w = { .fd = c->listener, .events = POLLIN };
-		int n = poll(&w, 1, r->approval_ns ? 10 : 60000);
+		int n = poll(&w, 1, waits ? SERVE_WAIT_NS / 1000000 : r->approval_ns ? 10 : 60000);
+
+		if (waits && fl_now() >= again) {
+			waits = serve_wait(g);
+			again = fl_now() + SERVE_WAIT_NS;
+			if (n == 0)
+				continue;
+		}
 
 		if (r->approval_ns) {
 			fl_approve(r, g);
@@ -355,6 +363,8 @@ static void fl_loop(const struct fl_run *r, struct governor *g, struct governed 
 		if (!(++n_calls & 1023) || n_calls == 1)
 			fl_count_fds();
 		fl_turn(r, g, c, files);
+		if (!waits && (waits = serve_wait(g)))
+			again = fl_now() + SERVE_WAIT_NS;
 	}
 }
 
@@ -366,6 +376,7 @@ static void fl_serve(const struct fl_run *r, int listener, pid_t child)
 		                       .session_id = "session-lab",
 		                       .sink = fl_sink,
 		                       .file_call = files_call,
+		                       .file_wait = files_wait,
 		                       .approval_ns = r->approval_ns };
 	struct files_options fo = { .policy = p,
 		                    .tag = 1,

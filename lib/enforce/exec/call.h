@@ -46,6 +46,9 @@ void call_give(const struct call *k, int fd, int flags);
  * `fd` stays ours. */
 int call_add(const struct call *k, int fd, int flags);
 
+/* serve.c: judge a call that was left waiting, as one that has just come. */
+void call_again(const struct call *k);
+
 /* serve.c: hand the event over if the policy wants it logged. False: it had to be kept and could not. */
 bool serve_report(const struct call *k, struct event *ev, uint32_t flags);
 /* The same whatever the policy says. */

@@ -7,31 +7,42 @@
 #include <string.h>
 
 enum {
-	SLOW_NS = 15000,    /* far above two switches, far below two processors that wake up */
-	OTHERS_NS = 200000, /* far above that: it was somebody else's turn */
-	ENOUGH = 16,
-	WEIGHT = 4,              /* of a slow one against a quick one: one in five is slow */
-	HELD = 256,              /* as many as are held before it is tried without again … */
-	RETRY = ENOUGH - WEIGHT, /* … when once is enough */
+	SLOW_NS = 15000, /* far above two switches, far below two processors that wake up */
+	MOST_NS = 80000, /* more is somebody else's turn */
+	HELD = 256,      /* as many are held before it is tried without again */
+	PAUSE = 128,     /* where it was no better, so many are not */
 };
 
 /* ---- is it worth it? --------------------------------------------------------------------------------- */
 
+static void mean(int *of, int64_t ns)
+{
+	const int now = ns < MOST_NS ? (int)ns : MOST_NS;
+
+	*of = *of < 0 ? now : *of + (now - *of) / 16;
+}
+
 static void took(struct hand *h, int64_t ns)
 {
-	h->slow += ns > SLOW_NS && ns < OTHERS_NS ? WEIGHT : -1;
-	if (h->slow < 0)
-		h->slow = 0;
-	if (h->slow < ENOUGH)
+	mean(&h->free_ns, ns);
+	if (h->free_ns <= SLOW_NS)
 		return;
-	h->slow = RETRY;
+	if (--h->pause < 0)
+		h->held_ns = -1;
+	if (2 * h->held_ns >= h->free_ns)
+		return;
+	h->pause = PAUSE;
 	h->held = HELD;
 }
 
 /* Where others want the processor, too, it is no better. */
 static void took_held(struct hand *h, int64_t ns)
 {
-	h->held -= ns > 2 * SLOW_NS ? HELD / 8 : 1;
+	mean(&h->held_ns, ns);
+	if (2 * h->held_ns >= h->free_ns)
+		h->held = 0;
+	else if (--h->held == 0)
+		h->free_ns = -1;
 }
 
 /* ---- masks --------------------------------------------------------------------------------------------- */

@@ -23,12 +23,13 @@ enum { HAND_AVOIDED = 8 };
 struct call;
 
 struct hand {
-	cpu_set_t all;  /* where we may run; valid when `known` */
-	bool known, no; /* `no`: nobody is held */
-	pid_t last;     /* whose call came in last … */
-	bool again;     /* … and the one before it */
-	int slow;       /* of the last ones, how many took long */
-	int held;       /* so many more are held */
+	cpu_set_t all;        /* where we may run; valid when `known` */
+	bool known, no;       /* `no`: nobody is held */
+	pid_t last;           /* whose call came in last … */
+	bool again;           /* … and the one before it */
+	int free_ns, held_ns; /* how long it took lately; -1 = to be found out */
+	int pause;
+	int held; /* so many more are held */
 	pid_t avoided[HAND_AVOIDED];
 	unsigned n_avoided;
 };

@@ -223,6 +223,23 @@ static const struct may {
 	MAY(chmod, ROLE_VIEW),
 #endif
 #endif
+#if CONFIG_APPLET_PROXY
+	/* connections of others */
+	MAY(socket, ROLE_PROXY),
+	MAY(connect, ROLE_PROXY),
+	MAY(accept4, ROLE_PROXY),
+	MAY(getsockname, ROLE_PROXY),
+	MAY(getpeername, ROLE_PROXY),
+	MAY(getsockopt, ROLE_PROXY),
+	MAY(setsockopt, ROLE_PROXY),
+	MAY(shutdown, ROLE_PROXY),
+	MAY(sendto, ROLE_PROXY),
+	MAY(sendmsg, ROLE_PROXY),
+	MAY(recvfrom, ROLE_PROXY),
+	MAY(recvmsg, ROLE_PROXY),
+	MAY(pipe2, ROLE_PROXY),
+	MAY(splice, ROLE_PROXY),
+#endif
 	/* the log and its rotation */
 	MAY(flock, L | R | F),
 	MAY(ftruncate, L | F),
@@ -264,6 +281,8 @@ static size_t refuse_rest(unsigned roles, struct filter_row *rows)
 	uint32_t next = 0;
 	size_t n = 0, n_rows = 0;
 
+	if (CONFIG_APPLET_PROXY && roles & ROLE_PROXY)
+		roles |= ROLE_READ;
 	for (size_t i = 0; i < N_MAY; i++)
 		if (may[i].roles & roles)
 			left[n++] = may[i].nr;
@@ -319,12 +338,17 @@ static int give_up_capabilities(unsigned roles, uint64_t others, struct err *e)
 /* Files cannot be changed, and no process can be looked into. Where there is no Landlock, permissions must
  * do.
  */
-static void enter_reading_domain(void)
+static void enter_reading_domain(unsigned roles)
 {
-	int ruleset = landlock_new(LANDLOCK_CHANGE, false, NULL);
+	static const char *const resolving[] = { "/etc", "/run/systemd/resolve", "/run/resolvconf",
+		                                 "/run/NetworkManager" };
+	const bool proxy = CONFIG_APPLET_PROXY && roles & ROLE_PROXY;
+	int ruleset = landlock_new(LANDLOCK_CHANGE | (proxy ? LANDLOCK_READ : 0), false, NULL);
 
 	if (ruleset < 0)
 		return;
+	for (size_t i = 0; proxy && i < sizeof resolving / sizeof *resolving; i++)
+		landlock_grant(ruleset, resolving[i], LANDLOCK_READ);
 	landlock_enter(ruleset, NULL);
 	close(ruleset);
 }
@@ -338,7 +362,7 @@ int role_enter(unsigned roles, uint64_t others, struct err *e)
 		return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(e, "no_new_privs");
-	if ((roles & (ROLE_READ | ROLE_ASK)) == ROLE_READ)
-		enter_reading_domain();
+	if ((roles & (ROLE_READ | ROLE_ASK)) == ROLE_READ || (CONFIG_APPLET_PROXY && roles & ROLE_PROXY))
+		enter_reading_domain(roles);
 	return enter_filter(roles, e);
 }

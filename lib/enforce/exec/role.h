@@ -9,6 +9,7 @@
  *   ROLE_FILES      beside ROLE_SUPERVISE: does with files what a session's calls ask for
  *   ROLE_VIEW       beside ROLE_FILES: serves a view of a directory
  *   ROLE_NET        beside ROLE_SUPERVISE: connects and sends with a session's sockets
+ *   ROLE_PROXY      faces the network: connects and listens, reads what says how names are resolved
  *   ROLE_LOG        beside ROLE_SUPERVISE: writes the log, too
  *   ROLE_READ       reads files, writes to what is open
  *   ROLE_ASK        beside ROLE_READ: asks the server's API, and looks at who answers
@@ -30,7 +31,8 @@ enum {
 	ROLE_ASK = 32,
 	ROLE_FILES = 64,
 	ROLE_VIEW = 128,
-	ROLE_NET = 256
+	ROLE_NET = 256,
+	ROLE_PROXY = 512
 };
 
 /* Take on these roles (bits), after what is opened or started once. `others`: of ROLE_SERVER, capabilities to

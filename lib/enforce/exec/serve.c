@@ -162,6 +162,11 @@ void serve_judge(const struct call *k)
 		k->g->o.answered(k->g->o.sink_arg);
 }
 
+void call_again(const struct call *k)
+{
+	serve_judge(k);
+}
+
 bool serve_holds(const struct governor *g)
 {
 	return g->n_held > 0;

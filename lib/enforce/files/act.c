@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/room.h"
 #include "enforce/files/known.h"
 #include "sys/mem.h"
 #include "sys/proc.h"
@@ -421,7 +422,7 @@ struct verdict act_decide(struct act *a, enum access_kind kind, const struct pla
 {
 	struct files *f = a->f;
 	const char *alias[] = { p->alias };
-	char spelled[PLACE_PATH + 64];
+	ROOM char spelled[PLACE_PATH + 64];
 	struct access_request q = { .kind = kind,
 		                    /* Rules about numbers mean others. */
 		                    .path = p->own ? p->alias : place_path(p),
@@ -449,7 +450,7 @@ struct verdict act_decide(struct act *a, enum access_kind kind, const struct pla
 bool act_decide_tree(struct act *a, const char *dir, struct tree_answers *out)
 {
 	struct files *f = a->f;
-	char spelled[PLACE_PATH + 64];
+	ROOM char spelled[PLACE_PATH + 64];
 	struct tree_request r = { .dir = dir, .virtual = virtual_of(f, dir, spelled, sizeof spelled) };
 
 	if (strlen(dir) >= PLACE_PATH && !spell_deep(f, dir, &r.virtual))
@@ -470,7 +471,7 @@ bool act_trees_alike(struct act *a, const char *dir, const char *other)
 {
 	const uint32_t kinds = 1u << ACCESS_RENAME | 1u << ACCESS_READ | 1u << ACCESS_WRITE;
 	struct files *f = a->f;
-	char spelled[2][PLACE_PATH + 64];
+	ROOM char spelled[2][PLACE_PATH + 64];
 	struct tree_request r[2] = { { .dir = dir }, { .dir = other } };
 
 	for (int i = 0; i < 2; i++) {

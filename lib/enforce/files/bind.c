@@ -51,7 +51,7 @@ static int take_socket(const struct act *a, int fd)
 		    call_valid(a->k))
 			return sock;
 	}
-	close(sock);
+	at_release(&sock);
 	errno = ENOTSOCK;
 	return -1;
 }
@@ -78,12 +78,14 @@ static int make_socket(const struct place *p, const struct making *m)
 
 static int bind_path(struct act *a, struct binding *b)
 {
-	AUTO_PLACE p = NO_PLACE;
+	AUTO_PLACE p;
 	const struct verdict v = { .rule = &moved };
 	const struct place_request r = { .dirfd = AT_FDCWD, .path = b->path, .flags = PLACE_NAME };
 	AUTO_FD from = -1;
-	int error = act_find(a, &r, &p);
+	int error;
 
+	resolve_clear(&p);
+	error = act_find(a, &r, &p);
 	if (error)
 		return error;
 	/* With a root of its own the path means something else to us. */
@@ -131,7 +133,7 @@ int bind_judge(struct act *a)
 		                         .as = JOURNAL_CREATE,
 		                         .mode = S_IFSOCK,
 		                         .make = make_socket } };
-	AUTO_FD sock = take_socket(a, (int)a->args[0]);
+	AUTO_TAKEN sock = take_socket(a, (int)a->args[0]);
 	int error;
 
 	if (sock < 0)

@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/room.h"
 #include "enforce/files/keep.h"
 #include "enforce/files/spell.h"
 
@@ -99,7 +100,8 @@ static bool has_dots(const struct attempt *t)
  * then ".." led elsewhere. `path` up to `len`. */
 static bool is_called(const struct attempt *t, int fd, const char *path, size_t len)
 {
-	char link[40], name[PATH_MAX];
+	ROOM char name[PATH_MAX];
+	char link[40];
 	ssize_t n;
 
 	if (!has_dots(t))
@@ -254,14 +256,14 @@ static void write_it(struct attempt *t)
 
 bool direct_open(struct act *a, const struct opening *o, int *error)
 {
-	struct attempt t;
+	ROOM struct attempt t;
 
 	if (!is_candidate(a, o))
 		return false;
 	t.a = a;
 	t.o = o;
 	t.error = WALK;
-	t.p.parent = t.p.object = -1;
+	resolve_clear(&t.p);
 	t.p.deep = NULL;
 	if (!spell(a, o, &t.s) || (!t.s.own && direct_is_elsewhere(t.s.clean)) ||
 	    (writes(o) && path_within(t.s.clean, "/proc")))

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "enforce/acting.h"
+#include "enforce/files/moving.h"
 #include "enforce/files/known.h"
 #include "enforce/files/open.h"
 #include "enforce/landlock/mounts.h"
@@ -131,6 +132,7 @@ void files_free(struct files *f)
 	buf_release(&f->spelled);
 	deep_release(&f->deep);
 	park_free(f);
+	walks_free(f);
 	free(f->direct);
 	known_release(f);
 	decide_trees_free(f->trees);
@@ -222,4 +224,11 @@ void files_call(void *files, const struct call *k)
 	}
 	if (!a.answered)
 		act_fail(&a, error ? error : EPERM);
+}
+
+bool files_wait(void *files)
+{
+	bool parked = park_look(files), walks = walks_go_on(files);
+
+	return parked || walks;
 }

@@ -71,5 +71,6 @@ void files_spare(struct files *f);
 /* It is about to execute a program: governor_options.file_exec. */
 void files_exec(void *files, const struct call *k);
 
-/* Some calls wait for others (the ends of a FIFO): governor_options.file_wait. */
+/* Some calls wait for others (the ends of a FIFO), or for a large directory to be looked at:
+ * governor_options.file_wait. */
 bool files_wait(void *files);

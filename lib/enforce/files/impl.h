@@ -46,6 +46,7 @@ struct files {
 	struct fsids own; /* ours */
 	bool own_known;
 	struct park *park;            /* calls that wait; NULL = none so far */
+	struct walks *walks;          /* likewise, for their directories to be looked at */
 	struct direct *direct;        /* links that only root can change */
 	struct task tasks[ACT_TASKS]; /* who called lately */
 	uint64_t masks;               /* counts what may have changed masks */

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "enforce/exec/filter.h"
 #include "enforce/files/keep.h"
+#include "sys/at.h"
 #include "sys/mem.h"
 
 #include <errno.h>
@@ -64,12 +65,13 @@ static int change(struct act *a, int fd, const struct place *p, uint32_t command
 
 int ioctl_judge(struct act *a)
 {
-	AUTO_PLACE p = NO_PLACE;
+	AUTO_PLACE p;
 	const struct place_request r = { .dirfd = (int)a->args[0], .path = "", .flags = PLACE_EMPTY };
-	AUTO_FD fd = act_take(a, (int)a->args[0]);
+	AUTO_TAKEN fd = act_take(a, (int)a->args[0]);
 	struct stat st;
 	int error;
 
+	resolve_clear(&p);
 	if (fd < 0)
 		return errno == EBADF ? EBADF : EACCES;
 	if (fcntl(fd, F_GETFL) & O_PATH)

@@ -1,6 +1,7 @@
 #include "enforce/files/keep.h"
 
 #include "base/path.h"
+#include "base/room.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,7 +75,7 @@ static struct verdict read_version(struct act *a, const struct place *p, const s
 	const struct journal_log *journal = a->f->o.journal;
 	const char *below = below_store(&a->f->o, p->path);
 	char token[JOURNAL_TOKEN];
-	struct place was;
+	ROOM struct place was;
 
 	if (!below || !token_in(below, token))
 		return *v;
@@ -139,6 +140,13 @@ bool keep_knows(const struct act *a, const struct place *p)
 
 	return (!CONFIG_LAYER_FUSE || !o->view || !o->view->page) &&
 	       (!o->journal || journal_knows(o->journal, p->path, a->k->c->id));
+}
+
+bool keep_has_made(const struct act *a, const struct place *p)
+{
+	const struct at_facts facts = { .st = p->st, .born = p->born };
+
+	return a->f->o.journal && p->born.tv_sec && journal_was_made(a->f->o.journal, &facts, a->k->c->id);
 }
 
 bool keep_is_spare(const struct act *a, const struct place *p)

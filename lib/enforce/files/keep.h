@@ -20,6 +20,9 @@ bool keep_wants(const struct act *a, enum journal_kind kind, const struct place 
 /* Can keep_name() tell of what is to be made in its directory without that directory? */
 bool keep_knows(const struct act *a, const struct place *p);
 
+/* Has this command made it and told so? Of what is open: its birth is known. */
+bool keep_has_made(const struct act *a, const struct place *p);
+
 /* Is it another name of a file that this command made itself? Nothing is lost with it. */
 bool keep_is_spare(const struct act *a, const struct place *p);
 

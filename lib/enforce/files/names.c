@@ -2,6 +2,7 @@
 
 #include "enforce/files/near.h"
 #include "enforce/files/keep.h"
+#include "enforce/files/moving.h"
 #include "enforce/files/known.h"
 #include "sys/at.h"
 
@@ -168,6 +169,7 @@ int names_make(struct act *a, const struct place *p, const struct making *m)
 		return make_as_it_is(p, m);
 	if (!act_allowed(a, &r))
 		return 0;
+	walks_note(a, p);
 	if (!keep_wants(a, m->as, p, &v))
 		return make_masked(a, p, m);
 	error = keep_name(a, &keep, m->as, p);
@@ -218,6 +220,7 @@ static int link_name(struct act *a, const struct place *from, const struct place
 		return link_as_it_is(from, to);
 	if (!link_allowed(a, from, to, &v))
 		return 0;
+	walks_note(a, to);
 	known_moves(a->f, false);
 	if (!keep_wants(a, JOURNAL_LINK, to, &v))
 		return link_as_it_is(from, to);
@@ -238,9 +241,10 @@ struct deed {
 
 static int do_unlink(struct act *a, const struct deed *d)
 {
-	AUTO_PLACE p = NO_PLACE;
+	AUTO_PLACE p;
 	int error;
 
+	resolve_clear(&p);
 	if (d->flags & ~(unsigned)AT_REMOVEDIR)
 		return EINVAL;
 	error = find_name(a, 0, d->dir, d->path, &p);
@@ -249,9 +253,11 @@ static int do_unlink(struct act *a, const struct deed *d)
 
 static int make_at(struct act *a, const struct deed *d, const struct making *m)
 {
-	AUTO_PLACE p = NO_PLACE;
-	int error = find_name(a, 0, d->dir, d->path, &p);
+	AUTO_PLACE p;
+	int error;
 
+	resolve_clear(&p);
+	error = find_name(a, 0, d->dir, d->path, &p);
 	return error ? error : names_make(a, &p, m);
 }
 
@@ -293,11 +299,13 @@ static int do_symlink(struct act *a, const struct deed *d)
 
 static int do_link(struct act *a, const struct deed *d)
 {
-	AUTO_PLACE from = NO_PLACE;
-	AUTO_PLACE to = NO_PLACE;
+	AUTO_PLACE from;
+	AUTO_PLACE to;
 	struct place_request r = { .dirfd = d->dir };
 	int error;
 
+	resolve_clear(&from);
+	resolve_clear(&to);
 	if (d->flags & ~(unsigned)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return EINVAL;
 	r.flags = (d->flags & AT_SYMLINK_FOLLOW ? PLACE_FOLLOW : 0) |
@@ -312,11 +320,13 @@ static int do_link(struct act *a, const struct deed *d)
 
 static int do_rename(struct act *a, const struct deed *d)
 {
-	AUTO_PLACE from = NO_PLACE;
-	AUTO_PLACE to = NO_PLACE;
+	AUTO_PLACE from;
+	AUTO_PLACE to;
 	unsigned all = RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT;
 	int error;
 
+	resolve_clear(&from);
+	resolve_clear(&to);
 	if (d->flags & ~all ||
 	    (d->flags & RENAME_EXCHANGE && d->flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)))
 		return EINVAL;

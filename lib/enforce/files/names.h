@@ -5,14 +5,12 @@
  */
 #pragma once
 
+#include "base/room.h"
 #include "enforce/files/impl.h"
 #include "journal/record.h"
 
-#define AUTO_PLACE __attribute__((cleanup(resolve_release))) struct place
-#define NO_PLACE                            \
-	{                                   \
-		.parent = -1, .object = -1, \
-	}
+/* To be cleared by resolve_clear() first of all. */
+#define AUTO_PLACE ROOM __attribute__((cleanup(resolve_release))) struct place
 
 /* Could something have this name: not ".", ".." or "/", nor too long, nor in a directory that was removed? No
  * call that changes names succeeds on those; the kernel says why. */
@@ -23,10 +21,6 @@ bool names_taken(const struct place *p);
 
 /* Rename, with the flags of renameat2. 0, also when answered, or errno. */
 int names_move(struct act *a, const struct place *from, const struct place *to, unsigned flags);
-
-/* May what is `from`, with all that is in it, be found at `to` instead? No name may be closed for renaming,
- * before or after; nothing may become readable or writable by it. False: refused, and answered. */
-bool names_may_move(struct act *a, const struct place *from, const struct place *to);
 
 /* What comes to have a name. */
 struct making {

@@ -1,6 +1,7 @@
 #include "enforce/files/names.h"
 
 #include "enforce/files/keep.h"
+#include "enforce/files/moving.h"
 #include "enforce/files/known.h"
 #include "sys/at.h"
 
@@ -55,6 +56,13 @@ static bool may_replace(struct act *a, const struct place *from, const struct pl
 	return false;
 }
 
+/* May what is `from`, with all that is in it, be found at `to` instead? No name may be closed for renaming,
+ * before or after; nothing may become readable or writable by it. */
+static bool may_move(struct act *a, const struct place *from, const struct place *to)
+{
+	return S_ISDIR(from->st.st_mode) ? walks_ask(a, from, to) : moving_file(a, from, to);
+}
+
 /* Both names, what comes to lie where; told as one act. `v`: of the name that loses what it had. */
 static bool allowed(struct act *a, const struct place *from, const struct place *to, unsigned flags,
                     struct verdict *v)
@@ -69,8 +77,8 @@ static bool allowed(struct act *a, const struct place *from, const struct place 
 		act_refuse(a, &r);
 		return false;
 	}
-	return names_may_move(a, from, to) &&
-	       (exchange ? names_may_move(a, to, from) : may_replace(a, from, to)) && act_allowed(a, &r);
+	return may_move(a, from, to) && (exchange ? may_move(a, to, from) : may_replace(a, from, to)) &&
+	       act_allowed(a, &r);
 }
 
 static int keep_move(struct act *a, struct keep *k, const struct place *from, const struct place *to,
@@ -97,6 +105,8 @@ int names_move(struct act *a, const struct place *from, const struct place *to, 
 		return error;
 	if (!allowed(a, from, to, flags, &v))
 		return 0;
+	walks_note(a, from);
+	walks_note(a, to);
 	known_moves(a->f, S_ISDIR(from->st.st_mode) || S_ISDIR(to->st.st_mode));
 	if (!is_same(from, to)) /* nothing happens then */
 		error = keep_move(a, &keep, from, to, &v, flags);

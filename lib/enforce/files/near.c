@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/room.h"
 #include "enforce/files/known.h"
 #include "sys/proc.h"
 
@@ -84,7 +85,7 @@ bool near_object(struct act *a, int fd, struct place *out)
 		return false;
 	if (at_facts(got, "", AT_EMPTY_PATH, &facts) < 0 || !facts.st.st_nlink ||
 	    is_far(a->f, got, facts.st.st_dev) || !known_name(a->f, got, &facts, out->path, &len)) {
-		close(got);
+		at_release(&got);
 		return false;
 	}
 	out->st = facts.st;
@@ -124,15 +125,14 @@ static int open_start(struct act *a, int dirfd)
 static int open_parent(struct act *a, int dirfd, const char *path, const char *name)
 {
 	int start = path[0] == '/' ? AT_FDCWD : open_start(a, dirfd), fd;
-	char dir[PATH_MAX];
+	ROOM char dir[PATH_MAX];
 
 	if (start == -1 || name == path)
 		return start;
 	memcpy(dir, path, (size_t)(name - path));
 	dir[name - path] = 0;
 	fd = proc_openat2(start, dir, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
-	if (start >= 0)
-		close(start);
+	at_release(&start);
 	return fd;
 }
 
@@ -165,7 +165,7 @@ bool near_name(struct act *a, int dirfd, const char *path, bool fresh, struct pl
 	out->slash = out->nameless = out->own = out->foreign = false;
 	return true;
 not_so:
-	fd_close(&out->parent);
+	at_release(&out->parent);
 	return false;
 }
 

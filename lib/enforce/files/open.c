@@ -2,7 +2,9 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/room.h"
 #include "enforce/files/keep.h"
+#include "enforce/files/moving.h"
 #include "enforce/files/known.h"
 #include "sys/mem.h"
 #include "sys/proc.h"
@@ -315,7 +317,7 @@ static int make(struct act *a, int dirfd, const char *name, struct openat2_how h
 static void unmake(const struct place *p, int fd)
 {
 	AUTO_FD above = -1;
-	char dir[PLACE_PATH];
+	ROOM char dir[PLACE_PATH];
 	struct stat made, there;
 	size_t len = (size_t)(path_base(p->path) - p->path);
 
@@ -365,6 +367,7 @@ int open_new(struct act *a, const struct opening *o, const struct place *p)
 		return EISDIR;
 	if (!may_create(a, o, p))
 		return 0;
+	walks_note(a, p);
 	if (!keep_wants(a, JOURNAL_CREATE, p, &plain) && open_is_exact(a, o)) {
 		act_continue(a);
 		return 0;
@@ -451,7 +454,7 @@ static bool makes_directory(const struct opening *o)
 static int open_once(struct act *a, const struct opening *o)
 {
 	struct place_request r = { .dirfd = o->dirfd, .path = o->path, .resolve = o->how.resolve };
-	struct place p;
+	ROOM struct place p;
 	int error;
 
 	if (!act_sure(a))

@@ -71,4 +71,6 @@ int park_call(struct act *a, const struct opening *o, const struct place *p, int
  * anybody?
  */
 bool park_wake(struct files *f, const struct stat *fifo, unsigned mode);
+/* Look after all who wait. Are there any? */
+bool park_look(struct files *f);
 void park_free(struct files *f);

@@ -130,10 +130,8 @@ bool park_wake(struct files *f, const struct stat *fifo, unsigned mode)
 	return woken;
 }
 
-bool files_wait(void *files)
+bool park_look(struct files *f)
 {
-	struct files *f = files;
-
 	for (size_t i = 0; f->park && i < PLACES && f->park->n; i++)
 		if (f->park->places[i].listener >= 0)
 			look(f->park, &f->park->places[i]);

@@ -1,6 +1,7 @@
 #include "enforce/files/impl.h"
 
 #include "audit/ring.h"
+#include "base/room.h"
 #include "enforce/denial.h"
 #include "enforce/exec/held.h"
 
@@ -30,7 +31,7 @@ static const char *shown(const char *path, char out[PLACE_PATH])
 
 static const char *message_of(const struct act_report *r, char *out, size_t size)
 {
-	char path[PLACE_PATH];
+	ROOM char path[PLACE_PATH];
 	struct message_facts facts = { .path = shown(place_path(r->place), path),
 		                       .operation = access_name(r->kind),
 		                       .port = -1 };
@@ -42,7 +43,7 @@ static const char *message_of(const struct act_report *r, char *out, size_t size
 static bool report(const struct act *a, const struct act_report *r, const char *message, const char *action)
 {
 	struct event_field fields[4];
-	char path[PLACE_PATH], to[PLACE_PATH];
+	ROOM char path[PLACE_PATH], to[PLACE_PATH];
 	struct event ev = { .type = r->type ? r->type : access_event(r->kind),
 		            .depth = -1,
 		            .verdict = r->verdict,
@@ -101,7 +102,7 @@ void act_refuse(struct act *a, const struct act_report *r)
 {
 	struct verdict v = *r->verdict;
 	struct act_report denied = *r;
-	char message[MESSAGE];
+	ROOM char message[MESSAGE];
 
 	v.effective = EFFECT_DENY;
 	denied.verdict = &v;
@@ -130,7 +131,7 @@ bool act_permit(struct act *a, const struct act_report *r)
 {
 	static const struct verdict no = { .rule = &unrecorded };
 	struct act_report refused = *r;
-	char message[MESSAGE];
+	ROOM char message[MESSAGE];
 
 	if (!is_told(a, r))
 		return true;

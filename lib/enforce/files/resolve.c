@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/num.h"
 #include "base/path.h"
+#include "base/room.h"
 #include "enforce/files/deep.h"
 #include "enforce/files/own.h"
 #include "sys/proc.h"
@@ -40,7 +41,6 @@ static const char *rest(const struct walk *w)
 {
 	return buf_text(&w->text) + w->at;
 }
-
 static bool is_proc(int fd)
 {
 	struct statfs fs;
@@ -179,7 +179,7 @@ static int put_back(struct walk *w, const char *said)
  * *next >= 0 when it was followed, or errno. */
 static int follow_proc(struct walk *w, const char *name, int *next)
 {
-	char text[PATH_MAX];
+	ROOM char text[PATH_MAX];
 	struct stat st;
 	ssize_t n;
 
@@ -227,7 +227,7 @@ static bool may_follow(const struct walk *w, const struct stat *link)
 /* The link `name`, opened as fd. As follow_proc(). */
 static int follow(struct walk *w, int fd, const char *name, int *next)
 {
-	char text[PATH_MAX];
+	ROOM char text[PATH_MAX];
 	struct stat st;
 	ssize_t n;
 
@@ -264,7 +264,7 @@ static bool has_dots(const char *path)
 static int jump(struct walk *w)
 {
 	const char *from = rest(w), *end = from + strlen(from);
-	char dir[PATH_MAX];
+	ROOM char dir[PATH_MAX];
 	int fd;
 
 	while (end > from && end[-1] == '/')

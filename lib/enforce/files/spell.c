@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/path.h"
+#include "base/room.h"
 #include "enforce/exec/fixed.h"
 
 #include <fcntl.h>
@@ -200,7 +201,7 @@ enum whose { NOBODYS, ITS_OWN, ROOTS };
 
 static enum whose whose_link(const struct act *a, const char *path, const char *base)
 {
-	char dir[PATH_MAX];
+	ROOM char dir[PATH_MAX];
 	struct stat link, st;
 
 	if (lstat(path, &link) < 0 || !S_ISLNK(link.st_mode) ||
@@ -219,7 +220,7 @@ static bool follow(struct act *a, struct spelling *s)
 {
 	const char *base = path_base(s->clean);
 	size_t len = strlen(s->open);
-	char to[PATH_MAX], clean[PATH_MAX];
+	ROOM char to[PATH_MAX], clean[PATH_MAX];
 	enum whose whose;
 	ssize_t n;
 

@@ -100,6 +100,7 @@ fi
 stop_server
 check_that "and the server stops" 'no_views && until_true 3 no_process'
 rm -f /dev/fuse
+export E2E_CWD=/tmp
 fresh_home
 start_server
 exit 0

@@ -1,0 +1,147 @@
+/* Private to lib/proxy: one connection and its stations.
+ *
+ * HEAD -> (RESOLVE ->) DIAL -> TUNNEL or EXCHANGE; an exchange leads back to HEAD; any leads to LINGER or
+ * ENDED. An ended connection is freed after the batch, so whoever calls something only asks for the state
+ * after it.
+ */
+#pragma once
+
+#include "proxy/frame.h"
+#include "proxy/proxy.h"
+#include "proxy/target.h"
+
+#include "base/buf.h"
+#include "http/parse.h"
+
+enum conn_state {
+	CONN_HEAD,     /* a request is to come, or has come in part */
+	CONN_RESOLVE,  /* its host's addresses are asked for */
+	CONN_DIAL,     /* they are tried */
+	CONN_TUNNEL,   /* bytes go both ways */
+	CONN_EXCHANGE, /* a request goes one way, its answer the other */
+	CONN_LINGER,   /* an answer of ours goes out; what the client still says is thrown away */
+	CONN_ENDED
+};
+
+/* One of the two sockets. */
+struct end {
+	struct watch watch;
+	int fd;      /* owned, -1 = none */
+	bool ended;  /* it says no more */
+	bool closed; /* we say no more to it */
+};
+
+/* Bytes on their way from one end to the other: in a pipe where there are many, else in memory. */
+struct way {
+	struct buf rest; /* what could not be sent yet */
+	int pipe[2];     /* of the pool while it is used; -1 = none */
+	size_t piped;
+	bool bulk;
+	uint64_t total;
+};
+
+struct conn {
+	struct list node;
+	struct proxy *proxy;
+	enum conn_state state;
+	struct end client, server;
+	struct way up, down;
+	struct timer timer;
+	struct http_parser request;
+	struct buf in; /* from the client, behind the head */
+	struct target target;
+	bool is_connect;
+	bool gate;     /* what the client says first in a tunnel is to be looked at */
+	bool upgrade;  /* the request wants a websocket */
+	bool keep;     /* the client's connection may serve another request */
+	bool is_head;  /* HEAD: the answer has no body */
+	bool answered; /* something of an answer has been sent to the client */
+	bool up_lost;  /* the server does not take the rest of the request */
+	bool hung_up;  /* the client says no more, while its answer is on its way */
+	bool opened;   /* a connection was told of; its end is, too */
+	struct resolver_wait wait;
+	struct dns_address addresses[RESOLVER_ADDRESSES]; /* judged, to be tried from `next` on */
+	size_t n_addresses, next;
+	struct http_parser answer;
+	struct frame asking, answering;
+};
+
+enum { PROXY_SCRATCH = 65536, PIPES_KEPT = 8, PIPES_MAX = 128 };
+
+struct pipe_pair {
+	int fd[2];
+};
+
+struct proxy {
+	struct proxy_options o;
+	struct watch listener;
+	int listener_fd;    /* owned, also while it is not watched */
+	struct timer pause; /* after running out of descriptors */
+	struct list conns;  /* oldest first */
+	struct list dead;
+	int n_conns, n_pipes, n_kept;
+	struct pipe_pair kept[PIPES_KEPT];
+	uint64_t events;
+	char id[24]; /* of events: the process's own part */
+	char scratch[PROXY_SCRATCH];
+};
+
+/* Rules of the proxy's own. */
+enum proxy_rule { RULE_MALFORMED, RULE_NAME_MISMATCH, RULE_NO_NAME, RULE_HIDDEN_NAME, RULE_NOT_TLS };
+struct verdict proxy_rule(enum proxy_rule which);
+
+/* conn.c */
+struct conn *conn_new(struct proxy *p, int fd);
+void conn_end(struct conn *c);   /* as if both had hung up */
+void conn_break(struct conn *c); /* both are told that it did not end well */
+void conn_free(struct conn *c);
+void conn_interest(struct conn *c); /* wait for what the state needs */
+void conn_timer(struct conn *c, int64_t in_ns);
+void conn_next(struct conn *c); /* another request on the client's connection */
+void conn_drop_server(struct conn *c);
+
+/* request.c: a request has come. */
+void request_read(struct conn *c); /* CONN_HEAD, and there are bytes */
+
+/* judge.c: where it may go. Leads to CONN_RESOLVE, CONN_DIAL, or a refusal. */
+void judge_target(struct conn *c);
+/* May this name be meant by whoever is connected to that address? */
+bool judge_name(const struct conn *c, const char *name, struct verdict *v);
+
+/* dial.c */
+void dial_next(struct conn *c);
+void dial_ready(struct conn *c);
+
+/* tunnel.c */
+void tunnel_start(struct conn *c);
+void tunnel_run(struct conn *c);
+
+/* exchange.c */
+void exchange_start(struct conn *c);
+void exchange_run(struct conn *c);
+
+/* head.c: heads as they are passed on. False: out of memory. */
+bool head_is_websocket(const struct http_head *h);
+bool head_request(struct conn *c, struct buf *out);
+bool head_answer(struct conn *c, struct buf *out);
+
+/* way.c: move what there is. WAY_LOST is about the reader, WAY_BROKEN about who sends. */
+enum way_state { WAY_EMPTY, WAY_BLOCKED, WAY_ENDED, WAY_LOST, WAY_BROKEN, WAY_MORE };
+enum way_state way_move(struct proxy *p, struct way *w, struct end *from, struct end *to, struct frame *frame,
+                        struct buf *beyond);
+enum way_state way_flush(struct proxy *p, struct way *w, const struct end *to);
+bool way_blocked(const struct way *w);
+void way_release(struct proxy *p, struct way *w);
+
+/* refuse.c: an answer of ours. */
+void refuse_by(struct conn *c, const struct verdict *v);
+void refuse_with(struct conn *c, int status, const char *why);
+void refuse_linger(struct conn *c);
+
+/* tell.c: events. False: not kept, so what is told of must not happen. */
+bool tell_name(struct conn *c, const struct verdict *v, const struct resolver_answer *answer);
+bool tell_dropped(struct conn *c, const struct verdict *v, const struct dns_address *a);
+bool tell_request(struct conn *c, const struct verdict *v, const struct dns_address *a);
+bool tell_malformed(struct conn *c, const struct verdict *v, const char *why);
+bool tell_tls(struct conn *c, const struct verdict *v, const char *name);
+void tell_closed(struct conn *c);

@@ -1,0 +1,125 @@
+#include "proxy/impl.h"
+
+#include <string.h>
+
+static struct verdict dial_verdict(const struct conn *c, const char *host, const struct dns_address *a)
+{
+	const struct proxy_options *o = &c->proxy->o;
+	const struct net_request r = {
+		.host = host, .addr = a->addr, .addr_len = a->len, .port = c->target.port
+	};
+
+	return decide_dial(o->policy, o->cache, &r);
+}
+
+bool judge_name(const struct conn *c, const char *name, struct verdict *v)
+{
+	*v = dial_verdict(c, name, &c->addresses[c->next - 1]);
+	return v->effective == EFFECT_ALLOW;
+}
+
+/* Keep what may be dialled; the last verdict that let something through, else the first that did not. */
+static bool judge_all(struct conn *c, const struct resolver_answer *answer, struct verdict *v)
+{
+	struct verdict denied = { .rule = NULL };
+
+	c->n_addresses = c->next = 0;
+	for (size_t i = 0; i < answer->n; i++) {
+		const struct verdict one = dial_verdict(c, c->target.host.name, &answer->addresses[i]);
+
+		if (one.effective == EFFECT_ALLOW) {
+			*v = one;
+			c->addresses[c->n_addresses++] = answer->addresses[i];
+			continue;
+		}
+		if (!denied.rule)
+			denied = one;
+		if (!tell_dropped(c, &one, &answer->addresses[i]))
+			return false;
+	}
+	if (!c->n_addresses)
+		*v = denied;
+	return true;
+}
+
+/* The log first. */
+static void go(struct conn *c, const struct verdict *v)
+{
+	if (v->effective != EFFECT_ALLOW) {
+		tell_request(c, v, NULL);
+		refuse_by(c, v);
+	} else if (!tell_request(c, v, &c->addresses[0])) {
+		refuse_with(c, 503, "events cannot be kept");
+	} else {
+		c->opened = true;
+		dial_next(c);
+	}
+}
+
+static void take_answer(struct conn *c, const struct resolver_answer *answer)
+{
+	struct verdict v;
+
+	if (answer->status != RESOLVER_FOUND)
+		refuse_with(c, answer->status == RESOLVER_NONE ? 502 : 504,
+		            answer->status == RESOLVER_NONE ? "there is no address of that name"
+		                                            : "no name server answers");
+	else if (!judge_all(c, answer, &v))
+		refuse_with(c, 503, "events cannot be kept");
+	else
+		go(c, &v);
+}
+
+static void on_answer(void *arg, const struct resolver_answer *answer)
+{
+	struct conn *c = arg;
+	const struct proxy_options *o = &c->proxy->o;
+	const struct verdict v = decide_name(o->policy, o->cache, c->target.host.name, c->target.port);
+
+	if (tell_name(c, &v, answer))
+		take_answer(c, answer);
+	else
+		refuse_with(c, 503, "events cannot be kept");
+}
+
+/* Names that no rule could let through are not even asked for: to ask is to tell. */
+static void judge_by_name(struct conn *c)
+{
+	const struct proxy_options *o = &c->proxy->o;
+	const char *name = c->target.host.name;
+	const struct verdict v = decide_name(o->policy, o->cache, name, c->target.port);
+	struct resolver_answer answer;
+
+	if (v.effective != EFFECT_ALLOW) {
+		go(c, &v);
+	} else if (resolver_known(o->resolver, name, &answer)) {
+		take_answer(c, &answer);
+	} else {
+		c->wait.done = on_answer;
+		c->wait.arg = c;
+		if (resolver_ask(o->resolver, name, &c->wait, NULL) < 0)
+			refuse_with(c, 503, "too many names are asked for");
+	}
+}
+
+void judge_target(struct conn *c)
+{
+	const struct host *h = &c->target.host;
+	struct dns_address a = { .len = (uint8_t)h->address.len };
+	struct verdict v;
+
+	c->state = CONN_RESOLVE;
+	conn_timer(c, 0);
+	if (h->kind == HOST_NAME) {
+		judge_by_name(c);
+	} else {
+		memcpy(a.addr, h->address.addr, h->address.len);
+		v = dial_verdict(c, h->name, &a);
+		c->addresses[0] = a;
+		c->n_addresses = 1;
+		c->next = 0;
+		go(c, &v);
+	}
+	if (c->state == CONN_RESOLVE)
+		conn_interest(c);
+}

@@ -1,0 +1,38 @@
+/* proxy - the process that faces the network for others, and what it may let through.
+ *
+ * An explicit HTTP proxy on one listening socket: CONNECT, whose bytes are
+ * spliced, and requests with absolute URIs, each of which is judged by itself.
+ * Names are resolved once, here; each address is judged, and what is dialled
+ * is what was judged. Through a tunnel, a TLS client must ask for the very
+ * host that it named to us.
+ *
+ * One thread on the loop; nothing blocks. Bounds: a head must be whole in
+ * time; what a slow reader does not take is not read; a connection that
+ * moves nothing costs its two descriptors and a few kilobytes.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "decide/decide.h"
+#include "loop/loop.h"
+#include "net/resolver.h"
+
+struct proxy;
+
+struct proxy_options {
+	struct loop *loop;
+	struct resolver *resolver;
+	const struct policy *policy;
+	struct decide_cache *cache;
+	const char *session_id;
+	int max_conns;           /* 0 = 4096 */
+	int64_t head_timeout_ns; /* 0 = 15 s */
+	/* Events. False: it could not be kept; then what it tells of does not happen. */
+	bool (*sink)(void *arg, const char *json, size_t len, uint32_t flags);
+	void *arg;
+};
+
+struct proxy *proxy_new(const struct proxy_options *o, struct err *e);
+int proxy_listen(struct proxy *p, int fd, struct err *e); /* takes the listening socket, one */
+void proxy_free(struct proxy *p);                         /* connections end at once */
+int proxy_conns(const struct proxy *p);

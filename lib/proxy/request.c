@@ -1,0 +1,77 @@
+#include "proxy/impl.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* Where the client wants to go. A word of why not, NULL if all is well. */
+static const char *take_target(struct conn *c)
+{
+	const struct http_head *h = &c->request.head;
+
+	c->is_connect = !strcmp(h->method, "CONNECT");
+	c->is_head = !strcmp(h->method, "HEAD");
+	c->upgrade = !c->is_connect && head_is_websocket(h);
+	c->keep = h->keep_alive;
+	if (c->is_connect) {
+		if (c->request.decoder.kind != HTTP_BODY_NONE)
+			return "CONNECT has no body";
+		return target_authority(h->target, 0, &c->target) ? NULL : "malformed authority";
+	}
+	if (*h->target == '/' || !strcmp(h->target, "*"))
+		return "this is a proxy: requests name their host by an absolute URI";
+	return target_uri(h->target, &c->target) ? NULL : "malformed URI, or one that is not http://";
+}
+
+static void take_request(struct conn *c)
+{
+	const char *why = take_target(c);
+
+	if (why)
+		refuse_with(c, 400, why);
+	else
+		judge_target(c);
+}
+
+/* The head from these bytes; what is behind it waits. */
+static void feed(struct conn *c, const char *data, size_t len)
+{
+	size_t n;
+
+	if (!len)
+		return;
+	if (http_parser_idle(&c->request))
+		conn_timer(c, c->proxy->o.head_timeout_ns);
+	n = http_parser_feed(&c->request, data, len);
+	if (c->request.state == HTTP_HEAD)
+		return;
+	buf_add(&c->in, data + n, len - n);
+	if (c->request.state == HTTP_REFUSED)
+		refuse_with(c, c->request.refusal, c->request.why);
+	else if (c->in.failed)
+		conn_end(c);
+	else
+		take_request(c);
+}
+
+void request_read(struct conn *c)
+{
+	struct proxy *p = c->proxy;
+	struct buf early = c->in;
+	ssize_t n;
+
+	/* What came with the request before. */
+	if (early.len) {
+		c->in = (struct buf){ .len = 0 };
+		feed(c, early.data, early.len);
+		buf_release(&early);
+		return;
+	}
+	n = recv(c->client.fd, p->scratch, sizeof p->scratch, 0);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0)
+		conn_end(c);
+	else
+		feed(c, p->scratch, (size_t)n);
+}

@@ -1,0 +1,149 @@
+#include "proxy/impl.h"
+
+#include "audit/event.h"
+#include "audit/ring.h"
+#include "base/room.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *address_text(const struct dns_address *a, char *out)
+{
+	return inet_ntop(a->len == 4 ? AF_INET : AF_INET6, a->addr, out, INET6_ADDRSTRLEN) ? out : "";
+}
+
+/* Fill in what all have, format, hand over. */
+static bool tell(struct conn *c, struct event *ev)
+{
+	struct proxy *p = c->proxy;
+	char ROOM room[EVENT_TEXT_MAX];
+	char id[48];
+	struct buf json;
+	bool denied = ev->verdict && ev->verdict->effective != EFFECT_ALLOW, kept;
+
+	snprintf(id, sizeof id, "evt-%s-%llu", p->id, (unsigned long long)++p->events);
+	ev->id = id;
+	ev->session_id = p->o.session_id;
+	ev->source = "proxy";
+	ev->depth = -1;
+	buf_on(&json, room, sizeof room);
+	event_format(ev, &json);
+	kept = !json.failed && p->o.sink(p->o.arg, json.data, json.len, denied ? RING_DENIED : 0);
+	buf_release(&json);
+	return kept;
+}
+
+static const char *message_of(const struct conn *c, const struct verdict *v, const char *remote, char *out,
+                              size_t size)
+{
+	const struct message_facts facts = { .remote = remote,
+		                             .domain = c->target.host.name,
+		                             .operation = "connect",
+		                             .port = c->target.port };
+
+	decide_message(v->rule, &facts, out, size);
+	return *out ? out : NULL;
+}
+
+bool tell_name(struct conn *c, const struct verdict *v, const struct resolver_answer *answer)
+{
+	char texts[RESOLVER_ADDRESSES][INET6_ADDRSTRLEN];
+	const char *list[RESOLVER_ADDRESSES + 1] = { NULL };
+	const struct event_field fields[] = { { .name = "ips", .list = list },
+		                              { .name = "source", .text = "proxy" },
+		                              { .name = "error",
+		                                .text = answer->status == RESOLVER_FAILED
+		                                                ? "no server answers"
+		                                        : answer->status == RESOLVER_NONE ? "no such name"
+		                                                                          : "" } };
+	struct event ev = { .type = "dns_query",
+		            .domain = c->target.host.name,
+		            .verdict = v,
+		            .fields = fields,
+		            .n_fields = answer->status == RESOLVER_FOUND ? 2 : 3 };
+
+	for (size_t i = 0; i < answer->n; i++)
+		list[i] = address_text(&answer->addresses[i], texts[i]);
+	return tell(c, &ev);
+}
+
+bool tell_dropped(struct conn *c, const struct verdict *v, const struct dns_address *a)
+{
+	char remote[INET6_ADDRSTRLEN], message[512];
+	struct event ev = { .type = "dns_rebind_blocked",
+		            .domain = c->target.host.name,
+		            .remote = address_text(a, remote),
+		            .verdict = v };
+
+	ev.message = message_of(c, v, remote, message, sizeof message);
+	return tell(c, &ev);
+}
+
+bool tell_request(struct conn *c, const struct verdict *v, const struct dns_address *a)
+{
+	const struct http_head *h = &c->request.head;
+	char remote[TARGET_TEXT], ip[INET6_ADDRSTRLEN] = "", message[512];
+	const struct event_field fields[] = { { .name = "method", .text = h->method },
+		                              { .name = "resolved_ip", .text = a ? address_text(a, ip) : "" },
+		                              { .name = "path", .text = c->target.path } };
+	struct event ev = { .type = c->is_connect ? "net_connect" : "net_http_request",
+		            .domain = c->target.host.name,
+		            .remote = target_text(&c->target, 0, remote),
+		            .operation = "connect",
+		            .verdict = v,
+		            .fields = fields,
+		            .n_fields = c->is_connect ? 2 : 3 };
+
+	ev.message = message_of(c, v, remote, message, sizeof message);
+	return tell(c, &ev);
+}
+
+/* What could not be understood is shown as it was given. */
+bool tell_malformed(struct conn *c, const struct verdict *v, const char *why)
+{
+	const struct http_head *h = &c->request.head;
+	const struct event_field fields[] = { { .name = "method", .text = h->method ? h->method : "" },
+		                              { .name = "target", .text = h->target ? h->target : "" } };
+	struct event ev = { .type = "net_http_request",
+		            .operation = "connect",
+		            .verdict = v,
+		            .message = why,
+		            .fields = fields,
+		            .n_fields = 2 };
+
+	return tell(c, &ev);
+}
+
+bool tell_tls(struct conn *c, const struct verdict *v, const char *name)
+{
+	char remote[TARGET_TEXT];
+	const struct event_field fields[] = { { .name = "server_name", .text = name } };
+	struct event ev = { .type = "tls_sni_mismatch",
+		            .domain = c->target.host.name,
+		            .remote = target_text(&c->target, 0, remote),
+		            .operation = "connect",
+		            .verdict = v,
+		            .message = v->rule->description,
+		            .fields = fields,
+		            .n_fields = 1 };
+
+	return tell(c, &ev);
+}
+
+/* How much went which way. */
+void tell_closed(struct conn *c)
+{
+	char remote[TARGET_TEXT];
+	const struct event_field fields[] = { { .name = "bytes_sent", .number = (int64_t)c->up.total },
+		                              { .name = "bytes_received",
+		                                .number = (int64_t)c->down.total } };
+	struct event ev = { .type = "net_close", .fields = fields, .n_fields = 2 };
+
+	if (!c->opened)
+		return;
+	c->opened = false;
+	ev.domain = c->target.host.name;
+	ev.remote = target_text(&c->target, 0, remote);
+	tell(c, &ev);
+}

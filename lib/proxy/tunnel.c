@@ -1,0 +1,168 @@
+#include "proxy/impl.h"
+
+#include "net/hello.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { HTTPS = 443, ACCESS_DENIED = 49 };
+
+/* Does what the client says first fit what it asked us for? A verdict without a rule says yes. */
+static struct verdict look_at(const struct conn *c, const struct net_hello *h)
+{
+	const struct verdict fine = { .rule = NULL };
+	const bool is_name = c->target.host.kind == HOST_NAME;
+	struct verdict v;
+	struct host name;
+
+	if (h->state == HELLO_BAD)
+		return proxy_rule(RULE_MALFORMED);
+	if (h->state == HELLO_OTHER)
+		return c->target.port == HTTPS ? proxy_rule(RULE_NOT_TLS) : fine;
+	if (h->has_ech)
+		return proxy_rule(RULE_HIDDEN_NAME);
+	if (!h->has_name)
+		return is_name && c->target.port == HTTPS ? proxy_rule(RULE_NO_NAME) : fine;
+	if (!host_parse(h->name, &name))
+		return proxy_rule(RULE_MALFORMED);
+	if (is_name)
+		return strcmp(name.name, c->target.host.name) ? proxy_rule(RULE_NAME_MISMATCH) : fine;
+	/* An address was asked for: whoever is there by that name must be allowed. */
+	return judge_name(c, name.name, &v) ? fine : v;
+}
+
+static void refuse_hello(struct conn *c, const struct net_hello *h, const struct verdict *v)
+{
+	static const char alert[] = { 21, 3, 3, 0, 2, 2, ACCESS_DENIED };
+
+	tell_tls(c, v, h->name);
+	conn_drop_server(c);
+	if (h->state != HELLO_OTHER)
+		buf_add(&c->down.rest, alert, sizeof alert);
+	c->keep = false;
+	c->state = CONN_LINGER;
+	refuse_linger(c);
+}
+
+/* Let what was said first go on its way. */
+static void open_gate(struct conn *c)
+{
+	conn_timer(c, 0);
+	c->gate = false;
+	buf_add(&c->up.rest, c->in.data, c->in.len);
+	buf_release(&c->in);
+	if (c->up.rest.failed)
+		conn_break(c);
+}
+
+static void look(struct conn *c)
+{
+	struct verdict v;
+	struct net_hello h;
+
+	net_hello_read((const uint8_t *)buf_text(&c->in), c->in.len, &h);
+	if (h.state == HELLO_MORE && !c->client.ended)
+		return;
+	/* It stops in the middle: nothing was sent on. */
+	if (h.state == HELLO_MORE)
+		h.state = HELLO_BAD;
+	v = look_at(c, &h);
+	if (v.rule)
+		refuse_hello(c, &h, &v);
+	else
+		open_gate(c);
+}
+
+static void read_first(struct conn *c)
+{
+	struct proxy *p = c->proxy;
+	ssize_t n = recv(c->client.fd, p->scratch, sizeof p->scratch, 0);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0) {
+		conn_break(c);
+		return;
+	}
+	c->client.ended = n == 0;
+	buf_add(&c->in, p->scratch, (size_t)n);
+	if (c->in.failed)
+		conn_break(c);
+	else if (c->in.len)
+		look(c);
+	else
+		open_gate(c);
+}
+
+/* One who says no more is no more spoken to by the other, once all has arrived. */
+static void pass_end(const struct end *from, const struct way *w, struct end *to)
+{
+	if (!from->ended || to->closed || way_blocked(w))
+		return;
+	shutdown(to->fd, SHUT_WR);
+	to->closed = true;
+}
+
+static void run_up(struct conn *c)
+{
+	if (c->up_lost || c->server.closed)
+		return;
+	switch (way_move(c->proxy, &c->up, &c->client, &c->server, NULL, NULL)) {
+	case WAY_LOST:
+		/* Perhaps it has said all that it had to say, which is still to be passed on. */
+		c->up_lost = c->client.ended = true;
+		way_release(c->proxy, &c->up);
+		break;
+	case WAY_BROKEN:
+		conn_break(c);
+		return;
+	default:
+		break;
+	}
+	if (!c->up_lost)
+		pass_end(&c->client, &c->up, &c->server);
+}
+
+static void run_down(struct conn *c)
+{
+	enum way_state state;
+
+	if (c->client.closed)
+		return;
+	state = way_move(c->proxy, &c->down, &c->server, &c->client, NULL, NULL);
+	if (state == WAY_LOST || state == WAY_BROKEN)
+		conn_break(c);
+	else
+		pass_end(&c->server, &c->down, &c->client);
+}
+
+void tunnel_run(struct conn *c)
+{
+	if (c->gate)
+		read_first(c);
+	if (c->state == CONN_TUNNEL && !c->gate)
+		run_up(c);
+	if (c->state == CONN_TUNNEL)
+		run_down(c);
+	if (c->state != CONN_TUNNEL)
+		return;
+	if (c->client.ended && c->server.ended && !way_blocked(&c->up) && !way_blocked(&c->down))
+		conn_end(c);
+	else
+		conn_interest(c);
+}
+
+void tunnel_start(struct conn *c)
+{
+	c->state = CONN_TUNNEL;
+	c->gate = true;
+	c->keep = false;
+	buf_str(&c->down.rest, "HTTP/1.1 200 Connection Established\r\n\r\n");
+	if (c->target.port == HTTPS)
+		conn_timer(c, c->proxy->o.head_timeout_ns);
+	if (c->in.len)
+		look(c);
+	if (c->state == CONN_TUNNEL)
+		tunnel_run(c);
+}

@@ -1,0 +1,157 @@
+#!/bin/bash
+# proxy - what goes through "agentsh proxy" on a small internet of the test's own, and what does not.
+# PROXY_MIB chooses how much is sent each way.
+if [ -z "${PROXY_INSIDE:-}" ] && [ "$(id -u)" = 0 ]; then
+	PROXY_INSIDE=1 exec unshare --net --mount --pid --fork --kill-child --propagation private "$0" "$@"
+fi
+. "$(dirname "$0")/../t.sh"
+here=$(cd "$(dirname "$0")" && pwd)/net
+needs root ip python3 openssl curl
+mount -t proc proc /proc
+cd "$TMP" || exit 1
+
+# --- an internet: its addresses, its authority, its servers
+
+PORT=3128
+ip link set lo up
+for address in 192.0.2.{10,11,53,99} 203.0.113.66 10.0.0.1 169.254.169.254; do
+	ip addr add "$address/32" dev lo
+done
+ip addr add 2001:db8::10/128 dev lo nodad
+echo 'nameserver 192.0.2.53' >resolv.conf
+printf '127.0.0.1 localhost\n192.0.2.11 box.allowed.test\n' >hosts
+mount --bind resolv.conf /etc/resolv.conf && mount --bind hosts /etc/hosts ||
+	skip_all "no name server of its own"
+names="DNS:allowed.test,DNS:*.allowed.test,DNS:evil.test,IP:192.0.2.11"
+{
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem
+	openssl req -newkey rsa:2048 -nodes -subj /CN=allowed.test -keyout key.pem -out req.pem
+	openssl x509 -req -in req.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out cert.pem \
+		-extfile <(echo "subjectAltName=$names")
+} >openssl.log 2>&1 || skip_all "no certificates"
+python3 "$here/internet.py" "$TMP" &
+until_true 20 test -e ready || skip_all "no internet"
+
+start() { # [OPTION...]
+	"$AGENTSH" proxy --policy "$here/policy.yaml" --listen "127.0.0.1:$PORT" --events "$TMP/events" "$@" \
+		2>>err &
+	proxy=$!
+	until_true 10 curl -s -o answer "http://127.0.0.1:$PORT/"
+}
+
+: >reached
+reached() { grep -c "^$1 " reached; }
+canary() { # ADDRESS COMMAND...: does the command make a request arrive there?
+	before=$(reached "$1")
+	address=$1
+	shift
+	timeout 20 "$@" >o 2>e
+	[ "$(reached "$address")" -gt "$before" ]
+}
+told() { grep -F "\"rule\":\"$1\"" events | grep -qF '"effective_decision":"deny"'; }
+
+ok "starts" start
+for url in http://203.0.113.66/ http://10.0.0.1/ http://169.254.169.254/latest/ https://203.0.113.66/; do
+	address=${url#*//} address=${address%%/*}
+	ok "the canary at $url sings when nobody is asked" canary "$address" curl -sk --noproxy '*' "$url"
+done
+
+# --- programs, as they are
+
+export http_proxy=http://127.0.0.1:$PORT https_proxy=http://127.0.0.1:$PORT
+export SSL_CERT_FILE=$TMP/ca.pem NODE_EXTRA_CA_CERTS=$TMP/ca.pem CURL_CA_BUNDLE=$TMP/ca.pem
+cat >get.py <<'PY'
+import sys, urllib.request
+print(urllib.request.urlopen(sys.argv[1], timeout=10).read().decode(), end='')
+PY
+cat >get.js <<'JS'
+const [, , url] = process.argv, http = require('http'), https = require('https');
+const u = new URL(url), proxy = { host: '127.0.0.1', port: process.env.http_proxy.split(':')[2] };
+const show = (r) => { if (r.statusCode !== 200) process.exitCode = 1; r.pipe(process.stdout); };
+const fail = () => process.exit(1);
+if (u.protocol === 'http:')
+	http.get({ ...proxy, path: url, headers: { Host: u.host } }, show).on('error', fail);
+else
+	http.request({ ...proxy, method: 'CONNECT', path: u.host + ':443' }).on('connect', (r, s) => {
+		if (r.statusCode !== 200)
+			fail();
+		https.get(url, { socket: s, agent: false, servername: u.hostname }, show).on('error', fail);
+	}).on('error', fail).end();
+JS
+programs=(curl python)
+command -v node >o && programs+=(node)
+command -v wget >o && programs+=(wget)
+cat >fetch <<'SH'
+#!/bin/sh
+# fetch PROGRAM URL
+case $1 in
+curl) exec curl -sSfL -m 10 "$2" ;;
+python) exec python3 get.py "$2" ;;
+node) exec node get.js "$2" ;;
+wget) exec wget -q -T 10 -t 1 --ca-certificate=ca.pem -O - "$2" ;;
+esac
+SH
+chmod +x fetch
+denied() { # ADDRESS COMMAND...: it fails, and nothing arrives there
+	before=$(reached "$1")
+	address=$1
+	shift
+	timeout 20 "$@" >o 2>e && return 1
+	[ "$(reached "$address")" = "$before" ]
+}
+for program in "${programs[@]}"; do
+	for url in http://allowed.test/ https://allowed.test/ https://www.allowed.test/; do
+		is "$program: $url" "$(timeout 20 ./fetch "$program" "$url")" "hello from 192.0.2.10"
+	done
+	for target in 203.0.113.66=http://evil.test/ 203.0.113.66=https://evil.test/ \
+		10.0.0.1=http://10.0.0.1/ 169.254.169.254=http://169.254.169.254/latest/ \
+		169.254.169.254=http://meta.allowed.test/; do
+		url=${target#*=} address=${target%%=*}
+		ok "$program: $url is denied" denied "$address" ./fetch "$program" "$url"
+	done
+done
+for rule in nothing-else no-private block-metadata-services; do
+	ok "the log has denials by $rule" told "$rule"
+done
+for to in http://evil.test/ http://10.0.0.1/ http://169.254.169.254/ http://allowed.test@evil.test/; do
+	address=203.0.113.66
+	[ "$to" = http://10.0.0.1/ ] && address=10.0.0.1
+	[ "$to" = http://169.254.169.254/ ] && address=169.254.169.254
+	ok "NW-17 a redirect to $to leads nowhere" denied "$address" \
+		curl -sfL -m 10 "http://allowed.test/redirect?to=$to"
+done
+has "a refusal names its rule" "$(curl -s http://evil.test/)" \
+	"denied by rule 'nothing-else' \(policy.yaml:[0-9]+\)"
+is "and for programs, too" "$(curl -s -H 'Accept: application/json' http://evil.test/ |
+	python3 -c 'import json, sys; print(json.load(sys.stdin)["rule"])')" nothing-else
+if command -v node >o; then
+	is "HTTP/2 through a tunnel" "$(timeout 20 node "$here/h2.js" "$PORT" "$TMP")" "two from h2"
+else
+	skip "HTTP/2 through a tunnel" "no node"
+fi
+is "openssl: another name than was asked for" "$(openssl s_client -connect allowed.test:443 \
+	-servername evil.test -proxy "127.0.0.1:$PORT" </dev/null 2>&1 | grep -c 'alert access denied')" 1
+
+# --- byte by byte
+
+unset http_proxy https_proxy
+PROXY_MIB=${PROXY_MIB:-256} timeout 100 python3 "$here/client.py" "$PORT" "$TMP" "$proxy" >checks
+is "all of it was looked at" $? 0
+while IFS= read -r line; do
+	case $line in
+	ok\ *) t_report 0 "${line#ok }" ;;
+	not\ ok\ *) t_report 1 "${line#not ok }" ;;
+	*) echo "$line" ;;
+	esac
+done <checks
+
+# --- what it gave up
+
+for field in CapEff CapPrm CapBnd; do
+	is "no $field is left" "$(awk "/^$field/ { print \$2 }" "/proc/$proxy/status")" 0000000000000000
+done
+is "a filter is in force" "$(awk '/^Seccomp:/ { print $2 }' "/proc/$proxy/status")" 2
+kill -TERM "$proxy"
+wait "$proxy"
+is "SIGTERM ends it well" $? 0
+is "without a complaint" "$(grep -vc 'listening on' err)" 0
