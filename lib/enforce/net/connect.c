@@ -104,19 +104,19 @@ static int connect_inet(struct deed *d, struct target *t, int domain)
 	struct target to;
 	const struct net_report r = { .type = "net_connect",
 		                      .operation = "connect",
-		                      .remote = target_text(t, remote),
+		                      .remote = aim_text(t, remote),
 		                      .domain = j.domain,
 		                      .protocol = stream ? "tcp" : "udp",
 		                      .port = t->port };
 
-	if (t->port == 53 && target_write(&d->net->o.dns, domain, &to) && d->net->o.dns.port)
+	if (t->port == 53 && aim_write(&d->net->o.dns, domain, &to) && d->net->o.dns.port)
 		return connect_to(d, &to, NULL);
-	judge_target(d, t, stream, &j);
-	if (!judge_settled(d, j.verdict, &r))
+	settle_target(d, t, stream, &j);
+	if (!settle_call(d, j.verdict, &r))
 		return 0;
 	if (!j.proxied)
 		return connect_to(d, t, NULL);
-	return target_write(&d->net->o.proxy, domain, &to) ? connect_to(d, &to, t) : EADDRNOTAVAIL;
+	return aim_write(&d->net->o.proxy, domain, &to) ? connect_to(d, &to, t) : EADDRNOTAVAIL;
 }
 
 /* ---- local ----------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ int connect_judge(struct deed *d)
 	int error = deed_take(d, (int)d->args[0]), domain;
 
 	if (!error)
-		error = target_read(d, d->args[1], (int)d->args[2], &t);
+		error = aim_read(d, d->args[1], (int)d->args[2], &t);
 	if (error)
 		return error;
 	domain = net_option(d->sock, SO_DOMAIN);

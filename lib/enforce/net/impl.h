@@ -70,20 +70,20 @@ int net_option(int sock, int name);
 /* Has the calling process one thread, so that nobody else changes its descriptors? */
 bool deed_alone(const struct deed *d);
 
-/* ---- target.c -------------------------------------------------------------------------------------------
+/* ---- aim.c -------------------------------------------------------------------------------------------
  */
 
 /* Read `len` bytes at `addr` of the caller. 0 or errno. */
-int target_read(const struct deed *d, uint64_t addr, int len, struct target *t);
+int aim_read(const struct deed *d, uint64_t addr, int len, struct target *t);
 /* What the bytes mean. */
-void target_parse(struct target *t);
+void aim_parse(struct target *t);
 /* The same target written as an address of this family: false when that cannot be. */
-bool target_write(const struct net_place *place, int family, struct target *t);
+bool aim_write(const struct net_place *place, int family, struct target *t);
 /* "192.0.2.1:80", "[2001:db8::1]:80". */
 enum { TARGET_TEXT = 64 };
-const char *target_text(const struct target *t, char out[TARGET_TEXT]);
+const char *aim_text(const struct target *t, char out[TARGET_TEXT]);
 
-/* ---- judge.c --------------------------------------------------------------------------------------------
+/* ---- settle.c --------------------------------------------------------------------------------------------
  */
 
 struct judged {
@@ -93,7 +93,7 @@ struct judged {
 };
 
 /* The policy on an address of IPv4 or IPv6. */
-void judge_target(struct deed *d, const struct target *t, bool stream, struct judged *out);
+void settle_target(struct deed *d, const struct target *t, bool stream, struct judged *out);
 
 /* Tell of it, by what was judged. True: do it. False: it was refused and answered, or waits for an approval.
  */
@@ -105,7 +105,7 @@ struct net_report {
 	bool often; /* of many alike the first is told */
 	bool abstract;
 };
-bool judge_settled(struct deed *d, struct verdict v, const struct net_report *r);
+bool settle_call(struct deed *d, struct verdict v, const struct net_report *r);
 
 /* ---- calls: 0 when answered, or the errno to answer with ------------------------------------------------
  */

@@ -264,7 +264,7 @@ bool local_allowed(struct deed *d, const struct local *l, enum unix_op op)
 		                      .often = op != UNIX_CONNECT,
 		                      .port = -1 };
 
-	return judge_settled(d, judge_local(d, l, op), &r);
+	return settle_call(d, judge_local(d, l, op), &r);
 }
 
 /* ---- doing it -------------------------------------------------------------------------------------------

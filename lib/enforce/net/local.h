@@ -24,7 +24,7 @@ void local_release(struct local *l);
 /* Find it: 0 or errno. */
 int local_find(struct deed *d, const struct target *t, struct local *l);
 
-/* As judge_settled(). */
+/* As settle_call(). */
 bool local_allowed(struct deed *d, const struct local *l, enum unix_op op);
 
 /* Connect (`message` NULL) or send as who calls. Bytes sent, or -errno. Does not wait when the socket is set

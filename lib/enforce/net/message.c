@@ -201,8 +201,8 @@ static int read_name(const struct deed *d, const struct message_head *h, struct 
 {
 	if (!h->name || !h->name_len)
 		return 0;
-	return target_read(d, h->name,
-	                   h->name_len > sizeof m->to.raw ? (int)sizeof m->to.raw : (int)h->name_len, &m->to);
+	return aim_read(d, h->name, h->name_len > sizeof m->to.raw ? (int)sizeof m->to.raw : (int)h->name_len,
+	                &m->to);
 }
 
 int message_read_plain(const struct deed *d, const struct message_head *h, bool stream, struct message *m)

@@ -123,7 +123,7 @@ static int mend_name(struct message *m, int domain)
 	}
 	if (family == AF_UNSPEC)
 		m->to.raw.any.sa_family = AF_INET;
-	target_parse(&m->to);
+	aim_parse(&m->to);
 	if (!m->to.inet)
 		return domain == AF_INET && m->to.len >= sizeof(struct sockaddr_in) ? EAFNOSUPPORT : EINVAL;
 	return domain == AF_INET && m->to.raw.any.sa_family != AF_INET ? EAFNOSUPPORT : 0;
@@ -145,14 +145,14 @@ static int judge_inet(struct deed *d, struct message *m, int domain)
 
 	if (error || !m->to.len)
 		return error;
-	if (m->to.port == 53 && d->net->o.dns.port && target_write(&d->net->o.dns, domain, &to)) {
+	if (m->to.port == 53 && d->net->o.dns.port && aim_write(&d->net->o.dns, domain, &to)) {
 		m->to = to;
 		return 0;
 	}
-	target_text(&m->to, remote);
+	aim_text(&m->to, remote);
 	r.port = m->to.port;
-	judge_target(d, &m->to, false, &j);
-	return judge_settled(d, j.verdict, &r) ? 0 : -1;
+	settle_target(d, &m->to, false, &j);
+	return settle_call(d, j.verdict, &r) ? 0 : -1;
 }
 
 static int judge_local(struct deed *d, struct message *m)

@@ -12,7 +12,7 @@
 
 enum { INET6_SHORTEST = offsetof(struct sockaddr_in6, sin6_scope_id) }; /* as RFC 2133 had it */
 
-int target_read(const struct deed *d, uint64_t addr, int len, struct target *t)
+int aim_read(const struct deed *d, uint64_t addr, int len, struct target *t)
 {
 	if (len < 0 || len > (int)sizeof t->raw)
 		return EINVAL;
@@ -22,7 +22,7 @@ int target_read(const struct deed *d, uint64_t addr, int len, struct target *t)
 		return EFAULT;
 	if (!call_valid(d->k))
 		return ESRCH;
-	target_parse(t);
+	aim_parse(t);
 	return 0;
 }
 
@@ -38,7 +38,7 @@ static void mean_this_machine(struct page_address *a)
 		a->bytes[0] = 127;
 }
 
-void target_parse(struct target *t)
+void aim_parse(struct target *t)
 {
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&t->raw;
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&t->raw;
@@ -64,7 +64,7 @@ void target_parse(struct target *t)
 	t->inet = host_from_address(t->addr.bytes, t->addr.len, &host);
 }
 
-bool target_write(const struct net_place *place, int family, struct target *t)
+bool aim_write(const struct net_place *place, int family, struct target *t)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)&t->raw;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&t->raw;
@@ -83,11 +83,11 @@ bool target_write(const struct net_place *place, int family, struct target *t)
 		memcpy(v6->sin6_addr.s6_addr + 16 - place->addr.len, place->addr.bytes, place->addr.len);
 		t->len = sizeof *v6;
 	}
-	target_parse(t);
+	aim_parse(t);
 	return t->inet;
 }
 
-const char *target_text(const struct target *t, char out[TARGET_TEXT])
+const char *aim_text(const struct target *t, char out[TARGET_TEXT])
 {
 	char text[INET6_ADDRSTRLEN] = "";
 

@@ -67,7 +67,7 @@ static void judge_names(const struct deed *d, const struct target *t, struct jud
 	}
 }
 
-void judge_target(struct deed *d, const struct target *t, bool stream, struct judged *out)
+void settle_target(struct deed *d, const struct target *t, bool stream, struct judged *out)
 {
 	const struct net *n = d->net;
 	bool web = stream && n->o.proxy.port && (t->port == 80 || t->port == 443);
@@ -167,7 +167,7 @@ static void refuse(struct deed *d, struct verdict *v, const struct net_report *r
 	deed_fail(d, EACCES);
 }
 
-bool judge_settled(struct deed *d, struct verdict v, const struct net_report *r)
+bool settle_call(struct deed *d, struct verdict v, const struct net_report *r)
 {
 	if (CONFIG_APPROVALS && v.effective == EFFECT_APPROVE) {
 		char message[1024];
