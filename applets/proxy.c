@@ -8,6 +8,14 @@ config APPLET_PROXY
           An HTTP proxy that judges each request and each tunnel by the network
           rules of a policy. It resolves names itself, connects to what it
           judged, and gives up all rights but those of a proxy.
+
+config PROXY_DNS
+        bool "name service of the proxy"
+        default y
+        depends on APPLET_PROXY
+        help
+          Answers questions for names that some network rule could let through,
+          and passes on no others.
  */
 #include "applets/applet.h"
 
@@ -21,6 +29,7 @@ config APPLET_PROXY
 #include "loop/loop.h"
 #include "net/resolver.h"
 #include "policy/policy.h"
+#include "proxy/names.h"
 #include "proxy/proxy.h"
 #include "proxy/target.h"
 
@@ -41,6 +50,7 @@ struct running {
 	struct decide_cache *cache;
 	struct resolver *resolver;
 	struct proxy *proxy;
+	struct names *names;
 	int events; /* -1 = nobody wants them */
 };
 
@@ -61,8 +71,8 @@ static struct policy *load_policy(const char *path, struct err *e)
 	return p;
 }
 
-/* A listening socket on "ADDRESS:PORT". */
-static int listen_on(const char *where, struct err *e)
+/* A socket of this type on "ADDRESS:PORT", listening where that is to be done. */
+static int listen_on(const char *where, int type, struct err *e)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET };
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
@@ -76,13 +86,13 @@ static int listen_on(const char *where, struct err *e)
 	six = t.host.address.len == 16;
 	memcpy(six ? (void *)&in6.sin6_addr : (void *)&in.sin_addr, t.host.address.addr, t.host.address.len);
 	in.sin_port = in6.sin6_port = htons(t.port);
-	fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(six ? AF_INET6 : AF_INET, type | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_sys(e, "socket");
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	if (bind(fd, six ? (struct sockaddr *)&in6 : (struct sockaddr *)&in, six ? sizeof in6 : sizeof in) <
 	            0 ||
-	    listen(fd, BACKLOG) < 0) {
+	    (type == SOCK_STREAM && listen(fd, BACKLOG) < 0)) {
 		err_sys(e, "listen on %s", where);
 		close(fd);
 		return -1;
@@ -123,7 +133,29 @@ static void raise_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int start(struct running *r, const char *policy, const char *where, struct err *e)
+static int serve_names(struct running *r, const char *where, struct err *e)
+{
+	const struct names_options o = { .loop = r->loop,
+		                         .resolver = r->resolver,
+		                         .policy = r->policy,
+		                         .cache = r->cache,
+		                         .session_id = "proxy",
+		                         .sink = sink,
+		                         .arg = r };
+	int udp = listen_on(where, SOCK_DGRAM, e), tcp = udp < 0 ? -1 : listen_on(where, SOCK_STREAM, e);
+
+	if (tcp < 0)
+		return -1;
+	r->names = names_new(&o, e);
+	return r->names ? names_listen(r->names, udp, tcp, e) : -1;
+}
+
+/* Where it serves what; NULL = not. */
+struct places {
+	const char *proxy, *dns;
+};
+
+static int start(struct running *r, const char *policy, const struct places *at, struct err *e)
 {
 	static const int signals[] = { SIGTERM, SIGINT };
 	struct proxy_options o = { .session_id = "proxy", .sink = sink, .arg = r };
@@ -141,13 +173,15 @@ static int start(struct running *r, const char *policy, const char *where, struc
 	if (!r->resolver || loop_signals(r->loop, signals, 2, on_signal, r, e) < 0)
 		return -1;
 	r->proxy = proxy_new(&o, e);
-	fd = r->proxy ? listen_on(where, e) : -1;
+	fd = r->proxy ? listen_on(at->proxy, SOCK_STREAM, e) : -1;
 	if (fd < 0)
 		return -1;
 	if (proxy_listen(r->proxy, fd, e) < 0) {
 		close(fd);
 		return -1;
 	}
+	if (CONFIG_PROXY_DNS && at->dns && serve_names(r, at->dns, e) < 0)
+		return -1;
 	signal(SIGPIPE, SIG_IGN);
 	raise_limit();
 	return CONFIG_CONFINE ? role_enter(ROLE_PROXY, 0, e) : 0;
@@ -156,6 +190,8 @@ static int start(struct running *r, const char *policy, const char *where, struc
 static void release(struct running *r)
 {
 	proxy_free(r->proxy);
+	if (CONFIG_PROXY_DNS)
+		names_free(r->names);
 	resolver_free(r->resolver);
 	loop_free(r->loop);
 	decide_cache_free(r->cache);
@@ -165,9 +201,11 @@ static void release(struct running *r)
 
 static int run(int argc, char **argv)
 {
-	const char *policy = NULL, *where = NULL, *events = NULL;
+	const char *policy = NULL, *events = NULL;
+	struct places at = { .proxy = NULL };
 	const struct opt table[] = { { "policy", .type = OPT_TEXT, .to = &policy },
-		                     { "listen", .type = OPT_TEXT, .to = &where },
+		                     { "listen", .type = OPT_TEXT, .to = &at.proxy },
+		                     { "dns", .type = OPT_TEXT, .to = &at.dns },
 		                     { "events", .type = OPT_TEXT, .to = &events },
 		                     { 0 } };
 	struct running r = { .events = -1 };
@@ -178,16 +216,18 @@ static int run(int argc, char **argv)
 	log_setup("proxy", LOG_INFO, false);
 	if (opt_parse(argc, argv, table, false, &args, &e) < 0)
 		die(EXIT_MISUSE, "agentsh-proxy: %s", e.text);
-	if (args.n || !policy || !where)
+	if (args.n || !policy || !at.proxy)
 		die(EXIT_MISUSE, "agentsh-proxy: --policy and --listen are needed, and nothing else");
+	if (at.dns && !CONFIG_PROXY_DNS)
+		die(EXIT_MISUSE, "agentsh-proxy: --dns is not in this build");
 	if (events) {
 		r.events = open(events, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 		if (r.events < 0)
 			die(EXIT_FAILED, "agentsh-proxy: cannot open '%s': %s", events, strerror(errno));
 	}
-	rc = start(&r, policy, where, &e);
+	rc = start(&r, policy, &at, &e);
 	if (rc == 0) {
-		log_line(LOG_INFO, "listening on %s", where);
+		log_line(LOG_INFO, "listening on %s", at.proxy);
 		rc = loop_run(r.loop, &e);
 	}
 	release(&r);
@@ -199,6 +239,6 @@ static int run(int argc, char **argv)
 const struct applet applet_proxy = {
 	.name = "proxy",
 	.summary = "an HTTP proxy that lets through what a policy allows",
-	.usage = "--policy FILE --listen ADDRESS:PORT [--events FILE]",
+	.usage = "--policy FILE --listen ADDRESS:PORT [--dns ADDRESS:PORT] [--events FILE]",
 	.run = run,
 };

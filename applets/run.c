@@ -460,7 +460,7 @@ static void set_up(struct runner *r)
 static void launch(struct runner *r, char **argv, char *const *env)
 {
 	struct governed c = { .rung = r->found.rung,
-		              .killable = r->found.killable,
+		              .killable = CONFIG_FILES && r->found.killable,
 		              .number = NUMBER,
 		              .id = "cmd-1",
 		              .entry_is_shell = shell_is(argv[0]) };

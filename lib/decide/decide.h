@@ -122,9 +122,9 @@ struct verdict decide_net(const struct policy *p, struct decide_cache *c, const 
  *     holds them. */
 struct verdict decide_dial(const struct policy *p, struct decide_cache *c, const struct net_request *r);
 
-/* May this name be asked for: could a connection by it to this port (0 = to any) be let through, wherever it
- * leads? */
-struct verdict decide_name(const struct policy *p, struct decide_cache *c, const char *name, uint16_t port);
+/* May this name (host) be asked for, or, when addr is given, that answer be believed: could a connection by
+ * it to this port (0 = to any) be let through, wherever it leads? */
+struct verdict decide_name(const struct policy *p, struct decide_cache *c, const struct net_request *r);
 
 enum unix_op { UNIX_CONNECT, UNIX_BIND, UNIX_LISTEN, UNIX_SENDTO, UNIX_SOCKET, UNIX_OPS };
 struct verdict decide_unix(const struct policy *p, enum unix_op op,

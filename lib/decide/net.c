@@ -240,21 +240,23 @@ struct verdict decide_dial(const struct policy *p, struct decide_cache *c, const
 	return verdict_of(p, rule_of(p, found));
 }
 
-static struct verdict ask_name(const struct policy *p, struct decide_cache *c, const char *text,
-                               uint16_t port)
+/* A name, and where it leads, if that is known. */
+static struct verdict ask_named(const struct policy *p, struct decide_cache *c, const struct net_request *r)
 {
-	const struct net_request r = { .host = text, .port = port };
 	struct host name, address;
-	struct asked a = { .policy = p, .port = port, .any_address = true };
+	struct asked a = { .policy = p, .port = r->port, .any_address = true };
 
-	return verdict_of(p, rule_of(p, find_rule(&a, c, &r, &name, &address)));
+	if (r->addr)
+		return decide_dial(p, c, r);
+	return verdict_of(p, rule_of(p, find_rule(&a, c, r, &name, &address)));
 }
 
-struct verdict decide_name(const struct policy *p, struct decide_cache *c, const char *name, uint16_t port)
+struct verdict decide_name(const struct policy *p, struct decide_cache *c, const struct net_request *r)
 {
-	const struct verdict any = ask_name(p, c, name, port);
+	const struct verdict any = ask_named(p, c, r);
+	struct net_request at = *r;
 
-	if (port || any.effective != EFFECT_DENY)
+	if (r->port || any.effective != EFFECT_DENY)
 		return any;
 	for (size_t i = 0; i < p->n_net; i++) {
 		const struct net_rule *rule = &p->net_rules[i];
@@ -262,8 +264,10 @@ struct verdict decide_name(const struct policy *p, struct decide_cache *c, const
 		if (rule->head.rule.decision == EFFECT_DENY)
 			continue;
 		for (size_t k = 0; k < rule->n_ports; k++) {
-			struct verdict v = ask_name(p, c, name, rule->ports[k]);
+			struct verdict v;
 
+			at.port = rule->ports[k];
+			v = ask_named(p, c, &at);
 			if (v.effective != EFFECT_DENY)
 				return v;
 		}

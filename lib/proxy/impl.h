@@ -9,6 +9,7 @@
 #include "proxy/frame.h"
 #include "proxy/proxy.h"
 #include "proxy/target.h"
+#include "proxy/tell.h"
 
 #include "base/buf.h"
 #include "http/parse.h"
@@ -81,8 +82,7 @@ struct proxy {
 	struct list dead;
 	int n_conns, n_pipes, n_kept;
 	struct pipe_pair kept[PIPES_KEPT];
-	uint64_t events;
-	char id[24]; /* of events: the process's own part */
+	struct teller teller;
 	char scratch[PROXY_SCRATCH];
 };
 

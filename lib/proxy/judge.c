@@ -12,6 +12,13 @@ static struct verdict dial_verdict(const struct conn *c, const char *host, const
 	return decide_dial(o->policy, o->cache, &r);
 }
 
+static struct verdict name_verdict(const struct conn *c)
+{
+	const struct net_request r = { .host = c->target.host.name, .port = c->target.port };
+
+	return decide_name(c->proxy->o.policy, c->proxy->o.cache, &r);
+}
+
 bool judge_name(const struct conn *c, const char *name, struct verdict *v)
 {
 	*v = dial_verdict(c, name, &c->addresses[c->next - 1]);
@@ -73,8 +80,7 @@ static void take_answer(struct conn *c, const struct resolver_answer *answer)
 static void on_answer(void *arg, const struct resolver_answer *answer)
 {
 	struct conn *c = arg;
-	const struct proxy_options *o = &c->proxy->o;
-	const struct verdict v = decide_name(o->policy, o->cache, c->target.host.name, c->target.port);
+	const struct verdict v = name_verdict(c);
 
 	if (tell_name(c, &v, answer))
 		take_answer(c, answer);
@@ -87,7 +93,7 @@ static void judge_by_name(struct conn *c)
 {
 	const struct proxy_options *o = &c->proxy->o;
 	const char *name = c->target.host.name;
-	const struct verdict v = decide_name(o->policy, o->cache, name, c->target.port);
+	const struct verdict v = name_verdict(c);
 	struct resolver_answer answer;
 
 	if (v.effective != EFFECT_ALLOW) {

@@ -3,10 +3,8 @@
 #include "base/fd.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -87,9 +85,8 @@ static void on_accept(struct loop *l, struct watch *w, uint32_t events)
 struct proxy *proxy_new(const struct proxy_options *o, struct err *e)
 {
 	struct proxy *p = calloc(1, sizeof *p);
-	uint64_t id;
 
-	if (!p || getrandom(&id, sizeof id, 0) != sizeof id) {
+	if (!p || !tell_init(&p->teller)) {
 		free(p);
 		err_set(e, "out of memory");
 		return NULL;
@@ -100,7 +97,9 @@ struct proxy *proxy_new(const struct proxy_options *o, struct err *e)
 	p->listener = (struct watch){ .fd = -1, .ready = on_accept };
 	p->listener_fd = -1;
 	p->pause.due = on_pause_end;
-	snprintf(p->id, sizeof p->id, "%016llx", (unsigned long long)id);
+	p->teller.session_id = o->session_id;
+	p->teller.sink = o->sink;
+	p->teller.arg = o->arg;
 	list_init(&p->conns);
 	list_init(&p->dead);
 	loop_after_batch(o->loop, bury, p);

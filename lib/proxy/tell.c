@@ -7,31 +7,45 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 static const char *address_text(const struct dns_address *a, char *out)
 {
 	return inet_ntop(a->len == 4 ? AF_INET : AF_INET6, a->addr, out, INET6_ADDRSTRLEN) ? out : "";
 }
 
-/* Fill in what all have, format, hand over. */
-static bool tell(struct conn *c, struct event *ev)
+bool tell_init(struct teller *t)
 {
-	struct proxy *p = c->proxy;
+	uint64_t id;
+
+	if (getrandom(&id, sizeof id, 0) != sizeof id)
+		return false;
+	snprintf(t->id, sizeof t->id, "%016llx", (unsigned long long)id);
+	return true;
+}
+
+bool tell_event(struct teller *t, struct event *ev)
+{
 	char ROOM room[EVENT_TEXT_MAX];
 	char id[48];
 	struct buf json;
 	bool denied = ev->verdict && ev->verdict->effective != EFFECT_ALLOW, kept;
 
-	snprintf(id, sizeof id, "evt-%s-%llu", p->id, (unsigned long long)++p->events);
+	snprintf(id, sizeof id, "evt-%s-%llu", t->id, (unsigned long long)++t->n);
 	ev->id = id;
-	ev->session_id = p->o.session_id;
+	ev->session_id = t->session_id;
 	ev->source = "proxy";
 	ev->depth = -1;
 	buf_on(&json, room, sizeof room);
 	event_format(ev, &json);
-	kept = !json.failed && p->o.sink(p->o.arg, json.data, json.len, denied ? RING_DENIED : 0);
+	kept = !json.failed && t->sink(t->arg, json.data, json.len, denied ? RING_DENIED : 0);
 	buf_release(&json);
 	return kept;
+}
+
+static bool tell(struct conn *c, struct event *ev)
+{
+	return tell_event(&c->proxy->teller, ev);
 }
 
 static const char *message_of(const struct conn *c, const struct verdict *v, const char *remote, char *out,

@@ -314,26 +314,33 @@ static void on_unmount(struct mounter *m, struct msg_reader *r)
 	answer(asked, at != NULL, "it is not mounted");
 }
 
+static struct mounted *served_by(const struct mounter *m, pid_t pid)
+{
+	list_each(n, &m->all)
+	{
+		struct mounted *at = list_item(n, struct mounted, node);
+
+		if (at->pid == pid)
+			return at;
+	}
+	return NULL;
+}
+
 /* How processes of views ended is worth a line. */
 static void bury(struct mounter *m)
 {
+	struct mounted *at;
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (WIFSIGNALED(status))
 			log_line(LOG_ERROR, "process %d: %s", (int)pid, strsignal(WTERMSIG(status)));
-		list_each(n, &m->all)
-		{
-			struct mounted *at = list_item(n, struct mounted, node);
-
-			if (at->pid != pid)
-				continue;
+		at = served_by(m, pid);
+		if (at)
 			at->pid = 0;
-			if (at->left_ns)
-				forget(at);
-			break;
-		}
+		if (at && at->left_ns)
+			forget(at);
 	}
 }
 
@@ -347,22 +354,23 @@ static void tell_stuck(uint32_t number)
 	msg_release(&r);
 }
 
+static void look_at(struct mounted *at, int64_t now)
+{
+	if (!mounter_look(at, now))
+		return;
+	at->pid = 0; /* whatever becomes of it */
+	if (at->left_ns)
+		forget(at);
+	else
+		tell_stuck(at->number);
+}
+
 static void look_after(struct mounter *m)
 {
 	const int64_t now = clock_mono_ns();
 
-	list_each(n, &m->all)
-	{
-		struct mounted *at = list_item(n, struct mounted, node);
-
-		if (!mounter_look(at, now))
-			continue;
-		at->pid = 0; /* whatever becomes of it */
-		if (at->left_ns)
-			forget(at);
-		else
-			tell_stuck(at->number);
-	}
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): who was freed before has left the list */
+	list_each(n, &m->all) look_at(list_item(n, struct mounted, node), now);
 }
 
 /* Until the server says something; while there are views, until it is time to look after them. */

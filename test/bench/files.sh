@@ -81,7 +81,9 @@ What it is made of:
   one, caller and supervisor take 14 µs for a read and 26 µs to create.
 - What can be written to takes yet another, as the supervisor closes its own copy before the caller goes
   on: a program could not be executed, a lock or a lease not be had while there is a second one. 16 for
-  what is there, 17 for what is made.
+  what is there, 15 for what is made, 12 where it must be new (`O_EXCL`): its whole path is opened at once.
+- What has been asked for is remembered for half a millisecond, unless the session moves or removes something:
+  where a directory is, and the file that was just made.
 - Relative names take one more, which asks for the caller's directory; in sessions of root's two more,
   which ask for its ids.
 - Links are followed by their text: those of `/lib`, `/bin` and their like as if they were spelled

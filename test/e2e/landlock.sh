@@ -1,6 +1,7 @@
 #!/bin/bash
 # landlock - file rules where the host refuses a listener of ours: Landlock alone holds what it can express,
-# for a pair of our own and a real one, as user and as root, LANDLOCK_PAIRS chooses others; and beside it a view.
+# for a pair of our own and a real one, as user and as root; LANDLOCK_PAIRS chooses others. Then beside it a
+# view.
 . "$(dirname "$0")/../t.sh"
 needs root
 

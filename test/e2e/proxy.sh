@@ -50,7 +50,7 @@ canary() { # ADDRESS COMMAND...: does the command make a request arrive there?
 }
 told() { grep -F "\"rule\":\"$1\"" events | grep -qF '"effective_decision":"deny"'; }
 
-ok "starts" start
+ok "starts" start --dns 127.0.0.53:53
 for url in http://203.0.113.66/ http://10.0.0.1/ http://169.254.169.254/latest/ https://203.0.113.66/; do
 	address=${url#*//} address=${address%%/*}
 	ok "the canary at $url sings when nobody is asked" canary "$address" curl -sk --noproxy '*' "$url"
@@ -135,15 +135,32 @@ is "openssl: another name than was asked for" "$(openssl s_client -connect allow
 # --- byte by byte
 
 unset http_proxy https_proxy
-PROXY_MIB=${PROXY_MIB:-256} timeout 100 python3 "$here/client.py" "$PORT" "$TMP" "$proxy" >checks
-is "all of it was looked at" $? 0
-while IFS= read -r line; do
-	case $line in
-	ok\ *) t_report 0 "${line#ok }" ;;
-	not\ ok\ *) t_report 1 "${line#not ok }" ;;
-	*) echo "$line" ;;
-	esac
-done <checks
+checks() { # COMMAND...: each of its lines is one
+	"$@" >checks
+	is "all of it was looked at" $? 0
+	while IFS= read -r line; do
+		case $line in
+		ok\ *) t_report 0 "${line#ok }" ;;
+		not\ ok\ *) t_report 1 "${line#not ok }" ;;
+		*) echo "$line" ;;
+		esac
+	done <checks
+}
+PROXY_MIB=${PROXY_MIB:-256} checks timeout 100 python3 "$here/client.py" "$PORT" "$TMP" "$proxy"
+
+# --- names
+
+if command -v getent >o; then
+	echo 'nameserver 127.0.0.53' >resolv.inside
+	inside() {
+		unshare --mount --propagation private \
+			sh -c "mount --bind resolv.inside /etc/resolv.conf && getent ahostsv4 $1" |
+			cut -d ' ' -f 1 | sort -u
+	}
+	is "the C library's resolver" "$(inside www.allowed.test)" 192.0.2.10
+	is "hears of nothing else" "$(inside evil.test)" ""
+fi
+checks timeout 60 python3 "$here/asker.py" 127.0.0.53 "$TMP"
 
 # --- what it gave up
 

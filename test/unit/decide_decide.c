@@ -268,6 +268,11 @@ T_CASE(dialling)
 	policy_free(p);
 }
 
+static struct verdict named(const struct policy *p, struct decide_cache *c, const char *name, int port)
+{
+	return decide_name(p, c, &(struct net_request){ .host = name, .port = (uint16_t)port });
+}
+
 T_CASE(names_to_ask_for)
 {
 	struct policy *p = policy_of(
@@ -279,13 +284,13 @@ T_CASE(names_to_ask_for)
 	        "  - {name: near, decision: allow, cidrs: [10.0.0.0/8]}\n");
 	struct decide_cache *c = decide_cache_new(p);
 
-	is_str(decide_name(p, c, "a.test", 0).rule->name, "ssh");
-	is_str(decide_name(p, c, "bad.test", 0).rule->name, "no");
-	is_str(decide_name(p, c, "evil.org", 0).rule->name, "default-deny-network");
-	is_str(decide_name(p, c, "a.corp", 0).rule->name, "corp", "wherever it leads");
-	is_str(decide_name(p, c, "a.corp", 2).rule->name, "default-deny-network");
-	is_str(decide_name(p, c, "a.test", 22).rule->name, "ssh");
-	is_int(decide_name(p, c, "maybe.org", 0).effective, EFFECT_DENY, "nobody can be asked");
+	is_str(named(p, c, "a.test", 0).rule->name, "ssh");
+	is_str(named(p, c, "bad.test", 0).rule->name, "no");
+	is_str(named(p, c, "evil.org", 0).rule->name, "default-deny-network");
+	is_str(named(p, c, "a.corp", 0).rule->name, "corp", "wherever it leads");
+	is_str(named(p, c, "a.corp", 2).rule->name, "default-deny-network");
+	is_str(named(p, c, "a.test", 22).rule->name, "ssh");
+	is_int(named(p, c, "maybe.org", 0).effective, EFFECT_DENY, "nobody can be asked");
 	decide_cache_free(c);
 	policy_free(p);
 }
