@@ -5,9 +5,11 @@
 
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
-enum { MS = 1500, ROUNDS = 150, LINGER_S = 10 };
+enum { MS = 1500, ROUNDS = 150, LINGER_S = 20, WAITED_MS = 9000 };
 
 static volatile bool over;
 static volatile int given = -1;
@@ -118,7 +120,7 @@ static int a_lingering(void)
 	    getsockname(listener, (struct sockaddr *)&at, &size) < 0)
 		return 92;
 	pthread_create(&t, NULL, look, NULL);
-	for (int i = 0; i < ROUNDS && worst < 2000; i++) {
+	for (int i = 0; i < ROUNDS && worst < WAITED_MS; i++) {
 		int fd = full(listener, &at);
 
 		given = fd;
@@ -131,15 +133,36 @@ static int a_lingering(void)
 		close(open("fine", O_WRONLY));
 		worst = now_ms() - began > worst ? now_ms() - began : worst;
 	}
-	if (worst < 2000)
+	if (worst < WAITED_MS)
 		return EACCES;
 	lab_mark("waited\n");
 	_exit(0);
 }
 
-const struct lab_attack lab_attacks[] = { { "written", a_written },
-	                                  { "lingering", a_lingering },
-	                                  { "", NULL } };
+/* ---- what the kernel itself writes, where a program stands when it crashes --------------------------- */
+
+static int a_dumped(void)
+{
+	struct rlimit core = { RLIM_INFINITY, RLIM_INFINITY };
+	int status = 0;
+	pid_t pid;
+
+	if (setrlimit(RLIMIT_CORE, &core) < 0 && (getrlimit(RLIMIT_CORE, &core) < 0 || !core.rlim_max))
+		return EACCES;
+	core.rlim_cur = core.rlim_max;
+	setrlimit(RLIMIT_CORE, &core);
+	pid = fork();
+	if (pid == 0)
+		abort();
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status) || !WCOREDUMP(status))
+		return 93;
+	lab_mark("dumped\n");
+	return 0;
+}
+
+const struct lab_attack lab_attacks[] = {
+	{ "written", a_written }, { "lingering", a_lingering }, { "dumped", a_dumped }, { "", NULL }
+};
 
 /* ---- the driver -------------------------------------------------------------------------------------- */
 
@@ -194,4 +217,19 @@ T_CASE(nobody_waits_for_a_socket)
 	attack("lingering", true, lab.user);
 	if (!ok(!o.reached && lab_exit(&o) == EACCES, "calls are answered meanwhile (%d)", lab_exit(&o)))
 		lab_show(&o);
+}
+
+/* The kernel asks nobody, and Landlock knows no patterns: nothing is dumped where files are judged. */
+T_CASE(no_core_is_written)
+{
+	struct rlimit core = { 0, 0 };
+
+	lab_start();
+	attack("dumped", true, lab.user);
+	if (!ok(!o.reached && lab_exit(&o) == EACCES, "none, and the limit cannot be raised (%d)",
+	        lab_exit(&o)))
+		lab_show(&o);
+	getrlimit(RLIMIT_CORE, &core);
+	attack("dumped", false, lab.user);
+	ok(o.reached || !core.rlim_max, "without us there is one");
 }

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -165,8 +166,18 @@ static int judge(struct act *a, int nr)
 	}
 }
 
+/* The kernel would write over "core", or what core_pattern says, in whatever directory a program chooses, and
+ * ask nobody. What the program starts has the limit from it. */
+static void leave_no_core(pid_t pid)
+{
+	const struct rlimit none = { 0, 0 };
+
+	prlimit(pid, RLIMIT_CORE, &none, NULL);
+}
+
 void files_exec(void *files, const struct call *k)
 {
+	leave_no_core(k->pid);
 	if (!fd_has_room(k->c->listener, 1))
 		files_spare(files);
 	if ((pid_t)k->n->pid != k->pid)

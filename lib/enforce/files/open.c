@@ -387,13 +387,12 @@ bool open_at_once(struct act *a, const struct opening *o, const struct place *p,
 		                         .resolve = RESOLVE_NO_SYMLINKS };
 	static const struct verdict plain = { .decision = EFFECT_ALLOW };
 	const struct verdict v = keep_decide(a, ACCESS_CREATE, p);
+	const bool wants = keep_wants(a, JOURNAL_CREATE, p, &plain);
 	struct keep keep = { .n = 0 };
 	int fd;
 
 	if (v.effective != EFFECT_ALLOW || v.decision == EFFECT_REDIRECT || open_is_exact(a, o) ||
-	    !keep_knows(a, p))
-		return false;
-	if (keep_wants(a, JOURNAL_CREATE, p, &plain) && keep_name(a, &keep, JOURNAL_CREATE, p))
+	    (wants && (!keep_knows(a, p) || keep_name(a, &keep, JOURNAL_CREATE, p))))
 		return false;
 	fd = make(a, AT_FDCWD, path, how);
 	if (fd < 0)
