@@ -472,7 +472,8 @@ void worker_hand_over(const struct session *s, struct handover *h)
 	handover_fd(h, w->fd);
 	handover_fd(h, w->inbox);
 	handover_fd(h, w->plan.launch.ruleset);
-	msg_u32(&h->m, w->judged);
+	if (CONFIG_FILES)
+		msg_u32(&h->m, w->judged);
 	msg_u32(&h->m, w->plan.launch.rung);
 	msg_u32(&h->m, w->plan.launch.killable);
 	msg_str(&h->m, w->plan.armed);
@@ -490,10 +491,13 @@ static int take_plan(struct worker *w, struct msg_reader *r, struct err *e)
 	size_t len;
 
 	p->launch.tag = w->session->tag;
-	/* What it was made from is not known here: the next command makes another one. */
-	p->launch.ruleset = w->floor.ruleset = handover_get_fd(r);
-	w->floor.incomplete = true;
-	w->judged = msg_get_u32(r);
+	p->launch.ruleset = handover_get_fd(r);
+	if (CONFIG_FILES) {
+		/* What it was made from is not known here: the next command makes another one. */
+		w->floor.ruleset = p->launch.ruleset;
+		w->floor.incomplete = true;
+		w->judged = msg_get_u32(r);
+	}
 	p->launch.rung = (enum rung)msg_get_u32(r);
 	p->launch.tracer = w->pid;
 	p->launch.killable = msg_get_u32(r) != 0;

@@ -22,6 +22,15 @@ static int resolve(const struct plan_options *o, int *numbers, size_t *n, struct
 	return 0;
 }
 
+static const char *judged(const struct plan_options *o)
+{
+	bool here = o->found->rung == RUNG_NOTIFY;
+
+	if (CONFIG_LAYER_NET && here && o->net)
+		return o->files ? ",files,net" : ",net";
+	return CONFIG_FILES && here && o->files ? ",files" : "";
+}
+
 /* The layers in force and those that are not, in words. */
 static void name_layers(struct plan *p, const struct plan_options *o, bool signals)
 {
@@ -30,8 +39,7 @@ static void name_layers(struct plan *p, const struct plan_options *o, bool signa
 	const struct rung_found *found = o->found;
 	int n;
 
-	snprintf(p->armed, sizeof p->armed, "%s%s%s%s%s", armed[found->rung],
-	         CONFIG_FILES && o->files && found->rung == RUNG_NOTIFY ? ",files" : "",
+	snprintf(p->armed, sizeof p->armed, "%s%s%s%s%s", armed[found->rung], judged(o),
 	         found->rung == RUNG_ENTRY && signals ? ",signals(landlock)" : "",
 	         p->launch.ruleset >= 0 ? ",landlock" : "", o->limits ? o->limits : "");
 	n = snprintf(p->missing, sizeof p->missing, "%.120s", o->missing ? o->missing : "");
@@ -74,6 +82,8 @@ int plan_make(struct plan *p, const struct plan_options *o, struct err *e)
 	fo.signals = plan_scopes_signals(o->found);
 	fo.tasks = o->count_tasks;
 	fo.files = o->files;
+	if (CONFIG_LAYER_NET)
+		fo.net = o->net;
 	if (!numbers || !f) {
 		err_set(e, "out of memory");
 	} else if (p->launch.ruleset < 0 && o->found->rung == RUNG_ENTRY) {

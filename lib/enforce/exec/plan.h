@@ -25,6 +25,7 @@ struct plan_options {
 	const char *limits;             /* what is said of them among the layers, ",limits"; or NULL */
 	bool count_tasks;               /* by the supervisor */
 	unsigned files;                 /* calls on files that it judges: FILTER_… of filter.h; 0 = none */
+	bool net;                       /* it judges where connections lead */
 	uint64_t keep_caps;             /* capabilities that root keeps beside the usual ones: sys/caps.h */
 };
 

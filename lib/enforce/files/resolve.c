@@ -4,7 +4,6 @@
 #include "base/fd.h"
 #include "base/num.h"
 #include "base/path.h"
-#include "base/room.h"
 #include "enforce/files/deep.h"
 #include "enforce/files/own.h"
 #include "sys/proc.h"
@@ -179,7 +178,7 @@ static int put_back(struct walk *w, const char *said)
  * *next >= 0 when it was followed, or errno. */
 static int follow_proc(struct walk *w, const char *name, int *next)
 {
-	ROOM char text[PATH_MAX];
+	char text[PATH_MAX];
 	struct stat st;
 	ssize_t n;
 
@@ -227,7 +226,7 @@ static bool may_follow(const struct walk *w, const struct stat *link)
 /* The link `name`, opened as fd. As follow_proc(). */
 static int follow(struct walk *w, int fd, const char *name, int *next)
 {
-	ROOM char text[PATH_MAX];
+	char text[PATH_MAX];
 	struct stat st;
 	ssize_t n;
 
@@ -264,7 +263,7 @@ static bool has_dots(const char *path)
 static int jump(struct walk *w)
 {
 	const char *from = rest(w), *end = from + strlen(from);
-	ROOM char dir[PATH_MAX];
+	char dir[PATH_MAX];
 	int fd;
 
 	while (end > from && end[-1] == '/')
@@ -472,8 +471,7 @@ static int find_path(const struct caller *c, struct place *p)
 	}
 	if (p->object < 0 && is_dead(p))
 		return ENOENT;
-	if (n == 1)
-		n = 0;
+	n -= n == 1; /* "/" */
 	p->path[n] = '/';
 	memcpy(p->path + n + 1, p->name, len);
 	p->path[(size_t)n + 1 + len] = 0;
