@@ -61,6 +61,9 @@ Written by `make bench-files`: open and close, or what the row says, in one dire
 the policy of `policies/e2b`, every call judged and done by the supervisor. The least of many rounds
 each, native and judged in turn; what else the machine does makes most of these more, but handing over a
 descriptor less (below).
+EOF
+	echo "Load average meanwhile: $(cut -d' ' -f1 /proc/loadavg), on $(nproc) processors."
+	cat <<'EOF'
 
 | call | native | judged | ratio | judged, root |
 | --- | ---: | ---: | ---: | ---: |
