@@ -28,6 +28,7 @@ config APPLET_RUN
 #include "enforce/landlock/floor.h"
 #include "enforce/limits/count.h"
 #include "enforce/limits/limits.h"
+#include "enforce/net/net.h"
 #include "enforce/rung.h"
 #include "journal/record.h"
 #include "loop/loop.h"
@@ -37,6 +38,7 @@ config APPLET_RUN
 #include "sys/caps.h"
 #include "sys/proc.h"
 #include "sys/hunt.h"
+#include "sys/notify.h"
 #include "sys/tag.h"
 #include "wire/conn.h"
 
@@ -73,6 +75,10 @@ struct runner {
 	char store[PATH_MAX]; /* in it: what was deleted */
 	bool allow_degraded;
 	bool judge_files; /* every call on files, not only what Landlock closes */
+#if CONFIG_LAYER_NET
+	bool judge_net; /* where connections and messages lead */
+	struct net *net;
+#endif
 	struct files *files;
 	pid_t child;
 	int status;
@@ -206,6 +212,10 @@ static void child_main(struct runner *r, int sock, char **argv, char *const *env
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+#if CONFIG_LAYER_NET
+	if (r->net)
+		m.pass = notify_pass((struct sock_filter *)r->plan.launch.filter, r->plan.launch.n_filter);
+#endif
 	listener = launch_enter(&r->plan.launch, NUMBER, &e);
 	if (listener < 0)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
@@ -214,6 +224,11 @@ static void child_main(struct runner *r, int sock, char **argv, char *const *env
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	close(listener);
 	close(sock);
+#if CONFIG_LAYER_NET
+	/* As ever: the number that it was for is nowhere else. */
+	if (m.pass)
+		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+#endif
 	search_exec(argv[0], search_env(env, "PATH"), argv, env);
 	if (errno == EACCES)
 		die(EXIT_DENIED, "agentsh-run: %s: Permission denied", argv[0]);
@@ -290,6 +305,8 @@ static void close_files(struct runner *r, struct plan_options *p)
 		o.rules = &rules;
 	p->missing = floor_make(&r->floor, &o, &why) < 0 ? why.text : r->floor.missing;
 	p->ruleset = r->floor.ruleset;
+	if (CONFIG_FILES)
+		p->loose = r->floor.inexact;
 }
 
 /* Where deleted files are kept, if rules want that; else they are not deleted. */
@@ -337,6 +354,22 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 	g->file_exec = files_exec;
 	g->files = r->files;
 }
+
+#if CONFIG_LAYER_NET
+static void judge_net(struct runner *r, struct plan_options *p, struct governor_options *g)
+{
+	const struct net_options o = { .policy = r->policy, .tag = p->tag };
+	struct err e;
+
+	r->net = net_new(&o, &e);
+	if (!r->net)
+		die(EXIT_DENIED, "agentsh-run: %s", e.text);
+	p->net = true;
+	g->net_call = net_call;
+	g->net_wait = net_wait;
+	g->net = r->net;
+}
+#endif
 
 static bool is_running(void *arg)
 {
@@ -409,6 +442,10 @@ static void set_up(struct runner *r)
 	close_files(r, &p);
 	if (CONFIG_FILES && (r->judge_files || policy_holds_files(r->policy)) && r->found.rung == RUNG_NOTIFY)
 		judge_files(r, &p, &g);
+#if CONFIG_LAYER_NET
+	if (r->judge_net && r->found.rung == RUNG_NOTIFY)
+		judge_net(r, &p, &g);
+#endif
 	if (CONFIG_LIMITS)
 		limit(r, &p);
 	if (plan_make(&r->plan, &p, &e) < 0 || !(r->governor = serve_new(&g, &e)) ||
@@ -425,7 +462,7 @@ static void set_up(struct runner *r)
 static void launch(struct runner *r, char **argv, char *const *env)
 {
 	struct governed c = { .rung = r->found.rung,
-		              .killable = r->found.killable,
+		              .killable = CONFIG_FILES && r->found.killable,
 		              .number = NUMBER,
 		              .id = "cmd-1",
 		              .entry_is_shell = shell_is(argv[0]) };
@@ -477,6 +514,16 @@ static char *const *make_env(struct runner *r, struct arena *a, const struct rul
 	return (char *const *)out.envp;
 }
 
+static unsigned nets(const struct runner *r)
+{
+#if CONFIG_LAYER_NET
+	return r->net ? ROLE_NET : 0;
+#else
+	(void)r;
+	return 0;
+#endif
+}
+
 static void reap_all(void)
 {
 	while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -487,11 +534,16 @@ static int run(int argc, char **argv)
 {
 	struct runner r = { .plan.launch.ruleset = -1 };
 	const char *policy = NULL, *audit = NULL;
-	struct opt table[] = { { .name = "policy", .type = OPT_TEXT, .to = &policy },
-		               { .name = "audit", .type = OPT_TEXT, .to = &audit },
-		               { .name = "judge-files", .type = OPT_FLAG, .to = &r.judge_files },
-		               { .name = "allow-degraded", .type = OPT_FLAG, .to = &r.allow_degraded },
-		               { 0 } };
+	struct opt table[] = {
+		{ .name = "policy", .type = OPT_TEXT, .to = &policy },
+		{ .name = "audit", .type = OPT_TEXT, .to = &audit },
+		{ .name = "judge-files", .type = OPT_FLAG, .to = &r.judge_files },
+#if CONFIG_LAYER_NET
+		{ .name = "judge-net", .type = OPT_FLAG, .to = &r.judge_net },
+#endif
+		{ .name = "allow-degraded", .type = OPT_FLAG, .to = &r.allow_degraded },
+		{ 0 }
+	};
 	struct arena a = { 0 };
 	struct opt_args args;
 	struct verdict v;
@@ -516,7 +568,7 @@ static int run(int argc, char **argv)
 	launch(&r, args.items, make_env(&r, &a, v.rule));
 	if (CONFIG_CONFINE &&
 	    role_enter(ROLE_SUPERVISE | ROLE_LOG | (r.found.rung == RUNG_PTRACE ? ROLE_TRACE : 0) |
-	                       (r.files ? ROLE_FILES : 0),
+	                       (r.files ? ROLE_FILES : 0) | nets(&r),
 	               0, &e) < 0)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	while (!r.ended)

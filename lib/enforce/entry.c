@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -149,6 +150,9 @@ int entry_attach(int inbox, const struct entry_name *name, int listener, struct 
 	int rc;
 
 	buf_on(&m.b, room, sizeof room);
+#if NOTIFY_PASSES
+	m.pass = name->pass;
+#endif
 	msg_start(&m, WIRE_ATTACH);
 	msg_u32(&m, name->number);
 	msg_u32(&m, name->shell);
@@ -165,17 +169,25 @@ int entry_attach(int inbox, const struct entry_name *name, int listener, struct 
 int entry_commit(struct entry *t, const struct entry_first *first, struct err *e)
 {
 	AUTO_FD listener = -1;
+	struct entry_name name = { .number = t->number, .id = t->id, .shell = t->shell };
+	uint64_t pass = 0;
 	int rc;
 
 	/* The program lies in our own copy of the answer. */
-	if (first)
-		t->pass = notify_pass((struct sock_filter *)t->plan.filter, t->plan.n_filter);
+	if (NOTIFY_PASSES || first)
+		pass = notify_pass((struct sock_filter *)t->plan.filter, t->plan.n_filter);
+	t->pass = first ? pass : 0;
+	name.first = t->pass ? first : NULL;
+#if NOTIFY_PASSES
+	name.pass = pass;
+#endif
 	listener = launch_enter(&t->plan, t->number, e);
 	if (listener < 0)
 		return -1;
-	rc = entry_attach(t->inbox,
-	                  &(struct entry_name){ t->number, t->id, t->shell, t->pass ? first : NULL },
-	                  listener, e);
+	rc = entry_attach(t->inbox, &name, listener, e);
+	/* What is asked about is read. Others' copies of the number are of no use to them. */
+	if (NOTIFY_PASSES && pass && !first)
+		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	if (rc == 0)
 		rc = launch_wait(&t->plan, listener, e);
 	fd_close(&t->inbox);

@@ -70,6 +70,9 @@ struct entry_name {
 	const char *id;
 	bool shell;
 	const struct entry_first *first; /* or NULL */
+#if NOTIFY_PASSES
+	uint64_t pass; /* of notify_pass(), before the filter was entered */
+#endif
 };
 int entry_attach(int inbox, const struct entry_name *name, int listener, struct err *e);
 

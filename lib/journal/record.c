@@ -359,6 +359,8 @@ static int act_overwrite(struct acting *x, struct err *e)
 static int act_attributes(struct acting *x, struct err *e)
 {
 	x->line.xattrs = meta_xattrs(&x->a, x->act->dirfd, x->act->name);
+	if (x->act->flags)
+		x->line.xattrs = meta_flags(&x->a, x->act->dirfd, x->act->name, x->line.xattrs);
 	if (tell(x, e) < 0) {
 		x->slot->file = 0;
 		return -1;
@@ -412,7 +414,8 @@ static int is_settled(struct acting *x, bool *settled, struct err *e)
 	if (look(x, e) < 0)
 		return -1;
 	*settled = (content && !S_ISREG(x->st.st_mode)) ||
-	           (is_kept(x, x->act->command ? x->act->command : "", content) && !x->act->of);
+	           (is_kept(x, x->act->command ? x->act->command : "", content) && !x->act->of &&
+	            !x->act->flags);
 	return 0;
 }
 

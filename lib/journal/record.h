@@ -58,6 +58,7 @@ struct journal_act {
 	struct timespec born;
 	int64_t of;      /* 0; for undoing (undo.h): the act that is undone, */
 	uint64_t reborn; /* and the number of the file that comes back */
+	bool flags;      /* of ATTRIBUTES: those of chattr change, too; kept each time */
 };
 
 struct journal_log_options {

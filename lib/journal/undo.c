@@ -80,7 +80,8 @@ static int record(struct undoing *u, enum journal_kind kind, char token[JOURNAL_
 		                   .to_dirfd = -1,
 		                   .command = u->id,
 		                   .of = u->line->at,
-		                   .reborn = u->born };
+		                   .reborn = u->born,
+		                   .flags = meta_has_flags(u->line->xattrs) };
 
 	return journal_act(u->log, &act, token, &u->e);
 }

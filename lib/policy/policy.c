@@ -78,6 +78,11 @@ struct policy_needs policy_needs(const struct policy *p)
 	return needs;
 }
 
+bool policy_names_sockets(const struct policy *p)
+{
+	return p->n_unix > 0;
+}
+
 bool policy_holds_files(const struct policy *p)
 {
 	return CONFIG_FILES && POLICY_FILES_ENFORCED && policy_needs(p).files;

@@ -84,6 +84,9 @@ struct policy_needs {
 };
 struct policy_needs policy_needs(const struct policy *p);
 
+/* Are there rules for local sockets, not dropped? */
+bool policy_names_sockets(const struct policy *p);
+
 /* Are this policy's file rules enforced? One without any says nothing about files. */
 bool policy_holds_files(const struct policy *p);
 

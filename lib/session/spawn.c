@@ -12,6 +12,7 @@
 #include "shell/plain.h"
 #include "shell/search.h"
 #include "sys/caps.h"
+#include "sys/notify.h"
 #include "sys/proc.h"
 #include "wire/conn.h"
 
@@ -102,10 +103,13 @@ static void child_main(const struct child *c)
 		give_up(c, 127, e.text, errno);
 	if (chdir(c->dir) < 0)
 		give_up(c, 2, c->dir, errno);
+	name = (struct entry_name){ .number = c->number, .id = c->id, .shell = shell_is(c->program) };
+#if CONFIG_LAYER_NET
+	name.pass = notify_pass((struct sock_filter *)c->plan->filter, c->plan->n_filter);
+#endif
 	listener = launch_enter(c->plan, c->number, &e);
 	if (listener < 0)
 		give_up(c, 126, e.text, errno);
-	name = (struct entry_name){ c->number, c->id, shell_is(c->program), NULL };
 	if (entry_attach(c->inbox, &name, listener, &e) < 0 || launch_wait(c->plan, listener, &e) < 0)
 		give_up(c, 126, e.text, errno);
 	close(listener);

@@ -56,6 +56,14 @@ ssize_t mem_read(pid_t pid, uint64_t addr, void *to, size_t len)
 	return n;
 }
 
+ssize_t mem_write(pid_t pid, uint64_t addr, const void *from, size_t len)
+{
+	const struct iovec local = { .iov_base = (void *)from, .iov_len = len };
+	const struct iovec remote = { .iov_base = (void *)(uintptr_t)addr, .iov_len = len };
+
+	return process_vm_writev(pid, &local, 1, &remote, 1, 0);
+}
+
 ssize_t mem_string(pid_t pid, uint64_t addr, size_t max, struct buf *out)
 {
 	size_t start = out->len, chunk = 256;

@@ -1,4 +1,4 @@
-/* mem - read another task's memory: process_vm_readv(2), else /proc/PID/mem. Never writes. */
+/* mem - read another task's memory: process_vm_readv(2), else /proc/PID/mem. */
 #pragma once
 
 #include "base/buf.h"
@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/* Write where the task itself may, by process_vm_writev(2): what a call that is done for it gives back. Bytes
+ * written, or -1 with errno. */
+ssize_t mem_write(pid_t pid, uint64_t addr, const void *from, size_t len);
 
 struct mem_limits {
 	size_t path_bytes, argv_bytes, argv_items;

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
 
 /* Put the calling thread under `filter` and return its listener (close-on-exec), or -1. Needs no_new_privs.
  * `killable`: while an answer is awaited only fatal signals interrupt (Linux 6.0; see notify_probe_killable).
@@ -22,11 +24,17 @@ int notify_install(const struct sock_filter *filter, size_t n, bool killable, st
 /* The same without a listener. 0 or -1. */
 int notify_filter(const struct sock_filter *filter, size_t n, struct err *e);
 
-/* Let one exec pass unasked: draw a number and put it into a program that has a place for it (execve's unused
- * sixth argument is searched for none of its bits: enforce/exec/filter.c). 0: no such program, or no
- * number. It must not become known: it is only in the memory of the caller, which cannot be looked at from
- * now on, and gone with its exec. */
+/* Let one exec, and messages, pass unasked: draw a number and put it into a program that has a place for it
+ * (the unused sixth argument of execve and sendmsg is searched for none of its bits: enforce/exec/filter.c).
+ * 0: no such program, or no number. It must not become known: it is only in the memory of the caller, which
+ * cannot be looked at from now on, and gone with its exec. */
 uint64_t notify_pass(struct sock_filter *filter, size_t n);
+
+/* Are there filters that look at messages? Shims of another program's server may be under one. */
+#define NOTIFY_PASSES (CONFIG_LAYER_NET || !CONFIG_APPLET_SERVER)
+
+/* sendmsg(2) with that number, or 0. */
+ssize_t notify_send(int fd, const struct msghdr *m, int flags, uint64_t pass);
 
 /* execve(2) with that number. Returns only when it failed, with errno. */
 void notify_exec(const char *path, char *const *argv, char *const *env, uint64_t pass);

@@ -2,6 +2,8 @@
 
 #include "base/fd.h"
 
+#include "sys/notify.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,7 +34,16 @@ int wire_connect(const char *path)
 	return fd;
 }
 
-static int send_packet(int fd, struct iovec *iov, int n_iov, const int *fds, int n_fds, int flags)
+#if NOTIFY_PASSES
+#define PASS(m)                       (m)->pass
+#define send_with(fd, m, flags, pass) notify_send(fd, m, flags, pass)
+#else
+#define PASS(m)                       0
+#define send_with(fd, m, flags, pass) ((void)(pass), sendmsg(fd, m, flags))
+#endif
+
+static int send_packet(int fd, struct iovec *iov, int n_iov, const int *fds, int n_fds, int flags,
+                       uint64_t pass)
 {
 	union {
 		struct cmsghdr h;
@@ -50,7 +61,7 @@ static int send_packet(int fd, struct iovec *iov, int n_iov, const int *fds, int
 		memcpy(CMSG_DATA(&control.h), fds, sizeof(int) * (size_t)n_fds);
 	}
 	do
-		n = sendmsg(fd, &mh, flags | MSG_NOSIGNAL);
+		n = send_with(fd, &mh, flags | MSG_NOSIGNAL, pass);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -1 : 0;
 }
@@ -65,7 +76,7 @@ int wire_send(int fd, const struct msg *m, const int *fds, int n_fds, int flags,
 	if (m->b.failed || m->b.len > WIRE_MAX || n_fds > WIRE_FDS)
 		return err_set(e, "message too large");
 	if (m->b.len <= PACKET) {
-		rc = send_packet(fd, iov, 2, fds, n_fds, flags);
+		rc = send_packet(fd, iov, 2, fds, n_fds, flags, PASS(m));
 	} else {
 		kind = IN_FILE;
 		file = fd_sealed("agentsh-message", m->b.data, m->b.len, e);
@@ -74,7 +85,7 @@ int wire_send(int fd, const struct msg *m, const int *fds, int n_fds, int flags,
 		all[0] = file;
 		if (n_fds)
 			memcpy(all + 1, fds, sizeof(int) * (size_t)n_fds);
-		rc = send_packet(fd, iov, 1, all, n_fds + 1, flags);
+		rc = send_packet(fd, iov, 1, all, n_fds + 1, flags, PASS(m));
 	}
 	return rc < 0 ? err_sys(e, "send") : 0;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "sys/notify.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,6 +39,9 @@ enum wire_op {
 
 struct msg {
 	struct buf b;
+#if NOTIFY_PASSES
+	uint64_t pass; /* of who sends under a filter: sys/notify.h; 0 = none */
+#endif
 };
 
 void msg_start(struct msg *m, enum wire_op op);

@@ -32,7 +32,7 @@ typedef size_t place;
 struct program {
 	struct filter *f; /* while it is made, its first instruction is the last of it */
 	place answers[ANSWERS], blocks[FILTER_BLOCKS];
-	bool tasks, reads, changes, listens; /* as filter_options says */
+	bool tasks, reads, changes, listens, net; /* as filter_options says */
 };
 
 /* Conditional jumps reach 255 instructions; this leaves room for the way to the other end of one. */
@@ -85,13 +85,13 @@ static place load(struct program *p, size_t offset, place then)
  * it. The kernel truncates int arguments to the low word, so comparing only that is what the call will see;
  * both architectures are little endian. */
 struct step {
-	enum { BLOCK, LOW, HIGH, HERE, IS, HAS } what : 8;
+	enum { BLOCK, LOW, HIGH, HERE, MASK, IS, HAS } what : 8;
 	unsigned yes : 8, no : 8; /* of a BLOCK: the argument whose low word it begins with */
 	uint32_t k;
 };
 
-/* Where a comparison leads besides answers: on, to HERE, or as the options say. */
-enum { NEXT = LOOK + 1, THERE, LIMITED, READING, CHANGING };
+/* Where a comparison leads besides answers: on, to HERE 0 or HERE 1, or as the options say. */
+enum { NEXT = LOOK + 1, THERE, BEYOND, LIMITED, READING, CHANGING };
 
 enum { TASKS_LIMIT = 6 /* RLIMIT_NPROC */, TAG_LIMIT = 10 }; /* RLIMIT_LOCKS: sys/tag.h */
 
@@ -188,6 +188,46 @@ static const struct step steps[] = {
 		{ HAS, ALLOW, NEXT, OPEN_PATH }, { HAS, NOTIFY, READING, OPEN_CHANGES },
 	{ BLOCK, 2, 0, BLOCK_OPENAT },
 		{ HAS, ALLOW, NEXT, OPEN_PATH }, { HAS, NOTIFY, READING, OPEN_CHANGES },
+#if CONFIG_LAYER_NET
+	{ BLOCK, 0, 0, BLOCK_SOCKET_NET },
+		{ IS, ALLOW, NEXT, 1 /* unix */ }, { IS, THERE, NEXT, 16 /* netlink */ },
+		{ MASK, .k = ~8u }, { IS, NEXT, NO_FAMILY, 2 /* inet, inet6 */ },
+		{ LOW, .k = 1 }, { MASK, .k = 0xf },
+		{ IS, BEYOND, NEXT, 1 /* SOCK_STREAM */ }, { IS, NEXT, REFUSE, 2 /* SOCK_DGRAM */ },
+		{ LOW, .k = 2 }, { IS, ALLOW, NEXT, 17 /* UDP */ }, { IS, ALLOW, NO_PROTOCOL, 0 },
+		{ HERE, .k = 1 },
+		{ LOW, .k = 2 }, { IS, ALLOW, NEXT, 6 /* TCP */ }, { IS, ALLOW, NEXT, 262 /* MPTCP */ },
+		{ HERE, .k = 0 }, /* of netlink: NETLINK_ROUTE */
+		{ LOW, .k = 2 }, { IS, ALLOW, NO_PROTOCOL, 0 },
+	{ BLOCK, 0, 0, BLOCK_SOCKETPAIR },
+		{ IS, ALLOW, NO_FAMILY, 1 },
+	/* A table of descriptors has one process: what has one thread keeps its own as it is. */
+	{ BLOCK, 0, 0, BLOCK_CLONE },
+		{ HAS, REFUSE, NEXT, NAMESPACES | CLONE_PARENT },
+		{ HAS, NEXT, THERE, CLONE_FILES }, { HAS, NEXT, REFUSE, CLONE_THREAD },
+		{ HERE, .k = 0 },
+		{ HAS, TRACED, ALLOW, CLONE_UNTRACED },
+	/* With MSG_FASTOPEN they connect, too. */
+	{ BLOCK, 3, 0, BLOCK_SENDTO },
+		{ HAS, NO_OPERATION, NEXT, 0x20000000 },
+		{ LOW, .k = 4 }, { IS, NEXT, NOTIFY, 0 }, { HIGH, .k = 4 }, { IS, ALLOW, NOTIFY, 0 },
+	{ BLOCK, 2, 0, BLOCK_SENDMSG },
+		{ HAS, NO_OPERATION, NEXT, 0x20000000 },
+		/* As with execve: how a process that enters hands over its listener. */
+		{ LOW, .k = 5 }, { HAS, NEXT, NOTIFY, 0 }, { HIGH, .k = 5 }, { IS, ALLOW, NOTIFY, 0 },
+	{ BLOCK, 3, 0, BLOCK_SENDMMSG },
+		{ HAS, NO_OPERATION, NOTIFY, 0x20000000 },
+	/* What sends packets elsewhere than a connection leads: routes in IP_OPTIONS, IPV6_2292RTHDR,
+	 * IPV6_2292PKTOPTIONS and IPV6_RTHDR. And TCP_FASTOPEN_CONNECT, which puts connecting off. */
+	{ BLOCK, 1, 0, BLOCK_SETSOCKOPT },
+		{ IS, THERE, NEXT, 0 /* IPPROTO_IP */ }, { IS, BEYOND, NEXT, 41 /* IPPROTO_IPV6 */ },
+		{ IS, NEXT, ALLOW, 6 /* IPPROTO_TCP */ },
+		{ LOW, .k = 2 }, { IS, NO_OPERATION, ALLOW, 30 },
+		{ HERE, .k = 1 },
+		{ LOW, .k = 2 }, { IS, REFUSE, NEXT, 5 }, { IS, REFUSE, NEXT, 6 }, { IS, REFUSE, ALLOW, 57 },
+		{ HERE, .k = 0 },
+		{ LOW, .k = 2 }, { IS, REFUSE, ALLOW, 4 },
+#endif
 	{ BLOCK, 0, 0, NO_BLOCK },
 };
 /* clang-format on */
@@ -195,6 +235,12 @@ static const struct step steps[] = {
 static place load_word(struct program *p, uint32_t argument, bool high, place then)
 {
 	return load(p, offsetof(struct seccomp_data, args) + 8 * argument + 4 * high, then);
+}
+
+static place mask(struct program *p, uint32_t k, place then)
+{
+	next(p, then);
+	return put(p, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, k));
 }
 
 static place put_block(struct program *p, uint32_t block)
@@ -217,7 +263,9 @@ static place put_block(struct program *p, uint32_t block)
 			continue;
 		to[LIMITED] = p->tasks ? to[REFUSE] : to[s->no];
 		if (s->what == HERE)
-			to[THERE] = at;
+			to[CONFIG_LAYER_NET && s->k ? BEYOND : THERE] = at;
+		else if (CONFIG_LAYER_NET && s->what == MASK)
+			at = mask(p, s->k, at);
 		else if (s->what == IS || s->what == HAS)
 			at = branch(p, s->what == IS ? BPF_JEQ : BPF_JSET, s->k, to[s->yes], to[s->no]);
 		else
@@ -241,6 +289,11 @@ static void put_answers(struct program *p, const struct filter_options *o)
 		[REFUSE] = RET_ERR(EPERM),
 		[PRETEND] = o->kind == FILTER_LISTENER ? SECCOMP_RET_ERRNO : SECCOMP_RET_ALLOW,
 		[MISSING] = RET_ERR(ENOSYS),
+#if CONFIG_LAYER_NET
+		[NO_FAMILY] = RET_ERR(p->net ? EAFNOSUPPORT : EPERM),
+		[NO_PROTOCOL] = RET_ERR(p->net ? EPROTONOSUPPORT : EPERM),
+		[NO_OPERATION] = RET_ERR(p->net ? EOPNOTSUPP : EPERM),
+#endif
 		[MARK] = RET_ERR(MARK_ANSWER),
 	};
 
@@ -418,12 +471,13 @@ static uint32_t own_answer(const struct filter *f)
 int filter_make(struct filter *f, const struct filter_target *t, const struct filter_options *o,
                 struct err *e)
 {
-	struct filter_row *all = calloc(t->n_rows + o->n_blocked + FILTER_FILES, sizeof *all);
+	struct filter_row *all = calloc(t->n_rows + o->n_blocked + FILTER_FILES + FILTER_NET, sizeof *all);
 	struct program p = { .f = f,
 		             .tasks = o->tasks,
 		             .reads = o->files & FILTER_READS,
 		             .changes = CONFIG_FILES && o->files & FILTER_ATTRIBUTES,
-		             .listens = o->kind == FILTER_LISTENER };
+		             .listens = o->kind == FILTER_LISTENER,
+		             .net = CONFIG_LAYER_NET && o->net && o->kind == FILTER_LISTENER };
 	bool done = false;
 
 	f->n = 0;
@@ -432,6 +486,8 @@ int filter_make(struct filter *f, const struct filter_target *t, const struct fi
 
 		if (CONFIG_FILES && o->kind == FILTER_LISTENER)
 			n = filter_files(all, n, o->files);
+		if (CONFIG_LAYER_NET && p.net)
+			n = filter_net(all, n);
 		if (o->kind == FILTER_OWN)
 			n = only_own(all, n);
 		for (size_t i = 0; i < n; i++)

@@ -64,6 +64,7 @@ struct filter_options {
 	enum filter_kind kind;
 	bool signals;
 	unsigned files;     /* FILTER_…: of a listener, also asked on files */
+	bool net;           /* of a listener: also asked where connections and messages lead */
 	bool tasks;         /* the supervisor sets RLIMIT_NPROC: sessions may not */
 	const int *blocked; /* further system call numbers to refuse with EPERM */
 	size_t n_blocked;

@@ -9,8 +9,25 @@
 #include <stdint.h>
 
 /* TRACED: for a tracer, allowed where there is none. LOOK, only in rows: refused to sessions, needed to
- * supervise them. PRETEND: 0, and nothing is done. */
-enum answer { ALLOW, EXEC, SIGNAL, NOTIFY, TRACED, REFUSE, PRETEND, MISSING, MARK, ANSWERS, LOOK };
+ * supervise them. PRETEND: 0, and nothing is done. NO_…: as where the kernel lacks it. */
+enum answer {
+	ALLOW,
+	EXEC,
+	SIGNAL,
+	NOTIFY,
+	TRACED,
+	REFUSE,
+	PRETEND,
+	MISSING,
+#if CONFIG_LAYER_NET
+	NO_FAMILY,
+	NO_PROTOCOL,
+	NO_OPERATION,
+#endif
+	MARK,
+	ANSWERS,
+	LOOK
+};
 
 /* Code that looks at the arguments. */
 enum block {
@@ -35,6 +52,13 @@ enum block {
 	BLOCK_EXECVE,
 	BLOCK_OPEN,
 	BLOCK_OPENAT,
+	BLOCK_SOCKET_NET,
+	BLOCK_SOCKETPAIR,
+	BLOCK_CLONE,
+	BLOCK_SENDTO,
+	BLOCK_SENDMSG,
+	BLOCK_SENDMMSG,
+	BLOCK_SETSOCKOPT,
 	FILTER_BLOCKS
 };
 
@@ -48,3 +72,7 @@ struct filter_row {
  * in room for FILTER_FILES more. How many there are now. */
 enum { FILTER_FILES = 48 };
 size_t filter_files(struct filter_row *rows, size_t n, unsigned groups);
+
+/* filter_net.c: the same for calls on sockets. */
+enum { FILTER_NET = 8 };
+size_t filter_net(struct filter_row *rows, size_t n);

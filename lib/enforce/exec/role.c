@@ -38,6 +38,10 @@ static const struct {
 	{ ROLE_SUPERVISE, DAC_OVERRIDE | DAC_READ_SEARCH | KILL | SYS_PTRACE | SYS_RESOURCE },
 	/* What root's own calls would do with files, as root and as others. */
 	{ ROLE_FILES, CHOWN | FOWNER | FSETID | SETGID | SETUID },
+#if CONFIG_LAYER_NET
+	/* A socket's peer is told who connected. */
+	{ ROLE_NET, SETGID | SETUID },
+#endif
 #if CONFIG_LAYER_FUSE
 	/* That data passes it by is the kernel's to trust it with. */
 	{ ROLE_VIEW, SYS_ADMIN },
@@ -190,6 +194,21 @@ static const struct may {
 	MAY(fchdir, F),
 	MAY(bind, F),
 	MAY(getsockopt, F),
+#endif
+#if CONFIG_LAYER_NET
+	/* with a session's sockets */
+	MAY(connect, ROLE_NET),
+	MAY(getsockname, ROLE_NET),
+	MAY(getsockopt, ROLE_NET),
+	MAY(sendmsg, ROLE_NET),
+	MAY(process_vm_writev, ROLE_NET),
+	MAY(fchdir, ROLE_NET),
+	MAY(setresuid, ROLE_NET),
+	MAY(setresgid, ROLE_NET),
+	MAY(setgroups, ROLE_NET),
+	MAY(clone, ROLE_NET),
+	MAY(set_tid_address, ROLE_NET),
+	MAY(set_robust_list, ROLE_NET),
 #endif
 #if CONFIG_LAYER_FUSE
 	/* what else a view is asked for */

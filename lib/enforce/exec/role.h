@@ -8,6 +8,7 @@
  *   ROLE_TRACE      beside ROLE_SUPERVISE: ptrace(2)
  *   ROLE_FILES      beside ROLE_SUPERVISE: does with files what a session's calls ask for
  *   ROLE_VIEW       beside ROLE_FILES: serves a view of a directory
+ *   ROLE_NET        beside ROLE_SUPERVISE: connects and sends with a session's sockets
  *   ROLE_PROXY      faces the network: connects and listens, reads what says how names are resolved
  *   ROLE_LOG        beside ROLE_SUPERVISE: writes the log, too
  *   ROLE_READ       reads files, writes to what is open
@@ -30,6 +31,7 @@ enum {
 	ROLE_ASK = 32,
 	ROLE_FILES = 64,
 	ROLE_VIEW = 128,
+	ROLE_NET = 256,
 	ROLE_PROXY = 512
 };
 

@@ -136,6 +136,17 @@ static void dispatch(const struct call *k)
 	case __NR_sched_setattr:
 		judge_limit(k);
 		break;
+#if CONFIG_LAYER_NET
+	case __NR_connect:
+	case __NR_sendto:
+	case __NR_sendmsg:
+	case __NR_sendmmsg:
+		if (k->g->o.net_call)
+			k->g->o.net_call(k->g->o.net, k);
+		else
+			call_fail(k, EPERM);
+		break;
+#endif
 	default:
 		if (CONFIG_FILES && k->g->o.file_call)
 			k->g->o.file_call(k->g->o.files, k);
@@ -168,7 +179,12 @@ void serve_gone(struct governor *g, const struct governed *c)
 
 bool serve_wait(struct governor *g)
 {
-	return CONFIG_FILES && g->o.file_wait && g->o.file_wait(g->o.files);
+	bool more = CONFIG_FILES && g->o.file_wait && g->o.file_wait(g->o.files);
+
+#if CONFIG_LAYER_NET
+	more |= g->o.net_wait && g->o.net_wait(g->o.net);
+#endif
+	return more;
 }
 
 /* As proc_tgid(). For threads that call often what is remembered is asked for, which is far cheaper. */

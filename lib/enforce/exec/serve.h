@@ -45,6 +45,12 @@ struct governor_options {
 	/* A program is about to be executed, before that is judged. */
 	void (*file_exec)(void *files, const struct call *k);
 	void *files;
+#if CONFIG_LAYER_NET
+	/* Likewise for what it marks for the network. */
+	void (*net_call)(void *net, const struct call *k);
+	bool (*net_wait)(void *net);
+	void *net;
+#endif
 };
 
 struct governor *serve_new(const struct governor_options *o, struct err *e);

@@ -168,7 +168,7 @@ static int keep_change(struct act *a, struct keep *k, const struct change *c, co
 
 	if (p->nameless || !keep_wants(a, as, p, v))
 		return 0;
-	return keep_object(a, k, as, p);
+	return c->apply == apply_attr ? keep_flags(a, k, p) : keep_object(a, k, as, p);
 }
 
 /* The times of what the command has made itself, as every program that unpacks does: that it was made is

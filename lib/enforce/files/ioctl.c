@@ -47,7 +47,9 @@ static int change(struct act *a, int fd, const struct place *p, uint32_t command
 	const size_t size = size_of(command);
 	struct verdict v = { .rule = &unsupported };
 	struct act_report r = { .kind = ACCESS_CHMOD, .place = p, .verdict = &v, .operation = "ioctl" };
+	struct keep keep = { 0 };
 	char argument[ARGUMENT] = "";
+	int error = 0;
 
 	if (size && mem_read(a->caller.tid, a->args[2], argument, size) != (ssize_t)size)
 		return EFAULT;
@@ -57,10 +59,14 @@ static int change(struct act *a, int fd, const struct place *p, uint32_t command
 		v = keep_decide(a, ACCESS_CHMOD, p);
 	if (!act_allowed(a, &r))
 		return 0;
-	if (ioctl(fd, command, argument) < 0)
-		return errno;
-	act_return(a, 0);
-	return 0;
+	if (!p->nameless && keep_wants(a, JOURNAL_ATTRIBUTES, p, &v))
+		error = keep_flags(a, &keep, p);
+	if (!error && ioctl(fd, command, argument) < 0)
+		error = errno;
+	keep_after(a, &keep, error);
+	if (!error)
+		act_return(a, 0);
+	return error;
 }
 
 int ioctl_judge(struct act *a)

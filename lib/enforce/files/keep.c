@@ -240,6 +240,17 @@ int keep_names(struct act *a, struct keep *k, enum journal_kind kind, const stru
 	return keep_before(a, k, &act);
 }
 
+int keep_flags(struct act *a, struct keep *k, const struct place *p)
+{
+	struct journal_act act = { .kind = JOURNAL_ATTRIBUTES,
+		                   .dirfd = p->object,
+		                   .name = "",
+		                   .path = place_path(p),
+		                   .flags = true };
+
+	return keep_before(a, k, &act);
+}
+
 int keep_object(struct act *a, struct keep *k, enum journal_kind kind, const struct place *p)
 {
 	struct journal_act act = { .kind = kind, .dirfd = p->object, .name = "", .path = place_path(p) };

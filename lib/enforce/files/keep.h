@@ -41,6 +41,9 @@ int keep_name(struct act *a, struct keep *k, enum journal_kind kind, const struc
 /* The same for a name that becomes another, or changes places with it. */
 int keep_names(struct act *a, struct keep *k, enum journal_kind kind, const struct place *from,
                const struct place *to);
+/* The same for its attributes, before its flags change (chattr). */
+int keep_flags(struct act *a, struct keep *k, const struct place *p);
+
 /* The same for an object, wherever its name is by now. */
 int keep_object(struct act *a, struct keep *k, enum journal_kind kind, const struct place *p);
 

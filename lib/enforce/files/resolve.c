@@ -471,8 +471,7 @@ static int find_path(const struct caller *c, struct place *p)
 	}
 	if (p->object < 0 && is_dead(p))
 		return ENOENT;
-	if (n == 1)
-		n = 0;
+	n -= n == 1; /* "/" */
 	p->path[n] = '/';
 	memcpy(p->path + n + 1, p->name, len);
 	p->path[(size_t)n + 1 + len] = 0;

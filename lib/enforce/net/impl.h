@@ -1,0 +1,143 @@
+/* Private to enforce/net: what the judges of socket calls share. */
+#pragma once
+
+#include "base/list.h"
+#include "decide/decide.h"
+#include "enforce/exec/call.h"
+#include "enforce/net/net.h"
+#include "sys/uapi/compat.h"
+
+#include <sys/socket.h>
+
+enum { NET_TASKS = 32, NET_OWN = 8, NET_TOLD = 64, NET_WAITING = 256 };
+
+struct net {
+	struct net_options o;
+	struct net_place own[NET_OWN];
+	struct decide_cache *cache;
+	struct {
+		pid_t tid;
+		int fd;     /* owned: of the task, or of its process */
+	} tasks[NET_TASKS]; /* who called lately */
+	struct {
+		pid_t pid;
+		uint64_t what;
+		int64_t until;
+	} told[NET_TOLD]; /* messages of which the log knows */
+	struct list waiting;
+	size_t n_waiting;
+};
+
+/* One call on its way to its answer. */
+struct deed {
+	struct net *net;
+	const struct call *k;
+	const __u64 *args;
+	pid_t tid;
+	int sock;     /* owned: the caller's socket; closed before the answer, or whoever closes it next would
+	                 not be the last */
+	int64_t sent; /* messages of this call, which answers for them, whatever comes after */
+	bool answered;
+};
+
+/* An address as the caller gave it, and what it means. */
+struct target {
+	union {
+		struct sockaddr any;
+		struct sockaddr_storage room;
+		unsigned char bytes[sizeof(struct sockaddr_storage)];
+	} raw;
+	socklen_t len;
+	bool inet;                /* of IPv4 or IPv6, and whole: */
+	struct page_address addr; /* canonical: IPv4 wherever that is what is reached */
+	uint16_t port;
+};
+
+/* ---- deed.c: answers, exactly one. They close the socket first. ------------------------------------------
+ */
+void deed_fail(struct deed *d, int error);
+void deed_return(struct deed *d, int64_t value);
+void deed_continue(struct deed *d);
+/* Is it put aside? Then somebody else answers. */
+void deed_kept(struct deed *d);
+
+/* The caller's socket `fd` into d->sock. 0 or errno. */
+int deed_take(struct deed *d, int fd);
+
+/* A number that getsockopt(SOL_SOCKET) tells, or -errno. */
+int net_option(int sock, int name);
+
+/* Has the calling process one thread, so that nobody else changes its descriptors? */
+bool deed_alone(const struct deed *d);
+
+/* ---- aim.c -------------------------------------------------------------------------------------------
+ */
+
+/* Read `len` bytes at `addr` of the caller. 0 or errno. */
+int aim_read(const struct deed *d, uint64_t addr, int len, struct target *t);
+/* What the bytes mean. */
+void aim_parse(struct target *t);
+/* The same target written as an address of this family: false when that cannot be. */
+bool aim_write(const struct net_place *place, int family, struct target *t);
+/* "192.0.2.1:80", "[2001:db8::1]:80". */
+enum { TARGET_TEXT = 64 };
+const char *aim_text(const struct target *t, char out[TARGET_TEXT]);
+
+/* ---- settle.c --------------------------------------------------------------------------------------------
+ */
+
+struct judged {
+	struct verdict verdict;
+	char domain[PAGE_NAME]; /* of the rule that decided, "" = by the address */
+	bool proxied;           /* allowed only as what the proxy finds it to be */
+};
+
+/* The policy on an address of IPv4 or IPv6. */
+void settle_target(struct deed *d, const struct target *t, bool stream, struct judged *out);
+
+/* Tell of it, by what was judged. True: do it. False: it was refused and answered, or waits for an approval.
+ */
+struct net_report {
+	const char *type, *operation;
+	const char *remote, *domain, *path; /* or NULL */
+	const char *protocol;
+	int port;   /* -1 = none */
+	bool often; /* of many alike the first is told */
+	bool abstract;
+};
+bool settle_call(struct deed *d, struct verdict v, const struct net_report *r);
+
+/* ---- calls: 0 when answered, or the errno to answer with ------------------------------------------------
+ */
+int connect_judge(struct deed *d);
+int send_judge(struct deed *d, int nr);
+/* An address of a local socket, for a connection or a message: connect.c, send.c. */
+
+/* ---- wait.c ---------------------------------------------------------------------------------------------
+ */
+
+enum waited { WAITED_DONE, WAITED_MORE };
+
+struct waiting {
+	struct list node;
+	int listener; /* owned: a copy */
+	uint64_t id;
+	pid_t tid, pid;
+	int sock;       /* owned */
+	int64_t end_ns; /* of the caller's patience; 0 = none */
+	int end_error;  /* what is answered then */
+	int ticks;
+	/* Try again. WAITED_DONE: *value is the answer, negative -errno. */
+	enum waited (*again)(struct waiting *w, int64_t *value);
+	void (*drop)(struct waiting *w); /* what it holds beside; or NULL */
+	void *arg;
+	bool stream;
+	struct target to;
+};
+
+/* Put the call aside; its socket goes over. NULL: there are too many. The caller sets what is not known here.
+ */
+struct waiting *wait_put(struct deed *d);
+void wait_free(struct net *n);
+/* How long the socket's owner wants to wait: SO_SNDTIMEO; 0 = for ever. */
+int64_t wait_patience(int sock);

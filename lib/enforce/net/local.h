@@ -1,0 +1,32 @@
+/* local - where an address of a local socket leads, and what may be done there. */
+#pragma once
+
+#include "enforce/net/impl.h"
+
+#include "decide/decide.h"
+
+#include <limits.h>
+
+struct local {
+	int file; /* owned: the socket's, O_PATH; -1: an abstract name, or none */
+	bool abstract;
+	char path[PATH_MAX]; /* where it lies, without links; "@name" */
+	struct target to;    /* that leads there and nowhere else */
+	bool other_ids;      /* the caller's are not ours */
+};
+#define NO_LOCAL           \
+	{                  \
+		.file = -1 \
+	}
+void local_release(struct local *l);
+#define AUTO_LOCAL __attribute__((cleanup(local_release))) struct local
+
+/* Find it: 0 or errno. */
+int local_find(struct deed *d, const struct target *t, struct local *l);
+
+/* As settle_call(). */
+bool local_allowed(struct deed *d, const struct local *l, enum unix_op op);
+
+/* Connect (`message` NULL) or send as who calls. Bytes sent, or -errno. Does not wait when the socket is set
+ * so, or flags say so. */
+int64_t local_do(struct deed *d, const struct local *l, int sock, struct msghdr *message, int flags);

@@ -1,0 +1,46 @@
+/* net - socket calls of a session's processes: judged by the policy on the address they lead to, and done for
+ * them on that very socket.
+ *
+ * Hangs on the supervisor of enforce/exec: net_call() answers what its filter marks with filter_options.net.
+ * An address is read once; what the supervisor judged is what it connects or sends to. So nothing that the
+ * caller's other threads do meanwhile counts. It never waits: what would block is put aside, and goes on when
+ * it can.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "net/page.h"
+#include "policy/policy.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct call;
+struct net;
+
+/* Somewhere on this machine. */
+struct net_place {
+	struct page_address addr;
+	uint16_t port; /* 0: there is none */
+};
+
+/* The policy and the page are borrowed, the rest is copied. */
+struct net_options {
+	const struct policy *policy;
+	uint64_t tag;                /* of the session */
+	struct net_page *page;       /* or NULL: no name is known */
+	struct net_place dns;        /* all that goes to port 53 goes there */
+	struct net_place proxy;      /* ports 80 and 443 of addresses that are not decided by themselves */
+	const struct net_place *own; /* listeners of ours that sessions may use, beside these two */
+	size_t n_own;
+};
+
+struct net *net_new(const struct net_options *o, struct err *e);
+void net_free(struct net *n);
+
+/* Take the call and answer it. `net` is a struct net. */
+void net_call(void *net, const struct call *k);
+
+/* Some calls wait: governor_options.net_wait. */
+bool net_wait(void *net);
