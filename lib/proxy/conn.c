@@ -1,7 +1,5 @@
 #include "proxy/impl.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -49,7 +47,8 @@ static void on_ready(struct conn *c, const struct end *e, uint32_t events)
 			conn_end(c);
 		break;
 	case CONN_TUNNEL:
-		tunnel_run(c);
+		tunnel_run(c, (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) ? TUNNEL_UP | TUNNEL_DOWN : 0) |
+		                      (e == &c->client ? TUNNEL_UP : TUNNEL_DOWN));
 		break;
 	case CONN_EXCHANGE:
 		/* Nothing is read from a client whose request is whole; it is only seen whether it is there.
@@ -162,13 +161,10 @@ void conn_interest(struct conn *c)
 
 struct conn *conn_new(struct proxy *p, int fd)
 {
-	const int one = 1;
 	struct conn *c = calloc(1, sizeof *c);
 
 	if (!c)
 		return NULL;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
 	c->proxy = p;
 	c->client = (struct end){ .watch = { .fd = -1, .ready = on_client }, .fd = fd };
 	c->server = (struct end){ .watch = { .fd = -1, .ready = on_server }, .fd = -1 };
@@ -179,7 +175,6 @@ struct conn *conn_new(struct proxy *p, int fd)
 	list_append(&p->conns, &c->node);
 	p->n_conns++;
 	conn_timer(c, p->o.head_timeout_ns);
-	conn_interest(c);
 	return c;
 }
 

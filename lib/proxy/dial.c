@@ -31,16 +31,14 @@ static socklen_t fill(const struct dns_address *a, uint16_t port, struct sockadd
 /* Both ends speak in small pieces that must not wait, and one that has vanished must be noticed. */
 static void set_up(int fd)
 {
-	const int one = 1, idle = 120, every = 30, count = 4;
+	const int one = 1, idle = 120;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof every);
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
 }
 
-static bool try_address(struct conn *c, const struct dns_address *a)
+static bool try_address(struct conn *c, const struct dns_address *a, bool *done)
 {
 	struct sockaddr_storage to;
 	socklen_t len = fill(a, c->target.port, &to);
@@ -49,7 +47,10 @@ static bool try_address(struct conn *c, const struct dns_address *a)
 	if (fd < 0)
 		return false;
 	set_up(fd);
-	if (connect(fd, (struct sockaddr *)&to, len) < 0 && errno != EINPROGRESS) {
+	/* Near by, the second one finds it done. */
+	*done = connect(fd, (struct sockaddr *)&to, len) == 0 ||
+	        (errno == EINPROGRESS && connect(fd, (struct sockaddr *)&to, len) == 0);
+	if (!*done && errno != EINPROGRESS && errno != EALREADY) {
 		close(fd);
 		return false;
 	}
@@ -58,16 +59,29 @@ static bool try_address(struct conn *c, const struct dns_address *a)
 	return true;
 }
 
+static void go_on(struct conn *c)
+{
+	conn_timer(c, 0);
+	if (c->is_connect)
+		tunnel_start(c);
+	else
+		exchange_start(c);
+}
+
 /* The next address that was judged; when there is none, it cannot be reached. */
 void dial_next(struct conn *c)
 {
-	bool late = c->state == CONN_DIAL && c->timer.at_ns == 0;
+	bool late = c->state == CONN_DIAL && c->timer.at_ns == 0, done;
 
 	c->state = CONN_DIAL;
 	conn_drop_server(c);
 	while (c->next < c->n_addresses) {
-		if (!try_address(c, &c->addresses[c->next++]))
+		if (!try_address(c, &c->addresses[c->next++], &done))
 			continue;
+		if (done) {
+			go_on(c);
+			return;
+		}
 		conn_timer(c, DIAL_NS);
 		conn_interest(c);
 		return;
@@ -84,9 +98,5 @@ void dial_ready(struct conn *c)
 		dial_next(c);
 		return;
 	}
-	conn_timer(c, 0);
-	if (c->is_connect)
-		tunnel_start(c);
-	else
-		exchange_start(c);
+	go_on(c);
 }

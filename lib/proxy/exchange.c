@@ -152,7 +152,7 @@ void exchange_run(struct conn *c)
 	if (c->state == CONN_EXCHANGE && !c->answered && !way_blocked(&c->down))
 		read_answer(c);
 	if (c->state == CONN_TUNNEL) {
-		tunnel_run(c);
+		tunnel_run(c, TUNNEL_UP | TUNNEL_DOWN);
 		return;
 	}
 	if (c->state == CONN_EXCHANGE && c->answered) {

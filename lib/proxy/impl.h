@@ -91,9 +91,9 @@ enum proxy_rule { RULE_MALFORMED, RULE_NAME_MISMATCH, RULE_NO_NAME, RULE_HIDDEN_
 struct verdict proxy_rule(enum proxy_rule which);
 
 /* conn.c */
-struct conn *conn_new(struct proxy *p, int fd);
-void conn_end(struct conn *c);   /* as if both had hung up */
-void conn_break(struct conn *c); /* both are told that it did not end well */
+struct conn *conn_new(struct proxy *p, int fd); /* request_read() is next */
+void conn_end(struct conn *c);                  /* as if both had hung up */
+void conn_break(struct conn *c);                /* both are told that it did not end well */
 void conn_free(struct conn *c);
 void conn_interest(struct conn *c); /* wait for what the state needs */
 void conn_timer(struct conn *c, int64_t in_ns);
@@ -114,7 +114,8 @@ void dial_ready(struct conn *c);
 
 /* tunnel.c */
 void tunnel_start(struct conn *c);
-void tunnel_run(struct conn *c);
+enum { TUNNEL_UP = 1, TUNNEL_DOWN = 2 };
+void tunnel_run(struct conn *c, unsigned ways); /* those to look at */
 
 /* exchange.c */
 void exchange_start(struct conn *c);
@@ -129,6 +130,8 @@ bool head_answer(struct conn *c, struct buf *out);
 enum way_state { WAY_EMPTY, WAY_BLOCKED, WAY_ENDED, WAY_LOST, WAY_BROKEN, WAY_MORE };
 enum way_state way_move(struct proxy *p, struct way *w, struct end *from, struct end *to, struct frame *frame,
                         struct buf *beyond);
+/* Send; what is not taken is kept. Nothing may be kept already. */
+enum way_state way_send(struct way *w, const struct end *to, const char *data, size_t len);
 enum way_state way_flush(struct proxy *p, struct way *w, const struct end *to);
 bool way_blocked(const struct way *w);
 void way_release(struct proxy *p, struct way *w);

@@ -3,6 +3,8 @@
 #include "base/fd.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -68,7 +70,12 @@ static void on_accept(struct loop *l, struct watch *w, uint32_t events)
 		}
 		fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
-			if (!conn_new(p, fd))
+			struct conn *c = conn_new(p, fd);
+
+			/* It was let in because it has said something. */
+			if (c)
+				request_read(c);
+			else
 				close(fd);
 			continue;
 		}
@@ -108,8 +115,14 @@ struct proxy *proxy_new(const struct proxy_options *o, struct err *e)
 
 int proxy_listen(struct proxy *p, int fd, struct err *e)
 {
+	const int one = 1, wait_s = 10;
+
 	if (fd_nonblock(fd, 1) < 0)
 		return err_sys(e, "listening socket");
+	/* Connections have them from it; and nobody is woken for one that says nothing yet. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+	setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &wait_s, sizeof wait_s);
 	p->listener.fd = fd;
 	if (loop_watch(p->o.loop, &p->listener, EPOLLIN, e) < 0) {
 		p->listener.fd = -1;

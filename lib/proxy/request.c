@@ -43,8 +43,10 @@ static void feed(struct conn *c, const char *data, size_t len)
 	if (http_parser_idle(&c->request))
 		conn_timer(c, c->proxy->o.head_timeout_ns);
 	n = http_parser_feed(&c->request, data, len);
-	if (c->request.state == HTTP_HEAD)
+	if (c->request.state == HTTP_HEAD) {
+		conn_interest(c);
 		return;
+	}
 	buf_add(&c->in, data + n, len - n);
 	if (c->request.state == HTTP_REFUSED)
 		refuse_with(c, c->request.refusal, c->request.why);
@@ -69,8 +71,8 @@ void request_read(struct conn *c)
 	}
 	n = recv(c->client.fd, p->scratch, sizeof p->scratch, 0);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0)
+		conn_interest(c);
+	else if (n <= 0)
 		conn_end(c);
 	else
 		feed(c, p->scratch, (size_t)n);

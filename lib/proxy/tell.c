@@ -26,7 +26,7 @@ bool tell_init(struct teller *t)
 
 bool tell_event(struct teller *t, struct event *ev)
 {
-	char ROOM room[EVENT_TEXT_MAX];
+	char ROOM room[EVENT_TEXT_MAX + 1]; /* and the NUL that does not count */
 	char id[48];
 	struct buf json;
 	bool denied = ev->verdict && ev->verdict->effective != EFFECT_ALLOW, kept;

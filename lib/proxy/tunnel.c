@@ -46,24 +46,36 @@ static void refuse_hello(struct conn *c, const struct net_hello *h, const struct
 }
 
 /* Let what was said first go on its way. */
-static void open_gate(struct conn *c)
+static void open_gate(struct conn *c, const char *data, size_t len)
 {
 	conn_timer(c, 0);
 	c->gate = false;
-	buf_add(&c->up.rest, c->in.data, c->in.len);
-	buf_release(&c->in);
-	if (c->up.rest.failed)
+	switch (len ? way_send(&c->up, &c->server, data, len) : WAY_EMPTY) {
+	case WAY_LOST:
+		c->up_lost = c->client.ended = true;
+		break;
+	case WAY_BROKEN:
 		conn_break(c);
+		break;
+	default:
+		break;
+	}
 }
 
-static void look(struct conn *c)
+/* All that the client has said so far, wherever it lies. */
+static void look(struct conn *c, const char *data, size_t len)
 {
-	struct verdict v;
 	struct net_hello h;
+	struct verdict v;
 
-	net_hello_read((const uint8_t *)buf_text(&c->in), c->in.len, &h);
-	if (h.state == HELLO_MORE && !c->client.ended)
+	net_hello_read((const uint8_t *)data, len, &h);
+	if (h.state == HELLO_MORE && !c->client.ended) {
+		if (data != c->in.data)
+			buf_add(&c->in, data, len);
+		if (c->in.failed)
+			conn_break(c);
 		return;
+	}
 	/* It stops in the middle: nothing was sent on. */
 	if (h.state == HELLO_MORE)
 		h.state = HELLO_BAD;
@@ -71,7 +83,8 @@ static void look(struct conn *c)
 	if (v.rule)
 		refuse_hello(c, &h, &v);
 	else
-		open_gate(c);
+		open_gate(c, data, len);
+	buf_release(&c->in);
 }
 
 static void read_first(struct conn *c)
@@ -86,13 +99,14 @@ static void read_first(struct conn *c)
 		return;
 	}
 	c->client.ended = n == 0;
-	buf_add(&c->in, p->scratch, (size_t)n);
-	if (c->in.failed)
-		conn_break(c);
-	else if (c->in.len)
-		look(c);
-	else
-		open_gate(c);
+	if (c->in.len) {
+		buf_add(&c->in, p->scratch, (size_t)n);
+		look(c, buf_text(&c->in), c->in.len);
+	} else if (n) {
+		look(c, p->scratch, (size_t)n);
+	} else {
+		open_gate(c, NULL, 0);
+	}
 }
 
 /* One who says no more is no more spoken to by the other, once all has arrived. */
@@ -137,13 +151,16 @@ static void run_down(struct conn *c)
 		pass_end(&c->server, &c->down, &c->client);
 }
 
-void tunnel_run(struct conn *c)
+void tunnel_run(struct conn *c, unsigned ways)
 {
-	if (c->gate)
+	const bool was_open = !c->gate;
+
+	if (!was_open && ways & TUNNEL_UP)
 		read_first(c);
-	if (c->state == CONN_TUNNEL && !c->gate)
+	/* Behind what was said first there is nothing yet, unless it was all. */
+	if (c->state == CONN_TUNNEL && !c->gate && (was_open || c->client.ended) && ways & TUNNEL_UP)
 		run_up(c);
-	if (c->state == CONN_TUNNEL)
+	if (c->state == CONN_TUNNEL && ways & TUNNEL_DOWN)
 		run_down(c);
 	if (c->state != CONN_TUNNEL)
 		return;
@@ -162,7 +179,12 @@ void tunnel_start(struct conn *c)
 	if (c->target.port == HTTPS)
 		conn_timer(c, c->proxy->o.head_timeout_ns);
 	if (c->in.len)
-		look(c);
+		look(c, buf_text(&c->in), c->in.len);
+	/* Neither has had time to say more. */
+	if (c->state == CONN_TUNNEL && way_flush(c->proxy, &c->down, &c->client) == WAY_LOST)
+		conn_break(c);
+	if (c->state == CONN_TUNNEL && way_flush(c->proxy, &c->up, &c->server) == WAY_LOST)
+		conn_break(c);
 	if (c->state == CONN_TUNNEL)
-		tunnel_run(c);
+		conn_interest(c);
 }

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PIPE_SIZE = 256 << 10, ROUNDS = 16 };
+enum { PIPE_SIZE = 512 << 10, FEW = 16384, ROUNDS = 16 };
 
 bool way_blocked(const struct way *w)
 {
@@ -63,8 +63,7 @@ static bool is_again(void)
 	return errno == EAGAIN || errno == EINTR;
 }
 
-/* Send; what is not taken is kept. */
-static enum way_state send_some(struct way *w, const struct end *to, const char *data, size_t len)
+enum way_state way_send(struct way *w, const struct end *to, const char *data, size_t len)
 {
 	ssize_t n = send(to->fd, data, len, MSG_NOSIGNAL);
 
@@ -117,10 +116,10 @@ static enum way_state move_many(struct proxy *p, struct way *w, struct end *from
 	if (n < 0 && !is_again())
 		return WAY_BROKEN;
 	if (n < 0) {
-		w->bulk = false;
 		give_pipe(p, w);
 		return WAY_EMPTY;
 	}
+	w->bulk = n >= FEW;
 	if (!n) {
 		from->ended = true;
 		return WAY_ENDED;
@@ -156,7 +155,7 @@ static enum way_state move_few(struct proxy *p, struct way *w, struct end *from,
 			return WAY_BROKEN;
 	}
 	w->bulk = n == sizeof p->scratch;
-	state = len ? send_some(w, to, p->scratch, len) : WAY_EMPTY;
+	state = len ? way_send(w, to, p->scratch, len) : WAY_EMPTY;
 	/* Less than there was room for: nothing is left, most likely, and the loop tells when there is. */
 	return state == WAY_EMPTY && w->bulk ? WAY_MORE : state;
 }

@@ -4,7 +4,7 @@
 # usage: fuse.sh [ROUNDS [FILES [tmpfs|disk|mixed]...]]	(root; without arguments writes docs/fuse-bench.md)
 #
 # Everything is interleaved; ratios of time to native are medians of the rounds' own.
-set -eu
+set -eu -o pipefail
 here=$(cd "$(dirname "$0")" && pwd -P)
 repo=$(cd "$here/../.." && pwd -P)
 OUT=${OUT:-$repo/build/out} AGENTSH=${AGENTSH:-$repo/build/out/agentsh}
@@ -51,6 +51,7 @@ make_tree() {
 	make_tree tree "$files"
 	make_tree few "$few"
 	git init -q tree
+	git -C tree config gc.auto 0 # what is copied must not be packed meanwhile
 	git -C tree add -A
 	git -C tree -c user.name=x -c user.email=x@x commit -qm x
 	printf '#include <%s.h>\n' stdio stdlib unistd string >one.c
@@ -109,7 +110,7 @@ measure() {
 	# These two undo each other.
 	for ((round = 0; round < rounds; round++)); do
 		for name in $names; do
-			case $name in bindfs | mergerfs) [ $((round % 2)) -eq 0 ] || continue ;; esac
+			case $name in bindfs | mergerfs) [ $((round % 3)) -eq 0 ] || continue ;; esac
 			from=${EPOCHREALTIME/./}
 			tar xf "$source/few.tar" -C "$top/$name/out"
 			between=${EPOCHREALTIME/./}
@@ -151,7 +152,7 @@ mixed() {
 	"$repo/test/e2e/stage" need
 	printf '| layers | native | agentsh | ratio (rounds) | limit |\n|---|--:|--:|--:|--:|\n'
 	for judged in on off; do
-		for who in user root; do
+		for who in user $([ $judged = off ] || echo root); do
 			E2E_FILES=$judged E2E_VIEW=on "$repo/test/e2e/stage" run --as $who \
 				--with "$here/work.sh" --with "$OUT/bench/spawn" --with "$here/view.sh" \
 				-- bin/view.sh "$rounds" | layers "$judged" "$who"
@@ -173,12 +174,16 @@ layers() {
 }
 
 {
+	trap clean EXIT # of this shell
 	printf '# What a view through FUSE costs\n\n'
 	printf 'Time divided by that of the file system below; medians of %d interleaved rounds ' "$rounds"
-	printf '(slow peers are in each second one), and of the least times; trees of %d files, ' "$files"
+	printf '(slow peers are in each third one), and of the least times; trees of %d files, ' "$files"
 	printf 'or, where files are opened, made or removed, of %d. ' "$few"
-	printf 'Written by `make bench-fuse`: %s, Linux %s, %d processors.\n' "$(date -u +%Y-%m-%d)" \
-		"$(uname -r | sed 's/-.*//')" "$(nproc)"
+	printf 'Written by `make bench-fuse`: %s, Linux %s, %d processors, ' \
+		"$(date -u +%Y-%m-%d)" "$(uname -r | sed 's/-.*//')" "$(nproc)"
+	printf 'on which %s other processes were at work in the minutes before: ' \
+		"$(cut -d . -f 1 /proc/loadavg)"
+	printf 'where there are any, believe the least times.\n'
 	cat <<-'END'
 
 		As a user: a view that may not let data pass by it, as mounts of users may not

@@ -152,6 +152,59 @@ static const struct {
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
+/* ---- local ----------------------------------------------------------------------------------------------
+ */
+
+static int to_path(const char *path, int type)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+	return tell(connect(socket(AF_UNIX, type, 0), (struct sockaddr *)&a, sizeof a));
+}
+
+static int by_path(void)
+{
+	char path[108];
+
+	snprintf(path, sizeof path, "%s", lab_env("NL_TO"));
+	return to_path(path, SOCK_STREAM);
+}
+
+static int by_relative(void)
+{
+	return to_path("docker.sock", SOCK_STREAM);
+}
+
+static int by_link(void)
+{
+	return symlink("docker.sock", "innocent") < 0 ? 91 : to_path("innocent", SOCK_STREAM);
+}
+
+static int by_descriptor(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d/docker.sock", open(".", O_PATH));
+	return to_path(path, SOCK_STREAM);
+}
+
+static int by_itself(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", open("docker.sock", O_PATH));
+	return to_path(path, SOCK_STREAM);
+}
+
+static int by_abstract(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "\0net-denied" };
+
+	return tell(connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&a,
+	                    offsetof(struct sockaddr_un, sun_path) + 11));
+}
+
 /* ---- families, types, protocols -------------------------------------------------------------------------
  */
 
@@ -356,6 +409,12 @@ const struct lab_attack lab_attacks[] = { { "connect", by_connect },
 	                                  { "second", by_second },
 	                                  { "fastopen", by_fastopen },
 	                                  { "late_connect", by_late_connect },
+	                                  { "path", by_path },
+	                                  { "relative", by_relative },
+	                                  { "link", by_link },
+	                                  { "descriptor", by_descriptor },
+	                                  { "itself", by_itself },
+	                                  { "abstract", by_abstract },
 	                                  { "route", by_route },
 	                                  { "kinds", kinds },
 	                                  { "low_port", low_port },
@@ -451,6 +510,61 @@ T_CASE(kinds_of_sockets)
 	ok(lab_exit(&o) == 0, "a shared table natively: %d", lab_exit(&o));
 	lab_attack("shared_table", true, lab.user, &o);
 	ok(lab_exit(&o) == EPERM, "governed there is none: %d", lab_exit(&o));
+}
+
+static void serve_local(const char *path, bool canary)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path) + (*path == '/'));
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+	if (a.sun_path[0] == '@')
+		a.sun_path[0] = 0;
+	lab_need(bind(fd, (struct sockaddr *)&a, len) == 0 && listen(fd, 64) == 0, path);
+	chmod(path, 0666);
+	nl_start(fd, canary);
+}
+
+static void one_local(const char *name, const char *rule)
+{
+	char link[200];
+
+	snprintf(link, sizeof link, "%s/innocent", lab.drop);
+	unlink(link);
+	lab_attack(name, false, lab.user, &o);
+	ok(lab_exit(&o) == 0 && was_reached(), "%s: reached ungoverned: %d", name, lab_exit(&o));
+	unlink(link);
+	lab_attack(name, true, lab.user, &o);
+	if (!ok(lab_exit(&o) == EACCES && !o.reached, "%s: refused: %d", name, lab_exit(&o)) ||
+	    !ok(lab_logged(&o, "unix_socket_op", rule), "%s: told of by %s", name, rule))
+		lab_show(&o);
+}
+
+/* Who listens there does what sessions may not. */
+T_CASE(local_sockets)
+{
+	static const char *const names[] = { "path", "relative", "link", "descriptor", "itself" };
+	char path[200];
+
+	nl_build();
+	lab_write(lab.policy, policy, 0644);
+	snprintf(path, sizeof path, "%s/docker.sock", lab.drop);
+	serve_local(path, true);
+	setenv("NL_TO", path, 1);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		one_local(names[i], "daemon-sockets");
+	serve_local("@net-denied", true);
+	one_local("abstract", "abstract-sockets");
+	snprintf(path, sizeof path, "%s/gate.sock", lab.drop);
+	serve_local(path, true);
+	setenv("NL_TO", path, 1);
+	one_local("path", "closed-to-sessions");
+	snprintf(path, sizeof path, "%s/plain.sock", lab.drop);
+	serve_local(path, false);
+	setenv("NL_TO", path, 1);
+	lab_attack("path", true, lab.user, &o);
+	ok(lab_exit(&o) == 0, "another is open: %d", lab_exit(&o));
 }
 
 /* NW-07. Natively they are won at once, which shows that they would be. */

@@ -10,10 +10,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -481,53 +479,6 @@ T_CASE(what_a_later_command_changed_stays)
 	command = "c";
 	is_int(undo_with((struct undo_request){ .command = "c" }), 0);
 	is_int(n_conflicts, 1);
-	end();
-}
-
-/* Flags as chattr sets them; -1: this file system has none. */
-static int flags_of(const char *name)
-{
-	AUTO_FD fd = open(at(name), O_RDONLY | O_CLOEXEC);
-	int flags = 0;
-
-	return fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 ? -1 : flags;
-}
-
-static void op_flags(const char *name, int more)
-{
-	struct journal_act a = { .kind = JOURNAL_ATTRIBUTES, .name = "", .to_dirfd = -1, .command = command };
-	char token[JOURNAL_TOKEN], path[PATH_MAX];
-	AUTO_FD fd = open(at(name), O_RDONLY | O_CLOEXEC);
-	int flags = flags_of(name) | more;
-
-	snprintf(path, sizeof path, "%s/%s", top, name);
-	a.dirfd = fd;
-	a.path = path;
-	a.flags = true;
-	is_int(journal_act(journal, &a, token, NULL), 0, "kept");
-	did(token, is_int(ioctl(fd, FS_IOC_SETFLAGS, &flags), 0) ? 0 : -1);
-}
-
-T_CASE(flags)
-{
-	const int more = FS_NODUMP_FL | (geteuid() == 0 ? FS_IMMUTABLE_FL : 0);
-	int before;
-
-	if (!begin())
-		return;
-	put("a", "one\n");
-	before = flags_of("a");
-	if (before >= 0) {
-		chmod(at("a"), 0600);
-		op_attributes("a"); /* the same file, by the same command */
-		op_flags("a", FS_NOATIME_FL);
-		op_flags("a", more);
-		is_int(undo_with((struct undo_request){ 0 }), 0);
-		is_int(flags_of("a"), before, "as before");
-		is_int(undo_with((struct undo_request){ .command = "c", .redo = true }), 0);
-		is_int(flags_of("a"), before | more | FS_NOATIME_FL, "and again");
-		is_int(undo_with((struct undo_request){ .command = "c" }), 0);
-	}
 	end();
 }
 

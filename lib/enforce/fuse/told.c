@@ -135,6 +135,8 @@ static void stale_by_place(struct view *v, char *path, const struct node *done)
 		int fd;
 
 		*next = '\0';
+		if (!strcmp(path, ".."))
+			return;
 		fd = openat(at, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		*next = '/';
 		fd_close(&at);

@@ -31,6 +31,10 @@ static const struct rule daemon_sockets = { .name = "daemon-sockets",
 	                                    .decision = EFFECT_DENY,
 	                                    .message = "who listens there does things for its callers "
 	                                               "that their own rules do not reach" };
+static const struct rule own_sockets = { .name = "closed-to-sessions",
+	                                 .file = "built-in",
+	                                 .decision = EFFECT_DENY,
+	                                 .message = "belongs to agentsh itself" };
 static const struct rule strange_names = { .name = "abstract-sockets",
 	                                   .file = "built-in",
 	                                   .decision = EFFECT_DENY,
@@ -248,6 +252,9 @@ static struct verdict judge_local(const struct deed *d, const struct local *l, e
 {
 	const struct rule *rule = &session_sockets;
 
+	/* A server would take us for the caller: nobody of a session. */
+	if (fnmatch("*/gate.sock*", l->path, 0) == 0)
+		return (struct verdict){ .rule = &own_sockets };
 	if (policy_names_sockets(d->net->o.policy))
 		return decide_unix(d->net->o.policy, op, l->path);
 	if (l->abstract ? !is_held_inside(d, l->path) : is_daemon(l->path))
