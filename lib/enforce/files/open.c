@@ -395,6 +395,7 @@ bool open_at_once(struct act *a, const struct opening *o, const struct place *p,
 	if (v.effective != EFFECT_ALLOW || v.decision == EFFECT_REDIRECT || open_is_exact(a, o) ||
 	    (wants && (!keep_knows(a, p) || keep_name(a, &keep, JOURNAL_CREATE, p))))
 		return false;
+	walks_note(a, p);
 	fd = make(a, AT_FDCWD, path, how);
 	if (fd < 0)
 		keep_after(a, &keep, -fd);
