@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -85,9 +86,35 @@ static void answer(int listener)
 	_exit(0);
 }
 
+/* Descriptors go over a socket. */
+static int pass(int sock, int fd)
+{
+	char byte = 0;
+	union {
+		struct cmsghdr h;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { &byte, 1 };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+	};
+
+	if (fd < 0) {
+		if (recvmsg(sock, &m, 0) != 1 || !CMSG_FIRSTHDR(&m))
+			return -1;
+		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof fd);
+		return fd;
+	}
+	control.h.cmsg_level = SOL_SOCKET;
+	control.h.cmsg_type = SCM_RIGHTS;
+	control.h.cmsg_len = CMSG_LEN(sizeof fd);
+	memcpy(CMSG_DATA(&control.h), &fd, sizeof fd);
+	return sendmsg(sock, &m, 0) == 1 ? 0 : -1;
+}
+
 int main(int argc, char **argv)
 {
-	int listener = 0, fd, status, i = 1;
+	int listener = 0, fd, status, i = 1, sock[2];
 	pid_t pid, helper = 0;
 
 	for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
@@ -112,6 +139,17 @@ int main(int argc, char **argv)
 		add((struct sock_filter)CALL(__NR_execve));
 		add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF));
 	}
+	/* Who answers holds the listener. It is not under the filter, so that it hears when nobody is any
+	 * more. */
+	if (listener && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) == 0)
+		helper = fork();
+	if (listener && helper == 0) {
+		close(sock[1]);
+		fd = pass(sock[0], -1);
+		if (fd >= 0)
+			answer(fd);
+		return 0;
+	}
 	fd = install(listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0);
 	if (fd < 0) {
 		perror("outer");
@@ -121,11 +159,11 @@ int main(int argc, char **argv)
 		execvp(argv[i], argv + i);
 		return 127;
 	}
-	/* Who answers holds the listener; it may be under the filter itself, as it execs nothing. */
-	helper = fork();
-	if (helper == 0)
-		answer(fd);
+	if (helper < 0 || pass(sock[1], fd) < 0)
+		return 2;
 	close(fd);
+	close(sock[0]);
+	close(sock[1]);
 	pid = fork();
 	if (pid == 0) {
 		execvp(argv[i], argv + i);
