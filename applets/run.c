@@ -305,6 +305,8 @@ static void close_files(struct runner *r, struct plan_options *p)
 		o.rules = &rules;
 	p->missing = floor_make(&r->floor, &o, &why) < 0 ? why.text : r->floor.missing;
 	p->ruleset = r->floor.ruleset;
+	if (CONFIG_FILES)
+		p->loose = r->floor.inexact;
 }
 
 /* Where deleted files are kept, if rules want that; else they are not deleted. */

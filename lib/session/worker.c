@@ -298,6 +298,8 @@ static int make_plan(struct worker *w, struct err *e)
 		return err_set(e, "%s", why.text);
 	o.missing = rc < 0 ? why.text : w->floor.missing;
 	o.ruleset = w->floor.ruleset;
+	if (CONFIG_FILES)
+		o.loose = w->floor.inexact;
 	w->floor_ns = clock_mono_ns();
 	if (*o.missing)
 		log_line(LOG_WARN, "session %s: %s", w->session->id, o.missing);

@@ -372,6 +372,29 @@ T_CASE(times_of_what_was_made_are_not_told)
 	gone();
 }
 
+static void untold(void *arg)
+{
+	(void)arg;
+	if (chdir(top) < 0 || mkdir("w", 0755) < 0 || chdir("w") < 0 || !makes("before") || !makes("again"))
+		_exit(91);
+	fl->deaf = true;
+	say("made", makes("untold") ? 0 : -1);
+	fl->deaf = false;
+	say("there", access("untold", F_OK));
+	say("told", makes("told") ? 0 : -1);
+}
+
+T_CASE(what_cannot_be_told_is_not_made)
+{
+	char says[100];
+
+	run(untold, 3);
+	snprintf(says, sizeof says, "made: %s\nthere: %s\ntold: 0\n", strerror(EACCES), strerror(ENOENT));
+	is_str(fl->out, says);
+	ok(!fl_event("file_create", "/w/untold", NULL) && fl_event("file_create", "/w/told", NULL), "events");
+	gone();
+}
+
 /* ---- a full table of descriptors
  * ------------------------------------------------------------------------------ */
 

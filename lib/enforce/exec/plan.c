@@ -31,6 +31,21 @@ static const char *judged(const struct plan_options *o)
 	return CONFIG_FILES && here && o->files ? ",files" : "";
 }
 
+/* Rules that the kernel cannot hold in full, and that nobody is asked about. */
+static bool is_loose(const struct plan_options *o)
+{
+	return CONFIG_FILES && o->loose && !o->files && o->ruleset >= 0;
+}
+
+static int say_loose(const struct plan_options *o, char *out, size_t size)
+{
+	if (!is_loose(o))
+		return 0;
+	return snprintf(out, size, "%sfiles: Landlock alone holds their rules, and not exactly:%s%s%s",
+	                o->missing && *o->missing ? "; " : "", o->loose & 1 ? " reads" : "",
+	                o->loose & 2 ? " changes" : "", o->loose & 4 ? " removals" : "");
+}
+
 /* The layers in force and those that are not, in words. */
 static void name_layers(struct plan *p, const struct plan_options *o, bool signals)
 {
@@ -41,11 +56,17 @@ static void name_layers(struct plan *p, const struct plan_options *o, bool signa
 
 	snprintf(p->armed, sizeof p->armed, "%s%s%s%s%s", armed[found->rung], judged(o),
 	         found->rung == RUNG_ENTRY && signals ? ",signals(landlock)" : "",
-	         p->launch.ruleset >= 0 ? ",landlock" : "", o->limits ? o->limits : "");
+	         p->launch.ruleset < 0 ? ""
+	         : is_loose(o)         ? ",landlock(inexact)"
+	                               : ",landlock",
+	         o->limits ? o->limits : "");
 	n = snprintf(p->missing, sizeof p->missing, "%.120s", o->missing ? o->missing : "");
+	if (CONFIG_FILES)
+		n += say_loose(o, p->missing + n, sizeof p->missing - (size_t)n);
 	if (CONFIG_RUNGS && p->launch.ruleset >= 0 && found->rung == RUNG_ENTRY)
 		snprintf(p->missing + n, sizeof p->missing - (size_t)n,
-		         "exec: nothing is judged below the command itself; %s: %.120s",
+		         CONFIG_FILES && n ? "; exec: nothing is judged below the command itself; %s: %.120s"
+		                           : "exec: nothing is judged below the command itself; %s: %.120s",
 		         signals ? "signals stay inside" : "signals are refused", found->why);
 }
 

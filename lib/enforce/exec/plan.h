@@ -6,11 +6,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct plan {
 	struct launch_plan launch;
 	char armed[128];   /* layers in force, "exec,signals,landlock" */
-	char missing[256]; /* layers that could not be armed, with reasons; "" if none */
+	char missing[400]; /* layers that could not be armed, with reasons; "" if none */
 	void *owned;       /* the filter */
 };
 
@@ -21,12 +22,14 @@ struct plan_options {
 	const struct rung_found *found; /* what this host can do, asked once per process */
 	pid_t tracer;                   /* of RUNG_PTRACE: the supervisor */
 	int ruleset;                    /* Landlock's, of enforce/landlock/floor.h; borrowed; -1 = none */
-	const char *missing;            /* what it lacks, "" = nothing */
-	const char *limits;             /* what is said of them among the layers, ",limits"; or NULL */
-	bool count_tasks;               /* by the supervisor */
-	unsigned files;                 /* calls on files that it judges: FILTER_… of filter.h; 0 = none */
-	bool net;                       /* it judges where connections lead */
-	uint64_t keep_caps;             /* capabilities that root keeps beside the usual ones: sys/caps.h */
+	uint32_t loose; /* where file rules hold by it alone, it grants more than they do: 1 reads, 2 changes,
+	                   4 removals (FLOOR_…) */
+	const char *missing; /* what it lacks, "" = nothing */
+	const char *limits;  /* what is said of them among the layers, ",limits"; or NULL */
+	bool count_tasks;    /* by the supervisor */
+	unsigned files;      /* calls on files that it judges: FILTER_… of filter.h; 0 = none */
+	bool net;            /* it judges where connections lead */
+	uint64_t keep_caps;  /* capabilities that root keeps beside the usual ones: sys/caps.h */
 };
 
 /* Is it Landlock, on this rung, that keeps signals inside? Asked before the ruleset is made. */

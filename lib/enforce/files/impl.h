@@ -174,6 +174,10 @@ void act_approved(struct act *a, enum access_kind kind, const struct place *p, s
 
 /* Record what is about to happen. False: it had to be recorded and could not, and was refused. */
 bool act_permit(struct act *a, const struct act_report *r);
+/* The two halves of it, for what has been done before it is told and is undone when it cannot be: record it;
+ * and refuse it. */
+bool act_tell(struct act *a, const struct act_report *r);
+void act_untold(struct act *a, const struct act_report *r);
 
 /* Both, by the verdict. True: do it. */
 bool act_allowed(struct act *a, const struct act_report *r);

@@ -388,12 +388,14 @@ bool open_at_once(struct act *a, const struct opening *o, const struct place *p,
 	static const struct verdict plain = { .decision = EFFECT_ALLOW };
 	const struct verdict v = keep_decide(a, ACCESS_CREATE, p);
 	const bool wants = keep_wants(a, JOURNAL_CREATE, p, &plain);
+	const struct act_report r = { .kind = ACCESS_CREATE, .place = p, .verdict = &v };
 	struct keep keep = { .n = 0 };
 	int fd;
 
 	if (v.effective != EFFECT_ALLOW || v.decision == EFFECT_REDIRECT || open_is_exact(a, o) ||
 	    (wants && (!keep_knows(a, p) || keep_name(a, &keep, JOURNAL_CREATE, p))))
 		return false;
+	walks_note(a, p);
 	fd = make(a, AT_FDCWD, path, how);
 	if (fd < 0)
 		keep_after(a, &keep, -fd);
@@ -401,15 +403,16 @@ bool open_at_once(struct act *a, const struct opening *o, const struct place *p,
 		*error = EEXIST;
 	if (fd < 0)
 		return fd == -EEXIST;
-	/* Told before it is anybody's, or it is nobody's. */
-	if (act_permit(a, &(struct act_report){ .kind = ACCESS_CREATE, .place = p, .verdict = &v })) {
+	/* Told before it is anybody's, or it is gone before anybody knows. */
+	if (act_tell(a, &r)) {
 		*error = hand_new(a, o, p, &keep, fd);
 		return true;
 	}
 	unmake(p, fd);
 	close(fd);
 	keep_after(a, &keep, EACCES);
-	*error = 0; /* answered */
+	act_untold(a, &r);
+	*error = 0;
 	return true;
 }
 

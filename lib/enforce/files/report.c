@@ -127,21 +127,34 @@ static bool is_told(const struct act *a, const struct act_report *r)
 	return access_changes(r->kind) || r->verdict->decision == EFFECT_AUDIT || a->f->o.log_reads;
 }
 
-bool act_permit(struct act *a, const struct act_report *r)
+bool act_tell(struct act *a, const struct act_report *r)
 {
-	static const struct verdict no = { .rule = &unrecorded };
-	struct act_report refused = *r;
 	ROOM char message[MESSAGE];
 
 	if (!is_told(a, r))
 		return true;
-	if (!act_sure(a))
-		return false;
 	message_of(r, message, sizeof message);
-	if (report(a, r, message, "allowed"))
-		return true;
+	return report(a, r, message, "allowed");
+}
+
+void act_untold(struct act *a, const struct act_report *r)
+{
+	static const struct verdict no = { .rule = &unrecorded };
+	struct act_report refused = *r;
+
 	refused.verdict = &no;
 	act_refuse(a, &refused);
+}
+
+bool act_permit(struct act *a, const struct act_report *r)
+{
+	if (!is_told(a, r))
+		return true;
+	if (!act_sure(a))
+		return false;
+	if (act_tell(a, r))
+		return true;
+	act_untold(a, r);
 	return false;
 }
 

@@ -51,6 +51,8 @@ done ;; esac
 section "what is not held is said"
 check_that "the layers of the command" \
 	'grep -o "\"layers\":\"[^\"]*\"" "$LOG" | tail -1 | grep -q landlock'
+check_that "that it holds not all of the rules is said" \
+	'grep -o "\"layers\":\"[^\"]*\"" "$LOG" | tail -1 | grep -q "landlock(inexact)"'
 check_that "no layer claims to ask about files" \
 	'! grep -o "\"layers\":\"[^\"]*\"" "$LOG" | tail -1 | grep -qE "[\",]files[\",]"'
 try agentsh detect
