@@ -54,6 +54,9 @@ static inline uint32_t bpf_run(const struct sock_filter *code, size_t n, const s
 		case BPF_ALU | BPF_OR | BPF_X:
 			a |= x;
 			continue;
+		case BPF_ALU | BPF_AND | BPF_K:
+			a &= i->k;
+			continue;
 		case BPF_JMP | BPF_JA:
 			pc += i->k;
 			continue;
@@ -83,6 +86,7 @@ static inline bool bpf_is_sound(const struct sock_filter *code, size_t n)
 			break;
 		case BPF_MISC | BPF_TAX:
 		case BPF_ALU | BPF_OR | BPF_X:
+		case BPF_ALU | BPF_AND | BPF_K:
 		case BPF_RET | BPF_K:
 			break;
 		case BPF_JMP | BPF_JA:

@@ -397,6 +397,58 @@ T_CASE(short_paths)
 	ok(plain.n <= 150 && most < 20, "%zu instructions, at most %zu of them for one call", plain.n, most);
 }
 
+/* What is asked where connections are judged; and that it is all there is to it. */
+T_CASE(network)
+{
+	static const struct {
+		const char *what;
+		long nr;
+		uint64_t args[6];
+		uint32_t want;
+	} asked[] = {
+		{ "connect", __NR_connect, { 3 }, N },
+		{ "sendto without an address", __NR_sendto, { 3, 1, 1 }, A },
+		{ "sendto", __NR_sendto, { 3, 1, 1, 0, 8 }, N },
+		{ "sendto far up", __NR_sendto, { 3, 1, 1, 0, 1ULL << 32 }, N },
+		{ "sendto that connects", __NR_sendto, { 3, 1, 1, 0x20000000 }, E(EOPNOTSUPP) },
+		{ "sendmsg", __NR_sendmsg, { 3, 1, 0, 0, 0, 7 }, N },
+		{ "sendmsg that connects", __NR_sendmsg, { 3, 1, 0x20000000 }, E(EOPNOTSUPP) },
+		{ "sendmmsg", __NR_sendmmsg, { 3, 1, 2 }, N },
+		{ "tcp", __NR_socket, { 2, 1 | 02000000, 6 }, A },
+		{ "mptcp", __NR_socket, { 10, 1, 262 }, A },
+		{ "udp", __NR_socket, { 10, 2 | 04000, 1ULL << 40 }, A },
+		{ "udp as a stream", __NR_socket, { 2, 1, 17 }, E(EPROTONOSUPPORT) },
+		{ "ping", __NR_socket, { 2, 2, 1 }, E(EPROTONOSUPPORT) },
+		{ "raw", __NR_socket, { 2, 3, 0 }, E(EPERM) },
+		{ "routes", __NR_socket, { 16, 3, 0 }, A },
+		{ "audit", __NR_socket, { 16, 3, 9 }, E(EPROTONOSUPPORT) },
+		{ "packets", __NR_socket, { 17, 3, 0 }, E(EAFNOSUPPORT) },
+		{ "a pair", __NR_socketpair, { 1, 1 }, A },
+		{ "a strange pair", __NR_socketpair, { 30, 1 }, E(EAFNOSUPPORT) },
+		{ "a thread", __NR_clone, { 0x10f00 }, A },
+		{ "a child", __NR_clone, { 17 }, A },
+		{ "a child with our descriptors", __NR_clone, { 0x400 | 17 }, E(EPERM) },
+		{ "TCP_NODELAY", __NR_setsockopt, { 3, 6, 1 }, A },
+		{ "TCP_FASTOPEN_CONNECT", __NR_setsockopt, { 3, 6, 30 }, E(EOPNOTSUPP) },
+		{ "IP_TOS", __NR_setsockopt, { 3, 0, 1 }, A },
+		{ "IP_OPTIONS", __NR_setsockopt, { 3, 0, 4 }, E(EPERM) },
+		{ "IPV6_RTHDR", __NR_setsockopt, { 3, 41, 57 }, E(EPERM) },
+	};
+	struct filter f;
+
+	if (!ok(filter_make(&f, &filter_native, &(struct filter_options){ .net = true }, NULL) == 0, "made"))
+		return;
+	ok(bpf_is_sound(f.code, f.n) && f.n <= 220, "%zu instructions", f.n);
+	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+		struct seccomp_data d = { .arch = NATIVE_AUDIT_ARCH, .nr = (int)asked[i].nr };
+		size_t steps = 0;
+
+		for (size_t k = 0; k < 6; k++)
+			d.args[k] = asked[i].args[k];
+		is_int(simulate(&f, &d, &steps), asked[i].want, "%s", asked[i].what);
+	}
+}
+
 /* ---- the kernel's opinion ------------------------------------------------------------------------ */
 
 static long bare(long nr, const uint64_t *a)
