@@ -313,6 +313,7 @@ static int act_write(struct acting *x, struct err *e)
 	struct err why;
 
 	if (log_charge(x->log, x->line.held, e) < 0 || tell(x, e) < 0) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): is_settled() asked is_kept() */
 		x->slot->file = 0;
 		return -1;
 	}

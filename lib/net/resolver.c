@@ -320,9 +320,7 @@ static void on_ready(struct loop *l, struct watch *w, uint32_t events)
 		read_packet(g);
 	else if (g->sent == g->out.len)
 		read_stream(g);
-	else if (events & EPOLLOUT && !send_question(g))
-		try_next(g);
-	else if (!(events & EPOLLOUT))
+	else if (!(events & EPOLLOUT) || !send_question(g))
 		try_next(g);
 }
 

@@ -30,6 +30,7 @@ static bool judge_all(struct conn *c, const struct resolver_answer *answer, stru
 {
 	struct verdict denied = { .rule = NULL };
 
+	*v = denied;
 	c->n_addresses = c->next = 0;
 	for (size_t i = 0; i < answer->n; i++) {
 		const struct verdict one = dial_verdict(c, c->target.host.name, &answer->addresses[i]);

@@ -217,9 +217,7 @@ static void take_answer(struct pending *p, const struct resolver_answer *answer,
 
 	/* A name of this machine tells nobody anything: what is connected to is judged then. */
 	left = a.is_local ? (int)a.n : sift(p, &a);
-	if (left < 0 || !tell_query(p, v, &a))
-		answer_code(p, DNS_SERVFAIL);
-	else if (a.status == RESOLVER_FAILED)
+	if (left < 0 || !tell_query(p, v, &a) || a.status == RESOLVER_FAILED)
 		answer_code(p, DNS_SERVFAIL);
 	else if (a.status == RESOLVER_NONE)
 		answer_code(p, a.no_such_name ? DNS_NXDOMAIN : DNS_OK);

@@ -10,8 +10,10 @@
 
 #define LINGER_NS (2 * 1000000000LL)
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): each goes into one initialiser */
 #define OWN(id, text, why) \
 	static const struct rule id = { .name = text, .file = "built-in", .message = "", .description = why }
+/* NOLINTEND(bugprone-macro-parentheses) */
 OWN(malformed, "malformed-request", "the request can be read in more than one way");
 OWN(mismatch, "tls-name-mismatch", "TLS asks for another host than the proxy was asked for");
 OWN(no_name, "tls-no-name", "TLS names no host");

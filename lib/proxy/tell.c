@@ -38,6 +38,7 @@ bool tell_event(struct teller *t, struct event *ev)
 	ev->depth = -1;
 	buf_on(&json, room, sizeof room);
 	event_format(ev, &json);
+	ev->id = NULL;
 	kept = !json.failed && t->sink(t->arg, json.data, json.len, denied ? RING_DENIED : 0);
 	buf_release(&json);
 	return kept;

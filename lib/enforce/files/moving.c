@@ -66,7 +66,7 @@ static bool set_path(char path[MOVING_ROOM], size_t len, const char *below, cons
 	if (len + more + last + 3 > MOVING_ROOM)
 		return false;
 	path[len++] = '/';
-	memcpy(path + len, below, more);
+	memcpy(path + len, below, more); /* NOLINT(bugprone-not-null-terminated-result): `name` follows */
 	len += more;
 	if (more)
 		path[len++] = '/';

@@ -63,6 +63,7 @@ static int read_data(const struct deed *d, const struct message_head *h, bool st
 		return EMSGSIZE;
 	error = read_all(d, h->iov, (char *)iov, h->n_iov * sizeof *iov);
 	for (size_t i = 0; !error && i < h->n_iov; i++) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): all n_iov were read */
 		if (iov[i].len > SSIZE_MAX)
 			return EINVAL;
 		if (iov[i].len > MESSAGE_MAX - total) {
