@@ -127,7 +127,7 @@ T_CASE(whole)
 			page_flow(p, AF_INET, 1, &f);
 			page_bind(p, i & 1 ? "aaaaaaaaaaaaaaaa" : "bbbbbbbbbbbbbbbb", &v4, 60, SECOND);
 		}
-	for (int i = 0; i < 200000; i++) {
+	for (int i = 0; i < 200000 || (!seen && i < 200000000); i++) {
 		struct page_flow f;
 
 		if (page_flow_find(other, AF_INET, 1, &f)) {
