@@ -54,6 +54,18 @@ struct running {
 	int events; /* -1 = nobody wants them */
 };
 
+/* What is to lead elsewhere must not lead where it says. */
+static int refuse_redirects(struct policy *p, const char *path, struct err *e)
+{
+	const char *section;
+	const int line = policy_redirects(p, &section);
+
+	if (!line)
+		return 0;
+	policy_free(p);
+	return err_set(e, "policy %s:%d: the proxy cannot follow %s", path, line, section);
+}
+
 static struct policy *load_policy(const char *path, struct err *e)
 {
 	const struct policy_options o = { .expand = false };
@@ -68,7 +80,7 @@ static struct policy *load_policy(const char *path, struct err *e)
 		err_set(e, "policy %s:%d: %s", path, problems.n ? problems.items[0].line : 0,
 		        problems.n ? problems.items[0].text : "unusable");
 	policy_problems_release(&problems);
-	return p;
+	return p && refuse_redirects(p, path, e) < 0 ? NULL : p;
 }
 
 /* A socket of this type on "ADDRESS:PORT", listening where that is to be done. */

@@ -360,7 +360,13 @@ static void judge_net(struct runner *r, struct plan_options *p, struct governor_
 {
 	const struct net_options o = { .policy = r->policy, .tag = p->tag };
 	struct err e;
-
+	if (r->found.rung != RUNG_NOTIFY) {
+		if (!r->allow_degraded)
+			die(EXIT_DENIED, "agentsh-run: denied: connections cannot be judged here: %s",
+			    r->found.why);
+		complain("agentsh-run: degraded: connections are not judged: %s", r->found.why);
+		return;
+	}
 	r->net = net_new(&o, &e);
 	if (!r->net)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
@@ -443,7 +449,7 @@ static void set_up(struct runner *r)
 	if (CONFIG_FILES && (r->judge_files || policy_holds_files(r->policy)) && r->found.rung == RUNG_NOTIFY)
 		judge_files(r, &p, &g);
 #if CONFIG_LAYER_NET
-	if (r->judge_net && r->found.rung == RUNG_NOTIFY)
+	if (r->judge_net)
 		judge_net(r, &p, &g);
 #endif
 	if (CONFIG_LIMITS)

@@ -88,6 +88,16 @@ bool policy_holds_files(const struct policy *p)
 	return CONFIG_FILES && POLICY_FILES_ENFORCED && policy_needs(p).files;
 }
 
+int policy_redirects(const struct policy *p, const char **section)
+{
+	const struct redirect_rule *first = p->n_dns       ? p->dns_redirects
+	                                    : p->n_connect ? p->connect_redirects
+	                                                   : NULL;
+
+	*section = p->n_dns ? "dns_redirects" : "connect_redirects";
+	return first ? first->line : 0;
+}
+
 const struct policy_limits *policy_limits(const struct policy *p)
 {
 	return &p->limits;

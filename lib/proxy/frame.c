@@ -65,6 +65,7 @@ static void frame_byte(struct frame *f, char c)
 	case SIZE_LF:
 		expect(f, c, '\n', f->left ? DATA : LAST);
 		f->digits = 0;
+		f->extra = 0;
 		break;
 	case DATA_CR:
 		expect(f, c, '\r', DATA_LF);

@@ -11,7 +11,7 @@ struct frame {
 	enum http_body_kind kind;
 	bool lenient; /* an answer's */
 	int step, digits;
-	unsigned extra; /* bytes of extensions and trailers */
+	unsigned extra; /* bytes of this extension, or of all trailers */
 	uint64_t left;
 	bool done, bad;
 };

@@ -132,6 +132,23 @@ fi
 is "openssl: another name than was asked for" "$(openssl s_client -connect allowed.test:443 \
 	-servername evil.test -proxy "127.0.0.1:$PORT" </dev/null 2>&1 | grep -c 'alert access denied')" 1
 
+# --- policies that allow everything, or more than is done here
+
+WIDE=3129
+printf '%s\n' 'version: 1' 'name: wide' 'network_rules:' '  - name: names' '    domains: ["**"]' \
+	'    decision: allow' '  - name: addresses' '    cidrs: ["0.0.0.0/0", "::/0"]' \
+	'    decision: allow' >wide.yaml
+"$AGENTSH" proxy --policy wide.yaml --listen "127.0.0.1:$WIDE" --events "$TMP/events" 2>>err &
+wide=$!
+ok "one that allows everything starts" until_true 10 curl -s --noproxy "*" -o answer "http://127.0.0.1:$WIDE/"
+for redirect in "dns_redirects: [{name: a, match: x, resolve_to: 192.0.2.11}]" \
+	"connect_redirects: [{name: a, match: x, redirect_to: 'h:1'}]"; do
+	{ cat wide.yaml && echo "$redirect"; } >redirects.yaml
+	"$AGENTSH" proxy --policy redirects.yaml --listen 127.0.0.1:3130 >o 2>&1
+	is "${redirect%%:*} are refused" "$? $(cat o)" \
+		"1 agentsh-proxy: policy redirects.yaml:10: the proxy cannot follow ${redirect%%:*}"
+done
+
 # --- byte by byte
 
 unset http_proxy https_proxy
@@ -146,7 +163,8 @@ checks() { # COMMAND...: each of its lines is one
 		esac
 	done <checks
 }
-PROXY_MIB=${PROXY_MIB:-256} checks timeout 100 python3 "$here/client.py" "$PORT" "$TMP" "$proxy"
+PROXY_MIB=${PROXY_MIB:-256} checks timeout 100 python3 "$here/client.py" "$PORT" "$TMP" "$proxy" "$WIDE"
+kill -TERM "$wide"
 
 # --- names
 

@@ -121,6 +121,13 @@ T_CASE(chunks)
 		{ "5\r\nabc", -3, -3 },
 	};
 
+	char many[5000 * 12 + 6] = "";
+
+	/* Little in each of many chunks is not much. */
+	for (size_t i = 0; i < 5000; i++)
+		memcpy(many + i * 12, "3;a=b\r\nabc\r\n", 13);
+	memcpy(many + sizeof many - 6, "0\r\n\r\n", 6);
+	is_int(ends_at(many, 1000, true), (int)sizeof many - 1, "an extension in each of many chunks");
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		for (size_t piece = 1; piece < 30; piece += 4) {
 			is_int(ends_at(rows[i].text, piece, false), rows[i].strict, "row %zu, strict", i);

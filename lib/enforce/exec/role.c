@@ -201,6 +201,7 @@ static const struct may {
 	MAY(getsockname, ROLE_NET),
 	MAY(getsockopt, ROLE_NET),
 	MAY(sendmsg, ROLE_NET),
+	MAY(setitimer, ROLE_NET), /* at_release() */
 	MAY(process_vm_writev, ROLE_NET),
 	MAY(fchdir, ROLE_NET),
 	MAY(setresuid, ROLE_NET),

@@ -1,5 +1,6 @@
 #include "base/fd.h"
 #include "enforce/net/impl.h"
+#include "sys/at.h"
 #include "sys/proc.h"
 
 #include <errno.h>
@@ -11,9 +12,18 @@
 /* ---- answers --------------------------------------------------------------------------------------------
  */
 
+/* We may be the last to have it by now, and who sets a socket to linger may not make us wait. */
+void deed_let_go(int *sock)
+{
+	if (*sock >= 0 && net_option(*sock, SO_TYPE) == SOCK_STREAM)
+		at_release(sock);
+	else
+		fd_close(sock);
+}
+
 void deed_fail(struct deed *d, int error)
 {
-	fd_close(&d->sock);
+	deed_let_go(&d->sock);
 	d->answered = true;
 	if (d->sent)
 		call_return(d->k, d->sent);
@@ -23,21 +33,21 @@ void deed_fail(struct deed *d, int error)
 
 void deed_return(struct deed *d, int64_t value)
 {
-	fd_close(&d->sock);
+	deed_let_go(&d->sock);
 	d->answered = true;
 	call_return(d->k, value);
 }
 
 void deed_continue(struct deed *d)
 {
-	fd_close(&d->sock);
+	deed_let_go(&d->sock);
 	d->answered = true;
 	call_continue(d->k);
 }
 
 void deed_kept(struct deed *d)
 {
-	fd_close(&d->sock);
+	deed_let_go(&d->sock);
 	d->answered = true;
 }
 

@@ -58,6 +58,8 @@ struct target {
 void deed_fail(struct deed *d, int error);
 void deed_return(struct deed *d, int64_t value);
 void deed_continue(struct deed *d);
+/* Close what was the caller's socket: nobody waits for what is still to be sent. */
+void deed_let_go(int *sock);
 /* Is it put aside? Then somebody else answers. */
 void deed_kept(struct deed *d);
 

@@ -1,6 +1,7 @@
 #include "enforce/net/message.h"
 
 #include "base/fd.h"
+#include "sys/at.h"
 #include "sys/fsids.h"
 #include "sys/mem.h"
 #include "sys/proc.h"
@@ -27,7 +28,7 @@ void message_free(struct message *m)
 	if (!m)
 		return;
 	for (size_t i = 0; i < m->n_fds; i++)
-		close(m->fds[i]);
+		at_release(&m->fds[i]);
 	local_release(&m->local);
 	free(m->control);
 	free(m->data);

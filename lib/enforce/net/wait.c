@@ -57,14 +57,14 @@ static void leave(struct net *n, struct waiting *w)
 		w->drop(w);
 	list_remove(&w->node);
 	n->n_waiting--;
-	fd_close(&w->sock);
+	deed_let_go(&w->sock);
 	fd_close(&w->listener);
 	free(w);
 }
 
 static void finish(struct net *n, struct waiting *w, int64_t value)
 {
-	fd_close(&w->sock);
+	deed_let_go(&w->sock);
 	if (value < 0)
 		notify_fail(w->listener, w->id, (int)-value);
 	else

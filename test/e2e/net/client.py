@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """client - what well- and ill-behaved clients say to the proxy, byte by byte.
 
-client.py PROXY_PORT DIR PROXY_PID: DIR is the internet's (internet.py), with ca.pem and the proxy's events.
+client.py PROXY_PORT DIR PROXY_PID WIDE_PORT: at WIDE_PORT is a proxy whose policy allows everything; DIR is the internet's (internet.py), with ca.pem and the proxy's events.
 Prints "ok TEXT" or "not ok TEXT" for each check.
 """
 import concurrent.futures
@@ -14,7 +14,7 @@ import struct
 import sys
 import time
 
-PORT, DIR, PID = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+PORT, DIR, PID, WIDE = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 SIZE = int(os.environ.get('PROXY_MIB', '256')) << 20
 BEFORE = len(open(os.path.join(sys.argv[2], 'reached')).readlines())
 GOOD = b'Host: allowed.test\r\n'
@@ -40,8 +40,8 @@ def events(since, kind=None):
     return [e for e in found if kind is None or e['type'] == kind]
 
 
-def connect():
-    s = socket.create_connection(('127.0.0.1', PORT), timeout=20)
+def connect(port=PORT):
+    s = socket.create_connection(('127.0.0.1', port), timeout=20)
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return s
 
@@ -58,8 +58,8 @@ def read_all(s):
         return out + b'<reset>'
 
 
-def say(data):
-    with connect() as s:
+def say(data, port=PORT):
+    with connect(port) as s:
         s.sendall(data)
         s.shutdown(socket.SHUT_WR)
         return read_all(s)
@@ -69,13 +69,14 @@ def status(answer):
     return int(answer.split(b' ', 2)[1]) if answer.startswith(b'HTTP/1.1 ') else 0
 
 
-def refused(name, data, want, neighbour=True):
-    """Nothing arrives anywhere, the client is told, and the log names a rule."""
+def refused(name, data, want, neighbour=True, port=PORT, rule=None):
+    """Nothing arrives anywhere, the client is told, and the log names a rule, or this one."""
     reached, told = len(lines('reached')), len(lines('events'))
-    got = say(data)
+    got = say(data, port)
     denied = [e for e in events(told) if e.get('policy', {}).get('effective_decision') == 'deny']
     ok(status(got) == want and len(lines('reached')) == reached and
-       (not neighbour or (denied and denied[-1]['policy'].get('rule'))), name, (got, denied))
+       (not neighbour or (denied and denied[-1]['policy'].get('rule') and
+                          rule in (None, denied[-1]['policy']['rule']))), name, (got, denied))
 
 
 def get(url, fields=GOOD, method=b'GET'):
@@ -112,7 +113,11 @@ def authorities():
                  '169.16689662', '169.254.169.254.', '[::ffff:169.254.169.254]', '[::169.254.169.254]',
                  '[64:ff9b::a9fe:a9fe]', '[2002:a9fe:a9fe::]', '[fd00:ec2::254]', '100.100.100.200',
                  '168.63.129.16', '192.0.0.192', '169.254.170.2'):
-        refused('MD-02 %s' % text, get(b'http://' + text.encode() + b'/latest/meta-data/'), 403)
+        refused('MD-02 %s' % text, get(b'http://' + text.encode() + b'/latest/meta-data/'), 403, True, WIDE,
+                'block-metadata-services')
+    for text in '3221225994', '0xc0.0.0x20a':
+        got = say(get(b'http://' + text.encode() + b'/'), WIDE)
+        ok(b'hello from 192.0.2.10' in got, 'MD-02 %s is an address as others' % text, got)
     refused('MD-02 full-width digits', get('http://１６９.254.169.254/'.encode()), 400, False)
 
 
