@@ -341,6 +341,8 @@ static void bury(struct mounter *m)
 			at->pid = 0;
 		if (at && at->left_ns)
 			forget(at);
+		else if (at)
+			mounter_break_off(at);
 	}
 }
 

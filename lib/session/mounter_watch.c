@@ -44,8 +44,8 @@ static void end(const struct mounted *m, const char *why)
 	kill(m->pid, SIGKILL);
 }
 
-/* Who waits for an answer gets an error, for which root may ask; the mount itself is in use. */
-static void break_off(const struct mounted *m)
+/* The mount itself is in use. */
+void mounter_break_off(const struct mounted *m)
 {
 	char name[32];
 
@@ -101,7 +101,7 @@ bool mounter_look(struct mounted *m, int64_t now_ns)
 		m->stopped = 0;
 	} else if (is_stuck(m)) {
 		end(m, "does not get on");
-		break_off(m);
+		mounter_break_off(m);
 		return true;
 	}
 	return false;
