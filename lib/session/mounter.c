@@ -306,6 +306,8 @@ static void on_unmount(struct mounter *m, struct msg_reader *r)
 	struct mounted *at = msg_end(r) ? find(m, number, path) : NULL;
 
 	if (at) {
+		if (mounter_ends(at)) /* and is not buried yet */
+			mounter_break_off(at);
 		detach(at);
 		at->left_ns = clock_mono_ns();
 		if (at->pid <= 0)
@@ -341,6 +343,8 @@ static void bury(struct mounter *m)
 			at->pid = 0;
 		if (at && at->left_ns)
 			forget(at);
+		else if (at)
+			mounter_break_off(at);
 	}
 }
 

@@ -33,5 +33,11 @@ enum { MOUNTER_LOOK_MS = 400 };
 int mounter_page(const volatile uint64_t **page);
 void mounter_unpage(const volatile uint64_t *page);
 
+/* Nobody serves it any more. Who waits for an answer gets an error, also while a child of who did lives on
+ * and waits itself (fuse/told.c). Only root may ask for that. */
+void mounter_break_off(const struct mounted *m);
+/* Is who serves it on his way out? What is taken away can be broken off no more. */
+bool mounter_ends(const struct mounted *m);
+
 /* To be called every MOUNTER_LOOK_MS. True: it was ended for good, and may live on; the view is to go. */
 bool mounter_look(struct mounted *m, int64_t now_ns);

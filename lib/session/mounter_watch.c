@@ -44,8 +44,8 @@ static void end(const struct mounted *m, const char *why)
 	kill(m->pid, SIGKILL);
 }
 
-/* Who waits for an answer gets an error, for which root may ask; the mount itself is in use. */
-static void break_off(const struct mounted *m)
+/* The mount itself is in use. */
+void mounter_break_off(const struct mounted *m)
 {
 	char name[32];
 
@@ -54,6 +54,15 @@ static void break_off(const struct mounted *m)
 	snprintf(name, sizeof name, "/proc/self/fd/%d", m->root);
 	if (umount2(name, MNT_FORCE) < 0 && errno != EBUSY)
 		log_line(LOG_WARN, "%s: %s", m->path, strerror(errno));
+}
+
+/* Memory is the first that is given back, sockets by which others hear of it come later. */
+bool mounter_ends(const struct mounted *m)
+{
+	char name[32], to[8];
+
+	snprintf(name, sizeof name, "/proc/%d/exe", (int)m->pid);
+	return m->pid > 0 && readlink(name, to, sizeof to) < 0 && errno == ENOENT;
 }
 
 static bool is_stopped(struct mounted *m)
@@ -101,7 +110,7 @@ bool mounter_look(struct mounted *m, int64_t now_ns)
 		m->stopped = 0;
 	} else if (is_stuck(m)) {
 		end(m, "does not get on");
-		break_off(m);
+		mounter_break_off(m);
 		return true;
 	}
 	return false;

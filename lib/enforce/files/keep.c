@@ -73,7 +73,7 @@ static bool token_in(const char *below, char out[JOURNAL_TOKEN])
 static struct verdict read_version(struct act *a, const struct place *p, const struct verdict *v)
 {
 	const struct journal_log *journal = a->f->o.journal;
-	const char *below = below_store(&a->f->o, p->path);
+	const char *below = below_store(&a->f->o, place_path(p));
 	char token[JOURNAL_TOKEN];
 	ROOM struct place was;
 

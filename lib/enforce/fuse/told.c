@@ -185,6 +185,7 @@ static void finish(struct view *v, struct attended *a)
 	char failed = 1;
 
 	if (!pid && a->paths >= 0) {
+		close(v->o.talk); /* by that the server notices that there is no view any more */
 		failed = tell_kernel(v, a->paths) < 0;
 		_exit(send(a->talk, &failed, 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1);
 	}

@@ -64,8 +64,36 @@ took=$(($(now_ms) - began))
 check_that "at once ($took ms)" '[ $took -le 2500 ] && ! is_view "$W"'
 check_that "with its process" 'until_true 5 eval "! kill -0 $show 2>/dev/null"'
 
-# fusermount3 does not mount over such a file system.
+# fusermount3 does not mount over such a file system, and only root breaks one off.
 if [ "$E2E_AS" = root ]; then
+	section "its process dies, and not all that it started"
+	make_session shown "$W"
+	exec_in shown /bin/true
+	show=$(view_of "$W")
+	rm -f /tmp/holds /tmp/let_go
+	python3 - "$show" <<-'EOF' &
+		import ctypes, os, sys, time
+		call = ctypes.CDLL(None, use_errno=True).syscall
+		pidfd = os.pidfd_open(int(sys.argv[1]))
+		device = call(438, pidfd, 4, 0)  # pidfd_getfd
+		open("/tmp/holds", "w").write(os.readlink("/proc/self/fd/%d" % device))
+		while not os.path.exists("/tmp/let_go"):
+		    time.sleep(0.05)
+	EOF
+	holder=$!
+	check_that "somebody has its device" 'until_true 5 grep -q /dev/fuse /tmp/holds'
+	kill -STOP "$show"
+	stat "$W/fresh" 2>/tmp/waits &
+	waits=$!
+	check_that "somebody waits for it" 'until_true 5 grep -q request_wait "/proc/$waits/wchan"'
+	kill -9 "$show" # if nobody has by now, because it is stopped
+	check_that "who waits gets an error" 'until_true 5 grep -i connect /tmp/waits'
+	check_that "the view is replaced" '[ "$(exec_in shown /bin/cat plain)" = here ] && [ "$(view_of "$W")" != "$show" ]'
+	kill -9 "$waits" 2>/dev/null
+	: >/tmp/let_go
+	wait "$holder"
+	api DELETE /api/v1/sessions/shown
+
 	section "what lies below it hangs"
 	as_user mkdir -p /tmp/disk /tmp/slow
 	before=$(log_size)
