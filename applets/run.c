@@ -362,8 +362,7 @@ static void judge_net(struct runner *r, struct plan_options *p, struct governor_
 	struct err e;
 	if (r->found.rung != RUNG_NOTIFY) {
 		if (!r->allow_degraded)
-			die(EXIT_DENIED, "agentsh-run: denied: connections cannot be judged here: %s",
-			    r->found.why);
+			die(EXIT_DENIED, "agentsh-run: denied: connections go unjudged: %s", r->found.why);
 		complain("agentsh-run: degraded: connections are not judged: %s", r->found.why);
 		return;
 	}
