@@ -1,5 +1,6 @@
 #include "sys/at.h"
 
+#include "sys/proc.h"
 #include "sys/uapi/compat.h"
 
 #include <errno.h>
@@ -115,6 +116,34 @@ void at_release(int *fd)
 	}
 	*fd = -1;
 	errno = error;
+}
+
+int at_descriptor(pid_t tid, int fd)
+{
+	struct sigaction own;
+	char name[24];
+	int error;
+
+	snprintf(name, sizeof name, "fd/%d", fd);
+	begin_alarms(2000, &own);
+	fd = proc_open(tid, name, O_PATH);
+	error = errno;
+	end_alarms(&own);
+	errno = error;
+	return fd;
+}
+
+ssize_t at_descriptor_text(pid_t tid, int fd, char *text, size_t size)
+{
+	struct sigaction own;
+	char name[32];
+	ssize_t n;
+
+	snprintf(name, sizeof name, "fdinfo/%d", fd);
+	begin_alarms(2000, &own);
+	n = proc_text(tid, name, text, size);
+	end_alarms(&own);
+	return n;
 }
 
 int at_set_xattr(int fd, const char *name, const void *value, size_t size, int flags)

@@ -43,6 +43,11 @@ int at_open(int fd, int flags);
 void at_release(int *fd);
 #define AUTO_TAKEN __attribute__((cleanup(at_release))) int
 
+/* A thread's descriptor with O_PATH, and what /proc tells of it (proc_text()): the kernel holds it for a
+ * moment, and we may be the last to let it go. */
+int at_descriptor(pid_t tid, int fd);
+ssize_t at_descriptor_text(pid_t tid, int fd, char *text, size_t size);
+
 /* Is it a socket whose end may be waited for, with its inode locked meanwhile? Not those of one machine. */
 bool at_lingers(int fd);
 

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/room.h"
 #include "enforce/exec/fixed.h"
+#include "sys/at.h"
 #include "sys/proc.h"
 
 #include <errno.h>
@@ -305,6 +306,8 @@ static int open_base(pid_t pid, int dirfd)
 
 	if (dirfd == AT_FDCWD)
 		return proc_open(pid, "cwd", O_PATH);
+	if (CONFIG_FILES)
+		return at_descriptor(pid, dirfd);
 	snprintf(name, sizeof name, "fd/%d", dirfd);
 	return proc_open(pid, name, O_PATH);
 }

@@ -131,12 +131,9 @@ static int apply_size(const struct act *a, const struct change *c, const struct 
 /* A descriptor that is good for a name only is none to these calls. */
 static int check_descriptor(const struct act *a, int fd)
 {
-	char name[32], text[256], *flags;
+	char text[256], *flags;
 
-	if (fd < 0)
-		return EBADF;
-	snprintf(name, sizeof name, "fdinfo/%d", fd);
-	if (proc_text(a->caller.tid, name, text, sizeof text) <= 0)
+	if (fd < 0 || at_descriptor_text(a->caller.tid, fd, text, sizeof text) <= 0)
 		return EBADF;
 	flags = strstr(text, "flags:");
 	return !flags || strtoul(flags + 6, NULL, 8) & O_PATH ? EBADF : 0;

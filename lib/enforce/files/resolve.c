@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "enforce/files/deep.h"
 #include "enforce/files/own.h"
+#include "sys/at.h"
 #include "sys/proc.h"
 
 #include <errno.h>
@@ -80,7 +81,6 @@ static ssize_t name_of(int fd, char *out, size_t size)
 /* The caller's descriptor or directory, or -errno. One that hides from its like is asked for a copy. */
 static int open_base(const struct caller *c, int dirfd)
 {
-	char name[24];
 	int fd, pidfd;
 
 	if (dirfd == AT_FDCWD) {
@@ -89,8 +89,7 @@ static int open_base(const struct caller *c, int dirfd)
 	}
 	if (dirfd < 0)
 		return -EBADF;
-	snprintf(name, sizeof name, "fd/%d", dirfd);
-	fd = proc_open(c->tid, name, O_PATH);
+	fd = at_descriptor(c->tid, dirfd);
 	if (fd >= 0 || errno == ENOENT)
 		return fd < 0 ? -EBADF : fd;
 	if (errno == EMFILE || errno == ENFILE)
