@@ -26,7 +26,7 @@ config APPLET_FUSE
 #include "enforce/fuse/mounting.h"
 #include "enforce/fuse/view.h"
 #include "journal/record.h"
-#include "policy/policy.h"
+#include "policy/source.h"
 #include "session/mounter.h"
 #include "session/showing.h"
 
@@ -38,7 +38,7 @@ config APPLET_FUSE
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DEADLINE_MS = 10000, KEEP_S = 86400, POLICY_MAX = 1 << 20 };
+enum { DEADLINE_MS = 10000, KEEP_S = 86400 };
 #define COPY_MAX (64ULL << 20)
 
 /* Unmounting is how a plain view ends: the device tells us. */
@@ -79,19 +79,8 @@ static bool sink(void *arg, const char *json, size_t len, uint32_t flags)
 static struct policy *load_policy(const char *path, const char *top, struct err *e)
 {
 	const struct policy_var vars[] = { { "PROJECT_ROOT", top }, { NULL, NULL } };
-	const struct policy_options o = { .vars = vars, .expand = true };
-	struct policy_problems problems = { 0 };
-	AUTO_BUF text = { 0 };
-	struct policy *p;
 
-	if (fd_slurp_file(path, POLICY_MAX, &text, e) < 0)
-		return NULL;
-	p = policy_load(text.data, text.len, path_base(path), &o, &problems);
-	if (!p)
-		err_set(e, "policy %s:%d: %s", path, problems.n ? problems.items[0].line : 0,
-		        problems.n ? problems.items[0].text : "unusable");
-	policy_problems_release(&problems);
-	return p;
+	return policy_read(path, &(struct policy_options){ .vars = vars, .expand = true }, e);
 }
 
 /* By the policy at `path`; what its rules divert is kept in a store in the directory itself, which the view

@@ -28,7 +28,7 @@ config PROXY_DNS
 #include "enforce/exec/role.h"
 #include "loop/loop.h"
 #include "net/resolver.h"
-#include "policy/policy.h"
+#include "policy/source.h"
 #include "proxy/names.h"
 #include "proxy/proxy.h"
 #include "proxy/target.h"
@@ -42,7 +42,7 @@ config PROXY_DNS
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { POLICY_MAX = 1 << 20, BACKLOG = 512 };
+enum { BACKLOG = 512 };
 
 struct running {
 	struct loop *loop;
@@ -66,20 +66,14 @@ static int refuse_redirects(struct policy *p, const char *path, struct err *e)
 	return err_set(e, "policy %s:%d: the proxy cannot follow %s", path, line, section);
 }
 
+/* Where the directories of file rules lie does not matter here; any other variable is an error. */
 static struct policy *load_policy(const char *path, struct err *e)
 {
-	const struct policy_options o = { .expand = false };
-	struct policy_problems problems = { 0 };
-	AUTO_BUF text = { 0 };
-	struct policy *p;
+	const struct policy_var vars[] = {
+		{ "PROJECT_ROOT", "/" }, { "GIT_ROOT", "/" }, { "HOME", "/" }, { NULL, NULL }
+	};
+	struct policy *p = policy_read(path, &(struct policy_options){ .vars = vars, .expand = true }, e);
 
-	if (fd_slurp_file(path, POLICY_MAX, &text, e) < 0)
-		return NULL;
-	p = policy_load(text.data, text.len, path_base(path), &o, &problems);
-	if (!p)
-		err_set(e, "policy %s:%d: %s", path, problems.n ? problems.items[0].line : 0,
-		        problems.n ? problems.items[0].text : "unusable");
-	policy_problems_release(&problems);
 	return p && refuse_redirects(p, path, e) < 0 ? NULL : p;
 }
 

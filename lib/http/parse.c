@@ -121,8 +121,7 @@ static bool parse_field(struct http_head *h, char *line)
 	return is_token(line); /* also refuses folded lines and "Name :" */
 }
 
-/* True if the comma-separated list holds the word. */
-static bool has_word(const char *list, const char *word)
+bool http_list_has(const char *list, const char *word)
 {
 	size_t n = strlen(word);
 
@@ -220,8 +219,8 @@ static void finish_head(struct http_parser *p)
 		refuse(p, 400, why);
 		return;
 	}
-	h->keep_alive = h->minor ? !has_word(http_field(h, "Connection"), "close")
-	                         : has_word(http_field(h, "Connection"), "keep-alive");
+	h->keep_alive = h->minor ? !http_list_has(http_field(h, "Connection"), "close")
+	                         : http_list_has(http_field(h, "Connection"), "keep-alive");
 	if (p->decoder.kind == HTTP_BODY_LENGTH && p->body.max && p->decoder.left > p->body.max) {
 		refuse(p, 413, "request body too large");
 		return;

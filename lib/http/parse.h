@@ -36,6 +36,9 @@ struct http_head {
 /* Value of the first field of this name (any case), or NULL. */
 const char *http_field(const struct http_head *h, const char *name);
 
+/* Does the comma-separated list (NULL: none) hold the word, in any case? */
+bool http_list_has(const char *list, const char *word);
+
 enum http_body_kind { HTTP_BODY_NONE, HTTP_BODY_LENGTH, HTTP_BODY_CHUNKED, HTTP_BODY_REST };
 
 /* Decoder of one body. Zeroed = no body. */

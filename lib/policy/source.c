@@ -83,3 +83,19 @@ int policy_source(const char *dir, const char *what, struct buf *text, char *sho
 	snprintf(shown, size, "%s", path);
 	return open_file(path, text, e);
 }
+
+struct policy *policy_read(const char *path, const struct policy_options *options, struct err *e)
+{
+	struct policy_problems problems = { 0 };
+	AUTO_BUF text = { 0 };
+	struct policy *p;
+
+	if (fd_slurp_file(path, YAML_MAX, &text, e) < 0)
+		return NULL;
+	p = policy_load(text.data, text.len, path_base(path), options, &problems);
+	if (!p)
+		err_set(e, "policy %s:%d: %s", path, problems.n ? problems.items[0].line : 0,
+		        problems.n ? problems.items[0].text : "unusable");
+	policy_problems_release(&problems);
+	return p;
+}

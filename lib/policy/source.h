@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "policy/policy.h"
 
 #include <stddef.h>
 
@@ -12,6 +13,9 @@
  * policy. `shown` gets the name for messages. 0 or -1; At most YAML_MAX bytes are taken. */
 int policy_source(const char *dir, const char *what, struct buf *text, char *shown, size_t size,
                   struct err *e);
+
+/* The policy in the file at `path`; of what is wrong with it the first problem is said. NULL with `e`. */
+struct policy *policy_read(const char *path, const struct policy_options *options, struct err *e);
 
 /* [A-Za-z0-9_-]+ */
 int policy_name_ok(const char *name);

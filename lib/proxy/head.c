@@ -3,28 +3,11 @@
 #include <string.h>
 #include <strings.h>
 
-/* Does a comma-separated list hold the word? */
-static bool has_word(const char *list, const char *word)
-{
-	size_t n = strlen(word);
-
-	while (list && *list) {
-		size_t len;
-
-		list += strspn(list, ", \t");
-		len = strcspn(list, ", \t");
-		if (len == n && !strncasecmp(list, word, n))
-			return true;
-		list += len;
-	}
-	return false;
-}
-
 /* Is the word in any field of this name? */
 static bool named_in(const struct http_head *h, const char *field, const char *word)
 {
 	for (size_t i = 0; i < h->n_fields; i++)
-		if (!strcasecmp(h->fields[i].name, field) && has_word(h->fields[i].value, word))
+		if (!strcasecmp(h->fields[i].name, field) && http_list_has(h->fields[i].value, word))
 			return true;
 	return false;
 }

@@ -112,16 +112,16 @@ static int pass(int sock, int fd)
 	return sendmsg(sock, &m, 0) == 1 ? 0 : -1;
 }
 
-int main(int argc, char **argv)
+/* The words in front of "--". The index of the command, or -1. */
+static int options(int argc, char **argv, int *listener)
 {
-	int listener = 0, fd, status, i = 1, sock[2];
-	pid_t pid, helper = 0;
+	int i = 1;
 
 	for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		if (!strcmp(argv[i], "listener"))
-			listener |= 1;
+			*listener |= 1;
 		else if (!strcmp(argv[i], "no-exec-trace"))
-			listener |= 2;
+			*listener |= 2;
 		else if (!strcmp(argv[i], "no-listener"))
 			refuse_filter(SECCOMP_FILTER_FLAG_NEW_LISTENER, EINVAL);
 		else if (!strcmp(argv[i], "no-filter"))
@@ -131,9 +131,17 @@ int main(int argc, char **argv)
 		else if (!strcmp(argv[i], "no-landlock"))
 			refuse(__NR_landlock_create_ruleset, ENOSYS);
 		else
-			return 2;
+			return -1;
 	}
-	if (++i >= argc)
+	return i + 1 < argc ? i + 1 : -1;
+}
+
+int main(int argc, char **argv)
+{
+	int listener = 0, fd, status, i = options(argc, argv, &listener), sock[2];
+	pid_t pid, helper = 0;
+
+	if (i < 0)
 		return 2;
 	if (listener & 2) {
 		add((struct sock_filter)CALL(__NR_execve));
@@ -171,6 +179,5 @@ int main(int argc, char **argv)
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	/* A server that was started below keeps its filter; without a listener it would be a free one. */
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }

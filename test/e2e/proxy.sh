@@ -148,6 +148,11 @@ for redirect in "dns_redirects: [{name: a, match: x, resolve_to: 192.0.2.11}]" \
 	is "${redirect%%:*} are refused" "$? $(cat o)" \
 		"1 agentsh-proxy: policy redirects.yaml:10: the proxy cannot follow ${redirect%%:*}"
 done
+# A denial of a name that nobody filled in would deny nothing.
+sed "s/\*\*/\${NOBODY}.test/" wide.yaml >variable.yaml
+"$AGENTSH" proxy --policy variable.yaml --listen 127.0.0.1:3130 >o 2>&1
+is "a variable that is not set is refused" \
+	"$? $(grep -c 'policy variable.yaml:5: .*variable NOBODY is not set' o)" "1 1"
 
 # --- byte by byte
 
@@ -163,7 +168,7 @@ checks() { # COMMAND...: each of its lines is one
 		esac
 	done <checks
 }
-PROXY_MIB=${PROXY_MIB:-256} checks timeout 100 python3 "$here/client.py" "$PORT" "$TMP" "$proxy" "$WIDE"
+PROXY_MIB=${PROXY_MIB:-256} checks timeout 100 python3 -B "$here/client.py" "$PORT" "$TMP" "$proxy" "$WIDE"
 kill -TERM "$wide"
 
 # --- names
@@ -178,7 +183,7 @@ if command -v getent >o; then
 	is "the C library's resolver" "$(inside www.allowed.test)" 192.0.2.10
 	is "hears of nothing else" "$(inside evil.test)" ""
 fi
-checks timeout 60 python3 "$here/asker.py" 127.0.0.53 "$TMP"
+checks timeout 60 python3 -B "$here/asker.py" 127.0.0.53 "$TMP"
 
 # --- what it gave up
 

@@ -15,6 +15,14 @@ static void say(const char *what, long rc)
 	fflush(stdout);
 }
 
+static const char *address(const union nl_addr *a, char text[INET6_ADDRSTRLEN])
+{
+	return inet_ntop(a->any.sa_family,
+	                 a->any.sa_family == AF_INET ? (const void *)&a->v4.sin_addr
+	                                             : (const void *)&a->v6.sin6_addr,
+	                 text, INET6_ADDRSTRLEN);
+}
+
 static void say_names(int fd)
 {
 	char text[INET6_ADDRSTRLEN] = "";
@@ -24,22 +32,12 @@ static void say_names(int fd)
 	socklen_t size = sizeof error;
 
 	if (getpeername(fd, &a.any, &len) == 0)
-		printf(" peer %d %s %d", (int)len,
-		       inet_ntop(a.any.sa_family,
-		                 a.any.sa_family == AF_INET ? (void *)&a.v4.sin_addr
-		                                            : (void *)&a.v6.sin6_addr,
-		                 text, sizeof text),
-		       ntohs(a.v4.sin_port));
+		printf(" peer %d %s %d", (int)len, address(&a, text), ntohs(a.v4.sin_port));
 	else
 		printf(" no peer: %s", strerror(errno));
 	len = sizeof a;
 	if (getsockname(fd, &a.any, &len) == 0)
-		printf(" name %d %s %d", (int)len,
-		       inet_ntop(a.any.sa_family,
-		                 a.any.sa_family == AF_INET ? (void *)&a.v4.sin_addr
-		                                            : (void *)&a.v6.sin6_addr,
-		                 text, sizeof text),
-		       a.v4.sin_port != 0);
+		printf(" name %d %s %d", (int)len, address(&a, text), a.v4.sin_port != 0);
 	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
 	printf(" error %d flags %x\n", error, (unsigned)fcntl(fd, F_GETFL));
 }

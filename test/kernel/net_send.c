@@ -42,6 +42,40 @@ static void heard(int fd)
 	printf("heard %zd %s\n", n, got);
 }
 
+static void lengths(void)
+{
+	union nl_addr a;
+
+	for (int l = -1; l < 40; l++) {
+		int fd = socket(AF_INET, SOCK_DGRAM, 0), fd6 = socket(AF_INET6, SOCK_DGRAM, 0);
+
+		nl_addr(&a, "127.0.0.1", PORT_UDP);
+		printf("len %d ", l);
+		say("", sendto(fd, "hello", 5, 0, &a.any, (socklen_t)l));
+		nl_addr(&a, "::1", PORT_UDP);
+		say(" 6", sendto(fd6, "hello", 5, 0, &a.any, (socklen_t)l));
+		close(fd);
+		close(fd6);
+	}
+}
+
+static void families(void)
+{
+	union nl_addr a;
+
+	for (int family = 0; family < 20; family++) {
+		int fd = socket(AF_INET, SOCK_DGRAM, 0), fd6 = socket(AF_INET6, SOCK_DGRAM, 0);
+
+		nl_addr(&a, "127.0.0.1", PORT_UDP);
+		a.any.sa_family = (sa_family_t)family;
+		printf("family %d ", family);
+		say("", sendto(fd, "hello", 5, 0, &a.any, 28));
+		say(" 6", sendto(fd6, "hello", 5, 0, &a.any, 28));
+		close(fd);
+		close(fd6);
+	}
+}
+
 static int udp(void)
 {
 	static const char *const to[] = { "127.0.0.1", "192.0.2.1", "0.0.0.0", "255.255.255.255",
@@ -61,28 +95,8 @@ static int udp(void)
 		say("closed", (nl_addr(&a, to[i], PORT_CLOSED), sendto(fd, "hello", 5, 0, &a.any, len)));
 		close(fd);
 	}
-	for (int l = -1; l < 40; l++) {
-		int fd = socket(AF_INET, SOCK_DGRAM, 0), fd6 = socket(AF_INET6, SOCK_DGRAM, 0);
-
-		nl_addr(&a, "127.0.0.1", PORT_UDP);
-		printf("len %d ", l);
-		say("", sendto(fd, "hello", 5, 0, &a.any, (socklen_t)l));
-		nl_addr(&a, "::1", PORT_UDP);
-		say(" 6", sendto(fd6, "hello", 5, 0, &a.any, (socklen_t)l));
-		close(fd);
-		close(fd6);
-	}
-	for (int family = 0; family < 20; family++) {
-		int fd = socket(AF_INET, SOCK_DGRAM, 0), fd6 = socket(AF_INET6, SOCK_DGRAM, 0);
-
-		len = nl_addr(&a, "127.0.0.1", PORT_UDP);
-		a.any.sa_family = (sa_family_t)family;
-		printf("family %d ", family);
-		say("", sendto(fd, "hello", 5, 0, &a.any, 28));
-		say(" 6", sendto(fd6, "hello", 5, 0, &a.any, 28));
-		close(fd);
-		close(fd6);
-	}
+	lengths();
+	families();
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	len = nl_addr(&a, "127.0.0.1", PORT_UDP);
 	say("empty", sendto(fd, "", 0, 0, &a.any, len));

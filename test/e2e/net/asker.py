@@ -1,29 +1,20 @@
 #!/usr/bin/env python3
 """asker - questions to the proxy's name service: asker.py ADDRESS DIR. Prints as client.py does."""
 import json
-import os
 import socket
 import struct
 import sys
+
+import said
+from said import ok
 
 WHERE, DIR = sys.argv[1], sys.argv[2]
 A, PTR, TXT, AAAA, HTTPS, ANY = 1, 12, 16, 28, 65, 255
 SERVFAIL, NXDOMAIN, NOTIMP, REFUSED = 2, 3, 4, 5
 
 
-def ok(good, text, seen=None):
-    print('%s %s' % ('ok' if good else 'not ok', text))
-    if not good:
-        print('# ' + repr(seen)[:600])
-    sys.stdout.flush()
-
-
 def lines(name):
-    try:
-        with open(os.path.join(DIR, name)) as f:
-            return f.read().splitlines()
-    except FileNotFoundError:
-        return []
+    return said.lines(name, DIR)
 
 
 def question(name, kind):

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """client - what well- and ill-behaved clients say to the proxy, byte by byte.
 
-client.py PROXY_PORT DIR PROXY_PID WIDE_PORT: at WIDE_PORT is a proxy whose policy allows everything; DIR is the internet's (internet.py), with ca.pem and the proxy's events.
+client.py PROXY_PORT DIR PROXY_PID WIDE_PORT: at WIDE_PORT is a proxy whose policy allows everything; DIR is the
+internet's (internet.py), with ca.pem and the proxy's events.
 Prints "ok TEXT" or "not ok TEXT" for each check.
 """
 import concurrent.futures
@@ -14,25 +15,17 @@ import struct
 import sys
 import time
 
+import said
+from said import ok
+
 PORT, DIR, PID, WIDE = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 SIZE = int(os.environ.get('PROXY_MIB', '256')) << 20
 BEFORE = len(open(os.path.join(sys.argv[2], 'reached')).readlines())
 GOOD = b'Host: allowed.test\r\n'
 
 
-def ok(good, text, seen=None):
-    print('%s %s' % ('ok' if good else 'not ok', text))
-    if not good:
-        print('# ' + repr(seen)[:600])
-    sys.stdout.flush()
-
-
 def lines(name):
-    try:
-        with open(os.path.join(DIR, name)) as f:
-            return f.read().splitlines()
-    except FileNotFoundError:
-        return []
+    return said.lines(name, DIR)
 
 
 def events(since, kind=None):

@@ -132,7 +132,7 @@ if governed; then
 	section "another program takes the server's place"
 	before=$(log_size)
 	rm -f /tmp/upgraded /tmp/inside
-	/opt/e2e/as_user /bin/bash -c 'exec 3<new; : >/tmp/inside; while [ ! -e /tmp/upgraded ]; do sleep 0.05; done; cat <&3; echo later >>new' \
+	/opt/e2e/as_user /bin/bash -c 'exec 3<new; : >/tmp/inside; . /opt/e2e/until.sh; until_true 30 test -e /tmp/upgraded; cat <&3; echo later >>new' \
 		>/tmp/held 2>&1 &
 	held=$!
 	check_that "a command has a file open" 'until_true 5 test -e /tmp/inside'
@@ -147,7 +147,7 @@ if governed; then
 	section "a process that dies"
 	before=$(log_size)
 	rm -f /tmp/died /tmp/inside
-	/opt/e2e/as_user /bin/bash -c 'cd sub; : >/tmp/inside; while [ ! -e /tmp/died ]; do sleep 0.05; done; cat plain; echo "old $?"' \
+	/opt/e2e/as_user /bin/bash -c 'cd sub; : >/tmp/inside; . /opt/e2e/until.sh; until_true 30 test -e /tmp/died; cat plain; echo "old $?"' \
 		>/tmp/held 2>&1 &
 	held=$!
 	check_that "a command is in it" 'until_true 5 test -e /tmp/inside'
