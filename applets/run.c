@@ -28,7 +28,7 @@ config APPLET_RUN
 #include "enforce/landlock/floor.h"
 #include "enforce/limits/count.h"
 #include "enforce/limits/limits.h"
-#include "enforce/net/net.h"
+#include "enforce/net/beside.h"
 #include "enforce/rung.h"
 #include "journal/record.h"
 #include "loop/loop.h"
@@ -75,15 +75,14 @@ struct runner {
 	char store[PATH_MAX]; /* in it: what was deleted */
 	bool allow_degraded;
 	bool judge_files; /* every call on files, not only what Landlock closes */
-#if CONFIG_LAYER_NET
-	bool judge_net; /* where connections and messages lead */
-	struct net *net;
-#endif
 	struct files *files;
 	pid_t child;
 	int status;
 	bool ended;
 	void (*sigpipe)(int); /* as we found it */
+	bool judge_net;       /* where connections and messages lead */
+	struct net *net;
+	struct beside beside; /* who judges what only names can allow */
 };
 
 /* Kept when --audit is given; the act waits for the line. */
@@ -224,8 +223,8 @@ static void child_main(struct runner *r, int sock, char **argv, char *const *env
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	close(listener);
 	close(sock);
-#if CONFIG_LAYER_NET
 	/* As ever: the number that it was for is nowhere else. */
+#if CONFIG_LAYER_NET
 	if (m.pass)
 		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 #endif
@@ -358,15 +357,16 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 #if CONFIG_LAYER_NET
 static void judge_net(struct runner *r, struct plan_options *p, struct governor_options *g)
 {
-	const struct net_options o = { .policy = r->policy, .tag = p->tag };
+	const struct beside_options o = { r->policy, p->tag, "run", "cmd-1", sink, r };
 	struct err e;
+
 	if (r->found.rung != RUNG_NOTIFY) {
 		if (!r->allow_degraded)
 			die(EXIT_DENIED, "agentsh-run: denied: connections go unjudged: %s", r->found.why);
 		complain("agentsh-run: degraded: connections are not judged: %s", r->found.why);
 		return;
 	}
-	r->net = net_new(&o, &e);
+	r->net = beside_start(&r->beside, &o, &e);
 	if (!r->net)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	p->net = true;
@@ -458,6 +458,8 @@ static void set_up(struct runner *r)
 	    loop_signals(r->loop, signals, sizeof signals / sizeof *signals, on_signal, r, &e) < 0 ||
 	    (CONFIG_LIMITS && watch_limits(r, g.tag, &e) < 0))
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
+	if (CONFIG_LAYER_NET && r->net && beside_watch(&r->beside, r->loop, &e) < 0)
+		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	r->plan.launch.join = r->limits.join;
 	r->plan.launch.n_join = r->limits.n;
 	if (r->plan.missing[0])
@@ -519,16 +521,6 @@ static char *const *make_env(struct runner *r, struct arena *a, const struct rul
 	return (char *const *)out.envp;
 }
 
-static unsigned nets(const struct runner *r)
-{
-#if CONFIG_LAYER_NET
-	return r->net ? ROLE_NET : 0;
-#else
-	(void)r;
-	return 0;
-#endif
-}
-
 static void reap_all(void)
 {
 	while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -573,7 +565,7 @@ static int run(int argc, char **argv)
 	launch(&r, args.items, make_env(&r, &a, v.rule));
 	if (CONFIG_CONFINE &&
 	    role_enter(ROLE_SUPERVISE | ROLE_LOG | (r.found.rung == RUNG_PTRACE ? ROLE_TRACE : 0) |
-	                       (r.files ? ROLE_FILES : 0) | nets(&r),
+	                       (r.files ? ROLE_FILES : 0) | (CONFIG_LAYER_NET && r.net ? ROLE_NET : 0),
 	               0, &e) < 0)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	while (!r.ended)
@@ -585,6 +577,8 @@ static int run(int argc, char **argv)
 	reap_all();
 	tag_kill(r.plan.launch.tag, 0, 0, SIGKILL);
 	reap_all();
+	if (CONFIG_LAYER_NET)
+		beside_stop(&r.beside, r.loop);
 	if (CONFIG_LIMITS) {
 		counter_free(r.counter);
 		limits_remove(&r.limits, NULL);

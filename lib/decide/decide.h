@@ -122,6 +122,10 @@ struct verdict decide_net(const struct policy *p, struct decide_cache *c, const 
  *     holds them. */
 struct verdict decide_dial(const struct policy *p, struct decide_cache *c, const struct net_request *r);
 
+/* Does the address decide by itself, whatever name leads there: by a rule that names it by a range, or as a
+ * metadata service? */
+bool decide_by_range(const struct policy *p, struct decide_cache *c, const struct net_request *r);
+
 /* May this name (host) be asked for, or, when addr is given, that answer be believed: could a connection by
  * it to this port (0 = to any) be let through, wherever it leads? */
 struct verdict decide_name(const struct policy *p, struct decide_cache *c, const struct net_request *r);

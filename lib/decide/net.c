@@ -240,6 +240,15 @@ struct verdict decide_dial(const struct policy *p, struct decide_cache *c, const
 	return verdict_of(p, rule_of(p, found));
 }
 
+bool decide_by_range(const struct policy *p, struct decide_cache *c, const struct net_request *r)
+{
+	struct host name, address;
+	struct asked a = { .policy = p, .port = r->port };
+	const uint32_t found = find_rule(&a, c, r, &name, &address);
+
+	return a.n_forms && (find_range(&a, found) != QUERY_NONE || is_metadata(&a));
+}
+
 /* A name, and where it leads, if that is known. */
 static struct verdict ask_named(const struct policy *p, struct decide_cache *c, const struct net_request *r)
 {

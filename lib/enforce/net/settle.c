@@ -31,7 +31,12 @@ static bool is_own(const struct net *n, const struct target *t)
 	for (size_t i = 0; i < n->o.n_own; i++)
 		if (is_place(&n->own[i], t))
 			return true;
-	return is_place(&n->o.dns, t) || is_place(&n->o.proxy, t);
+	return is_place(&n->o.dns, t);
+}
+
+static bool is_proxy(const struct net *n, const struct target *t)
+{
+	return is_place(&n->o.proxy, t) || is_place(&n->o.proxy6, t);
 }
 
 static struct verdict ask(const struct deed *d, const struct target *t, const char *name)
@@ -43,11 +48,12 @@ static struct verdict ask(const struct deed *d, const struct target *t, const ch
 	return decide_dial(d->net->o.policy, d->net->cache, &q);
 }
 
-/* Is that how rules speak of it: neither allowed nor denied by itself? */
-static bool is_open_question(const struct verdict *v)
+/* Could it be allowed by a name that is not known here? */
+static bool is_open_question(const struct deed *d, const struct target *t)
 {
-	return v->effective == EFFECT_DENY && v->rule->line == 0 &&
-	       !strcmp(v->rule->name, "default-deny-network");
+	const struct net_request q = { .addr = t->addr.bytes, .addr_len = t->addr.len, .port = t->port };
+
+	return !decide_by_range(d->net->o.policy, d->net->cache, &q);
 }
 
 /* The best that any of its names is given; what restricts the address itself counts for them, too. */
@@ -71,20 +77,19 @@ void settle_target(struct deed *d, const struct target *t, bool stream, struct j
 {
 	const struct net *n = d->net;
 	bool web = stream && n->o.proxy.port && (t->port == 80 || t->port == 443);
-	bool open_question;
 
 	memset(out, 0, sizeof *out);
-	if (is_own(n, t)) {
+	out->noted = stream && is_proxy(n, t);
+	if (is_own(n, t) || out->noted) {
 		out->verdict = (struct verdict){ EFFECT_ALLOW, EFFECT_ALLOW, &own, NULL, false };
 		return;
 	}
 	out->verdict = ask(d, t, NULL);
-	open_question = is_open_question(&out->verdict);
 	if (out->verdict.effective == EFFECT_ALLOW)
 		return;
 	judge_names(d, t, out);
 	/* What it is called there decides, and the proxy asks. */
-	if (web && (open_question || (out->domain[0] && out->verdict.effective == EFFECT_ALLOW))) {
+	if (web && is_open_question(d, t)) {
 		out->proxied = true;
 		if (out->verdict.effective != EFFECT_ALLOW)
 			out->verdict = (struct verdict){ EFFECT_ALLOW, EFFECT_ALLOW, &proxied, NULL, false };
