@@ -34,7 +34,9 @@ cat >"$top/policy.yaml" <<-'END'
 	  - {name: not-there, cidrs: ["10.0.0.0/8"], decision: deny}
 	  - {name: here, cidrs: ["127.0.0.1/32"], decision: allow}
 END
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+free_port() {
+	python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
 until_open() { # PORT: somebody listens there
 	for ((n = 0; n < 200; n++)); do
 		! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null || return 0
@@ -100,7 +102,11 @@ middle() { # differences and ratios to the first, round by round: their medians
 	awk -F '\t' '
 		function median(a, n,    i, j, t) {
 			for (i = 1; i < n; i++)
-				for (j = i; j > 0 && a[j] < a[j - 1]; j--) { t = a[j]; a[j] = a[j - 1]; a[j - 1] = t }
+				for (j = i; j > 0 && a[j] < a[j - 1]; j--) {
+					t = a[j]
+					a[j] = a[j - 1]
+					a[j - 1] = t
+				}
 			return a[int(n / 2)]
 		}
 		!first { first = $2 }
@@ -110,7 +116,9 @@ middle() { # differences and ratios to the first, round by round: their medians
 		END { for (i = 1; i <= n; i++) {
 			w = who[i]
 			for (r = 0; r < rounds; r++) {
-				d[r] = time[w, r] - time[first, r]; q[r] = time[w, r] / time[first, r]; t[r] = time[w, r]
+				t[r] = time[w, r]
+				d[r] = t[r] - time[first, r]
+				q[r] = t[r] / time[first, r]
 			}
 			printf "%s\t%.1f\t%.1f\t%.2f\t%.1f\n", w, median(t, rounds), median(d, rounds),
 				median(q, rounds), least[w] - least[first]
@@ -118,10 +126,9 @@ middle() { # differences and ratios to the first, round by round: their medians
 }
 {
 	printf '# What connections cost\n\n'
-	printf 'On loopback, one at a time: medians of %d interleaved rounds. Written by `make bench-proxy`: ' \
-		"$rounds"
-	printf '%s, Linux %s, %d processors, load average %s.\n\n' "$(date -u +%Y-%m-%d)" \
-		"$(uname -r | sed 's/-.*//')" "$(nproc)" "$(cut -d ' ' -f 1 /proc/loadavg)"
+	printf 'On loopback, one at a time: medians of %d interleaved rounds. ' "$rounds"
+	printf 'Written by `make bench-proxy`: %s, Linux %s, %d processors, load average %s.\n\n' \
+		"$(date -u +%Y-%m-%d)" "$(uname -r | sed 's/-.*//')" "$(nproc)" "$(cut -d ' ' -f 1 /proc/loadavg)"
 	printf '| connect, 100 bytes each way, close | µs | more than direct | of the least | limit |\n'
 	echo '|---|--:|--:|--:|--:|'
 	ways connect | "$via" drive connect "$rounds" "$count" | middle >"$top/connect"
@@ -141,7 +148,8 @@ middle() { # differences and ratios to the first, round by round: their medians
 			END { for (i = 1; i <= n; i++) {
 				w = order[i]; limit = "–"
 				if (w == "agentsh") {
-					good = x[w] >= 0.55 && x[w] >= x["squid"] && x[w] >= 3 * x["tinyproxy"]
+					good = x[w] >= 0.55 && x[w] >= x["squid"] &&
+						x[w] >= 3 * x["tinyproxy"]
 					limit = "0.55, squid, 3 × tinyproxy " (good ? "✓" : "✗")
 				}
 				printf "| %s, %s | %.2f | %s |\n", way, w, x[w], limit
@@ -152,11 +160,12 @@ middle() { # differences and ratios to the first, round by round: their medians
 		read -r name at pid <<<"$way"
 		coproc held { exec "$via" held 100 "$port" "$at"; }
 		read -r -t 30 said <&"${held[0]}" && [ "$said" = ready ]
-		kib=$(rss "$pid") held_pid=$held_PID
+		kib=$(rss "$pid") held_pid=$!
 		eval "exec ${held[1]}>&-"
 		wait "$held_pid" || true
-		printf '| %s | %d | %s |\n' "$name" "$kib" "$([ "$name" = agentsh ] && { [ "$kib" -le 6144 ] &&
-			echo '6144 ✓' || echo '6144 ✗'; } || echo –)"
+		limit=–
+		[ "$name" != agentsh ] || limit="6144 $([ "$kib" -le 6144 ] && echo ✓ || echo ✗)"
+		printf '| %s | %d | %s |\n' "$name" "$kib" "$limit"
 	done
 } | tee "$top/table"
 [ "$whole" -gt 0 ] || cp "$top/table" "$repo/docs/proxy-bench.md"
