@@ -1,14 +1,14 @@
 /*
  * raw - reaches for hosts by system calls of its own, as programs do that use no C library. Static.
  *
- *	raw go HOST PORT TEXT		asks the name server itself, connects without blocking, says TEXT, shows the answer;
- *					on port 443 says a TLS client hello instead, shows what kind of record comes back
+ *	raw go HOST PORT TEXT	asks the name server itself, connects without blocking, says TEXT, shows the
+ *				answer; on port 443 says a TLS hello instead, shows what kind of record comes
  *	raw tcp ADDRESS PORT TEXT	connects; says TEXT, shows the answer
  *	raw fastopen ADDRESS PORT TEXT	sends with MSG_FASTOPEN, without connect
  *	raw sendto|sendmsg|sendmmsg|connected ADDRESS PORT TEXT	one datagram, and its echo
- *	raw race GOOD BAD PORT SECONDS	a thread changes the address GOOD:PORT into BAD:PORT while it is connected to;
- *					shows how often each answered
- *	raw family			sockets that no policy needs: what each gives
+ *	raw race GOOD BAD PORT SECONDS	a thread changes the address GOOD:PORT into BAD:PORT while it is
+ *				connected to; shows how often BAD answered
+ *	raw family		sockets that no policy needs: what each gives
  *
  * Prints one line, and "E NAME" when a call fails with the error NAME.
  */
@@ -57,7 +57,7 @@ static socklen_t address_of(const char *text, const char *port, struct sockaddr_
 /* Waits with epoll, as runtimes do. */
 static int wait_for(int fd, unsigned int events)
 {
-	struct epoll_event ev = {.events = events};
+	struct epoll_event ev = { .events = events };
 	int ep = epoll_create1(EPOLL_CLOEXEC), n;
 
 	epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
@@ -94,8 +94,9 @@ static int show_answer(int fd, const char *text)
 /* A client hello for that name, as short as they come. */
 static int show_hello(int fd, const char *name)
 {
-	static const unsigned char rest[] = {0, 10, 0, 4, 0, 2, 0, 23, 0, 11, 0, 2, 1, 0, 0, 13, 0, 6, 0, 4, 4, 3, 8, 4};
-	unsigned char b[512] = {22, 3, 1, 0, 0, 1, 0, 0, 0, 3, 3}, answer[5];
+	static const unsigned char rest[] = { 0, 10, 0, 4,  0, 2, 0, 23, 0, 11, 0, 2,
+		                              1, 0,  0, 13, 0, 6, 0, 4,  4, 3,  8, 4 };
+	unsigned char b[512] = { 22, 3, 1, 0, 0, 1, 0, 0, 0, 3, 3 }, answer[5];
 	size_t n = strlen(name), at = 11 + 32;
 
 	memcpy(b + at, "\0\0\4\xc0\x2b\xc0\x2f\1\0", 9);
@@ -123,7 +124,8 @@ static int tcp(const char *to, const char *port, const char *text, const char *n
 {
 	struct sockaddr_storage at;
 	socklen_t len = address_of(to, port, &at);
-	int fd = (int)syscall(SYS_socket, at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), why = 0;
+	int fd = (int)syscall(SYS_socket, at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+	    why = 0;
 	socklen_t n = sizeof(why);
 
 	if (fd < 0)
@@ -147,7 +149,7 @@ static int tcp(const char *to, const char *port, const char *text, const char *n
 /* The first IPv4 address of a name, by a question of our own over UDP. */
 static int look_up(const char *host, char out[64])
 {
-	unsigned char q[512] = {0x12, 0x34, 1, 0, 0, 1}, a[2048];
+	unsigned char q[512] = { 0x12, 0x34, 1, 0, 0, 1 }, a[2048];
 	struct sockaddr_storage at;
 	char line[256], server[64] = "";
 	const char *from = host;
@@ -177,7 +179,7 @@ static int look_up(const char *host, char out[64])
 		return -1;
 	n = read(fd, a, sizeof(a));
 	close(fd);
-	for (i = len; n > 0 && i + 14 <= (size_t)n; i++)        /* a record of type A, class IN, of four bytes */
+	for (i = len; n > 0 && i + 14 <= (size_t)n; i++) /* a record of type A, class IN, of four bytes */
 		if (!memcmp(a + i, "\0\1\0\1", 4) && a[i + 8] == 0 && a[i + 9] == 4)
 			return inet_ntop(AF_INET, a + i + 10, out, 64) ? 0 : -1;
 	errno = ENOENT;
@@ -189,10 +191,11 @@ static int datagram(const char *how, const char *to, const char *port, const cha
 	struct sockaddr_storage at;
 	socklen_t len = address_of(to, port, &at);
 	char buf[2048];
-	struct iovec v = {.iov_base = (void *)(size_t)text, .iov_len = strlen(text)};
-	struct mmsghdr m = {.msg_hdr = {.msg_iov = &v, .msg_iovlen = 1, .msg_name = &at, .msg_namelen = len}};
+	struct iovec v = { .iov_base = (void *)(size_t)text, .iov_len = strlen(text) };
+	struct mmsghdr m = { .msg_hdr = {
+		                     .msg_iov = &v, .msg_iovlen = 1, .msg_name = &at, .msg_namelen = len } };
 	int fd = (int)syscall(SYS_socket, at.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct timeval tv = {.tv_sec = 2};
+	struct timeval tv = { .tv_sec = 2 };
 	ssize_t n;
 
 	if (fd < 0)
@@ -258,7 +261,7 @@ static void *serve(void *arg)
 static int race(const char *good, const char *bad, const char *port, int seconds)
 {
 	socklen_t len = address_of(good, port, &good_at);
-	int hits[2] = {0}, denied = 0, all = 0, s = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+	int hits[2] = { 0 }, denied = 0, all = 0, s = socket(AF_INET, SOCK_STREAM, 0), one = 1;
 	struct sockaddr_storage peer;
 	struct timespec from, now;
 	pthread_t t[2];
@@ -292,11 +295,20 @@ static int race(const char *good, const char *bad, const char *port, int seconds
 
 static int families(void)
 {
-	static const struct { int family, type, proto; const char *name; } kinds[] = {
-		{AF_INET, SOCK_RAW, IPPROTO_ICMP, "raw"}, {AF_INET, SOCK_DGRAM, IPPROTO_ICMP, "ping"},
-		{AF_INET6, SOCK_RAW, IPPROTO_ICMPV6, "raw6"}, {AF_PACKET, SOCK_RAW, 0, "packet"},
-		{AF_INET, SOCK_STREAM, 132, "sctp"}, {AF_INET, SOCK_DGRAM, 136, "udplite"}, {40, SOCK_STREAM, 0, "vsock"},
-		{38, SOCK_SEQPACKET, 0, "alg"}, {AF_NETLINK, SOCK_RAW, 12, "netfilter"}, {AF_NETLINK, SOCK_RAW, 6, "xfrm"},
+	static const struct {
+		int family, type, proto;
+		const char *name;
+	} kinds[] = {
+		{ AF_INET, SOCK_RAW, IPPROTO_ICMP, "raw" },
+		{ AF_INET, SOCK_DGRAM, IPPROTO_ICMP, "ping" },
+		{ AF_INET6, SOCK_RAW, IPPROTO_ICMPV6, "raw6" },
+		{ AF_PACKET, SOCK_RAW, 0, "packet" },
+		{ AF_INET, SOCK_STREAM, 132, "sctp" },
+		{ AF_INET, SOCK_DGRAM, 136, "udplite" },
+		{ 40, SOCK_STREAM, 0, "vsock" },
+		{ 38, SOCK_SEQPACKET, 0, "alg" },
+		{ AF_NETLINK, SOCK_RAW, 12, "netfilter" },
+		{ AF_NETLINK, SOCK_RAW, 6, "xfrm" },
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
