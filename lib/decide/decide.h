@@ -126,6 +126,10 @@ struct verdict decide_dial(const struct policy *p, struct decide_cache *c, const
  * it to this port (0 = to any) be let through, wherever it leads? */
 struct verdict decide_name(const struct policy *p, struct decide_cache *c, const struct net_request *r);
 
+/* Does a rule say nothing about the very host that it was found for: none matched, or it names no hosts but
+ * all, and no ranges? Then what is known of it later, a name, may decide otherwise. */
+bool decide_is_general(const struct rule *rule);
+
 enum unix_op { UNIX_CONNECT, UNIX_BIND, UNIX_LISTEN, UNIX_SENDTO, UNIX_SOCKET, UNIX_OPS };
 struct verdict decide_unix(const struct policy *p, enum unix_op op,
                            const char *path); /* "@name" = abstract */

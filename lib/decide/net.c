@@ -4,6 +4,8 @@
 
 #include "match/host.h"
 
+#include <string.h>
+
 struct asked {
 	const struct policy *policy;
 	const struct host *host;   /* as asked for, canonical */
@@ -95,6 +97,21 @@ static void take_forms(struct asked *a, const struct host *h)
 	for (size_t i = 0; i < h->n_other; i++)
 		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): n_other of them are filled in */
 		a->forms[a->n_forms++] = h->other[i];
+}
+
+bool decide_is_general(const struct rule *rule)
+{
+	const struct net_rule *r = (const struct net_rule *)(const void *)rule;
+	bool all;
+
+	if (r->head.scope != SCOPE_NETWORK)
+		return rule == &verdict_default_network.rule;
+	all = !r->domains.n;
+	for (size_t i = 0; i < r->expanded.n; i++)
+		all |= !strcmp(r->expanded.items[i], "**");
+	for (size_t k = 0; k < r->cidr_texts.n; k++)
+		all &= !r->cidrs[k].bits;
+	return all;
 }
 
 /* The number of the first rule, QUERY_NONE if there is none or the request cannot be understood. */

@@ -300,6 +300,47 @@ static const char *net(const struct policy *p, struct decide_cache *c, const cha
 	return decide_net(p, c, &(struct net_request){ .host = host, .port = (uint16_t)port }).rule->name;
 }
 
+/* `*` by itself: names of any depth and addresses of any form, whatever the rule decides. */
+T_CASE(every_host)
+{
+	static const char *const hosts[] = { "localhost", "a.test",     "a.b.c.d.test",
+		                             "192.0.2.1", "2130706433", "2001:db8::1",
+		                             "::1",       "_x-1.test",  "10.1.2.3.nip.io" };
+	struct policy *no = policy_of(
+	                      "version: 1\nname: t\nnetwork_rules:\n"
+	                      "  - {name: api, decision: allow, domains: ['*.a.test'], ports: [443]}\n"
+	                      "  - {name: some, decision: deny, domains: ['x.test', '*']}\n"),
+	              *yes = policy_of(
+	                      "version: 1\nname: t\nnetwork_rules:\n"
+	                      "  - {name: web, decision: deny, domains: ['*'], cidrs: [10.0.0.0/8]}\n"
+	                      "  - {name: some, decision: allow, domains: ['*']}\n");
+	struct decide_cache *c = decide_cache_new(no), *d = decide_cache_new(yes);
+	const uint8_t ten[4] = { 10, 1, 2, 3 }, meta[4] = { 169, 254, 169, 254 };
+
+	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+		is_str(net(no, c, hosts[i], 443), "some");
+		is_str(net(yes, d, hosts[i], 443), "some");
+	}
+	is_str(net(no, c, "b.a.test", 443), "api");
+	is_str(net(no, c, "c.b.a.test", 443), "some", "in a longer pattern it is one label");
+	is_str(net(no, c, "bad host", 443), "default-deny-network", "no host at all");
+	is_str(net(yes, d, "10.1.2.3", 443), "web");
+	is_str(dial(yes, d, "a.test", "192.0.2.1"), "some");
+	is_str(dial(yes, d, "a.test", "127.0.0.1"), "block-rebinding");
+	is_str(dial(yes, d, NULL, "169.254.169.254"), "block-metadata-services");
+	ok(decide_is_general(decide_net(no, c, &(struct net_request){ .addr = ten, .addr_len = 4 }).rule));
+	ok(decide_is_general(decide_net(no, c, &(struct net_request){ .host = "b c" }).rule));
+	ok(!decide_is_general(decide_net(yes, d, &(struct net_request){ .addr = ten, .addr_len = 4 }).rule));
+	ok(!decide_is_general(
+	        decide_dial(yes, d, &(struct net_request){ .addr = meta, .addr_len = 4 }).rule));
+	ok(!decide_is_general(
+	        decide_net(no, c, &(struct net_request){ .host = "b.a.test", .port = 443 }).rule));
+	decide_cache_free(c);
+	decide_cache_free(d);
+	policy_free(no);
+	policy_free(yes);
+}
+
 T_CASE(network)
 {
 	struct policy *p =
