@@ -248,9 +248,11 @@ static int send_start(struct worker *w, int their_inbox, struct err *e)
 	msg_u32(&m, s->gid);
 	msg_str(&m, s->user);
 	msg_u32(&m, w->plan.launch.rung);
-	msg_u32(&m, w->limits.held);
-	msg_str(&m, CONFIG_LIMITS ? limits_dir(&w->limits, LIMITS_PIDS) : "");
-	msg_str(&m, CONFIG_LIMITS ? limits_dir(&w->limits, LIMITS_MEMORY) : "");
+	if (CONFIG_LIMITS) {
+		msg_u32(&m, w->limits.held);
+		msg_str(&m, limits_dir(&w->limits, LIMITS_PIDS));
+		msg_str(&m, limits_dir(&w->limits, LIMITS_MEMORY));
+	}
 	if (CONFIG_FILES)
 		judged_put(s, w->plan.launch.killable, &m);
 	if (CONFIG_APPROVALS)

@@ -46,8 +46,7 @@ static struct verdict ask(const struct deed *d, const struct target *t, const ch
 /* Is that how rules speak of it: neither allowed nor denied by itself? */
 static bool is_open_question(const struct verdict *v)
 {
-	return v->effective == EFFECT_DENY && v->rule->line == 0 &&
-	       !strcmp(v->rule->name, "default-deny-network");
+	return v->effective == EFFECT_DENY && decide_is_general(v->rule);
 }
 
 /* The best that any of its names is given; what restricts the address itself counts for them, too. */
