@@ -18,6 +18,7 @@ config APPLET_RUN
 #include "base/fd.h"
 #include "base/opt.h"
 #include "base/path.h"
+#include "decide/access.h"
 #include "enforce/denial.h"
 #include "enforce/env/build.h"
 #include "enforce/exec/desk.h"
@@ -73,14 +74,13 @@ struct runner {
 	struct rung_found found;
 	char root[PATH_MAX];  /* of the project */
 	char store[PATH_MAX]; /* in it: what was deleted */
-	bool allow_degraded;
+	bool allow_degraded, ended;
 	bool judge_files; /* every call on files, not only what Landlock closes */
+	bool judge_net;   /* where connections and messages lead */
 	struct files *files;
 	pid_t child;
 	int status;
-	bool ended;
 	void (*sigpipe)(int); /* as we found it */
-	bool judge_net;       /* where connections and messages lead */
 	struct net *net;
 	struct beside beside; /* who judges what only names can allow */
 };
@@ -223,8 +223,8 @@ static void child_main(struct runner *r, int sock, char **argv, char *const *env
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	close(listener);
 	close(sock);
-	/* As ever: the number that it was for is nowhere else. */
 #if CONFIG_LAYER_NET
+	/* As ever: the number that it was for is nowhere else. */
 	if (m.pass)
 		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 #endif
@@ -282,6 +282,15 @@ static const struct floor_item items[] = { { "/etc/agentsh", false },
 	                                   { "/var/lib/agentsh", true },
 	                                   { "/usr/bin/agentsh", false } };
 
+/* Of calls on files. */
+static unsigned asked(struct runner *r, bool reads)
+{
+	if (!path_join(r->root, JOURNAL_STORE, r->store, sizeof r->store))
+		r->store[0] = 0;
+	return files_asked(decide_plain(r->policy), reads,
+	                   (r->log && policy_audit(r->policy)->log_allowed) || access(r->store, F_OK) == 0);
+}
+
 static void close_files(struct runner *r, struct plan_options *p)
 {
 	const struct passwd *pw = getpwuid(getuid());
@@ -297,7 +306,8 @@ static void close_files(struct runner *r, struct plan_options *p)
 		                           .baseline = true,
 		                           .judged = r->found.rung == RUNG_NOTIFY,
 		                           .roomy = r->found.rung != RUNG_NOTIFY && !r->judge_files,
-		                           .sockets = r->found.rung == RUNG_NOTIFY };
+		                           .sockets = CONFIG_FILES && r->found.rung == RUNG_NOTIFY &&
+		                                      asked(r, false) };
 	static struct err why;
 
 	if (CONFIG_FILES && (r->judge_files || policy_holds_files(r->policy)))
@@ -320,8 +330,7 @@ static struct journal_log *open_journal(struct runner *r)
 	struct journal_log *log = NULL;
 	struct err e = { .text = "no such place" };
 
-	if (!path_join(r->root, JOURNAL_STORE, r->store, sizeof r->store) ||
-	    journal_log_open(&log, &o, &e) < 0)
+	if (!r->store[0] || journal_log_open(&log, &o, &e) < 0)
 		complain("agentsh-run: what is deleted cannot be kept, and so is not deleted: %s", e.text);
 	return log;
 }
@@ -334,11 +343,14 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 		                   .tag = p->tag,
 		                   .baseline = true,
 		                   .inexact = FILES_READ | FILES_WRITE | FILES_REMOVE,
-		                   .masks = true,
 		                   .closed = closed,
 		                   .n_closed = sizeof items / sizeof *items };
 	struct err e;
 
+	p->files = asked(r, r->floor.missing[0]);
+	if (!p->files)
+		return;
+	o.masks = p->files & FILTER_WRITES && p->files & FILTER_NAMES;
 	if (policy_needs(r->policy).soft_delete)
 		o.journal = open_journal(r);
 	o.store = r->store[0] ? r->store : NULL;
@@ -347,7 +359,6 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 	r->files = files_new(&o, &e);
 	if (!r->files)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
-	p->files = FILTER_READS | FILTER_WRITES | FILTER_NAMES | FILTER_ATTRIBUTES;
 	g->file_call = files_call;
 	g->file_wait = files_wait;
 	g->file_exec = files_exec;
@@ -366,8 +377,7 @@ static void judge_net(struct runner *r, struct plan_options *p, struct governor_
 		complain("agentsh-run: degraded: connections are not judged: %s", r->found.why);
 		return;
 	}
-	r->net = beside_start(&r->beside, &o, &e);
-	if (!r->net)
+	if (!(r->net = beside_start(&r->beside, &o, &e)))
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	p->net = true;
 	g->net_call = net_call;
@@ -456,9 +466,8 @@ static void set_up(struct runner *r)
 	if (plan_make(&r->plan, &p, &e) < 0 || !(r->governor = serve_new(&g, &e)) ||
 	    !(r->loop = loop_new(&e)) || !(r->desk = desk_new(r->loop, r->governor, on_gone, r, &e)) ||
 	    loop_signals(r->loop, signals, sizeof signals / sizeof *signals, on_signal, r, &e) < 0 ||
-	    (CONFIG_LIMITS && watch_limits(r, g.tag, &e) < 0))
-		die(EXIT_DENIED, "agentsh-run: %s", e.text);
-	if (CONFIG_LAYER_NET && r->net && beside_watch(&r->beside, r->loop, &e) < 0)
+	    (CONFIG_LIMITS && watch_limits(r, g.tag, &e) < 0) ||
+	    (CONFIG_LAYER_NET && r->net && beside_watch(&r->beside, r->loop, &e) < 0))
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	r->plan.launch.join = r->limits.join;
 	r->plan.launch.n_join = r->limits.n;

@@ -49,11 +49,9 @@ static struct verdict ask(const struct deed *d, const struct target *t, const ch
 }
 
 /* Could it be allowed by a name that is not known here? */
-static bool is_open_question(const struct deed *d, const struct target *t)
+static bool is_open_question(const struct verdict *v)
 {
-	const struct net_request q = { .addr = t->addr.bytes, .addr_len = t->addr.len, .port = t->port };
-
-	return !decide_by_range(d->net->o.policy, d->net->cache, &q);
+	return v->effective != EFFECT_ALLOW && decide_is_general(v->rule);
 }
 
 /* The best that any of its names is given; what restricts the address itself counts for them, too. */
@@ -77,6 +75,7 @@ void settle_target(struct deed *d, const struct target *t, bool stream, struct j
 {
 	const struct net *n = d->net;
 	bool web = stream && n->o.proxy.port && (t->port == 80 || t->port == 443);
+	bool open_question;
 
 	memset(out, 0, sizeof *out);
 	out->noted = stream && is_proxy(n, t);
@@ -85,11 +84,12 @@ void settle_target(struct deed *d, const struct target *t, bool stream, struct j
 		return;
 	}
 	out->verdict = ask(d, t, NULL);
+	open_question = is_open_question(&out->verdict);
 	if (out->verdict.effective == EFFECT_ALLOW)
 		return;
 	judge_names(d, t, out);
 	/* What it is called there decides, and the proxy asks. */
-	if (web && is_open_question(d, t)) {
+	if (web && (open_question || (out->domain[0] && out->verdict.effective != EFFECT_DENY))) {
 		out->proxied = true;
 		if (out->verdict.effective != EFFECT_ALLOW)
 			out->verdict = (struct verdict){ EFFECT_ALLOW, EFFECT_ALLOW, &proxied, NULL, false };
