@@ -245,6 +245,10 @@ test-kill: $(BIN) ## kill each of our processes at 200 random moments under load
 	$(Q)KILLS=$${KILLS:-200} LIMIT=1200 $(RUN) test/e2e/kill.sh test/e2e/kill_files.sh
 test-work: $(BIN) ## developers' tools under file rules and in a view, all pairs and users (WORK=, FILES=)
 	$(Q)WORK=$${WORK:-all} LIMIT=3600 $(RUN) test/e2e/work.sh
+test-net: $(BIN) ## network rules of all pairs and users, every row, 1 GiB each way (E2E_NET_MIB=)
+	$(Q)set -e; for p in $(E2E_PAIRS); do for u in user root; do \
+		E2E_NET=on E2E_NET_ROWS=all E2E_NET_MIB=$${E2E_NET_MIB:-1024} LIMIT=1200 \
+		$(RUN) "test/e2e/run --pair $$p --as $$u net"; done; done
 test-journal: $(O)/host/test/unit/journal_undo ## kill who keeps or undoes, 200 times (JOURNAL_KILLS=)
 	$(Q)JOURNAL_KILLS=$${JOURNAL_KILLS:-200} $< kills
 test-fsops: $(FSOPS) $(BIN) ## random file operations, natively and governed, everywhere (SEEDS=, OPS=)
@@ -277,7 +281,7 @@ bench-fuse: $(BIN) ## measure a view through FUSE against others; writes docs/fu
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/fuse.sh
 demo: $(BIN) ## show allowed and denied commands through the installed shim, in a throw-away root (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) test/e2e/demo
-.PHONY: test test-fsops test-kernel test-e2e test-kill test-journal test-work test-build test-aarch64 \
+.PHONY: test test-fsops test-kernel test-e2e test-kill test-net test-journal test-work test-build test-aarch64 \
 	test-reproducible check fuzz bench bench-files bench-fuse demo
 
 # ---- the state of the code ----------------------------------------------------------------------
