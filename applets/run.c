@@ -18,6 +18,7 @@ config APPLET_RUN
 #include "base/fd.h"
 #include "base/opt.h"
 #include "base/path.h"
+#include "decide/access.h"
 #include "enforce/denial.h"
 #include "enforce/env/build.h"
 #include "enforce/exec/desk.h"
@@ -75,10 +76,8 @@ struct runner {
 	char store[PATH_MAX]; /* in it: what was deleted */
 	bool allow_degraded;
 	bool judge_files; /* every call on files, not only what Landlock closes */
-#if CONFIG_LAYER_NET
-	bool judge_net; /* where connections and messages lead */
+	bool judge_net;   /* where connections and messages lead */
 	struct net *net;
-#endif
 	struct files *files;
 	pid_t child;
 	int status;
@@ -283,6 +282,15 @@ static const struct floor_item items[] = { { "/etc/agentsh", false },
 	                                   { "/var/lib/agentsh", true },
 	                                   { "/usr/bin/agentsh", false } };
 
+/* Of calls on files. */
+static unsigned asked(struct runner *r, bool reads)
+{
+	if (!path_join(r->root, JOURNAL_STORE, r->store, sizeof r->store))
+		r->store[0] = 0;
+	return files_asked(decide_plain(r->policy), reads,
+	                   (r->log && policy_audit(r->policy)->log_allowed) || access(r->store, F_OK) == 0);
+}
+
 static void close_files(struct runner *r, struct plan_options *p)
 {
 	const struct passwd *pw = getpwuid(getuid());
@@ -298,7 +306,8 @@ static void close_files(struct runner *r, struct plan_options *p)
 		                           .baseline = true,
 		                           .judged = r->found.rung == RUNG_NOTIFY,
 		                           .roomy = r->found.rung != RUNG_NOTIFY && !r->judge_files,
-		                           .sockets = r->found.rung == RUNG_NOTIFY };
+		                           .sockets = CONFIG_FILES && r->found.rung == RUNG_NOTIFY &&
+		                                      asked(r, false) };
 	static struct err why;
 
 	if (CONFIG_FILES && (r->judge_files || policy_holds_files(r->policy)))
@@ -321,8 +330,7 @@ static struct journal_log *open_journal(struct runner *r)
 	struct journal_log *log = NULL;
 	struct err e = { .text = "no such place" };
 
-	if (!path_join(r->root, JOURNAL_STORE, r->store, sizeof r->store) ||
-	    journal_log_open(&log, &o, &e) < 0)
+	if (!r->store[0] || journal_log_open(&log, &o, &e) < 0)
 		complain("agentsh-run: what is deleted cannot be kept, and so is not deleted: %s", e.text);
 	return log;
 }
@@ -335,11 +343,14 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 		                   .tag = p->tag,
 		                   .baseline = true,
 		                   .inexact = FILES_READ | FILES_WRITE | FILES_REMOVE,
-		                   .masks = true,
 		                   .closed = closed,
 		                   .n_closed = sizeof items / sizeof *items };
 	struct err e;
 
+	p->files = asked(r, r->floor.missing[0]);
+	if (!p->files)
+		return;
+	o.masks = p->files & FILTER_WRITES && p->files & FILTER_NAMES;
 	if (policy_needs(r->policy).soft_delete)
 		o.journal = open_journal(r);
 	o.store = r->store[0] ? r->store : NULL;
@@ -348,7 +359,6 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 	r->files = files_new(&o, &e);
 	if (!r->files)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
-	p->files = FILTER_READS | FILTER_WRITES | FILTER_NAMES | FILTER_ATTRIBUTES;
 	g->file_call = files_call;
 	g->file_wait = files_wait;
 	g->file_exec = files_exec;
@@ -519,16 +529,6 @@ static char *const *make_env(struct runner *r, struct arena *a, const struct rul
 	return (char *const *)out.envp;
 }
 
-static unsigned nets(const struct runner *r)
-{
-#if CONFIG_LAYER_NET
-	return r->net ? ROLE_NET : 0;
-#else
-	(void)r;
-	return 0;
-#endif
-}
-
 static void reap_all(void)
 {
 	while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -573,7 +573,7 @@ static int run(int argc, char **argv)
 	launch(&r, args.items, make_env(&r, &a, v.rule));
 	if (CONFIG_CONFINE &&
 	    role_enter(ROLE_SUPERVISE | ROLE_LOG | (r.found.rung == RUNG_PTRACE ? ROLE_TRACE : 0) |
-	                       (r.files ? ROLE_FILES : 0) | nets(&r),
+	                       (r.files ? ROLE_FILES : 0) | (CONFIG_LAYER_NET && r.net ? ROLE_NET : 0),
 	               0, &e) < 0)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	while (!r.ended)
