@@ -496,8 +496,8 @@ static void launch(struct runner *r, char **argv, char *const *env)
 	}
 	caps_hide(); /* the command has the same user */
 	close(sock[1]);
-	if (r->child < 0)
-		die(EXIT_DENIED, "agentsh-run: fork: %s", strerror(errno));
+	if (r->child < 0 || (CONFIG_LAYER_NET && tag_deputise(r->plan.launch.tag, NULL) < 0))
+		die(EXIT_DENIED, "agentsh-run: cannot start: %s", strerror(errno));
 	if (wire_recv(sock[0], &in, 0, &e) <= 0 || in.n_fds != 1) {
 		/* The child said why. */
 		waitpid(r->child, &r->status, 0);
