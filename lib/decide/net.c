@@ -235,6 +235,29 @@ static bool is_private(const struct asked *a)
 	return held_by_one(a, ranges, sizeof ranges / sizeof *ranges);
 }
 
+/* Has the operator led the name to this very address? Then only the name is judged. */
+static bool is_led_there(const struct asked *a)
+{
+	struct net_redirect to;
+	struct host h;
+
+	return a->policy->n_dns && a->host->kind == HOST_NAME &&
+	       decide_name_redirect(a->policy, a->host->name, &to) == REDIRECT_FOUND &&
+	       host_from_address(to.addr, to.addr_len, &h) && h.address.len == a->forms[0].len &&
+	       !memcmp(h.address.addr, a->forms[0].addr, h.address.len) && !is_metadata(a);
+}
+
+/* The name, wherever it leads. */
+static struct verdict ask_anywhere(const struct policy *p, struct decide_cache *c,
+                                   const struct net_request *r)
+{
+	const struct net_request q = { .host = r->host, .port = r->port };
+	struct host name, address;
+	struct asked a = { .policy = p, .port = r->port, .any_address = true };
+
+	return verdict_of(p, rule_of(p, find_rule(&a, c, &q, &name, &address)));
+}
+
 struct verdict decide_dial(const struct policy *p, struct decide_cache *c, const struct net_request *r)
 {
 	struct host name, address;
@@ -245,6 +268,8 @@ struct verdict decide_dial(const struct policy *p, struct decide_cache *c, const
 
 	if (!a.n_forms)
 		return verdict_of(p, rule_of(p, found));
+	if (is_led_there(&a))
+		return ask_anywhere(p, c, r);
 	range = find_range(&a, found);
 	by_range = range == QUERY_NONE ? NULL : &p->net_rules[range];
 	permits = by_range && policy_mask(by_range->head.rule.decision) == MASK_PERMITS;
@@ -260,12 +285,7 @@ struct verdict decide_dial(const struct policy *p, struct decide_cache *c, const
 /* A name, and where it leads, if that is known. */
 static struct verdict ask_named(const struct policy *p, struct decide_cache *c, const struct net_request *r)
 {
-	struct host name, address;
-	struct asked a = { .policy = p, .port = r->port, .any_address = true };
-
-	if (r->addr)
-		return decide_dial(p, c, r);
-	return verdict_of(p, rule_of(p, find_rule(&a, c, r, &name, &address)));
+	return r->addr ? decide_dial(p, c, r) : ask_anywhere(p, c, r);
 }
 
 struct verdict decide_name(const struct policy *p, struct decide_cache *c, const struct net_request *r)

@@ -3,6 +3,7 @@
 #include "policy/policy.h"
 #include "session/policy_wire.h"
 #include "sys/caps.h"
+#include "sys/tag.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -166,6 +167,9 @@ int supervised_start(struct supervised *s, struct wire_in *in, struct err *e)
 		return -1;
 	s->inbox = in->fds[2];
 	in->fds[2] = -1;
+	/* What we do on a caller's socket has our number in it. */
+	if (CONFIG_LAYER_NET && tag_deputise(s->tag, e) < 0)
+		return -1;
 	/* While we may: nothing is ever started from here. */
 	if ((CONFIG_CONFINE && caps_confine(~0ULL, 0, e) < 0) ||
 	    caps_become(uid, gid, *user ? user : NULL, CAPS_SYS_PTRACE, e) < 0)

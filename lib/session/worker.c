@@ -205,8 +205,8 @@ int worker_policy(struct core *core, struct session *s, struct err *e)
 	struct msg m = { 0 };
 	int rc;
 
-	/* Filters and supervisor are made for one or the other. */
-	if (CONFIG_FILES && judged_calls(s) != s->worker->judged)
+	/* Filters and supervisor are made for some calls: these and no more can be asked about. */
+	if (CONFIG_FILES && (judged_calls(s) & ~s->worker->judged || !judged_calls(s) != !s->worker->judged))
 		return err_set(e, "file rules came or went");
 	if (CONFIG_LAYER_NET && connected_judged(s) != s->worker->connected)
 		return err_set(e, "network rules came or went");

@@ -341,6 +341,50 @@ T_CASE(every_host)
 	policy_free(yes);
 }
 
+/* What the operator leads elsewhere. */
+T_CASE(redirects)
+{
+	struct policy *p = policy_of(
+	        "version: 1\nname: t\nnetwork_rules:\n"
+	        "  - {name: private, decision: deny, cidrs: [10.0.0.0/8]}\n"
+	        "  - {name: known, decision: allow, domains: ['**.test'], ports: [443]}\n"
+	        "dns_redirects:\n"
+	        "  - {name: mirror, match: '^reg\\.a\\.test$', resolve_to: 10.0.0.5}\n"
+	        "  - {name: six, match: '^six', resolve_to: '::1', visibility: silent}\n"
+	        "  - {name: meta, match: 'meta', resolve_to: 169.254.169.254, on_failure: fail_open}\n"
+	        "  - {name: evil, match: 'evil', resolve_to: 10.0.0.6, visibility: warn}\n"
+	        "connect_redirects:\n"
+	        "  - {name: to-mirror, match: '^a\\.test:443$', redirect_to: 'mirror.test:8443', "
+	        "tls: {mode: rewrite_sni, sni: m.test}}\n");
+	struct decide_cache *c = decide_cache_new(p);
+	struct net_redirect r;
+
+	is_int(decide_name_redirect(p, "reg.a.test", &r), REDIRECT_FOUND);
+	is_str(r.rule->name, "mirror");
+	is_int(r.rule->line, 7);
+	is_str(r.host, "10.0.0.5");
+	ok(r.addr_len == 4 && r.visibility == REDIRECT_AUDIT && r.on_failure == REDIRECT_FAIL_CLOSED);
+	is_int(decide_name_redirect(p, "x.reg.a.test", &r), REDIRECT_NONE);
+	ok(decide_name_redirect(p, "six.test", &r) == REDIRECT_FOUND && r.addr_len == 16 &&
+	   r.visibility == REDIRECT_SILENT);
+	ok(decide_name_redirect(p, "evil.org", &r) == REDIRECT_FOUND && r.visibility == REDIRECT_WARN);
+	is_str(dial(p, c, "reg.a.test", "10.0.0.5"), "known", "the operator's address is no finding");
+	is_str(dial(p, c, "reg.a.test", "10.0.0.6"), "private", "any other is");
+	is_str(dial(p, c, "other.a.test", "10.0.0.5"), "private");
+	is_str(dial(p, c, NULL, "10.0.0.5"), "private", "by itself it is denied");
+	is_str(dial(p, c, "six.test", "::1"), "known");
+	is_str(dial(p, c, "meta.test", "169.254.169.254"), "block-metadata-services");
+	is_str(dial(p, c, "evil.org", "10.0.0.6"), "default-deny-network", "the name counts");
+	is_int(decide_connect_redirect(p, "a.test", 443, &r), REDIRECT_FOUND);
+	ok(r.addr_len == 0 && r.port == 8443);
+	is_str(r.host, "mirror.test");
+	is_str(r.sni, "m.test");
+	is_int(decide_connect_redirect(p, "a.test", 80, &r), REDIRECT_NONE);
+	is_int(decide_connect_redirect(p, "::1", 443, &r), REDIRECT_NONE);
+	decide_cache_free(c);
+	policy_free(p);
+}
+
 T_CASE(network)
 {
 	struct policy *p =
