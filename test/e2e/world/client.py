@@ -73,9 +73,9 @@ def url_of(row):
     return '%s/row-%d' % (row['url'], row['id'])
 
 
-def run(argv, data='', env=None):
+def run(argv, data='', env=None, limit=LIMIT):
     try:
-        p = subprocess.run(argv, input=data, capture_output=True, text=True, errors='replace', timeout=LIMIT,
+        p = subprocess.run(argv, input=data, capture_output=True, text=True, errors='replace', timeout=limit,
                            env={**os.environ, **(env or {})})
     except subprocess.TimeoutExpired:
         return 124, '', 'hung'
@@ -210,7 +210,7 @@ def node(some):
     if not some:
         return
     rc, out, err = run(['node', os.path.join(HERE, 'client.js'), CA], json.dumps(some),
-                       {'NODE_EXTRA_CA_CERTS': CA})
+                       {'NODE_EXTRA_CA_CERTS': CA}, 60)
     sys.stdout.write(out)
     if rc:
         print('# node %d %s' % (rc, err[-300:]))
