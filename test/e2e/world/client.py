@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """client - tries the rows of rows.py, as programs of a session do.
 
-client.py MODE AMOUNT: MODE is "proxy" (the environment as it is), "none" (no proxy variables), "star" (NO_PROXY=*);
-AMOUNT "core" or "all". Prints one line of JSON for each row: id, reached (the right answer came), how (what was seen).
+client.py MODE AMOUNT FAMILY: MODE is "proxy" (the environment as it is), "none" (no proxy variables), "star" (NO_PROXY=*);
+AMOUNT "core" or "all", FAMILY of the policies "e2b" or "daytona". Prints one line of JSON for each row: id, reached (the right answer came), how (what was seen).
 """
 import asyncio
 import concurrent.futures
@@ -218,7 +218,7 @@ def node(some):
 
 def main():
     set_mode()
-    todo = rows.table(sys.argv[2])
+    todo = rows.table(*sys.argv[2:4])
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         of_node = [r for r in todo if r['client'].startswith('node')]
         last = pool.submit(node, of_node)
