@@ -151,9 +151,9 @@ def left_by_tricks(world):
     reached, names = read(os.path.join(world, 'reached')), read(os.path.join(world, 'queries'))
 
     def asked(number):
-        word = 'row-%d.' % number
-        return any(word in line for line in names) or any(' dns ' + word in line or ' udp ' in line and
-                                                          word[:-1] in line for line in reached)
+        word = 'row-%d' % number
+        return any(word in line for line in names) or any(
+            (' dns ' in line or ' udp ' in line) and word in line for line in reached)
 
     def got(number, *places):
         return any('/row-%d ' % number in line and line.split()[0] in places for line in reached)
