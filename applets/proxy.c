@@ -196,7 +196,9 @@ static int run(int argc, char **argv)
 	if (at.dns && !CONFIG_PROXY_DNS)
 		die(EXIT_MISUSE, "agentsh-proxy: --dns is not in this build");
 	if (events) {
-		r.events = open(events, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+		/* One that nobody reads from is refused, one that is full keeps nothing: nothing here waits.
+		 */
+		r.events = open(events, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0600);
 		if (r.events < 0)
 			die(EXIT_FAILED, "agentsh-proxy: cannot open '%s': %s", events, strerror(errno));
 	}
