@@ -81,6 +81,7 @@ struct shared_policy {
 	uid_t owner, dir_owner;      /* of the file and of policies.dir: whoever that is can change it */
 	struct policy_var vars[4];   /* PROJECT_ROOT, GIT_ROOT, HOME; owned */
 	bool approvals, expand;
+	uint32_t plain; /* of its file rules: decide_plain() */
 };
 
 /* A policy with all of its scopes. */

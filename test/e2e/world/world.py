@@ -38,7 +38,8 @@ def plain(address):
 
 
 def arrived(address, port, what):
-    internet.note('reached', '%s %d %s' % (plain(address), port, what))
+    text = ''.join(c if ' ' <= c <= '~' else '?' for c in what)
+    internet.note('reached', '%s %d %s' % (plain(address), port, text))
 
 
 def certificates():
@@ -239,6 +240,8 @@ def main():
         outside(go, go)
         os._exit(1)
     ready.recv(1)
+    with open('outside', 'w') as f:
+        f.write('%d\n' % pid)
     ip('link set lo up', 'link add eth0 type veth peer name out0 netns %d' % pid, 'link set eth0 up',
        'addr add %s/24 dev eth0' % hosts.STAGE, 'addr add %s/64 dev eth0 nodad' % hosts.STAGE6)
     ready.send(b'x')
