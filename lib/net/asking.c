@@ -204,7 +204,6 @@ static void on_ready(struct loop *l, struct watch *w, uint32_t events)
 		try_next(a);
 }
 
-
 void asking_start(struct asking *a)
 {
 	a->tries = -1;

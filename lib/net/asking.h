@@ -1,5 +1,5 @@
-/* asking - one question on its way to the host's name servers: over UDP, over TCP where the answer is cut; each
- * server in turn, twice. Each try has a socket, port and id of its own.
+/* asking - one question on its way to the host's name servers: over UDP, over TCP where the answer is cut;
+ * each server in turn, twice. Each try has a socket, port and id of its own.
  */
 #pragma once
 

@@ -153,7 +153,8 @@ int dns_read_query(const uint8_t *message, size_t len, struct dns_query *out)
 	out->recurse = flags & FLAG_RD;
 	if (flags & FLAG_OPCODE)
 		return DNS_NOTIMP;
-	if (dns_get16(message + 4) != 1 || dns_get16(message + 6) || dns_get16(message + 8) || dns_get16(message + 10) > 1)
+	if (dns_get16(message + 4) != 1 || dns_get16(message + 6) || dns_get16(message + 8) ||
+	    dns_get16(message + 10) > 1)
 		return DNS_FORMERR;
 	/* Nothing stands before the first name that it could point to. */
 	if (!dns_take_name(&r, out->name) || r.len - r.at < 4)
@@ -338,7 +339,8 @@ bool dns_read_answer(const uint8_t *message, size_t len, const struct dns_query 
 	n = dns_get16(message + 6);
 	if (out->cut)
 		return true;
-	if (n > DNS_RECORDS_MAX || dns_get16(message + 8) > DNS_RECORDS_MAX || dns_get16(message + 10) > DNS_RECORDS_MAX)
+	if (n > DNS_RECORDS_MAX || dns_get16(message + 8) > DNS_RECORDS_MAX ||
+	    dns_get16(message + 10) > DNS_RECORDS_MAX)
 		return false;
 	/* An alias may stand before or behind what it leads to. */
 	while ((more = pass(r, n, asked, out)) > 0)

@@ -54,7 +54,7 @@ struct dns_query {
 	uint16_t id, type;
 	bool recurse, has_opt;
 	uint8_t version; /* of the extension; only 0 is known */
-	size_t room; /* how long an answer over UDP may be: 512 .. DNS_UDP_MAX */
+	size_t room;     /* how long an answer over UDP may be: 512 .. DNS_UDP_MAX */
 	char name[DNS_NAME_MAX + 1];
 	const uint8_t *question; /* in the message, as it was spelled: name, type, class */
 	size_t question_len;     /* 0 = it could not be read */
@@ -104,7 +104,7 @@ void dns_answer(struct dns_writer *w, uint8_t *out, size_t size, const struct dn
 /* Records; `owner` NULL is the name that was asked for. */
 void dns_answer_alias(struct dns_writer *w, const char *owner, uint32_t ttl, const char *target);
 void dns_answer_address(struct dns_writer *w, const char *owner, uint32_t ttl, const struct dns_address *a);
-void dns_answer_name(struct dns_writer *w, uint32_t ttl, const char *name); /* PTR */
+void dns_answer_name(struct dns_writer *w, uint32_t ttl, const char *name);       /* PTR */
 size_t dns_answer_end(struct dns_writer *w, const struct dns_query *q, int code); /* its length */
 
 /* Is it a type whose records are passed on? Those for data of any kind are not, nor questions that are none

@@ -36,7 +36,8 @@ static inline unsigned dns_get16(const uint8_t *p)
 	return (unsigned)p[0] << 8 | p[1];
 }
 
-/* Start a record of the writer's; where its data goes, behind its length, or NULL when `n` bytes do not fit. */
+/* Start a record of the writer's; where its data goes, behind its length, or NULL when `n` bytes do not fit.
+ */
 uint8_t *dns_start_record(struct dns_writer *w, const char *owner, unsigned type, uint32_t ttl, size_t n);
 /* It is `n` bytes long. */
 void dns_end_record(struct dns_writer *w, uint8_t *data, size_t n);

@@ -10,11 +10,11 @@ static const struct {
 	uint16_t type;
 	const char *parts;
 } types[] = {
-	{ DNS_NS, "n" },      { DNS_CNAME, "n" },    { DNS_SOA, "nn5555" }, { DNS_PTR, "n" },
-	{ DNS_HINFO, "ss" },  { DNS_MX, "2n" },      { DNS_TXT, "s*" },     { DNS_RP, "nn" },
-	{ DNS_AFSDB, "2n" },  { DNS_LOC, "88" },     { DNS_SRV, "6n" },     { DNS_NAPTR, "4sssn" },
-	{ DNS_DS, "4*" },     { DNS_SSHFP, "2*" },   { DNS_DNSKEY, "4*" },  { DNS_TLSA, "3*" },
-	{ DNS_SMIMEA, "3*" }, { DNS_OPENPGPKEY, "*" }, { DNS_SPF, "s*" },   { DNS_URI, "4*" },
+	{ DNS_NS, "n" },      { DNS_CNAME, "n" },      { DNS_SOA, "nn5555" }, { DNS_PTR, "n" },
+	{ DNS_HINFO, "ss" },  { DNS_MX, "2n" },        { DNS_TXT, "s*" },     { DNS_RP, "nn" },
+	{ DNS_AFSDB, "2n" },  { DNS_LOC, "88" },       { DNS_SRV, "6n" },     { DNS_NAPTR, "4sssn" },
+	{ DNS_DS, "4*" },     { DNS_SSHFP, "2*" },     { DNS_DNSKEY, "4*" },  { DNS_TLSA, "3*" },
+	{ DNS_SMIMEA, "3*" }, { DNS_OPENPGPKEY, "*" }, { DNS_SPF, "s*" },     { DNS_URI, "4*" },
 	{ DNS_CAA, "1s*" },
 };
 
@@ -148,7 +148,8 @@ static bool follow(struct dns_reader all, unsigned n, struct chain *c)
 	return true;
 }
 
-static bool pass_one(struct dns_writer *w, const struct dns_record *r, const struct chain *c, struct dns_span ttl)
+static bool pass_one(struct dns_writer *w, const struct dns_record *r, const struct chain *c,
+                     struct dns_span ttl)
 {
 	const int place = place_of(c, r->name);
 	const uint32_t lasts = r->ttl < ttl.least ? ttl.least : r->ttl > ttl.most ? ttl.most : r->ttl;
@@ -190,7 +191,8 @@ bool dns_pass(struct dns_writer *w, const uint8_t *message, size_t len, const st
 
 		if (!dns_take_record(&r, &record))
 			return false;
-		if (record.class == DNS_CLASS_IN && (record.type == asked->type || record.type == DNS_CNAME) &&
+		if (record.class == DNS_CLASS_IN &&
+		    (record.type == asked->type || record.type == DNS_CNAME) &&
 		    !pass_one(w, &record, &chain, ttl))
 			return false;
 	}

@@ -66,10 +66,11 @@ void resolver_cancel(struct resolver_wait *w); /* harmless when it does not wait
 struct resolver_pass {
 	struct resolver *resolver; /* while it asks */
 	struct asking asking;
-	/* Called from the loop, once: what a server has answered with DNS_OK or DNS_NXDOMAIN, of which only the
-	 * head has been read; NULL = nobody has. */
+	/* Called from the loop, once: what a server has answered with DNS_OK or DNS_NXDOMAIN, of which only
+	 * the head has been read; NULL = nobody has. */
 	void (*done)(void *arg, const uint8_t *message, size_t len);
 	void *arg;
 };
-int resolver_pass(struct resolver *r, const char *name, uint16_t type, struct resolver_pass *p, struct err *e);
+int resolver_pass(struct resolver *r, const char *name, uint16_t type, struct resolver_pass *p,
+                  struct err *e);
 void resolver_pass_cancel(struct resolver_pass *p); /* harmless when it does not ask */

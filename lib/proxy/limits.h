@@ -1,7 +1,8 @@
 /* limits - how much can be told to whoever serves a domain by the names that are asked for.
  *
  * What a rule lists by itself tells nothing. Names that only a pattern lets through are looked at: long ones,
- * and those with much that looks like data in them, are refused; of the others, so many a minute are asked for.
+ * and those with much that looks like data in them, are refused; of the others, so many a minute are asked
+ * for.
  */
 #pragma once
 
@@ -13,7 +14,7 @@
 
 enum {
 	LIMITS_NAME = 128,  /* characters of a name */
-	LIMITS_DENSE = 64,  /* of them, characters of dense words */
+	LIMITS_DENSE = 60,  /* of them, characters of dense words */
 	LIMITS_WORD = 16,   /* a word may be dense from here on … */
 	LIMITS_LONG = 32,   /* … and is, from here on */
 	LIMITS_CHANGES = 4, /* between letters and digits that make a word of LIMITS_WORD dense, or … */

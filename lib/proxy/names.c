@@ -18,14 +18,14 @@ static void pending_free(struct pending *p)
 	free(p);
 }
 
-uint8_t *query_room(const struct pending *p, size_t *size)
+uint8_t *names_query_room(const struct pending *p, size_t *size)
 {
 	*size = p->from_len ? p->query.room : DNS_MESSAGE_MAX;
 	return p->names->out + 2;
 }
 
 /* One that has hung up is told nothing. */
-void query_answer(struct pending *p, size_t len)
+void names_answer_query(struct pending *p, size_t len)
 {
 	struct names *n = p->names;
 	struct asker *c = p->client;
@@ -35,20 +35,20 @@ void query_answer(struct pending *p, size_t len)
 		       p->from_len);
 	pending_free(p);
 	if (c)
-		asker_answer(c, len);
+		names_tcp_answer(c, len);
 }
 
-void query_fail(struct pending *p, int code)
+void names_fail_query(struct pending *p, int code)
 {
 	size_t size;
-	uint8_t *out = query_room(p, &size);
+	uint8_t *out = names_query_room(p, &size);
 	struct dns_writer w;
 
 	dns_answer(&w, out, size, &p->query);
-	query_answer(p, dns_answer_end(&w, &p->query, code));
+	names_answer_query(p, dns_answer_end(&w, &p->query, code));
 }
 
-bool query_take(struct names *n, struct asker *c, const struct pending *like)
+bool names_take_query(struct names *n, struct asker *c, const struct pending *like)
 {
 	struct pending *p;
 	int code;
@@ -66,9 +66,9 @@ bool query_take(struct names *n, struct asker *c, const struct pending *like)
 	list_append(&n->pending, &p->node);
 	n->n_pending++;
 	if (code == DNS_OK)
-		query_judge(p);
+		names_judge_query(p);
 	else
-		query_fail(p, code);
+		names_fail_query(p, code);
 	return true;
 }
 
@@ -86,7 +86,7 @@ static void on_udp(struct loop *l, struct watch *w, uint32_t events)
 		if (len < 0)
 			return;
 		p.len = (size_t)len;
-		query_take(n, NULL, &p);
+		names_take_query(n, NULL, &p);
 	}
 }
 
@@ -94,7 +94,7 @@ static void on_connect(struct loop *l, struct watch *w, uint32_t events)
 {
 	(void)l;
 	(void)events;
-	asker_accept(list_item(w, struct names, tcp));
+	names_tcp_accept(list_item(w, struct names, tcp));
 }
 
 struct names *names_new(const struct names_options *o, struct err *e)
@@ -134,7 +134,7 @@ void names_free(struct names *n)
 	if (!n)
 		return;
 	while (!list_empty(&n->clients))
-		asker_drop_first(n);
+		names_tcp_drop_first(n);
 	list_each(node, &n->pending) pending_free(list_item(node, struct pending, node));
 	loop_unwatch(n->o.loop, &n->udp);
 	loop_unwatch(n->o.loop, &n->tcp);

@@ -40,20 +40,20 @@ struct names {
 
 /* names.c: a question has come. `like`: its bytes, and from where over UDP; `c` NULL = over UDP. False: there
  * will be no answer. */
-bool query_take(struct names *n, struct asker *c, const struct pending *like);
+bool names_take_query(struct names *n, struct asker *c, const struct pending *like);
 /* Where its answer is written, and how much of it there may be. */
-uint8_t *query_room(const struct pending *p, size_t *size);
+uint8_t *names_query_room(const struct pending *p, size_t *size);
 /* It has been written there: send it. Frees the question. */
-void query_answer(struct pending *p, size_t len);
-void query_fail(struct pending *p, int code);
+void names_answer_query(struct pending *p, size_t len);
+void names_fail_query(struct pending *p, int code);
 
-/* query_judge.c: answers, now or later. */
-void query_judge(struct pending *p);
+/* names_judge_query.c: answers, now or later. */
+void names_judge_query(struct pending *p);
 
 /* names_tcp.c */
-void asker_accept(struct names *n);
+void names_tcp_accept(struct names *n);
 /* An answer of `len` bytes lies in n->out, behind room for its length. */
-void asker_answer(struct asker *c, size_t len);
-void asker_free(struct asker *c);
+void names_tcp_answer(struct asker *c, size_t len);
+void names_tcp_free(struct asker *c);
 /* The first of n->clients goes. */
-void asker_drop_first(struct names *n);
+void names_tcp_drop_first(struct names *n);

@@ -101,7 +101,7 @@ static void bind_all(struct pending *p, const struct resolver_answer *a)
 static void answer_found(struct pending *p, const struct resolver_answer *a)
 {
 	size_t size;
-	uint8_t *out = query_room(p, &size);
+	uint8_t *out = names_query_room(p, &size);
 	const char *owner = NULL;
 	struct dns_writer w;
 
@@ -114,7 +114,7 @@ static void answer_found(struct pending *p, const struct resolver_answer *a)
 	for (size_t i = 0; i < a->n; i++)
 		if (a->addresses[i].len == (p->query.type == DNS_A ? 4 : 16))
 			dns_answer_address(&w, owner, a->ttl, &a->addresses[i]);
-	query_answer(p, dns_answer_end(&w, &p->query, DNS_OK));
+	names_answer_query(p, dns_answer_end(&w, &p->query, DNS_OK));
 }
 
 static void take_answer(struct pending *p, const struct resolver_answer *answer, const struct verdict *v)
@@ -126,11 +126,11 @@ static void take_answer(struct pending *p, const struct resolver_answer *answer,
 	/* A name of this machine tells nobody anything: what is connected to is judged then. */
 	left = a.is_local ? (int)a.n : sift(p, &a);
 	if (left < 0 || !tell_of(p, "dns_query", v, &a) || a.status == RESOLVER_FAILED)
-		query_fail(p, DNS_SERVFAIL);
+		names_fail_query(p, DNS_SERVFAIL);
 	else if (a.status == RESOLVER_NONE)
-		query_fail(p, a.no_such_name ? DNS_NXDOMAIN : DNS_OK);
+		names_fail_query(p, a.no_such_name ? DNS_NXDOMAIN : DNS_OK);
 	else if (before && !left)
-		query_fail(p, DNS_REFUSED);
+		names_fail_query(p, DNS_REFUSED);
 	else
 		answer_found(p, &a);
 }
@@ -146,7 +146,7 @@ static void on_answer(void *arg, const struct resolver_answer *answer)
 static void refuse(struct pending *p, const struct verdict *v, int code)
 {
 	tell_of(p, "dns_query", v, NULL);
-	query_fail(p, code);
+	names_fail_query(p, code);
 }
 
 /* ---- records of other types -----------------------------------------------------------------------------
@@ -159,10 +159,10 @@ static void on_passed(void *arg, const uint8_t *message, size_t len)
 	struct dns_query asked;
 	struct dns_writer w;
 	size_t size;
-	uint8_t *out = query_room(p, &size);
+	uint8_t *out = names_query_room(p, &size);
 
 	if (!message) {
-		query_fail(p, DNS_SERVFAIL);
+		names_fail_query(p, DNS_SERVFAIL);
 		return;
 	}
 	/* The id is the servers' one. */
@@ -170,9 +170,9 @@ static void on_passed(void *arg, const uint8_t *message, size_t len)
 	asked.id = (uint16_t)(message[0] << 8 | message[1]);
 	dns_answer(&w, out, size, &p->query);
 	if (dns_pass(&w, message, len, &asked, ttl))
-		query_answer(p, dns_answer_end(&w, &p->query, message[3] & 15));
+		names_answer_query(p, dns_answer_end(&w, &p->query, message[3] & 15));
 	else
-		query_fail(p, DNS_SERVFAIL);
+		names_fail_query(p, DNS_SERVFAIL);
 }
 
 /* The log first. */
@@ -182,7 +182,7 @@ static void pass(struct pending *p, const struct verdict *v)
 	p->pass.arg = p;
 	if (!tell_of(p, "dns_query", v, NULL) ||
 	    resolver_pass(p->names->o.resolver, p->query.name, p->query.type, &p->pass, NULL) < 0)
-		query_fail(p, DNS_SERVFAIL);
+		names_fail_query(p, DNS_SERVFAIL);
 }
 
 /* Which name is that of an address: what is known here. */
@@ -193,14 +193,15 @@ static void answer_reverse(struct pending *p, const struct dns_address *a)
 	const struct page_address at = { { 0 }, a->len };
 	struct page_address key = at;
 	size_t size, n = 0;
-	uint8_t *out = query_room(p, &size);
+	uint8_t *out = names_query_room(p, &size);
 	struct host host;
 	struct dns_writer w;
 
 	memcpy(key.bytes, a->addr, a->len);
 	if (p->names->o.page)
 		n = page_names(p->names->o.page, &key, clock_mono_ns(), names, PAGE_FOUND);
-	if (host_from_address(a->addr, a->len, &host) && (!strncmp(host.name, "127.", 4) || !strcmp(host.name, "::1"))) {
+	if (host_from_address(a->addr, a->len, &host) &&
+	    (!strncmp(host.name, "127.", 4) || !strcmp(host.name, "::1"))) {
 		strcpy(names[0], "localhost");
 		n = 1;
 	}
@@ -211,7 +212,7 @@ static void answer_reverse(struct pending *p, const struct dns_address *a)
 	dns_answer(&w, out, size, &p->query);
 	for (size_t i = 0; i < n; i++)
 		dns_answer_name(&w, TTL_LOCAL, names[i]);
-	query_answer(p, dns_answer_end(&w, &p->query, DNS_OK));
+	names_answer_query(p, dns_answer_end(&w, &p->query, DNS_OK));
 }
 
 /* ---- judging --------------------------------------------------------------------------------------------
@@ -229,7 +230,7 @@ static void ask_outside(struct pending *p, const struct verdict *v)
 	else if (!is_address(p))
 		pass(p, v);
 	else if (resolver_ask(n->o.resolver, p->query.name, &p->wait, NULL) < 0)
-		query_fail(p, DNS_SERVFAIL);
+		names_fail_query(p, DNS_SERVFAIL);
 }
 
 /* The operator leads it elsewhere: nobody is asked, and the address is judged as an answer is. */
@@ -241,11 +242,11 @@ static void answer_redirect(struct pending *p, const struct net_redirect *to, co
 	memcpy(a.addresses[0].addr, to->addr, to->addr_len);
 	a.addresses[0].len = (uint8_t)to->addr_len;
 	if (!is_address(p)) {
-		query_fail(p, DNS_OK); /* it has nothing else there */
+		names_fail_query(p, DNS_OK); /* it has nothing else there */
 		return;
 	}
 	if (to->visibility != REDIRECT_SILENT && !tell_of(p, "dns_redirect", &led, &a))
-		query_fail(p, DNS_SERVFAIL);
+		names_fail_query(p, DNS_SERVFAIL);
 	else
 		take_answer(p, &a, v);
 }
@@ -264,7 +265,7 @@ static void judge_allowed(struct pending *p, const struct verdict *v)
 	else if (led == REDIRECT_FOUND)
 		answer_redirect(p, &to, v);
 	else if (p->query.type == DNS_HTTPS || p->query.type == DNS_SVCB)
-		query_fail(p, DNS_OK); /* there are none: keys in them would hide names */
+		names_fail_query(p, DNS_OK); /* there are none: keys in them would hide names */
 	else if (!is_address(p) && (!dns_passes(p->query.type) || !decide_is_by_name(v->rule)))
 		refuse(p, &type, DNS_REFUSED);
 	else if (is_address(p) && resolver_known(p->names->o.resolver, p->query.name, &known))
@@ -273,7 +274,7 @@ static void judge_allowed(struct pending *p, const struct verdict *v)
 		ask_outside(p, v);
 }
 
-void query_judge(struct pending *p)
+void names_judge_query(struct pending *p)
 {
 	const struct verdict v = ask(p, NULL);
 	struct resolver_answer answer;
@@ -285,7 +286,7 @@ void query_judge(struct pending *p)
 		return;
 	}
 	if (!host_parse(p->query.name, &host) || host.kind != HOST_NAME) {
-		query_fail(p, DNS_NXDOMAIN);
+		names_fail_query(p, DNS_NXDOMAIN);
 		return;
 	}
 	if (v.effective != EFFECT_DENY)

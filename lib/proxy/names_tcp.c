@@ -19,16 +19,16 @@ struct asker {
 	struct watch watch;
 	struct timer timer;
 	uint32_t interest;
-	int waiting;     /* for answers */
-	bool ended;      /* it asks no more */
-	bool lost;       /* it is to be freed */
-	bool busy;       /* somebody up the stack looks after it */
-	struct buf out;  /* what it has not taken */
+	int waiting;    /* for answers */
+	bool ended;     /* it asks no more */
+	bool lost;      /* it is to be freed */
+	bool busy;      /* somebody up the stack looks after it */
+	struct buf out; /* what it has not taken */
 	size_t len;
 	uint8_t in[4 * (QUESTION_MAX + 2)];
 };
 
-void asker_free(struct asker *c)
+void names_tcp_free(struct asker *c)
 {
 	struct names *n = c->names;
 	int fd = c->watch.fd;
@@ -49,9 +49,9 @@ void asker_free(struct asker *c)
 	free(c);
 }
 
-void asker_drop_first(struct names *n)
+void names_tcp_drop_first(struct names *n)
 {
-	asker_free(list_item(n->clients.next, struct asker, node));
+	names_tcp_free(list_item(n->clients.next, struct asker, node));
 }
 
 static void flush(struct asker *c)
@@ -82,7 +82,7 @@ static void take_questions(struct asker *c)
 		at += like.len + 2;
 		c->waiting++;
 		loop_timer(c->names->o.loop, &c->timer, CLIENT_NS);
-		if (!query_take(c->names, c, &like))
+		if (!names_take_query(c->names, c, &like))
 			c->lost = true;
 	}
 	memmove(c->in, c->in + at, c->len - at);
@@ -100,7 +100,7 @@ static void look_after(struct asker *c)
 	flush(c);
 	c->busy = false;
 	if (c->lost || (c->ended && !c->waiting && !c->out.len)) {
-		asker_free(c);
+		names_tcp_free(c);
 		return;
 	}
 	if (c->out.len)
@@ -111,7 +111,7 @@ static void look_after(struct asker *c)
 		loop_rewatch(l, &c->watch, c->interest = interest);
 }
 
-void asker_answer(struct asker *c, size_t len)
+void names_tcp_answer(struct asker *c, size_t len)
 {
 	uint8_t *out = c->names->out;
 
@@ -145,17 +145,17 @@ static void on_client(struct loop *l, struct watch *w, uint32_t events)
 static void on_silence(struct loop *l, struct timer *t)
 {
 	(void)l;
-	asker_free(list_item(t, struct asker, timer));
+	names_tcp_free(list_item(t, struct asker, timer));
 }
 
-void asker_accept(struct names *n)
+void names_tcp_accept(struct names *n)
 {
 	int fd = accept4(n->tcp_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct asker *c;
 
 	/* The one that is there longest makes room. */
 	if (n->n_clients == CLIENTS_MAX || (fd < 0 && errno == EMFILE && n->n_clients))
-		asker_drop_first(n);
+		names_tcp_drop_first(n);
 	if (fd < 0)
 		return;
 	c = calloc(1, sizeof *c);
@@ -171,5 +171,5 @@ void asker_accept(struct names *n)
 	n->n_clients++;
 	loop_timer(n->o.loop, &c->timer, CLIENT_NS);
 	if (loop_watch(n->o.loop, &c->watch, EPOLLIN, NULL) < 0)
-		asker_free(c);
+		names_tcp_free(c);
 }

@@ -119,13 +119,6 @@ printf '%s\n' 'version: 1' 'name: wide' 'network_rules:' '  - name: names' '    
 "$AGENTSH" proxy --policy wide.yaml --listen "127.0.0.1:$WIDE" --events "$TMP/events" 2>>err &
 wide=$!
 ok "one that allows everything starts" until_true 10 curl -s --noproxy "*" -o answer "http://127.0.0.1:$WIDE/"
-for redirect in "dns_redirects: [{name: a, match: x, resolve_to: 192.0.2.11}]" \
-	"connect_redirects: [{name: a, match: x, redirect_to: 'h:1'}]"; do
-	{ cat wide.yaml && echo "$redirect"; } >redirects.yaml
-	"$AGENTSH" proxy --policy redirects.yaml --listen 127.0.0.1:3130 >o 2>&1
-	is "${redirect%%:*} are refused" "$? $(cat o)" \
-		"1 agentsh-proxy: policy redirects.yaml:10: the proxy cannot follow ${redirect%%:*}"
-done
 # A denial of a name that nobody filled in would deny nothing.
 sed "s/\*\*/\${NOBODY}.test/" wide.yaml >variable.yaml
 "$AGENTSH" proxy --policy variable.yaml --listen 127.0.0.1:3130 >o 2>&1
