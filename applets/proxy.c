@@ -16,6 +16,16 @@ config PROXY_DNS
         help
           Answers questions for names that some network rule could let through,
           and passes on no others.
+
+config TLS_INTERCEPT
+        bool "interception of TLS by the proxy, for hosts that are listed"
+        default y
+        depends on APPLET_PROXY
+        select LIB_BEARSSL
+        help
+          For hosts that somebody lists, the proxy ends TLS itself, with
+          certificates of an authority that it makes for one run, and judges
+          each request. Without it, all TLS goes through as it is.
  */
 #include "applets/applet.h"
 
@@ -29,6 +39,7 @@ config PROXY_DNS
 #include "loop/loop.h"
 #include "net/resolver.h"
 #include "policy/source.h"
+#include "proxy/intercept.h"
 #include "proxy/names.h"
 #include "proxy/proxy.h"
 #include "proxy/target.h"
@@ -51,6 +62,7 @@ struct running {
 	struct resolver *resolver;
 	struct proxy *proxy;
 	struct names *names;
+	struct intercept *intercept;
 	int events; /* -1 = nobody wants them */
 };
 
@@ -159,7 +171,17 @@ static int serve_names(struct running *r, const char *where, struct err *e)
 /* Where it serves what; NULL = not. */
 struct places {
 	const char *proxy, *dns;
+	struct opt_list intercept; /* hosts whose TLS is ended here */
+	const char *ca, *bundle;   /* where the certificates for that are written */
 };
+
+static int intercept(struct running *r, const struct places *at, struct err *e)
+{
+	if (!at->intercept.n)
+		return 0;
+	r->intercept = intercept_new(r->loop, at->intercept.items, at->intercept.n, NULL, e);
+	return r->intercept ? intercept_write(r->intercept, at->ca, at->bundle, e) : -1;
+}
 
 static int start(struct running *r, const char *policy, const struct places *at, struct err *e)
 {
@@ -178,6 +200,9 @@ static int start(struct running *r, const char *policy, const struct places *at,
 	o.resolver = r->resolver = resolver_new(&(struct resolver_options){ .loop = r->loop }, e);
 	if (!r->resolver || loop_signals(r->loop, signals, 2, on_signal, r, e) < 0)
 		return -1;
+	if (CONFIG_TLS_INTERCEPT && intercept(r, at, e) < 0)
+		return -1;
+	o.intercept = r->intercept;
 	r->proxy = proxy_new(&o, e);
 	fd = r->proxy ? listen_on(at->proxy, SOCK_STREAM, e) : -1;
 	if (fd < 0)
@@ -196,6 +221,8 @@ static int start(struct running *r, const char *policy, const struct places *at,
 static void release(struct running *r)
 {
 	proxy_free(r->proxy);
+	if (CONFIG_TLS_INTERCEPT)
+		intercept_free(r->intercept);
 	if (CONFIG_PROXY_DNS)
 		names_free(r->names);
 	resolver_free(r->resolver);
@@ -213,6 +240,9 @@ static int run(int argc, char **argv)
 		                     { "listen", .type = OPT_TEXT, .to = &at.proxy },
 		                     { "dns", .type = OPT_TEXT, .to = &at.dns },
 		                     { "events", .type = OPT_TEXT, .to = &events },
+		                     { "intercept", .type = OPT_LIST, .to = &at.intercept },
+		                     { "ca-file", .type = OPT_TEXT, .to = &at.ca },
+		                     { "ca-bundle", .type = OPT_TEXT, .to = &at.bundle },
 		                     { 0 } };
 	struct running r = { .events = -1 };
 	struct opt_args args;
@@ -226,6 +256,8 @@ static int run(int argc, char **argv)
 		die(EXIT_MISUSE, "agentsh-proxy: --policy and --listen are needed, and nothing else");
 	if (at.dns && !CONFIG_PROXY_DNS)
 		die(EXIT_MISUSE, "agentsh-proxy: --dns is not in this build");
+	if (at.intercept.n && !CONFIG_TLS_INTERCEPT)
+		die(EXIT_MISUSE, "agentsh-proxy: --intercept is not in this build");
 	if (events) {
 		r.events = open(events, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 		if (r.events < 0)
@@ -245,6 +277,7 @@ static int run(int argc, char **argv)
 const struct applet applet_proxy = {
 	.name = "proxy",
 	.summary = "an HTTP proxy that lets through what a policy allows",
-	.usage = "--policy FILE --listen ADDRESS:PORT [--dns ADDRESS:PORT] [--events FILE]",
+	.usage = "--policy FILE --listen ADDRESS:PORT [--dns ADDRESS:PORT] [--events FILE] "
+	         "[--intercept HOST]... [--ca-file FILE] [--ca-bundle FILE]",
 	.run = run,
 };

@@ -13,11 +13,14 @@
 
 #include "base/buf.h"
 #include "http/parse.h"
+#include "tls/relay.h"
 
 enum conn_state {
 	CONN_HEAD,     /* a request is to come, or has come in part */
 	CONN_RESOLVE,  /* its host's addresses are asked for */
 	CONN_DIAL,     /* they are tried */
+	CONN_HELLO,    /* the client of a host whose TLS is ended here is to say the first of it */
+	CONN_SECURE,   /* the server is to prove who it is */
 	CONN_TUNNEL,   /* bytes go both ways */
 	CONN_EXCHANGE, /* a request goes one way, its answer the other */
 	CONN_LINGER,   /* an answer of ours goes out; what the client still says is thrown away */
@@ -27,9 +30,10 @@ enum conn_state {
 /* One of the two sockets. */
 struct end {
 	struct watch watch;
-	int fd;      /* owned, -1 = none */
-	bool ended;  /* it says no more */
-	bool closed; /* we say no more to it */
+	int fd;              /* owned, -1 = none */
+	bool ended;          /* it says no more */
+	bool closed;         /* we say no more to it */
+	struct relay *relay; /* TLS is spoken there, and `fd` is this relay's; NULL = it is not */
 };
 
 /* Bytes on their way from one end to the other: in a pipe where there are many, else in memory. */
@@ -60,6 +64,7 @@ struct conn {
 	bool up_lost;  /* the server does not take the rest of the request */
 	bool hung_up;  /* the client says no more, while its answer is on its way */
 	bool opened;   /* a connection was told of; its end is, too */
+	bool inside;   /* the requests come from within TLS, all for the target's host */
 	struct resolver_wait wait;
 	struct dns_address addresses[RESOLVER_ADDRESSES]; /* judged, to be tried from `next` on */
 	size_t n_addresses, next;
@@ -87,7 +92,14 @@ struct proxy {
 };
 
 /* Rules of the proxy's own. */
-enum proxy_rule { RULE_MALFORMED, RULE_NAME_MISMATCH, RULE_NO_NAME, RULE_HIDDEN_NAME, RULE_NOT_TLS };
+enum proxy_rule {
+	RULE_MALFORMED,
+	RULE_NAME_MISMATCH,
+	RULE_NO_NAME,
+	RULE_HIDDEN_NAME,
+	RULE_NOT_TLS,
+	RULE_UNTRUSTED
+};
 struct verdict proxy_rule(enum proxy_rule which);
 
 /* conn.c */
@@ -116,6 +128,13 @@ void dial_ready(struct conn *c);
 void tunnel_start(struct conn *c);
 enum { TUNNEL_UP = 1, TUNNEL_DOWN = 2 };
 void tunnel_run(struct conn *c, unsigned ways); /* those to look at */
+
+/* intercept.c: hosts whose TLS is ended here. */
+bool intercept_applies(const struct conn *c);
+void intercept_start(struct conn *c);   /* the target may be reached: it is the client's turn */
+void intercept_read(struct conn *c);    /* CONN_HELLO, and there are bytes */
+void intercept_request(struct conn *c); /* a head has come from inside */
+void intercept_dialled(struct conn *c); /* there is a connection to the server */
 
 /* exchange.c */
 void exchange_start(struct conn *c);
@@ -147,4 +166,5 @@ bool tell_dropped(struct conn *c, const struct verdict *v, const struct dns_addr
 bool tell_request(struct conn *c, const struct verdict *v, const struct dns_address *a);
 bool tell_malformed(struct conn *c, const struct verdict *v, const char *why);
 bool tell_tls(struct conn *c, const struct verdict *v, const char *name);
+bool tell_distrusted(struct conn *c, const struct verdict *v, const char *why);
 void tell_closed(struct conn *c);

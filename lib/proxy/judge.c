@@ -58,6 +58,8 @@ static void go(struct conn *c, const struct verdict *v)
 		refuse_by(c, v);
 	} else if (!tell_request(c, v, &c->addresses[0])) {
 		refuse_with(c, 503, "events cannot be kept");
+	} else if (CONFIG_TLS_INTERCEPT && c->is_connect && intercept_applies(c)) {
+		intercept_start(c);
 	} else {
 		c->opened = true;
 		dial_next(c);

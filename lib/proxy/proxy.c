@@ -29,7 +29,7 @@ static bool make_room(struct proxy *p)
 	{
 		struct conn *c = list_item(node, struct conn, node);
 
-		if (c->state == CONN_HEAD) {
+		if (c->state == CONN_HEAD || c->state == CONN_HELLO) {
 			conn_end(c);
 			return true;
 		}

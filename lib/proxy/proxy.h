@@ -18,6 +18,7 @@
 #include "net/resolver.h"
 
 struct proxy;
+struct intercept; /* intercept.h */
 
 struct proxy_options {
 	struct loop *loop;
@@ -25,8 +26,9 @@ struct proxy_options {
 	const struct policy *policy;
 	struct decide_cache *cache;
 	const char *session_id;
-	int max_conns;           /* 0 = 4096 */
-	int64_t head_timeout_ns; /* 0 = 15 s */
+	struct intercept *intercept; /* hosts whose TLS is ended here; NULL = none. Borrowed */
+	int max_conns;               /* 0 = 4096 */
+	int64_t head_timeout_ns;     /* 0 = 15 s */
 	/* Events. False: it could not be kept; then what it tells of does not happen. */
 	bool (*sink)(void *arg, const char *json, size_t len, uint32_t flags);
 	void *arg;
