@@ -26,6 +26,15 @@ config TLS_INTERCEPT
           For hosts that somebody lists, the proxy ends TLS itself, with
           certificates of an authority that it makes for one run, and judges
           each request. Without it, all TLS goes through as it is.
+
+config PROXY_TRANSPARENT
+        bool "transparent connections"
+        default y
+        depends on LAYER_NET
+        help
+          Connections to web servers that only a name could allow are led to
+          the proxy, which judges them by what the client says first. Without
+          it, such connections are denied.
  */
 #include "applets/applet.h"
 
@@ -34,14 +43,11 @@ config TLS_INTERCEPT
 #include "base/log.h"
 #include "base/opt.h"
 #include "base/path.h"
-#include "decide/decide.h"
 #include "enforce/exec/role.h"
 #include "loop/loop.h"
-#include "net/resolver.h"
 #include "policy/source.h"
 #include "proxy/intercept.h"
-#include "proxy/names.h"
-#include "proxy/proxy.h"
+#include "proxy/service.h"
 #include "proxy/target.h"
 
 #include <errno.h>
@@ -58,10 +64,7 @@ enum { BACKLOG = 512 };
 struct running {
 	struct loop *loop;
 	struct policy *policy;
-	struct decide_cache *cache;
-	struct resolver *resolver;
-	struct proxy *proxy;
-	struct names *names;
+	struct service *service;
 	struct intercept *intercept;
 	int events; /* -1 = nobody wants them */
 };
@@ -118,11 +121,12 @@ static int listen_on(const char *where, int type, struct err *e)
 	return fd;
 }
 
-static bool sink(void *arg, const char *json, size_t len, uint32_t flags)
+static bool sink(void *arg, const char *json, size_t len, uint32_t command, uint32_t flags)
 {
 	const struct running *r = arg;
 	AUTO_BUF line = { 0 };
 
+	(void)command;
 	(void)flags;
 	if (r->events < 0)
 		return true;
@@ -151,23 +155,6 @@ static void raise_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int serve_names(struct running *r, const char *where, struct err *e)
-{
-	const struct names_options o = { .loop = r->loop,
-		                         .resolver = r->resolver,
-		                         .policy = r->policy,
-		                         .cache = r->cache,
-		                         .session_id = "proxy",
-		                         .sink = sink,
-		                         .arg = r };
-	int udp = listen_on(where, SOCK_DGRAM, e), tcp = udp < 0 ? -1 : listen_on(where, SOCK_STREAM, e);
-
-	if (tcp < 0)
-		return -1;
-	r->names = names_new(&o, e);
-	return r->names ? names_listen(r->names, udp, tcp, e) : -1;
-}
-
 /* Where it serves what; NULL = not. */
 struct places {
 	const char *proxy, *dns;
@@ -179,39 +166,38 @@ static int intercept(struct running *r, const struct places *at, struct err *e)
 {
 	if (!at->intercept.n)
 		return 0;
-	r->intercept = intercept_new(r->loop, at->intercept.items, at->intercept.n, NULL, e);
+	r->intercept = intercept_new(r->loop, at->intercept.items, (size_t)at->intercept.n, NULL, e);
 	return r->intercept ? intercept_write(r->intercept, at->ca, at->bundle, e) : -1;
+}
+
+static int open_sockets(const struct places *at, struct service_options *o, struct err *e)
+{
+	o->listeners[0] = listen_on(at->proxy, SOCK_STREAM, e);
+	if (o->listeners[0] < 0)
+		return -1;
+	if (!CONFIG_PROXY_DNS || !at->dns)
+		return 0;
+	o->udp = listen_on(at->dns, SOCK_DGRAM, e);
+	o->tcp = o->udp < 0 ? -1 : listen_on(at->dns, SOCK_STREAM, e);
+	return o->tcp < 0 ? -1 : 0;
 }
 
 static int start(struct running *r, const char *policy, const struct places *at, struct err *e)
 {
 	static const int signals[] = { SIGTERM, SIGINT };
-	struct proxy_options o = { .session_id = "proxy", .sink = sink, .arg = r };
-	int fd;
+	struct service_options o = {
+		.session_id = "proxy", .listeners = { -1, -1 }, .udp = -1, .tcp = -1, .sink = sink, .arg = r
+	};
 
-	r->policy = load_policy(policy, e);
-	if (!r->policy)
-		return -1;
-	o.policy = r->policy;
-	o.cache = r->cache = decide_cache_new(r->policy);
-	o.loop = r->loop = loop_new(e);
-	if (!r->cache || !r->loop)
-		return err_set(e, "out of memory");
-	o.resolver = r->resolver = resolver_new(&(struct resolver_options){ .loop = r->loop }, e);
-	if (!r->resolver || loop_signals(r->loop, signals, 2, on_signal, r, e) < 0)
+	o.policy = r->policy = load_policy(policy, e);
+	o.loop = r->loop = r->policy ? loop_new(e) : NULL;
+	if (!r->loop || loop_signals(r->loop, signals, 2, on_signal, r, e) < 0 || open_sockets(at, &o, e) < 0)
 		return -1;
 	if (CONFIG_TLS_INTERCEPT && intercept(r, at, e) < 0)
 		return -1;
 	o.intercept = r->intercept;
-	r->proxy = proxy_new(&o, e);
-	fd = r->proxy ? listen_on(at->proxy, SOCK_STREAM, e) : -1;
-	if (fd < 0)
-		return -1;
-	if (proxy_listen(r->proxy, fd, e) < 0) {
-		close(fd);
-		return -1;
-	}
-	if (CONFIG_PROXY_DNS && at->dns && serve_names(r, at->dns, e) < 0)
+	r->service = service_new(&o, e);
+	if (!r->service)
 		return -1;
 	signal(SIGPIPE, SIG_IGN);
 	raise_limit();
@@ -220,14 +206,10 @@ static int start(struct running *r, const char *policy, const struct places *at,
 
 static void release(struct running *r)
 {
-	proxy_free(r->proxy);
+	service_free(r->service);
 	if (CONFIG_TLS_INTERCEPT)
 		intercept_free(r->intercept);
-	if (CONFIG_PROXY_DNS)
-		names_free(r->names);
-	resolver_free(r->resolver);
 	loop_free(r->loop);
-	decide_cache_free(r->cache);
 	policy_free(r->policy);
 	fd_close(&r->events);
 }

@@ -18,6 +18,7 @@ config APPLET_RUN
 #include "base/fd.h"
 #include "base/opt.h"
 #include "base/path.h"
+#include "decide/access.h"
 #include "enforce/denial.h"
 #include "enforce/env/build.h"
 #include "enforce/exec/desk.h"
@@ -28,7 +29,7 @@ config APPLET_RUN
 #include "enforce/landlock/floor.h"
 #include "enforce/limits/count.h"
 #include "enforce/limits/limits.h"
-#include "enforce/net/net.h"
+#include "enforce/net/beside.h"
 #include "enforce/rung.h"
 #include "journal/record.h"
 #include "loop/loop.h"
@@ -73,17 +74,15 @@ struct runner {
 	struct rung_found found;
 	char root[PATH_MAX];  /* of the project */
 	char store[PATH_MAX]; /* in it: what was deleted */
-	bool allow_degraded;
+	bool allow_degraded, ended;
 	bool judge_files; /* every call on files, not only what Landlock closes */
-#if CONFIG_LAYER_NET
-	bool judge_net; /* where connections and messages lead */
-	struct net *net;
-#endif
+	bool judge_net;   /* where connections and messages lead */
 	struct files *files;
 	pid_t child;
 	int status;
-	bool ended;
 	void (*sigpipe)(int); /* as we found it */
+	struct net *net;
+	struct beside beside; /* who judges what only names can allow */
 };
 
 /* Kept when --audit is given; the act waits for the line. */
@@ -283,6 +282,15 @@ static const struct floor_item items[] = { { "/etc/agentsh", false },
 	                                   { "/var/lib/agentsh", true },
 	                                   { "/usr/bin/agentsh", false } };
 
+/* Of calls on files. */
+static unsigned asked(struct runner *r, bool reads)
+{
+	if (!path_join(r->root, JOURNAL_STORE, r->store, sizeof r->store))
+		r->store[0] = 0;
+	return files_asked(decide_plain(r->policy), reads,
+	                   (r->log && policy_audit(r->policy)->log_allowed) || access(r->store, F_OK) == 0);
+}
+
 static void close_files(struct runner *r, struct plan_options *p)
 {
 	const struct passwd *pw = getpwuid(getuid());
@@ -298,7 +306,8 @@ static void close_files(struct runner *r, struct plan_options *p)
 		                           .baseline = true,
 		                           .judged = r->found.rung == RUNG_NOTIFY,
 		                           .roomy = r->found.rung != RUNG_NOTIFY && !r->judge_files,
-		                           .sockets = r->found.rung == RUNG_NOTIFY };
+		                           .sockets = CONFIG_FILES && r->found.rung == RUNG_NOTIFY &&
+		                                      asked(r, false) };
 	static struct err why;
 
 	if (CONFIG_FILES && (r->judge_files || policy_holds_files(r->policy)))
@@ -321,8 +330,7 @@ static struct journal_log *open_journal(struct runner *r)
 	struct journal_log *log = NULL;
 	struct err e = { .text = "no such place" };
 
-	if (!path_join(r->root, JOURNAL_STORE, r->store, sizeof r->store) ||
-	    journal_log_open(&log, &o, &e) < 0)
+	if (!r->store[0] || journal_log_open(&log, &o, &e) < 0)
 		complain("agentsh-run: what is deleted cannot be kept, and so is not deleted: %s", e.text);
 	return log;
 }
@@ -335,11 +343,14 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 		                   .tag = p->tag,
 		                   .baseline = true,
 		                   .inexact = FILES_READ | FILES_WRITE | FILES_REMOVE,
-		                   .masks = true,
 		                   .closed = closed,
 		                   .n_closed = sizeof items / sizeof *items };
 	struct err e;
 
+	p->files = asked(r, r->floor.missing[0]);
+	if (!p->files)
+		return;
+	o.masks = p->files & FILTER_WRITES && p->files & FILTER_NAMES;
 	if (policy_needs(r->policy).soft_delete)
 		o.journal = open_journal(r);
 	o.store = r->store[0] ? r->store : NULL;
@@ -348,7 +359,6 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 	r->files = files_new(&o, &e);
 	if (!r->files)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
-	p->files = FILTER_READS | FILTER_WRITES | FILTER_NAMES | FILTER_ATTRIBUTES;
 	g->file_call = files_call;
 	g->file_wait = files_wait;
 	g->file_exec = files_exec;
@@ -358,16 +368,16 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 #if CONFIG_LAYER_NET
 static void judge_net(struct runner *r, struct plan_options *p, struct governor_options *g)
 {
-	const struct net_options o = { .policy = r->policy, .tag = p->tag };
+	const struct beside_options o = { r->policy, p->tag, "run", "cmd-1", sink, r };
 	struct err e;
+
 	if (r->found.rung != RUNG_NOTIFY) {
 		if (!r->allow_degraded)
 			die(EXIT_DENIED, "agentsh-run: denied: connections go unjudged: %s", r->found.why);
 		complain("agentsh-run: degraded: connections are not judged: %s", r->found.why);
 		return;
 	}
-	r->net = net_new(&o, &e);
-	if (!r->net)
+	if (!(r->net = beside_start(&r->beside, &o, &e)))
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	p->net = true;
 	g->net_call = net_call;
@@ -456,7 +466,8 @@ static void set_up(struct runner *r)
 	if (plan_make(&r->plan, &p, &e) < 0 || !(r->governor = serve_new(&g, &e)) ||
 	    !(r->loop = loop_new(&e)) || !(r->desk = desk_new(r->loop, r->governor, on_gone, r, &e)) ||
 	    loop_signals(r->loop, signals, sizeof signals / sizeof *signals, on_signal, r, &e) < 0 ||
-	    (CONFIG_LIMITS && watch_limits(r, g.tag, &e) < 0))
+	    (CONFIG_LIMITS && watch_limits(r, g.tag, &e) < 0) ||
+	    (CONFIG_LAYER_NET && r->net && beside_watch(&r->beside, r->loop, &e) < 0))
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	r->plan.launch.join = r->limits.join;
 	r->plan.launch.n_join = r->limits.n;
@@ -485,8 +496,8 @@ static void launch(struct runner *r, char **argv, char *const *env)
 	}
 	caps_hide(); /* the command has the same user */
 	close(sock[1]);
-	if (r->child < 0)
-		die(EXIT_DENIED, "agentsh-run: fork: %s", strerror(errno));
+	if (r->child < 0 || (CONFIG_LAYER_NET && tag_deputise(r->plan.launch.tag, NULL) < 0))
+		die(EXIT_DENIED, "agentsh-run: cannot start: %s", strerror(errno));
 	if (wire_recv(sock[0], &in, 0, &e) <= 0 || in.n_fds != 1) {
 		/* The child said why. */
 		waitpid(r->child, &r->status, 0);
@@ -517,16 +528,6 @@ static char *const *make_env(struct runner *r, struct arena *a, const struct rul
 	if (env_build(a, &spec, &out, &e) < 0)
 		die(EXIT_MISUSE, "agentsh-run: %s", e.text);
 	return (char *const *)out.envp;
-}
-
-static unsigned nets(const struct runner *r)
-{
-#if CONFIG_LAYER_NET
-	return r->net ? ROLE_NET : 0;
-#else
-	(void)r;
-	return 0;
-#endif
 }
 
 static void reap_all(void)
@@ -573,7 +574,7 @@ static int run(int argc, char **argv)
 	launch(&r, args.items, make_env(&r, &a, v.rule));
 	if (CONFIG_CONFINE &&
 	    role_enter(ROLE_SUPERVISE | ROLE_LOG | (r.found.rung == RUNG_PTRACE ? ROLE_TRACE : 0) |
-	                       (r.files ? ROLE_FILES : 0) | nets(&r),
+	                       (r.files ? ROLE_FILES : 0) | (CONFIG_LAYER_NET && r.net ? ROLE_NET : 0),
 	               0, &e) < 0)
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	while (!r.ended)
@@ -585,6 +586,8 @@ static int run(int argc, char **argv)
 	reap_all();
 	tag_kill(r.plan.launch.tag, 0, 0, SIGKILL);
 	reap_all();
+	if (CONFIG_LAYER_NET)
+		beside_stop(&r.beside, r.loop);
 	if (CONFIG_LIMITS) {
 		counter_free(r.counter);
 		limits_remove(&r.limits, NULL);

@@ -142,6 +142,36 @@ struct verdict decide_access(const struct policy *p, struct decide_cache *c, con
 	return verdict_of(p, falls_back ? &baseline_rule.rule : rule);
 }
 
+static bool is_everything(const struct file_rule *f)
+{
+	for (size_t i = 0; i < f->expanded.n; i++)
+		if (!strcmp(f->expanded.items[i], "**") || !strcmp(f->expanded.items[i], "/**"))
+			return true;
+	return false;
+}
+
+static bool is_plain(const struct policy *p, uint32_t ops)
+{
+	for (const struct file_rule *f = p->file_rules; f < p->file_rules + p->n_file; f++) {
+		if (!(f->ops & ops))
+			continue;
+		if (f->head.rule.decision != EFFECT_ALLOW)
+			return false;
+		if (is_everything(f))
+			return true;
+	}
+	return false;
+}
+
+uint32_t decide_plain(const struct policy *p)
+{
+	uint32_t plain = 0;
+
+	for (int kind = 0; kind < ACCESS_KINDS; kind++)
+		plain |= (uint32_t)is_plain(p, kinds[kind].mask) << kind;
+	return plain;
+}
+
 bool decide_is_baseline(const struct verdict *v)
 {
 	return v->rule == &baseline_rule.rule;

@@ -79,6 +79,10 @@ struct access_request {
  * permits may know the object by an alias only. */
 struct verdict decide_access(const struct policy *p, struct decide_cache *c, const struct access_request *r);
 
+/* The kinds (1 << enum access_kind) that are plainly allowed whatever is meant: no rule denies, asks about,
+ * tells of, keeps or diverts any of it. */
+uint32_t decide_plain(const struct policy *p);
+
 /* Is this verdict the baseline's? */
 bool decide_is_baseline(const struct verdict *v);
 

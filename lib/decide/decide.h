@@ -119,12 +119,38 @@ struct verdict decide_net(const struct policy *p, struct decide_cache *c, const 
  *     range but a default);
  *   - metadata services are closed, rule "block-metadata-services", unless a rule allows the very address;
  *   - private addresses behind a name are refused, rule "block-rebinding", unless a rule allows a range that
- *     holds them. */
+ *     holds them;
+ *   - where the address is what dns_redirects lead the name to, ranges do not count, but for metadata
+ * services: the name must be allowed, where it leads is the operator's. */
 struct verdict decide_dial(const struct policy *p, struct decide_cache *c, const struct net_request *r);
 
 /* May this name (host) be asked for, or, when addr is given, that answer be believed: could a connection by
  * it to this port (0 = to any) be let through, wherever it leads? */
 struct verdict decide_name(const struct policy *p, struct decide_cache *c, const struct net_request *r);
+
+/* Where the operator leads a name (dns_redirects: to an address) or a connection (connect_redirects: from
+ * "host:port"). The first that matches counts. REDIRECT_UNSURE: whether one matches cannot be told, and it is
+ * to fail closed; others are as if they were not there. */
+enum redirect_found { REDIRECT_NONE, REDIRECT_FOUND, REDIRECT_UNSURE };
+enum redirect_visibility { REDIRECT_SILENT, REDIRECT_AUDIT, REDIRECT_WARN };
+enum redirect_failure { REDIRECT_FAIL_CLOSED, REDIRECT_FAIL_OPEN, REDIRECT_RETRY_ORIGINAL };
+struct net_redirect {
+	const struct rule *rule; /* of decision EFFECT_REDIRECT */
+	char host[256];          /* canonical */
+	uint8_t addr[16];        /* when `host` is an address */
+	size_t addr_len;         /* 0 = it is a name */
+	uint16_t port;           /* of connections */
+	const char *sni;         /* the server name to ask for instead, or NULL */
+	enum redirect_visibility visibility;
+	enum redirect_failure on_failure;
+};
+enum redirect_found decide_name_redirect(const struct policy *p, const char *name, struct net_redirect *out);
+enum redirect_found decide_connect_redirect(const struct policy *p, const char *host, uint16_t port,
+                                            struct net_redirect *out);
+
+/* Does a rule say nothing about the very host that it was found for: none matched, or it names no hosts but
+ * all, and no ranges? Then what is known of it later, a name, may decide otherwise. */
+bool decide_is_general(const struct rule *rule);
 
 enum unix_op { UNIX_CONNECT, UNIX_BIND, UNIX_LISTEN, UNIX_SENDTO, UNIX_SOCKET, UNIX_OPS };
 struct verdict decide_unix(const struct policy *p, enum unix_op op,

@@ -4,6 +4,8 @@
 
 #include "match/host.h"
 
+#include <string.h>
+
 struct asked {
 	const struct policy *policy;
 	const struct host *host;   /* as asked for, canonical */
@@ -95,6 +97,21 @@ static void take_forms(struct asked *a, const struct host *h)
 	for (size_t i = 0; i < h->n_other; i++)
 		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): n_other of them are filled in */
 		a->forms[a->n_forms++] = h->other[i];
+}
+
+bool decide_is_general(const struct rule *rule)
+{
+	const struct net_rule *r = (const struct net_rule *)(const void *)rule;
+	bool all;
+
+	if (r->head.scope != SCOPE_NETWORK)
+		return rule == &verdict_default_network.rule;
+	all = !r->domains.n;
+	for (size_t i = 0; i < r->expanded.n; i++)
+		all |= !strcmp(r->expanded.items[i], "**");
+	for (size_t k = 0; k < r->cidr_texts.n; k++)
+		all &= !r->cidrs[k].bits;
+	return all;
 }
 
 /* The number of the first rule, QUERY_NONE if there is none or the request cannot be understood. */
@@ -218,6 +235,29 @@ static bool is_private(const struct asked *a)
 	return held_by_one(a, ranges, sizeof ranges / sizeof *ranges);
 }
 
+/* Has the operator led the name to this very address? Then only the name is judged. */
+static bool is_led_there(const struct asked *a)
+{
+	struct net_redirect to;
+	struct host h;
+
+	return a->policy->n_dns && a->host->kind == HOST_NAME &&
+	       decide_name_redirect(a->policy, a->host->name, &to) == REDIRECT_FOUND &&
+	       host_from_address(to.addr, to.addr_len, &h) && h.address.len == a->forms[0].len &&
+	       !memcmp(h.address.addr, a->forms[0].addr, h.address.len) && !is_metadata(a);
+}
+
+/* The name, wherever it leads. */
+static struct verdict ask_anywhere(const struct policy *p, struct decide_cache *c,
+                                   const struct net_request *r)
+{
+	const struct net_request q = { .host = r->host, .port = r->port };
+	struct host name, address;
+	struct asked a = { .policy = p, .port = r->port, .any_address = true };
+
+	return verdict_of(p, rule_of(p, find_rule(&a, c, &q, &name, &address)));
+}
+
 struct verdict decide_dial(const struct policy *p, struct decide_cache *c, const struct net_request *r)
 {
 	struct host name, address;
@@ -228,6 +268,8 @@ struct verdict decide_dial(const struct policy *p, struct decide_cache *c, const
 
 	if (!a.n_forms)
 		return verdict_of(p, rule_of(p, found));
+	if (is_led_there(&a))
+		return ask_anywhere(p, c, r);
 	range = find_range(&a, found);
 	by_range = range == QUERY_NONE ? NULL : &p->net_rules[range];
 	permits = by_range && policy_mask(by_range->head.rule.decision) == MASK_PERMITS;
@@ -243,12 +285,7 @@ struct verdict decide_dial(const struct policy *p, struct decide_cache *c, const
 /* A name, and where it leads, if that is known. */
 static struct verdict ask_named(const struct policy *p, struct decide_cache *c, const struct net_request *r)
 {
-	struct host name, address;
-	struct asked a = { .policy = p, .port = r->port, .any_address = true };
-
-	if (r->addr)
-		return decide_dial(p, c, r);
-	return verdict_of(p, rule_of(p, find_rule(&a, c, r, &name, &address)));
+	return r->addr ? decide_dial(p, c, r) : ask_anywhere(p, c, r);
 }
 
 struct verdict decide_name(const struct policy *p, struct decide_cache *c, const struct net_request *r)

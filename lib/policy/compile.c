@@ -33,15 +33,15 @@ static int chain_add(struct arena *a, struct accept_chain *chain, uint32_t rule,
 	return 0;
 }
 
-/* An allow rule for *.com must not take 10.1.2.com-like literals; `*`, `**` and a spelled-out address are
- * meant. */
+/* An allow rule for *.com must not take 10.1.2.com-like literals; `**` and a spelled-out address are meant.
+ */
 static uint32_t domain_mask(const struct net_rule *r, const char *domain)
 {
 	uint32_t mask = policy_mask(r->head.rule.decision);
 	struct host h;
 
-	if (mask == MASK_PERMITS && (!strcmp(domain, "*") || !strcmp(domain, "**") ||
-	                             (host_parse(domain, &h) && h.kind == HOST_ADDRESS)))
+	if (mask == MASK_PERMITS &&
+	    (!strcmp(domain, "**") || (host_parse(domain, &h) && h.kind == HOST_ADDRESS)))
 		mask |= MASK_ADDRESSES;
 	return mask;
 }

@@ -21,7 +21,16 @@ extern const char *const policy_signal_targets[]; /* then "process" and "pid_ran
 
 enum { POLICY_FILE_OPS = 18, POLICY_UNIX_OPS = 5, POLICY_TARGETS = 9 };
 
-enum scope { SCOPE_FILE, SCOPE_NETWORK, SCOPE_COMMAND, SCOPE_UNIX, SCOPE_SIGNAL, SCOPE_ENV, SCOPE_BUILT_IN };
+enum scope {
+	SCOPE_FILE,
+	SCOPE_NETWORK,
+	SCOPE_COMMAND,
+	SCOPE_UNIX,
+	SCOPE_SIGNAL,
+	SCOPE_ENV,
+	SCOPE_REDIRECT,
+	SCOPE_BUILT_IN
+};
 
 struct head {
 	struct rule rule;
@@ -134,8 +143,8 @@ struct signal_rule {
 
 /* dns_redirects and connect_redirects. */
 struct redirect_rule {
-	const char *name, *match, *to, *sni, *message, *visibility, *on_failure, *tls_mode;
-	int line;
+	struct head head; /* decision EFFECT_REDIRECT */
+	const char *match, *to, *sni, *visibility, *on_failure, *tls_mode;
 	struct regex regex;
 };
 

@@ -95,7 +95,8 @@ static void compile_entry(struct lint *l, struct lint_entry *entry, const char *
 	else if (strcmp(list, "commands") == 0)
 		compile_command(l, entry);
 	else if (strcmp(list, "domains") == 0)
-		lint_glob(l, lower(l, entry->text), '.', SETTING_PLAIN, &entry->glob[0]);
+		lint_glob(l, strcmp(entry->text, "*") ? lower(l, entry->text) : "**", '.', SETTING_PLAIN,
+		          &entry->glob[0]);
 	else if (strcmp(list, "facts") == 0)
 		return;
 	else if (strcmp(list, "paths") == 0)

@@ -81,14 +81,22 @@ static void check_depth(struct lint *l, const struct lint_rule *r, const struct 
 	         "write '**' for any number of labels", "'%s' is one label deep: it misses %s", p, deep);
 }
 
+static void check_everything(struct lint *l, const struct lint_rule *r, const struct lint_entry *entry)
+{
+	if (!lint_restricts(r) && !r->n_ports && !r->cidrs.n)
+		lint_add(l, LINT_WEAK, LINT_WARNING, (struct lint_where){ .rule = r, .at = entry->line },
+		         "name the hosts, or give ports or cidrs",
+		         "'%s' is every host, by name and by address: %s on every port", entry->text,
+		         effect_name(r->decision));
+}
+
 static void check_domain(struct lint *l, const struct lint_rule *r, const struct lint_entry *entry)
 {
 	struct lint_where where = { .rule = r, .at = entry->line };
 	struct host host;
 
-	if (strcmp(entry->text, "*") == 0)
-		lint_add(l, LINT_NEVER, LINT_WARNING, where, "write '**' for every name",
-		         "'*' is one label: 'localhost', but neither 'example.com' nor an IPv4 address");
+	if (strcmp(entry->text, "*") == 0 || strcmp(entry->text, "**") == 0)
+		check_everything(l, r, entry);
 	else if (entry->glob[0].never)
 		lint_add(l, LINT_NEVER, LINT_WARNING, where, "close the brace, or write \\{",
 		         "'%s' matches nothing", entry->text);

@@ -378,7 +378,7 @@ static void load_tls(void *to, const struct yaml_node *value, const struct yaml_
 }
 
 static const struct yaml_key dns_keys[] = {
-	{ "name", load_text, offsetof(struct redirect_rule, name), NULL },
+	{ "name", load_text, offsetof(struct redirect_rule, head.rule.name), NULL },
 	{ "match", load_text, offsetof(struct redirect_rule, match), NULL },
 	{ "resolve_to", load_text, offsetof(struct redirect_rule, to), NULL },
 	{ "visibility", load_word, offsetof(struct redirect_rule, visibility), visibilities },
@@ -387,12 +387,12 @@ static const struct yaml_key dns_keys[] = {
 };
 
 static const struct yaml_key connect_keys[] = {
-	{ "name", load_text, offsetof(struct redirect_rule, name), NULL },
+	{ "name", load_text, offsetof(struct redirect_rule, head.rule.name), NULL },
 	{ "match", load_text, offsetof(struct redirect_rule, match), NULL },
 	{ "redirect_to", load_text, offsetof(struct redirect_rule, to), NULL },
 	{ "tls", load_tls, 0, NULL },
 	{ "visibility", load_word, offsetof(struct redirect_rule, visibility), visibilities },
-	{ "message", load_text, offsetof(struct redirect_rule, message), NULL },
+	{ "message", load_text, offsetof(struct redirect_rule, head.rule.message), NULL },
 	{ "on_failure", load_word, offsetof(struct redirect_rule, on_failure), failures },
 	{ NULL, NULL, 0, NULL },
 };
@@ -412,17 +412,28 @@ static bool is_endpoint(const char *text)
 	return host_parse(host, &h);
 }
 
+/* What nobody has said. */
+static void fill_redirect(const struct load *l, struct redirect_rule *r, const struct yaml_node *node)
+{
+	r->head.scope = SCOPE_REDIRECT;
+	r->head.rule.file = l->policy->file;
+	r->head.rule.line = node->line;
+	r->head.rule.decision = EFFECT_REDIRECT;
+	r->visibility = r->visibility ? r->visibility : "audit_only";
+	r->on_failure = r->on_failure ? r->on_failure : "fail_closed";
+	r->tls_mode = r->tls_mode ? r->tls_mode : "passthrough";
+	r->head.rule.message = r->head.rule.message ? r->head.rule.message : "";
+	r->head.rule.description = "";
+}
+
 static void finish_redirect(struct load *l, struct redirect_rule *r, const struct yaml_node *node, bool dns)
 {
 	struct host h;
 	struct err e;
 
-	r->line = node->line;
-	r->visibility = r->visibility ? r->visibility : "audit_only";
-	r->on_failure = r->on_failure ? r->on_failure : "fail_closed";
-	r->tls_mode = r->tls_mode ? r->tls_mode : "passthrough";
-	r->message = r->message ? r->message : "";
-	if (!r->name || !*r->name)
+	if (CONFIG_LAYER_NET || CONFIG_APPLET_PROXY)
+		fill_redirect(l, r, node);
+	if (!r->head.rule.name || !*r->head.rule.name)
 		yaml_problem(&l->sink, node, "redirect without a name");
 	if (!r->match)
 		yaml_problem(&l->sink, node, "redirect without match:");
@@ -432,7 +443,7 @@ static void finish_redirect(struct load *l, struct redirect_rule *r, const struc
 		yaml_problem(&l->sink, node, "resolve_to must be an address");
 	if (!dns && (!r->to || !is_endpoint(r->to)))
 		yaml_problem(&l->sink, node, "redirect_to must be host:port");
-	if (!strcmp(r->tls_mode, "rewrite_sni") && (!r->sni || !*r->sni))
+	if (r->tls_mode && !strcmp(r->tls_mode, "rewrite_sni") && (!r->sni || !*r->sni))
 		yaml_problem(&l->sink, node, "tls mode rewrite_sni needs sni:");
 }
 

@@ -124,7 +124,7 @@ static const struct yaml_key net_keys[] = {
 };
 
 /* Lower case, no last dot; bytes beyond ASCII never occur in a canonical host, so such a rule would be dead.
- */
+ * `*` by itself is every host: nobody means the names of one label by it. */
 static void finish_domains(struct load *l, struct net_rule *r, const struct yaml_node *node)
 {
 	const char **items = load_alloc(l, r->domains.n, sizeof *items);
@@ -147,7 +147,7 @@ static void finish_domains(struct load *l, struct net_rule *r, const struct yaml
 			yaml_problem(&l->sink, item, "an empty domain");
 		else if (len > 1 && text[len - 1] == '.' && text[len - 2] != '\\')
 			text[len - 1] = 0;
-		items[i] = text;
+		items[i] = strcmp(text, "*") ? text : "**";
 	}
 	r->expanded.items = items;
 	r->globs = load_globs(l, l->policy->scratch, node, "domains", &r->expanded, '.');

@@ -95,7 +95,7 @@ int policy_redirects(const struct policy *p, const char **section)
 	                                                   : NULL;
 
 	*section = p->n_dns ? "dns_redirects" : "connect_redirects";
-	return first ? first->line : 0;
+	return first ? first->head.rule.line : 0;
 }
 
 const struct policy_limits *policy_limits(const struct policy *p)

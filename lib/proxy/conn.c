@@ -13,6 +13,13 @@ static void on_timer(struct loop *l, struct timer *t)
 
 	(void)l;
 	switch (c->state) {
+	case CONN_FLOW:
+		flow_look(c);
+		break;
+	case CONN_HELLO:
+		if (CONFIG_PROXY_TRANSPARENT)
+			flow_hello(c, true);
+		break;
 	case CONN_DIAL:
 		dial_next(c);
 		break;
@@ -36,14 +43,19 @@ static void on_timer(struct loop *l, struct timer *t)
 static void on_ready(struct conn *c, const struct end *e, uint32_t events)
 {
 	switch (c->state) {
+	case CONN_HELLO:
+		if (CONFIG_PROXY_TRANSPARENT)
+			flow_hello(c, false);
+		break;
 	case CONN_HEAD:
 		request_read(c);
 		break;
-	case CONN_HELLO:
+	case CONN_INTERCEPT:
 		intercept_read(c);
 		break;
 	case CONN_SECURE:
 		break;
+	case CONN_FLOW:
 	case CONN_RESOLVE:
 		/* The client has hung up, or more than that. */
 		conn_end(c);
@@ -143,14 +155,16 @@ static void exchange_interest(struct conn *c)
 void conn_interest(struct conn *c)
 {
 	switch (c->state) {
-	case CONN_HEAD:
 	case CONN_HELLO:
+	case CONN_HEAD:
+	case CONN_INTERCEPT:
 		want(c, &c->client, EPOLLIN);
 		break;
 	case CONN_SECURE:
 		want(c, &c->client, 0);
 		want(c, &c->server, 0);
 		break;
+	case CONN_FLOW:
 	case CONN_RESOLVE:
 	case CONN_DIAL:
 		/* An early EOF is a half-closed client perhaps; nothing is read meanwhile. */

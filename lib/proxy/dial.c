@@ -64,7 +64,7 @@ static void go_on(struct conn *c)
 	conn_timer(c, 0);
 	if (CONFIG_TLS_INTERCEPT && c->inside)
 		intercept_dialled(c);
-	else if (c->is_connect)
+	else if (c->is_connect || c->tls)
 		tunnel_start(c);
 	else
 		exchange_start(c);

@@ -1,5 +1,6 @@
 /* Private to lib/proxy: one connection and its stations.
  *
+ * FLOW or HELLO or HEAD, from there
  * HEAD -> (RESOLVE ->) DIAL -> TUNNEL or EXCHANGE; an exchange leads back to HEAD; any leads to LINGER or
  * ENDED. An ended connection is freed after the batch, so whoever calls something only asks for the state
  * after it.
@@ -16,14 +17,16 @@
 #include "tls/relay.h"
 
 enum conn_state {
-	CONN_HEAD,     /* a request is to come, or has come in part */
-	CONN_RESOLVE,  /* its host's addresses are asked for */
-	CONN_DIAL,     /* they are tried */
-	CONN_HELLO,    /* the client of a host whose TLS is ended here is to say the first of it */
-	CONN_SECURE,   /* the server is to prove who it is */
-	CONN_TUNNEL,   /* bytes go both ways */
-	CONN_EXCHANGE, /* a request goes one way, its answer the other */
-	CONN_LINGER,   /* an answer of ours goes out; what the client still says is thrown away */
+	CONN_FLOW,      /* nobody has said yet who that is */
+	CONN_HELLO,     /* led here, and TLS most likely: what it says first is to come */
+	CONN_INTERCEPT, /* the client of a host whose TLS is ended here is to say the first of it */
+	CONN_HEAD,      /* a request is to come, or has come in part */
+	CONN_RESOLVE,   /* its host's addresses are asked for */
+	CONN_DIAL,      /* they are tried */
+	CONN_SECURE,    /* the server is to prove who it is */
+	CONN_TUNNEL,    /* bytes go both ways */
+	CONN_EXCHANGE,  /* a request goes one way, its answer the other */
+	CONN_LINGER,    /* an answer of ours goes out; what the client still says is thrown away */
 	CONN_ENDED
 };
 
@@ -55,6 +58,12 @@ struct conn {
 	struct http_parser request;
 	struct buf in; /* from the client, behind the head */
 	struct target target;
+	struct page_flow flow; /* who it is; serial 0 = not known */
+	int family;
+	uint16_t port;    /* it comes from */
+	int looks;        /* for its flow, in vain */
+	bool transparent; /* its client means to talk to flow.to */
+	bool tls;         /* a tunnel from the start: whatever we say to it is no HTTP */
 	bool is_connect;
 	bool gate;     /* what the client says first in a tunnel is to be looked at */
 	bool upgrade;  /* the request wants a websocket */
@@ -78,12 +87,21 @@ struct pipe_pair {
 	int fd[2];
 };
 
+struct listener {
+	struct watch watch;
+	struct proxy *proxy;
+	int fd; /* owned, also while it is not watched */
+	struct page_address addr;
+	uint16_t port;
+};
+
 struct proxy {
 	struct proxy_options o;
-	struct watch listener;
-	int listener_fd;    /* owned, also while it is not watched */
-	struct timer pause; /* after running out of descriptors */
-	struct list conns;  /* oldest first */
+	struct listener listeners[PROXY_LISTENERS];
+	size_t n_listeners;
+	struct timer pause;  /* after running out of descriptors */
+	uint64_t *served[2]; /* the serial of the last flow from each port, of IPv4 and IPv6 */
+	struct list conns;   /* oldest first */
 	struct list dead;
 	int n_conns, n_pipes, n_kept;
 	struct pipe_pair kept[PIPES_KEPT];
@@ -98,12 +116,13 @@ enum proxy_rule {
 	RULE_NO_NAME,
 	RULE_HIDDEN_NAME,
 	RULE_NOT_TLS,
+	RULE_STRANGER,
 	RULE_UNTRUSTED
 };
 struct verdict proxy_rule(enum proxy_rule which);
 
 /* conn.c */
-struct conn *conn_new(struct proxy *p, int fd); /* request_read() is next */
+struct conn *conn_new(struct proxy *p, int fd); /* flow_start() is next */
 void conn_end(struct conn *c);                  /* as if both had hung up */
 void conn_break(struct conn *c);                /* both are told that it did not end well */
 void conn_free(struct conn *c);
@@ -112,11 +131,22 @@ void conn_timer(struct conn *c, int64_t in_ns);
 void conn_next(struct conn *c); /* another request on the client's connection */
 void conn_drop_server(struct conn *c);
 
+/* flow.c: who it is. */
+struct sockaddr;
+void flow_start(struct conn *c, const struct sockaddr *from);
+void flow_look(struct conn *c); /* CONN_FLOW, again */
+/* "address:port" it was to lead to, into TARGET_TEXT bytes. */
+const char *flow_text(const struct conn *c, char *out);
+/* CONN_HELLO: there are bytes, or (late) there have been none for a long time. */
+void flow_hello(struct conn *c, bool late);
+
 /* request.c: a request has come. */
 void request_read(struct conn *c); /* CONN_HEAD, and there are bytes */
 
 /* judge.c: where it may go. Leads to CONN_RESOLVE, CONN_DIAL, or a refusal. */
 void judge_target(struct conn *c);
+/* Whether a policy lets this address be reached by no name at all. */
+struct verdict judge_address(const struct conn *c);
 /* May this name be meant by whoever is connected to that address? */
 bool judge_name(const struct conn *c, const char *name, struct verdict *v);
 
@@ -132,7 +162,7 @@ void tunnel_run(struct conn *c, unsigned ways); /* those to look at */
 /* intercept.c: hosts whose TLS is ended here. */
 bool intercept_applies(const struct conn *c);
 void intercept_start(struct conn *c);   /* the target may be reached: it is the client's turn */
-void intercept_read(struct conn *c);    /* CONN_HELLO, and there are bytes */
+void intercept_read(struct conn *c);    /* CONN_INTERCEPT, and there are bytes */
 void intercept_request(struct conn *c); /* a head has come from inside */
 void intercept_dialled(struct conn *c); /* there is a connection to the server */
 
@@ -159,12 +189,15 @@ void way_release(struct proxy *p, struct way *w);
 void refuse_by(struct conn *c, const struct verdict *v);
 void refuse_with(struct conn *c, int status, const char *why);
 void refuse_linger(struct conn *c);
+/* What TLS calls that, and no more. */
+void refuse_tls(struct conn *c, bool alert);
 
 /* tell.c: events. False: not kept, so what is told of must not happen. */
 bool tell_name(struct conn *c, const struct verdict *v, const struct resolver_answer *answer);
 bool tell_dropped(struct conn *c, const struct verdict *v, const struct dns_address *a);
 bool tell_request(struct conn *c, const struct verdict *v, const struct dns_address *a);
 bool tell_malformed(struct conn *c, const struct verdict *v, const char *why);
+bool tell_stranger(struct conn *c, const struct verdict *v);
 bool tell_tls(struct conn *c, const struct verdict *v, const char *name);
 bool tell_distrusted(struct conn *c, const struct verdict *v, const char *why);
 void tell_closed(struct conn *c);

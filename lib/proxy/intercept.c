@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { HTTPS = 443, ACCESS_DENIED = 49, HOSTS_MAX = 1024 };
+enum { HTTPS = 443, HOSTS_MAX = 1024 };
 
 struct intercept {
 	struct arena arena;
@@ -141,18 +141,6 @@ static struct verdict look_at(const struct conn *c, const struct net_hello *h)
 	                                              : (struct verdict){ .rule = NULL };
 }
 
-static void refuse_hello(struct conn *c, const struct net_hello *h, const struct verdict *v)
-{
-	static const char alert[] = { 21, 3, 3, 0, 2, 2, ACCESS_DENIED };
-
-	tell_tls(c, v, h->name);
-	if (h->state != HELLO_OTHER)
-		buf_add(&c->down.rest, alert, sizeof alert);
-	c->keep = false;
-	c->state = CONN_LINGER;
-	refuse_linger(c);
-}
-
 /* From here on the client's socket has what it says inside TLS. */
 static void begin(struct conn *c)
 {
@@ -172,7 +160,7 @@ static void begin(struct conn *c)
 	c->inside = true;
 	buf_release(&c->in);
 	http_parser_reset(&c->request);
-	c->is_connect = false;
+	c->is_connect = c->tls = false;
 	c->down.total = 0;
 	c->state = CONN_HEAD;
 	conn_timer(c, p->o.head_timeout_ns);
@@ -190,10 +178,12 @@ static void look(struct conn *c)
 		return;
 	}
 	v = look_at(c, &h);
-	if (v.rule)
-		refuse_hello(c, &h, &v);
-	else
+	if (v.rule) {
+		tell_tls(c, &v, h.name);
+		refuse_tls(c, h.state != HELLO_OTHER);
+	} else {
 		begin(c);
+	}
 }
 
 void intercept_read(struct conn *c)
@@ -225,7 +215,7 @@ bool intercept_applies(const struct conn *c)
 
 void intercept_start(struct conn *c)
 {
-	c->state = CONN_HELLO;
+	c->state = CONN_INTERCEPT;
 	c->keep = false;
 	conn_timer(c, c->proxy->o.head_timeout_ns);
 	if (c->is_connect)

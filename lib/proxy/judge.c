@@ -19,6 +19,14 @@ static struct verdict name_verdict(const struct conn *c)
 	return decide_name(c->proxy->o.policy, c->proxy->o.cache, &r);
 }
 
+struct verdict judge_address(const struct conn *c)
+{
+	struct dns_address a = { .len = c->flow.to.len };
+
+	memcpy(a.addr, c->flow.to.bytes, sizeof a.addr);
+	return dial_verdict(c, NULL, &a);
+}
+
 bool judge_name(const struct conn *c, const char *name, struct verdict *v)
 {
 	*v = dial_verdict(c, name, &c->addresses[c->next - 1]);
@@ -58,7 +66,7 @@ static void go(struct conn *c, const struct verdict *v)
 		refuse_by(c, v);
 	} else if (!tell_request(c, v, &c->addresses[0])) {
 		refuse_with(c, 503, "events cannot be kept");
-	} else if (CONFIG_TLS_INTERCEPT && c->is_connect && intercept_applies(c)) {
+	} else if (CONFIG_TLS_INTERCEPT && (c->is_connect || c->tls) && intercept_applies(c)) {
 		intercept_start(c);
 	} else {
 		c->opened = true;

@@ -24,7 +24,7 @@ bool tell_init(struct teller *t)
 	return true;
 }
 
-bool tell_event(struct teller *t, struct event *ev)
+bool tell_event(struct teller *t, struct event *ev, uint32_t command)
 {
 	char ROOM room[EVENT_TEXT_MAX + 1]; /* and the NUL that does not count */
 	char id[48];
@@ -34,19 +34,21 @@ bool tell_event(struct teller *t, struct event *ev)
 	snprintf(id, sizeof id, "evt-%s-%llu", t->id, (unsigned long long)++t->n);
 	ev->id = id;
 	ev->session_id = t->session_id;
+	ev->command_id = command && t->command_id ? t->command_id(t->arg, command) : NULL;
 	ev->source = "proxy";
 	ev->depth = -1;
 	buf_on(&json, room, sizeof room);
 	event_format(ev, &json);
 	ev->id = NULL;
-	kept = !json.failed && t->sink(t->arg, json.data, json.len, denied ? RING_DENIED : 0);
+	kept = !json.failed && t->sink(t->arg, json.data, json.len, command, denied ? RING_DENIED : 0);
 	buf_release(&json);
 	return kept;
 }
 
 static bool tell(struct conn *c, struct event *ev)
 {
-	return tell_event(&c->proxy->teller, ev);
+	ev->pid = c->flow.pid;
+	return tell_event(&c->proxy->teller, ev, c->flow.command);
 }
 
 static const char *message_of(const struct conn *c, const struct verdict *v, const char *remote, char *out,
@@ -99,17 +101,19 @@ bool tell_request(struct conn *c, const struct verdict *v, const struct dns_addr
 {
 	const struct http_head *h = &c->request.head;
 	char remote[TARGET_TEXT], ip[INET6_ADDRSTRLEN] = "", message[512];
-	const struct event_field fields[] = { { .name = "method", .text = h->method },
+	const bool tunnel = c->is_connect || c->tls;
+	const struct event_field fields[] = { { .name = "method",
+		                                .text = c->tls ? "transparent" : h->method },
 		                              { .name = "resolved_ip", .text = a ? address_text(a, ip) : "" },
 		                              { .name = "path", .text = c->target.path },
 		                              { .name = "scheme", .text = c->inside ? "https" : "" } };
-	struct event ev = { .type = c->is_connect ? "net_connect" : "net_http_request",
+	struct event ev = { .type = tunnel ? "net_connect" : "net_http_request",
 		            .domain = c->target.host.name,
 		            .remote = target_text(&c->target, 0, remote),
 		            .operation = "connect",
 		            .verdict = v,
 		            .fields = fields,
-		            .n_fields = c->is_connect ? 2 : 4 };
+		            .n_fields = tunnel ? 2 : 4 };
 
 	ev.message = message_of(c, v, remote, message, sizeof message);
 	return tell(c, &ev);
@@ -127,6 +131,16 @@ bool tell_malformed(struct conn *c, const struct verdict *v, const char *why)
 		            .message = why,
 		            .fields = fields,
 		            .n_fields = 2 };
+
+	return tell(c, &ev);
+}
+
+/* Whoever it is, it is not of the session. */
+bool tell_stranger(struct conn *c, const struct verdict *v)
+{
+	struct event ev = {
+		.type = "net_connect", .operation = "accept", .verdict = v, .message = v->rule->description
+	};
 
 	return tell(c, &ev);
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { HTTPS = 443, ACCESS_DENIED = 49 };
+enum { HTTPS = 443 };
 
 /* Does what the client says first fit what it asked us for? A verdict without a rule says yes. */
 static struct verdict look_at(const struct conn *c, const struct net_hello *h)
@@ -34,15 +34,8 @@ static struct verdict look_at(const struct conn *c, const struct net_hello *h)
 
 static void refuse_hello(struct conn *c, const struct net_hello *h, const struct verdict *v)
 {
-	static const char alert[] = { 21, 3, 3, 0, 2, 2, ACCESS_DENIED };
-
 	tell_tls(c, v, h->name);
-	conn_drop_server(c);
-	if (h->state != HELLO_OTHER)
-		buf_add(&c->down.rest, alert, sizeof alert);
-	c->keep = false;
-	c->state = CONN_LINGER;
-	refuse_linger(c);
+	refuse_tls(c, h->state != HELLO_OTHER);
 }
 
 /* Let what was said first go on its way. */
@@ -173,12 +166,18 @@ void tunnel_run(struct conn *c, unsigned ways)
 void tunnel_start(struct conn *c)
 {
 	c->state = CONN_TUNNEL;
-	c->gate = true;
+	c->gate = !c->tls;
 	c->keep = false;
-	buf_str(&c->down.rest, "HTTP/1.1 200 Connection Established\r\n\r\n");
-	if (c->target.port == HTTPS)
+	/* Its first words have been looked at, and are what brought us here. */
+	if (c->tls) {
+		open_gate(c, buf_text(&c->in), c->in.len);
+		buf_release(&c->in);
+	} else {
+		buf_str(&c->down.rest, "HTTP/1.1 200 Connection Established\r\n\r\n");
+	}
+	if (c->gate && c->target.port == HTTPS)
 		conn_timer(c, c->proxy->o.head_timeout_ns);
-	if (c->in.len)
+	if (c->gate && c->in.len)
 		look(c, buf_text(&c->in), c->in.len);
 	/* Neither has had time to say more. */
 	if (c->state == CONN_TUNNEL && way_flush(c->proxy, &c->down, &c->client) == WAY_LOST)

@@ -6,6 +6,7 @@
 #include "session/granted.h"
 #include "session/judged.h"
 #include "sys/caps.h"
+#include "sys/landlock.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -118,9 +119,51 @@ static void free_dirs(char *dirs[DIRS])
 		free(dirs[i]);
 }
 
+/* Where sessions make files. */
+#define OPEN(s)                                                                              \
+	{                                                                                    \
+		"/tmp", "/var/tmp", "/dev/shm", (s)->workspace, (s)->project_root, (s)->home \
+	}
+
+static bool is_open(const struct session *s, const char *path)
+{
+	const char *open[] = OPEN(s);
+	char *real = realpath(path, NULL);
+	bool is = false;
+
+	for (size_t i = 0; real && i < sizeof open / sizeof *open; i++)
+		is |= open[i] && path_within(real, open[i]);
+	free(real);
+	return is;
+}
+
+struct asking {
+	const struct session *session;
+	bool found;
+};
+
+static void see_secret(void *arg, const struct floor_item *item)
+{
+	struct asking *a = arg;
+
+	a->found |= item->secret && item->path && *item->path == '/' && is_open(a->session, item->path);
+}
+
+bool closed_by_asking(const struct session *s)
+{
+	struct asking a = { .session = s };
+	const struct config *c = s->core->config;
+
+	if (!CONFIG_CLOSED_FILES || s->core->found->landlock < LANDLOCK_ENOUGH ||
+	    (c->landlock.enabled && c->landlock.deny_paths.n))
+		return true;
+	closed_each(s, see_secret, &a);
+	return a.found;
+}
+
 int closed_make(const struct session *s, struct floor *f, struct err *e)
 {
-	const char *open[] = { "/tmp", "/var/tmp", "/dev/shm", s->workspace, s->project_root, s->home };
+	const char *open[] = OPEN(s);
 	struct floor_item items[FLOOR_CLOSED] = { 0 };
 	struct floor_options o = { .items = items,
 		                   .open = open,

@@ -7,6 +7,10 @@
 /* Make the session's ruleset. 0 or -1. */
 int closed_make(const struct session *s, struct floor *f, struct err *e);
 
+/* Is something closed to be read that only the supervisor can close: it lies where sessions make files, or
+ * the kernel cannot? Or is to be told of: what the operator closes beside? */
+bool closed_by_asking(const struct session *s);
+
 /* Tell `each` what is closed whatever the policy says. */
 void closed_each(const struct session *s, void (*each)(void *arg, const struct floor_item *item), void *arg);
 

@@ -28,6 +28,7 @@ struct core;
 struct decide_cache;
 struct gate;
 struct session;
+struct proxied_shared;
 struct views;
 struct writer;
 
@@ -80,6 +81,7 @@ struct shared_policy {
 	uid_t owner, dir_owner;      /* of the file and of policies.dir: whoever that is can change it */
 	struct policy_var vars[4];   /* PROJECT_ROOT, GIT_ROOT, HOME; owned */
 	bool approvals, expand;
+	uint32_t plain; /* of its file rules: decide_plain() */
 };
 
 /* A policy with all of its scopes. */
@@ -132,7 +134,8 @@ struct core {
 	size_t kept;          /* bytes of output and events kept for all commands */
 	int64_t started_ns;   /* CLOCK_REALTIME */
 	bool stopping;
-	struct views *views; /* of views.c; NULL where there are none */
+	struct views *views;            /* of views.c; NULL where there are none */
+	struct proxied_shared *proxied; /* of proxied.c; NULL until something of it is needed */
 };
 
 /* Opens the log and loads the standard policy; registers the after_batch hook. NULL on failure. */

@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "config/config.h"
 #include "decide/decide.h"
+#include "enforce/exec/filter.h"
 #include "session/judged.h"
 #include "session/kept.h"
 #include "session/mounter.h"
@@ -134,7 +135,7 @@ int granted_make(struct granted *g, const struct session *s, struct err *e)
 		return -1;
 	g->rules = (struct floor_rules){ .policy = policy,
 		                         .workspace = s->workspace,
-		                         .sockets = judged_calls(s) != 0,
+		                         .sockets = (judged_calls(s) & FILTER_NAMES) != 0,
 		                         .judged = judged_calls(s) != 0,
 		                         .roomy = !judged_calls(s) && !c->sandbox.seccomp.file_monitor.set,
 		                         .baseline = c->sandbox.seccomp.file_monitor.baseline };

@@ -13,6 +13,7 @@
 #include "session/views.h"
 
 #include <limits.h>
+#include <sys/stat.h>
 
 static bool is_asked(const struct config *c)
 {
@@ -26,11 +27,9 @@ bool judged_here(const struct session *s)
 	       policy_needs(s->policy->policy).files;
 }
 
-unsigned judged_calls(const struct session *s)
+bool judged_asked(const struct session *s)
 {
-	if (!judged_here(s) || s->core->found->rung != RUNG_NOTIFY)
-		return 0;
-	return FILTER_READS | FILTER_WRITES | FILTER_NAMES | FILTER_ATTRIBUTES;
+	return judged_here(s) && s->core->found->rung == RUNG_NOTIFY;
 }
 
 static uint32_t flags_of(const struct config *c)
@@ -46,6 +45,28 @@ static uint32_t flags_of(const struct config *c)
 	if (mode == FUSE_SOFT_DELETE || mode == FUSE_STRICT)
 		flags |= WIRED_KEEP;
 	return mode == FUSE_STRICT ? flags | WIRED_STRICT : flags;
+}
+
+/* Sessions do not change it, whatever their policies are; one that is made later is its own sessions'. */
+static bool has_store(const struct session *s)
+{
+	char store[PATH_MAX];
+	struct stat st;
+
+	return !path_join(s->workspace, kept_path(s), store, sizeof store) || lstat(store, &st) == 0;
+}
+
+unsigned judged_calls(const struct session *s)
+{
+	bool logged, kept;
+
+	if (!CONFIG_FILES || !judged_asked(s))
+		return 0;
+	logged = policy_audit(s->policy->policy)->log_allowed;
+	kept = flags_of(s->core->config) & (WIRED_KEEP | WIRED_SOFT_BLOCK) || has_store(s);
+	return files_asked(s->policy->plain,
+	                   (logged && flags_of(s->core->config) & WIRED_LOG_READS) || closed_by_asking(s),
+	                   logged || kept);
 }
 
 static void put_item(void *m, const struct floor_item *item)

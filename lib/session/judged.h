@@ -8,7 +8,11 @@
  * POLICY_FILES_ENFORCED does. */
 bool judged_here(const struct session *s);
 
-/* Calls that its filter marks for the supervisor: FILTER_… of enforce/exec/filter.h; 0 = none. */
+/* Can calls be asked about here, and do rules want that? */
+bool judged_asked(const struct session *s);
+
+/* Calls that its filter marks for the supervisor: FILTER_… of enforce/exec/filter.h; 0 = none. What
+ * no rule restricts and nobody is to hear of goes on by itself. */
 unsigned judged_calls(const struct session *s);
 
 /* Append them, and the rest: enforce/files/wired.h; `killable`: launch.h. */

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/trusted.h"
 #include "config/config.h"
-#include "decide/decide.h"
+#include "decide/access.h"
 
 #include <bearssl.h>
 #include <ctype.h>
@@ -268,6 +268,7 @@ static struct shared_policy *load(struct core *core, struct shared_policy *p, co
 	    check_manifest(core->config->policies.manifest_path, strrchr(p->path, '/') + 1, p->hash, e) < 0) {
 		fail(e, EIO);
 	} else if ((policy = compile(p, text, e))) {
+		p->plain = CONFIG_FILES ? decide_plain(policy) : 0;
 		p->text = keep_text(core, p, policy, text, fd, e);
 		if (p->text) {
 			p->policy = p->text->policy;

@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct proxied;
 struct session_view;
 struct worker;
 
@@ -33,10 +34,11 @@ enum worker_state {
 
 /* Names in a session's directory: the event ring, and the tag of its processes for a server that comes after
  * us. */
-#define SESSION_RING      "ring"
-#define SESSION_TAG       "tag"
-#define SESSION_VIEW_RING "view-ring" /* of the process that serves the view */
-#define SESSION_VIEW      "workspace-mnt"
+#define SESSION_RING       "ring"
+#define SESSION_TAG        "tag"
+#define SESSION_VIEW_RING  "view-ring"  /* of the process that serves the view */
+#define SESSION_PROXY_RING "proxy-ring" /* of its proxy */
+#define SESSION_VIEW       "workspace-mnt"
 
 enum { SESSION_ID_MAX = 128 };
 
@@ -86,6 +88,7 @@ struct session {
 	struct map commands_by_id, commands_by_number;
 	struct core *core;
 	struct session_view *view; /* of lib/session/views.c; NULL: its workspace is not shown through one */
+	struct proxied *proxied;   /* of lib/session/proxied.c; NULL: it has no proxy */
 };
 
 /* "ready", "busy", "ending" - as the Session object shows it. */

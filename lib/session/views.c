@@ -354,7 +354,7 @@ static int enter(struct session *s, struct err *e)
 /* Without a layer that holds its file rules a session runs only where the configuration lets it. */
 static int without(const struct session *s, struct err *e)
 {
-	if (s->core->config->sandbox.allow_degraded || judged_calls(s))
+	if (s->core->config->sandbox.allow_degraded || judged_asked(s))
 		return 0;
 	return err_set(e, "there is no view of the workspace: %s",
 	               s->view ? s->view->missing : "out of memory");

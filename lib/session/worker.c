@@ -203,8 +203,8 @@ int worker_policy(struct core *core, struct session *s, struct err *e)
 	struct msg m = { 0 };
 	int rc;
 
-	/* Filters and supervisor are made for one or the other. */
-	if (CONFIG_FILES && judged_calls(s) != s->worker->judged)
+	/* Filters and supervisor are made for some calls: these and no more can be asked about. */
+	if (CONFIG_FILES && (judged_calls(s) & ~s->worker->judged || !judged_calls(s) != !s->worker->judged))
 		return err_set(e, "file rules came or went");
 	if (CONFIG_LIMITS)
 		limited_change(core, s, &s->worker->limits);
@@ -248,9 +248,11 @@ static int send_start(struct worker *w, int their_inbox, struct err *e)
 	msg_u32(&m, s->gid);
 	msg_str(&m, s->user);
 	msg_u32(&m, w->plan.launch.rung);
-	msg_u32(&m, w->limits.held);
-	msg_str(&m, CONFIG_LIMITS ? limits_dir(&w->limits, LIMITS_PIDS) : "");
-	msg_str(&m, CONFIG_LIMITS ? limits_dir(&w->limits, LIMITS_MEMORY) : "");
+	if (CONFIG_LIMITS) {
+		msg_u32(&m, w->limits.held);
+		msg_str(&m, limits_dir(&w->limits, LIMITS_PIDS));
+		msg_str(&m, limits_dir(&w->limits, LIMITS_MEMORY));
+	}
 	if (CONFIG_FILES)
 		judged_put(s, w->plan.launch.killable, &m);
 	if (CONFIG_APPROVALS)

@@ -35,6 +35,7 @@ enum wire_op {
 	WIRE_SHOWN,   /* server -> supervisor: the workspace is a view now; with the shared page */
 	WIRE_UNDER,   /* server -> view: somebody changes what is below; with his socket */
 	WIRE_ENDED,   /* server -> view: a command is over */
+	WIRE_LISTEN,  /* server -> proxy: the sockets it serves */
 };
 
 struct msg {

@@ -300,6 +300,91 @@ static const char *net(const struct policy *p, struct decide_cache *c, const cha
 	return decide_net(p, c, &(struct net_request){ .host = host, .port = (uint16_t)port }).rule->name;
 }
 
+/* `*` by itself: names of any depth and addresses of any form, whatever the rule decides. */
+T_CASE(every_host)
+{
+	static const char *const hosts[] = { "localhost", "a.test",     "a.b.c.d.test",
+		                             "192.0.2.1", "2130706433", "2001:db8::1",
+		                             "::1",       "_x-1.test",  "10.1.2.3.nip.io" };
+	struct policy *no = policy_of(
+	                      "version: 1\nname: t\nnetwork_rules:\n"
+	                      "  - {name: api, decision: allow, domains: ['*.a.test'], ports: [443]}\n"
+	                      "  - {name: some, decision: deny, domains: ['x.test', '*']}\n"),
+	              *yes = policy_of(
+	                      "version: 1\nname: t\nnetwork_rules:\n"
+	                      "  - {name: web, decision: deny, domains: ['*'], cidrs: [10.0.0.0/8]}\n"
+	                      "  - {name: some, decision: allow, domains: ['*']}\n");
+	struct decide_cache *c = decide_cache_new(no), *d = decide_cache_new(yes);
+	const uint8_t ten[4] = { 10, 1, 2, 3 }, meta[4] = { 169, 254, 169, 254 };
+
+	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+		is_str(net(no, c, hosts[i], 443), "some");
+		is_str(net(yes, d, hosts[i], 443), "some");
+	}
+	is_str(net(no, c, "b.a.test", 443), "api");
+	is_str(net(no, c, "c.b.a.test", 443), "some", "in a longer pattern it is one label");
+	is_str(net(no, c, "bad host", 443), "default-deny-network", "no host at all");
+	is_str(net(yes, d, "10.1.2.3", 443), "web");
+	is_str(dial(yes, d, "a.test", "192.0.2.1"), "some");
+	is_str(dial(yes, d, "a.test", "127.0.0.1"), "block-rebinding");
+	is_str(dial(yes, d, NULL, "169.254.169.254"), "block-metadata-services");
+	ok(decide_is_general(decide_net(no, c, &(struct net_request){ .addr = ten, .addr_len = 4 }).rule));
+	ok(decide_is_general(decide_net(no, c, &(struct net_request){ .host = "b c" }).rule));
+	ok(!decide_is_general(decide_net(yes, d, &(struct net_request){ .addr = ten, .addr_len = 4 }).rule));
+	ok(!decide_is_general(
+	        decide_dial(yes, d, &(struct net_request){ .addr = meta, .addr_len = 4 }).rule));
+	ok(!decide_is_general(
+	        decide_net(no, c, &(struct net_request){ .host = "b.a.test", .port = 443 }).rule));
+	decide_cache_free(c);
+	decide_cache_free(d);
+	policy_free(no);
+	policy_free(yes);
+}
+
+/* What the operator leads elsewhere. */
+T_CASE(redirects)
+{
+	struct policy *p = policy_of(
+	        "version: 1\nname: t\nnetwork_rules:\n"
+	        "  - {name: private, decision: deny, cidrs: [10.0.0.0/8]}\n"
+	        "  - {name: known, decision: allow, domains: ['**.test'], ports: [443]}\n"
+	        "dns_redirects:\n"
+	        "  - {name: mirror, match: '^reg\\.a\\.test$', resolve_to: 10.0.0.5}\n"
+	        "  - {name: six, match: '^six', resolve_to: '::1', visibility: silent}\n"
+	        "  - {name: meta, match: 'meta', resolve_to: 169.254.169.254, on_failure: fail_open}\n"
+	        "  - {name: evil, match: 'evil', resolve_to: 10.0.0.6, visibility: warn}\n"
+	        "connect_redirects:\n"
+	        "  - {name: to-mirror, match: '^a\\.test:443$', redirect_to: 'mirror.test:8443', "
+	        "tls: {mode: rewrite_sni, sni: m.test}}\n");
+	struct decide_cache *c = decide_cache_new(p);
+	struct net_redirect r;
+
+	is_int(decide_name_redirect(p, "reg.a.test", &r), REDIRECT_FOUND);
+	is_str(r.rule->name, "mirror");
+	is_int(r.rule->line, 7);
+	is_str(r.host, "10.0.0.5");
+	ok(r.addr_len == 4 && r.visibility == REDIRECT_AUDIT && r.on_failure == REDIRECT_FAIL_CLOSED);
+	is_int(decide_name_redirect(p, "x.reg.a.test", &r), REDIRECT_NONE);
+	ok(decide_name_redirect(p, "six.test", &r) == REDIRECT_FOUND && r.addr_len == 16 &&
+	   r.visibility == REDIRECT_SILENT);
+	ok(decide_name_redirect(p, "evil.org", &r) == REDIRECT_FOUND && r.visibility == REDIRECT_WARN);
+	is_str(dial(p, c, "reg.a.test", "10.0.0.5"), "known", "the operator's address is no finding");
+	is_str(dial(p, c, "reg.a.test", "10.0.0.6"), "private", "any other is");
+	is_str(dial(p, c, "other.a.test", "10.0.0.5"), "private");
+	is_str(dial(p, c, NULL, "10.0.0.5"), "private", "by itself it is denied");
+	is_str(dial(p, c, "six.test", "::1"), "known");
+	is_str(dial(p, c, "meta.test", "169.254.169.254"), "block-metadata-services");
+	is_str(dial(p, c, "evil.org", "10.0.0.6"), "default-deny-network", "the name counts");
+	is_int(decide_connect_redirect(p, "a.test", 443, &r), REDIRECT_FOUND);
+	ok(r.addr_len == 0 && r.port == 8443);
+	is_str(r.host, "mirror.test");
+	is_str(r.sni, "m.test");
+	is_int(decide_connect_redirect(p, "a.test", 80, &r), REDIRECT_NONE);
+	is_int(decide_connect_redirect(p, "::1", 443, &r), REDIRECT_NONE);
+	decide_cache_free(c);
+	policy_free(p);
+}
+
 T_CASE(network)
 {
 	struct policy *p =

@@ -120,14 +120,29 @@ T_CASE(partly_and_contradictory)
 	lint_release(&r);
 }
 
+T_CASE(every_host)
+{
+	struct lint_report r =
+	        lint_text(HEAD "network_rules:\n"
+	                       "- {name: web, domains: [\"*\"], ports: [443], decision: allow}\n"
+	                       "- {name: one, domains: [\"*\"], decision: allow}\n"
+	                       "- {name: late, domains: [\"a.b.test\"], decision: deny}\n");
+	ok(find(&r, LINT_WEAK, "one") != NULL, "everything is allowed");
+	ok(!find(&r, LINT_WEAK, "web") && !find(&r, LINT_NEVER, "one"));
+	ok(find(&r, LINT_UNREACHABLE, "late") != NULL, "names of many labels, too");
+	lint_release(&r);
+	r = lint_text(HEAD "network_rules:\n- {name: rest, domains: [\"*\"], decision: deny}\n");
+	ok(!find(&r, LINT_WEAK, "rest") && !find(&r, LINT_NEVER, "rest"), "a default is no finding");
+	lint_release(&r);
+}
+
 T_CASE(never)
 {
 	struct lint_report r = lint_text(HEAD "network_rules:\n"
-	                                      "- {name: one, domains: [\"*\"], decision: deny}\n"
 	                                      "- {name: two, domains: [\"10.0.0.1\"], decision: deny}\n"
 	                                      "- {name: three, domains: [\"a.test:80\"], decision: deny}\n"
 	                                      "- {name: four, domains: [\"a.test.\"], decision: deny}\n");
-	ok(find(&r, LINT_NEVER, "one") && find(&r, LINT_NEVER, "two"));
+	ok(find(&r, LINT_NEVER, "two") != NULL);
 	ok(find(&r, LINT_NEVER, "three") && find(&r, LINT_NEVER, "four"));
 	lint_release(&r);
 	r = lint_text(FILES FILE_RULE("one", "relative/x", "*", "deny") FILE_RULE("two", "/a/", "*", "deny")

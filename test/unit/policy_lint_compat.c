@@ -28,7 +28,6 @@ static const struct known both[] = {
 	{ LINT_PARTLY, "block-metadata-services",
 	  "'169.254.169.254/32' is always taken by 'block-private-networks'" },
 	{ LINT_WEAK, "block-metadata-services", "fd00:ec2::254" },
-	{ LINT_NEVER, "default-deny-network", "one label" },
 	{ LINT_WEAK, "block-evil-domains", "a.b.evil.com" },
 	{ LINT_WEAK, "block-private-networks", "100.64.0.0/10, 0.0.0.0/8, fc00::/7, fe80::/10" },
 	{ LINT_PARTLY, "approve-ssh-access", "where the project is the home directory" },

@@ -2,7 +2,9 @@
 
 #include "base/arena.h"
 #include "base/fd.h"
+#include "decide/access.h"
 #include "enforce/acting.h"
+#include "enforce/exec/filter.h"
 #include "enforce/files/moving.h"
 #include "enforce/files/known.h"
 #include "enforce/files/open.h"
@@ -19,6 +21,25 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define KIND(k) (1u << ACCESS_##k)
+
+unsigned files_asked(uint32_t plain, bool reads, bool changes)
+{
+	const uint32_t rules = ~plain, seen = KIND(STAT) | KIND(READLINK);
+	const uint32_t written = KIND(WRITE) | KIND(TRUNCATE) | KIND(CREATE);
+	unsigned calls = 0;
+
+	if (reads || rules & (KIND(READ) | KIND(LIST)))
+		calls |= FILTER_READS | FILTER_WRITES; /* openat2(2) may be either */
+	if (changes || rules & written)
+		calls |= FILTER_WRITES;
+	if (changes || rules & (KIND(CHMOD) | KIND(CHOWN) | KIND(TOUCH) | written))
+		calls |= FILTER_ATTRIBUTES;
+	if (calls || rules & ((1u << ACCESS_KINDS) - 1) & ~seen)
+		calls |= FILTER_NAMES;
+	return calls;
+}
 
 /* Where it lies without links, as the paths of objects are told; as it stands when it is not there. */
 static const char *real_path(struct arena *a, const char *path)

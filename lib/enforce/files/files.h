@@ -35,6 +35,12 @@ struct files_view {
 /* Rights of which Landlock may grant more than the policy does; the bits of enforce/landlock/floor.h. */
 enum { FILES_READ = 1, FILES_WRITE = 2, FILES_REMOVE = 4 };
 
+/* Which calls must be asked about: FILTER_… of enforce/exec/filter.h, 0 = none. `plain`: what the policy
+ * leaves alone (decide_plain()); `reads`, `changes`: all of these are wanted for something else, to be told
+ * of or kept. What may be renamed or linked gets another name, and with it another rule: names are asked
+ * about when any rule restricts anything. */
+unsigned files_asked(uint32_t plain, bool reads, bool changes);
+
 /* Strings and lists are copied; the policy is borrowed. */
 struct files_options {
 	const struct policy *policy;

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "enforce/acting.h"
+#include "enforce/exec/filter.h"
 #include "journal/record.h"
 
 #include <fcntl.h>
@@ -114,7 +115,7 @@ struct files *wired_files(struct wired *w, const struct policy *p, struct err *e
 	if (w->flags & WIRED_KEEP || policy_needs(p).soft_delete)
 		open_journal(w);
 	o.journal = w->journal;
-	o.masks = true;
+	o.masks = w->calls & FILTER_WRITES && w->calls & FILTER_NAMES;
 	o.keep = w->flags & WIRED_KEEP ? (1u << JOURNAL_KINDS) - 1 : 0;
 	return files_new(&o, e);
 }

@@ -31,7 +31,8 @@ struct rights {
 	uid_t uid;
 	gid_t groups[GROUPS];
 	int n_groups;
-	bool virtual; /* some rule speaks of /workspace, which is somewhere else */
+	uint32_t plain; /* kinds that no rule restricts */
+	bool virtual;   /* some rule speaks of /workspace, which is somewhere else */
 	size_t rules_left, looks_left;
 	uint32_t inexact;
 };
@@ -70,6 +71,7 @@ struct rights *rights_new(const struct floor_rules *r, uid_t uid, struct err *e)
 		return NULL;
 	}
 	f->rules = r;
+	f->plain = decide_plain(r->policy);
 	f->more = (struct access_more){ r->read, r->write, r->n_read, r->n_write };
 	f->uid = uid;
 	f->n_groups = GROUPS;
@@ -232,6 +234,10 @@ static void split_right(struct rights *f, const char *dir, const struct right *r
 {
 	enum tree_answer is = combine(a->is, r->kinds), rest = combine(a->rest, r->kinds);
 
+	if (!(r->kinds & ~f->plain)) {
+		out->all |= r->bit;
+		return;
+	}
 	/* Landlock cannot grant what comes later, nor keep what is deleted: no work could be done there. */
 	if (f->rules->roomy && a->most[ACCESS_CREATE] == TREE_ALLOWED) {
 		out->all |= r->bit;
@@ -282,7 +288,8 @@ void rights_split(struct rights *f, const char *dir, uint64_t rights, struct rig
 	out->all &= rights;
 	out->enter &= rights;
 	for (size_t i = 0; i < sizeof rights_table / sizeof *rights_table; i++)
-		if (out->all & rights_table[i].bit && in_store(f, dir, true))
+		if (out->all & rights_table[i].bit && rights_table[i].kinds & ~f->plain &&
+		    in_store(f, dir, true))
 			f->inexact |= rights_table[i].part;
 }
 

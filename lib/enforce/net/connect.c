@@ -79,7 +79,7 @@ static int connect_to(struct deed *d, const struct target *t, const struct targe
 	int error = connect_now(d->sock, t, &blocks);
 	struct waiting *w;
 
-	if (meant)
+	if (meant && (!error || error == EINPROGRESS))
 		put_flow(d, meant);
 	if (blocks && (error == EINPROGRESS || error == EALREADY)) {
 		w = wait_put(d);
@@ -115,8 +115,8 @@ static int connect_inet(struct deed *d, struct target *t, int domain)
 	if (!settle_call(d, j.verdict, &r))
 		return 0;
 	if (!j.proxied)
-		return connect_to(d, t, NULL);
-	return aim_write(&d->net->o.proxy, domain, &to) ? connect_to(d, &to, t) : EADDRNOTAVAIL;
+		return connect_to(d, t, j.noted ? t : NULL);
+	return aim_proxy(d, domain, &to) ? connect_to(d, &to, t) : EADDRNOTAVAIL;
 }
 
 /* ---- local ----------------------------------------------------------------------------------------------

@@ -253,8 +253,8 @@ static struct verdict judge_local(const struct deed *d, const struct local *l, e
 {
 	const struct rule *rule = &session_sockets;
 
-	/* A server would take us for the caller: nobody of a session. */
-	if (fnmatch("*/gate.sock*", l->path, 0) == 0)
+	/* Who is governed does not ask to be. The API, beside it, knows us as the caller's deputy. */
+	if (fnmatch("*/gate.sock", l->path, 0) == 0)
 		return (struct verdict){ .rule = &own_sockets };
 	if (policy_names_sockets(d->net->o.policy))
 		return decide_unix(d->net->o.policy, op, l->path);

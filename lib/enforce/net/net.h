@@ -32,6 +32,7 @@ struct net_options {
 	struct net_page *page;       /* or NULL: no name is known */
 	struct net_place dns;        /* all that goes to port 53 goes there */
 	struct net_place proxy;      /* ports 80 and 443 of addresses that are not decided by themselves */
+	struct net_place proxy6;     /* the same over IPv6, for sockets that speak nothing else */
 	const struct net_place *own; /* listeners of ours that sessions may use, beside these two */
 	size_t n_own;
 };

@@ -31,7 +31,12 @@ static bool is_own(const struct net *n, const struct target *t)
 	for (size_t i = 0; i < n->o.n_own; i++)
 		if (is_place(&n->own[i], t))
 			return true;
-	return is_place(&n->o.dns, t) || is_place(&n->o.proxy, t);
+	return is_place(&n->o.dns, t);
+}
+
+static bool is_proxy(const struct net *n, const struct target *t)
+{
+	return is_place(&n->o.proxy, t) || is_place(&n->o.proxy6, t);
 }
 
 static struct verdict ask(const struct deed *d, const struct target *t, const char *name)
@@ -43,11 +48,10 @@ static struct verdict ask(const struct deed *d, const struct target *t, const ch
 	return decide_dial(d->net->o.policy, d->net->cache, &q);
 }
 
-/* Is that how rules speak of it: neither allowed nor denied by itself? */
+/* Could it be allowed by a name that is not known here? */
 static bool is_open_question(const struct verdict *v)
 {
-	return v->effective == EFFECT_DENY && v->rule->line == 0 &&
-	       !strcmp(v->rule->name, "default-deny-network");
+	return v->effective != EFFECT_ALLOW && decide_is_general(v->rule);
 }
 
 /* The best that any of its names is given; what restricts the address itself counts for them, too. */
@@ -74,7 +78,8 @@ void settle_target(struct deed *d, const struct target *t, bool stream, struct j
 	bool open_question;
 
 	memset(out, 0, sizeof *out);
-	if (is_own(n, t)) {
+	out->noted = stream && is_proxy(n, t);
+	if (is_own(n, t) || out->noted) {
 		out->verdict = (struct verdict){ EFFECT_ALLOW, EFFECT_ALLOW, &own, NULL, false };
 		return;
 	}
@@ -84,7 +89,7 @@ void settle_target(struct deed *d, const struct target *t, bool stream, struct j
 		return;
 	judge_names(d, t, out);
 	/* What it is called there decides, and the proxy asks. */
-	if (web && (open_question || (out->domain[0] && out->verdict.effective == EFFECT_ALLOW))) {
+	if (web && (open_question || (out->domain[0] && out->verdict.effective != EFFECT_DENY))) {
 		out->proxied = true;
 		if (out->verdict.effective != EFFECT_ALLOW)
 			out->verdict = (struct verdict){ EFFECT_ALLOW, EFFECT_ALLOW, &proxied, NULL, false };

@@ -7,7 +7,7 @@ if [ $# -eq 0 ]; then
 	default) set -- run ;;
 	*) set -- shim commands arguments contexts platforms attacks environment influence builtins policy diagnostics server \
 		http self helpers mounts outsiders benign terminal \
-		badinput audit policyfile files softdelete undo view view_stuck ;;
+		badinput audit policyfile files softdelete undo view view_stuck net ;;
 	esac
 fi
 : >/opt/e2e/count
@@ -28,7 +28,8 @@ pass_of() {
 }
 
 # Only these record something natively.
-list=$(cd /opt/e2e/scenario && for s in "$@"; do grep -l check_same "$s.sh"; done | sed 's/\.sh$//')
+# ... or make sure of something natively: that a row reaches what it is to be kept from.
+list=$(cd /opt/e2e/scenario && for s in "$@"; do grep -lE "check_same|if native" "$s.sh"; done | sed 's/\.sh$//')
 pass_of native
 list=$*
 if [ "$E2E_MODE" = ungoverned ]; then

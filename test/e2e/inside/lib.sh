@@ -26,8 +26,9 @@ native() { [ "$E2E_PASS" = native ]; }
 # What the file layer and the identity of copies are to stop; natively seen already, governed with E2E_LATER=1 only.
 later() { ungoverned || [ -n "${E2E_LATER:-}" ]; }
 
-# The file layer decides about files (stage: E2E_FILES), the view of the workspace is there (E2E_VIEW=on).
+# The file layer decides about files (stage: E2E_FILES), connections are judged (E2E_NET), the view of the workspace is there (E2E_VIEW=on).
 files_armed() { [ "${E2E_FILES:-off}" = on ]; }
+net_armed() { [ "${E2E_NET:-off}" = on ]; }
 view_armed() { [ "${E2E_VIEW:-off}" = on ]; }
 
 # --- TAP ---------------------------------------------------------------------

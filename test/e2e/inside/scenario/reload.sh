@@ -87,4 +87,52 @@ done
 check_that "again and again" 'healthy && [ "$(grep -c "\"type\":\"supervisor_died\"" $LOG)" = 0 ]'
 cp /tmp/config.before /etc/agentsh/config.yaml
 stop_server
+
+# A policy that says nothing of reading has nobody asked about it.
+if files_armed; then
+	cat >/tmp/writes.yaml <<'END'
+file_rules:
+  - {name: see, paths: ["/**"], operations: [open, read, list, stat, readlink], decision: allow}
+  - {name: work, paths: ["${PROJECT_ROOT}/**", "/tmp/**", "/dev/**"], operations: ["*"], decision: allow}
+END
+	cat >/tmp/asked.py <<'END'
+import os, time
+open("/tmp/asked.ready", "w").close()
+while not os.path.exists("/tmp/asked.go"):
+    time.sleep(0.05)
+os.close(os.open("/etc/hostname", os.O_RDONLY))
+os.write(1, b"read\n")
+try:
+    os.open("/etc/evil", os.O_WRONLY | os.O_CREAT)
+except PermissionError:
+    os.write(1, b"refused\n")
+time.sleep(60)
+END
+	awk '/^[a-z_]*:/ { own = /^file_rules:/ } own && !done { while ((getline line <"/tmp/writes.yaml") > 0) print line
+		done = 1 } !own' /tmp/policy.before >"$POLICY"
+	start_server
+	as_user /bin/bash -c 'exec python3 /tmp/asked.py' >/tmp/asked.out 2>&1 &
+	asked=$!
+	until_true 20 test -e /tmp/asked.ready
+	supervisor=$(supervisor_pids)
+	before=$(log_size)
+	for p in $supervisor; do kill -STOP "$p"; done
+	: >/tmp/asked.go
+	check "reads that no rule restricts are not asked about" until_true 10 grep -q read /tmp/asked.out
+	check_that "what is restricted is" '! grep -q refused /tmp/asked.out'
+	for p in $supervisor; do kill -CONT "$p"; done
+	check "and denied" until_true 10 grep -q refused /tmp/asked.out
+	check_that "it is not there" '[ ! -e /etc/evil ]'
+	check "with an event" until_true 5 denial_logged "$before" default-deny-files /etc/evil
+	sh_c "cat $LOG; cat /var/lib/agentsh/sessions/*/*"
+	check_that "what is the server's stays closed" '[ "$rc" != 0 ] && ! grep -q . "$TRY/out"'
+	cp /tmp/policy.before "$POLICY"
+	hup
+	wait $asked
+	check_that "a policy that restricts reads ends what cannot be asked" \
+		'grep -q "could not be told the new policy" "$LOG" && ! pgrep -f asked.py'
+	sh_c 'echo works'
+	check_that "and holds for what comes next" '[ "$rc" = 0 ]'
+	stop_server
+fi
 check "the chain holds" "$AGENTSH" audit verify "$LOG"

@@ -1,0 +1,51 @@
+/* proxied_impl - shared by proxied*.c only. */
+#pragma once
+
+#include "loop/loop.h"
+#include "session/proxied.h"
+
+#include <stdint.h>
+
+/* Its sockets. */
+enum { PROXIED_TCP4, PROXIED_TCP6, PROXIED_DNS_UDP, PROXIED_DNS_TCP, PROXIED_SOCKETS };
+
+struct waiting {
+	struct watch watch;
+	struct proxied *proxied;
+};
+
+struct proxied {
+	struct session *session;
+	struct proxied_places places;
+	char url[80];
+	int fds[PROXIED_SOCKETS];                /* owned, -1 = none */
+	struct waiting watches[PROXIED_SOCKETS]; /* while nobody serves them */
+	int page;
+	struct ring *ring; /* with the first process */
+	struct ring_record stuck;
+	int control; /* of the process; -1 = there is none */
+	struct watch said;
+	pid_t pid;
+	int pidfd;
+	struct timer retry;
+	int64_t since_ns;
+	unsigned deaths, failures; /* in all; since one lasted */
+};
+
+/* One for all sessions. */
+struct proxied_shared {
+	uint8_t *bits;
+	int ports; /* for others: read only */
+	int own;   /* the same, for the program after us */
+};
+
+/* proxied.c */
+struct proxied *proxied_make(struct session *s); /* without anything */
+void proxied_places_of(struct proxied *p);       /* from its sockets */
+int proxied_map_ports(struct proxied_shared *p, struct err *e);
+void proxied_log(struct session *s, const char *type, const char *name, const char *value);
+
+/* proxied_worker.c: wait for the first thing that comes; end what serves them. */
+int proxied_wait(struct proxied *p, struct err *e);
+void proxied_end(struct proxied *p);
+int proxied_hear(struct proxied *p, struct err *e); /* one that runs already */
