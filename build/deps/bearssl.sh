@@ -16,13 +16,14 @@ below() { # FOLDER PATTERN...
 		done
 	done
 }
-tls=$(below ssl prf prf_sha256 prf_sha384 ssl_client ssl_engine ssl_engine_default_aesgcm ssl_engine_default_chapol \
-	ssl_hashes ssl_hs_client ssl_hs_server ssl_rec_chapol ssl_rec_gcm ssl_scert_single_ec ssl_server
+tls=$(below ssl prf prf_sha256 prf_sha384 ssl_client ssl_engine ssl_engine_default_aesgcm \
+	ssl_engine_default_chapol ssl_hashes ssl_hs_client ssl_hs_server ssl_rec_chapol ssl_rec_gcm \
+	ssl_scert_single_ec ssl_server
 below x509 x509_decoder x509_minimal
 below rand hmac_drbg sysrng)
 crypto=$(below int 'i31_*' i32_div32 i62_modpow2
-below ec ec_all_m31 ec_c25519_m31 ec_curve25519 ec_keygen ec_p256_m31 ec_prime_i31 ec_pubkey 'ec_secp*' ecdsa_atr \
-	ecdsa_rta 'ecdsa_i31_*'
+below ec ec_all_m31 ec_c25519_m31 ec_curve25519 ec_keygen ec_p256_m31 ec_prime_i31 ec_pubkey 'ec_secp*' \
+	ecdsa_atr ecdsa_rta 'ecdsa_i31_*'
 below rsa rsa_i31_pub rsa_i62_pub rsa_i31_pkcs1_vrfy rsa_i62_pkcs1_vrfy rsa_pkcs1_sig_unpad
 below symcipher 'aes_ct64*' 'aes_x86ni*' 'chacha20_*' aes_common poly1305_ctmul poly1305_ctmulq)
 # shellcheck disable=SC2086

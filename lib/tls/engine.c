@@ -1,6 +1,6 @@
 #include "tls/engine.h"
 
-static const char *protocols[] = { "http/1.1" };
+static const char *const protocols[] = { "http/1.1" };
 
 static void set_hashes(br_multihash_context *m)
 {
@@ -26,7 +26,7 @@ static void set_up(br_ssl_engine_context *e, const uint16_t *suites, size_t n)
 	br_ssl_engine_set_prf_sha384(e, &br_tls12_sha384_prf);
 	br_ssl_engine_set_default_aes_gcm(e);
 	br_ssl_engine_set_default_chapol(e);
-	br_ssl_engine_set_protocol_names(e, protocols, 1);
+	br_ssl_engine_set_protocol_names(e, (const char **)protocols, 1);
 	br_ssl_engine_add_flags(e, BR_OPT_NO_RENEGOTIATION | BR_OPT_FAIL_ON_ALPN_MISMATCH);
 }
 

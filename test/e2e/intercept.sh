@@ -1,7 +1,8 @@
 #!/bin/bash
-# intercept - hosts whose TLS "agentsh proxy" ends itself: what clients, servers and whoever lies about its name see.
+# intercept - hosts whose TLS "agentsh proxy" ends itself: what clients, servers and impostors see.
 if [ -z "${INTERCEPT_INSIDE:-}" ] && [ "$(id -u)" = 0 ]; then
-	INTERCEPT_INSIDE=1 exec unshare --net --mount --pid --fork --kill-child --propagation private "$0" "$@"
+	export INTERCEPT_INSIDE=1
+	exec unshare --net --mount --pid --fork --kill-child --propagation private "$0" "$@"
 fi
 . "$(dirname "$0")/../t.sh"
 here=$(cd "$(dirname "$0")" && pwd)/net
@@ -31,7 +32,8 @@ END
 mount --bind resolv.conf /etc/resolv.conf && mount --bind hosts /etc/hosts ||
 	skip_all "no name server of its own"
 sign() { # NAME CA DAYS HOSTS [KEY]
-	openssl req -newkey "${5:-ec}" ${6:+-pkeyopt} ${6:+"$6"} -nodes -subj "/CN=$1" -keyout "$1.key" -out req.pem
+	openssl req -newkey "${5:-ec}" ${6:+-pkeyopt} ${6:+"$6"} -nodes -subj "/CN=$1" -keyout "$1.key" \
+		-out req.pem
 	openssl x509 -req -in req.pem -CA "$2.pem" -CAkey "$2.key" -CAcreateserial -days "$3" -out "$1.leaf" \
 		-extfile <(echo "subjectAltName=$4")
 	cat "$1.leaf" "$2.pem" >"$1.pem"
@@ -68,10 +70,12 @@ python3 -B "$here/secure.py" "$TMP" 192.0.2.10=good 192.0.2.11=other 192.0.2.12=
 until_true 20 test -e secure || skip_all "no servers"
 : >arrived
 printf '%s\n' 'version: 1' 'name: listed' 'network_rules:' '  - name: tests' \
-	'    domains: ["listed.test", "**.listed.test", "other.test"]' '    ports: [443]' '    decision: allow' \
+	'    domains: ["listed.test", "**.listed.test", "other.test"]' '    ports: [443]' \
+	'    decision: allow' \
 	>policy.yaml
-"$AGENTSH" proxy --policy policy.yaml --listen "127.0.0.1:$PORT" --events "$TMP/events" --intercept listed.test \
-	--intercept '**.Listed.test' --ca-file "$TMP/session.pem" --ca-bundle "$TMP/bundle.pem" 2>err &
+"$AGENTSH" proxy --policy policy.yaml --listen "127.0.0.1:$PORT" --events "$TMP/events" \
+	--intercept listed.test --intercept '**.Listed.test' \
+	--ca-file "$TMP/session.pem" --ca-bundle "$TMP/bundle.pem" 2>err &
 proxy=$!
 ok "starts" until_true 20 curl -s -o answer "http://127.0.0.1:$PORT/"
 
@@ -119,7 +123,7 @@ s.recv(1000)
 c = ssl.create_default_context()
 c.verify_flags |= getattr(ssl, 'VERIFY_X509_STRICT', 0)
 t = c.wrap_socket(s, server_hostname=u.hostname)
-t.sendall(b'GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' % (u.path.encode(), u.hostname.encode()))
+t.sendall(('GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' % (u.path, u.hostname)).encode())
 data = b''
 while True:
     more = t.recv(65536)
@@ -177,14 +181,16 @@ for program in "${programs[@]}"; do
 	done
 	for name in "${bad[@]}"; do
 		answer=$(fetch "$program" "https://$name.listed.test/hello" 2>e)
-		is "$program: $name is not spoken to" "$(grep -c hello <<<"$answer") $(grep -c "^192.0.2.2" arrived)" "0 0"
+		is "$program: $name is not spoken to" \
+			"$(grep -c hello <<<"$answer") $(grep -c "^192.0.2.2" arrived)" "0 0"
 	done
 done
 if command -v git >o; then
 	ok "git clones over it" timeout 60 git clone -q https://listed.test/repo.git copy
 	is "what is there" "$(cat copy/file)" text
 fi
-for name in expired:'not valid now' wrong:'for another name' self:'signed by nobody' stranger:'signed by nobody'; do
+for name in expired:'not valid now' wrong:'for another name' self:'signed by nobody' \
+	stranger:'signed by nobody'; do
 	ok "the log says of ${name%%:*} why" told tls-untrusted-server "${name#*:}"
 	has "and so is the client told" "$(curl -s "https://${name%%:*}.listed.test/")" "${name#*:}"
 done
@@ -233,8 +239,8 @@ is "nothing of that arrives" "$(wc -l <arrived)" "$before"
 ok "the log has the rule for another Host" told tls-name-mismatch listed.test
 is "another name in the hello" "$(openssl s_client -connect listed.test:443 -servername other.test \
 	-proxy "127.0.0.1:$PORT" </dev/null 2>&1 | grep -c 'alert access denied')" 1
-is "none" "$(openssl s_client -connect listed.test:443 -noservername -proxy "127.0.0.1:$PORT" </dev/null 2>&1 |
-	grep -c 'alert access denied')" 1
+is "none" "$(openssl s_client -connect listed.test:443 -noservername \
+	-proxy "127.0.0.1:$PORT" </dev/null 2>&1 | grep -c 'alert access denied')" 1
 is "who wants HTTP/2 only gets nothing" "$(openssl s_client -connect listed.test:443 -servername listed.test \
 	-alpn h2 -proxy "127.0.0.1:$PORT" </dev/null 2>&1 | grep -c 'alert no application protocol')" 1
 cat >plain.py <<'PY'
