@@ -69,27 +69,14 @@ struct running {
 	int events; /* -1 = nobody wants them */
 };
 
-/* What is to lead elsewhere must not lead where it says. */
-static int refuse_redirects(struct policy *p, const char *path, struct err *e)
-{
-	const char *section;
-	const int line = policy_redirects(p, &section);
-
-	if (!line)
-		return 0;
-	policy_free(p);
-	return err_set(e, "policy %s:%d: the proxy cannot follow %s", path, line, section);
-}
-
 /* Where the directories of file rules lie does not matter here; any other variable is an error. */
 static struct policy *load_policy(const char *path, struct err *e)
 {
 	const struct policy_var vars[] = {
 		{ "PROJECT_ROOT", "/" }, { "GIT_ROOT", "/" }, { "HOME", "/" }, { NULL, NULL }
 	};
-	struct policy *p = policy_read(path, &(struct policy_options){ .vars = vars, .expand = true }, e);
 
-	return p && refuse_redirects(p, path, e) < 0 ? NULL : p;
+	return policy_read(path, &(struct policy_options){ .vars = vars, .expand = true }, e);
 }
 
 /* A socket of this type on "ADDRESS:PORT", listening where that is to be done. */

@@ -20,6 +20,9 @@ static void on_timer(struct loop *l, struct timer *t)
 		if (CONFIG_PROXY_TRANSPARENT)
 			flow_hello(c, true);
 		break;
+	case CONN_HELD:
+		approve_end(c, false, "timeout");
+		break;
 	case CONN_DIAL:
 		dial_next(c);
 		break;
@@ -56,6 +59,7 @@ static void on_ready(struct conn *c, const struct end *e, uint32_t events)
 	case CONN_SECURE:
 		break;
 	case CONN_FLOW:
+	case CONN_HELD:
 	case CONN_RESOLVE:
 		/* The client has hung up, or more than that. */
 		conn_end(c);
@@ -164,6 +168,9 @@ void conn_interest(struct conn *c)
 		want(c, &c->client, 0);
 		want(c, &c->server, 0);
 		break;
+	case CONN_HELD:
+		want(c, &c->client, EPOLLRDHUP);
+		break;
 	case CONN_FLOW:
 	case CONN_RESOLVE:
 	case CONN_DIAL:
@@ -234,6 +241,7 @@ static void finish(struct conn *c, bool hard)
 	if (c->state == CONN_ENDED)
 		return;
 	c->state = CONN_ENDED;
+	approve_end(c, false, "the caller is gone");
 	tell_closed(c);
 	resolver_cancel(&c->wait);
 	conn_timer(c, 0);
@@ -261,6 +269,7 @@ void conn_free(struct conn *c)
 	http_parser_release(&c->request);
 	http_parser_release(&c->answer);
 	buf_release(&c->in);
+	free(c->redirect);
 	list_remove(&c->node);
 	free(c);
 }

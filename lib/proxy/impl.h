@@ -21,6 +21,7 @@ enum conn_state {
 	CONN_HELLO,     /* led here, and TLS most likely: what it says first is to come */
 	CONN_INTERCEPT, /* the client of a host whose TLS is ended here is to say the first of it */
 	CONN_HEAD,      /* a request is to come, or has come in part */
+	CONN_HELD,      /* somebody is asked whether it may go on */
 	CONN_RESOLVE,   /* its host's addresses are asked for */
 	CONN_DIAL,      /* they are tried */
 	CONN_SECURE,    /* the server is to prove who it is */
@@ -65,15 +66,19 @@ struct conn {
 	bool transparent; /* its client means to talk to flow.to */
 	bool tls;         /* a tunnel from the start: whatever we say to it is no HTTP */
 	bool is_connect;
-	bool gate;     /* what the client says first in a tunnel is to be looked at */
-	bool upgrade;  /* the request wants a websocket */
-	bool keep;     /* the client's connection may serve another request */
-	bool is_head;  /* HEAD: the answer has no body */
-	bool answered; /* something of an answer has been sent to the client */
-	bool up_lost;  /* the server does not take the rest of the request */
-	bool hung_up;  /* the client says no more, while its answer is on its way */
-	bool opened;   /* a connection was told of; its end is, too */
-	bool inside;   /* the requests come from within TLS, all for the target's host */
+	bool gate;                     /* what the client says first in a tunnel is to be looked at */
+	bool upgrade;                  /* the request wants a websocket */
+	bool keep;                     /* the client's connection may serve another request */
+	bool is_head;                  /* HEAD: the answer has no body */
+	bool answered;                 /* something of an answer has been sent to the client */
+	bool up_lost;                  /* the server does not take the rest of the request */
+	bool hung_up;                  /* the client says no more, while its answer is on its way */
+	bool opened;                   /* a connection was told of; its end is, too */
+	bool inside;                   /* the requests come from within TLS, all for the target's host */
+	struct net_redirect *redirect; /* owned: where it is led instead of its target; NULL = nowhere */
+	bool followed;                 /* that was tried, and could not be done */
+	struct verdict held;           /* what is asked about, or was approved, in `approval` */
+	char approval[48];             /* "" = nothing */
 	struct resolver_wait wait;
 	struct dns_address addresses[RESOLVER_ADDRESSES]; /* judged, to be tried from `next` on */
 	size_t n_addresses, next;
@@ -103,6 +108,7 @@ struct proxy {
 	uint64_t *served[2]; /* the serial of the last flow from each port, of IPv4 and IPv6 */
 	struct list conns;   /* oldest first */
 	struct list dead;
+	uint64_t n_asked; /* approvals */
 	int n_conns, n_pipes, n_kept;
 	struct pipe_pair kept[PIPES_KEPT];
 	struct teller teller;
@@ -149,6 +155,24 @@ void judge_target(struct conn *c);
 struct verdict judge_address(const struct conn *c);
 /* May this name be meant by whoever is connected to that address? */
 bool judge_name(const struct conn *c, const char *name, struct verdict *v);
+
+/* The log first, then what the verdict on all that is known says; c->addresses are to be tried. */
+void judge_go(struct conn *c, const struct verdict *v);
+void judge_take(struct conn *c, const struct resolver_answer *answer, bool led);
+/* May whoever is there be called anything, or nothing? */
+bool judge_exactly(const struct conn *c);
+
+/* redirect.c: where the operator leads connections. */
+bool redirect_begin(struct conn *c, const struct verdict *v); /* false: it goes where it says */
+bool redirect_name(struct conn *c);                           /* false: its name is to be looked up */
+bool redirect_give_up(struct conn *c);                        /* false: that is all there is to try */
+uint16_t redirect_port(const struct conn *c);
+/* Text of it for the client, "" = none. */
+const char *redirect_notice(const struct conn *c);
+
+/* approve.c: what somebody is asked. */
+void approve_ask(struct conn *c, const struct verdict *v);
+void approve_end(struct conn *c, bool approved, const char *reason);
 
 /* dial.c */
 void dial_next(struct conn *c);
@@ -197,6 +221,10 @@ bool tell_name(struct conn *c, const struct verdict *v, const struct resolver_an
 bool tell_dropped(struct conn *c, const struct verdict *v, const struct dns_address *a);
 bool tell_request(struct conn *c, const struct verdict *v, const struct dns_address *a);
 bool tell_malformed(struct conn *c, const struct verdict *v, const char *why);
+bool tell_redirect(struct conn *c, const struct verdict *v);
+bool tell_name_redirect(struct conn *c, const struct verdict *v, const struct net_redirect *r);
+bool tell_asked(struct conn *c, int64_t ns);
+void tell_answered(struct conn *c, bool approved, const char *reason);
 bool tell_stranger(struct conn *c, const struct verdict *v);
 bool tell_tls(struct conn *c, const struct verdict *v, const char *name);
 bool tell_distrusted(struct conn *c, const struct verdict *v, const char *why);

@@ -209,7 +209,8 @@ void intercept_read(struct conn *c)
 
 bool intercept_applies(const struct conn *c)
 {
-	return c->proxy->o.intercept && c->target.host.kind == HOST_NAME &&
+	/* Where the operator leads it elsewhere, it is for whoever is there. */
+	return c->proxy->o.intercept && !c->redirect && c->target.host.kind == HOST_NAME &&
 	       intercept_wants(c->proxy->o.intercept, c->target.host.name);
 }
 

@@ -2,6 +2,7 @@
 
 #include "audit/event.h"
 #include "audit/ring.h"
+#include "base/clock.h"
 #include "base/room.h"
 
 #include <arpa/inet.h>
@@ -133,6 +134,90 @@ bool tell_malformed(struct conn *c, const struct verdict *v, const char *why)
 		            .n_fields = 2 };
 
 	return tell(c, &ev);
+}
+
+static const struct event_field no_field;
+
+bool tell_redirect(struct conn *c, const struct verdict *v)
+{
+	static const char *const words[] = { "silent", "audit_only", "warn" };
+	const struct net_redirect *r = c->redirect;
+	char remote[TARGET_TEXT], to[TARGET_TEXT];
+	const struct event_field fields[] = { { .name = "redirect_host", .text = r->host },
+		                              { .name = "redirect_port", .number = r->port },
+		                              { .name = "redirect_to", .text = to },
+		                              { .name = "visibility", .text = words[r->visibility] },
+		                              r->sni ? (struct event_field){ .name = "sni", .text = r->sni }
+		                                     : no_field };
+	struct event ev = { .type = "connect_redirect",
+		            .domain = c->target.host.name,
+		            .remote = target_text(&c->target, 0, remote),
+		            .operation = "connect",
+		            .verdict = v,
+		            .message = *v->rule->message ? v->rule->message : NULL,
+		            .fields = fields,
+		            .n_fields = r->sni ? 5 : 4 };
+
+	snprintf(to, sizeof to, r->addr_len == 16 ? "[%s]:%u" : "%s:%u", r->host, (unsigned)r->port);
+	return tell(c, &ev);
+}
+
+bool tell_name_redirect(struct conn *c, const struct verdict *v, const struct net_redirect *r)
+{
+	const char *const list[] = { r->host, NULL };
+	const struct event_field fields[] = { { .name = "ips", .list = list },
+		                              { .name = "source", .text = "proxy" } };
+	struct event ev = { .type = "dns_redirect",
+		            .domain = c->target.host.name,
+		            .verdict = v,
+		            .fields = fields,
+		            .n_fields = 2 };
+
+	return tell(c, &ev);
+}
+
+bool tell_asked(struct conn *c, int64_t ns)
+{
+	char until[40], remote[TARGET_TEXT], message[512];
+	const struct event_field fields[] = { { .name = "expires_at", .text = until },
+		                              { .name = "id", .text = c->approval },
+		                              { .name = "kind", .text = "network" },
+		                              { .name = "target", .text = remote } };
+	struct event ev = { .type = "approval_requested",
+		            .domain = c->target.host.name,
+		            .remote = target_text(&c->target, 0, remote),
+		            .operation = "connect",
+		            .verdict = &c->held,
+		            .effective_action = "held",
+		            .fields = fields,
+		            .n_fields = 4 };
+
+	event_time(clock_real_ns() + ns, until);
+	ev.message = message_of(c, &c->held, remote, message, sizeof message);
+	return tell(c, &ev);
+}
+
+void tell_answered(struct conn *c, bool approved, const char *reason)
+{
+	char remote[TARGET_TEXT];
+	const struct verdict v = { .decision = EFFECT_APPROVE,
+		                   .effective = approved ? EFFECT_ALLOW : EFFECT_DENY,
+		                   .rule = c->held.rule };
+	const struct event_field fields[] = { { .name = "approved", .number = approved, .is_bool = true },
+		                              { .name = "id", .text = c->approval },
+		                              { .name = "kind", .text = "network" },
+		                              { .name = "reason", .text = reason },
+		                              { .name = "target",
+		                                .text = target_text(&c->target, 0, remote) } };
+	struct event ev = { .type = "approval_resolved",
+		            .domain = c->target.host.name,
+		            .remote = remote,
+		            .verdict = &v,
+		            .effective_action = approved ? "allowed" : "denied",
+		            .fields = fields,
+		            .n_fields = 5 };
+
+	tell(c, &ev);
 }
 
 /* Whoever it is, it is not of the session. */

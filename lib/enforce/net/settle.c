@@ -12,6 +12,10 @@ static const struct rule own = { .name = "own-listeners", .file = "built-in", .d
 static const struct rule proxied = { .name = "transparent-proxy",
 	                             .file = "built-in",
 	                             .decision = EFFECT_ALLOW };
+static const struct rule no_connections = { .name = "no-tcp-connections",
+	                                    .file = "built-in",
+	                                    .decision = EFFECT_DENY,
+	                                    .message = "landlock.network.allow_connect_tcp is false" };
 static const struct rule unrecorded = { .name = "audit-unavailable",
 	                                .file = "built-in",
 	                                .decision = EFFECT_DENY,
@@ -74,13 +78,17 @@ static void judge_names(const struct deed *d, const struct target *t, struct jud
 void settle_target(struct deed *d, const struct target *t, bool stream, struct judged *out)
 {
 	const struct net *n = d->net;
-	bool web = stream && n->o.proxy.port && (t->port == 80 || t->port == 443);
+	bool web = stream && !n->o.monitor && n->o.proxy.port && (t->port == 80 || t->port == 443);
 	bool open_question;
 
 	memset(out, 0, sizeof *out);
 	out->noted = stream && is_proxy(n, t);
 	if (is_own(n, t) || out->noted) {
 		out->verdict = (struct verdict){ EFFECT_ALLOW, EFFECT_ALLOW, &own, NULL, false };
+		return;
+	}
+	if (stream && n->o.no_tcp) {
+		out->verdict = (struct verdict){ .rule = &no_connections };
 		return;
 	}
 	out->verdict = ask(d, t, NULL);
@@ -172,9 +180,20 @@ static void refuse(struct deed *d, struct verdict *v, const struct net_report *r
 	deed_fail(d, EACCES);
 }
 
+/* What would be refused goes on. */
+static void watch_only(struct deed *d, struct verdict *v, const struct net_report *r)
+{
+	char message[1024];
+
+	message_of(v->rule, r, message, sizeof message);
+	v->effective = EFFECT_ALLOW;
+	if (!r->often || !was_told(d, v, r))
+		report(d, v, r, message);
+}
+
 bool settle_call(struct deed *d, struct verdict v, const struct net_report *r)
 {
-	if (CONFIG_APPROVALS && v.effective == EFFECT_APPROVE) {
+	if (CONFIG_APPROVALS && v.effective == EFFECT_APPROVE && !(d->net->o.monitor && r->remote)) {
 		char message[1024];
 		const struct held_question q = { .kind = "network",
 			                         .target = name_of(r),
@@ -194,6 +213,9 @@ bool settle_call(struct deed *d, struct verdict v, const struct net_report *r)
 		if ((r->often && was_told(d, &v, r)) || report(d, &v, r, NULL))
 			return true;
 		v = (struct verdict){ .rule = &unrecorded };
+	} else if (d->net->o.monitor && r->remote) {
+		watch_only(d, &v, r);
+		return true;
 	}
 	refuse(d, &v, r);
 	return false;
