@@ -245,6 +245,10 @@ test-kill: $(BIN) ## kill each of our processes at 200 random moments under load
 	$(Q)KILLS=$${KILLS:-200} LIMIT=1200 $(RUN) test/e2e/kill.sh test/e2e/kill_files.sh
 test-work: $(BIN) ## developers' tools under file rules and in a view, all pairs and users (WORK=, FILES=)
 	$(Q)WORK=$${WORK:-all} LIMIT=3600 $(RUN) test/e2e/work.sh
+test-net: $(BIN) ## network rules of all pairs and users, every row, 1 GiB each way (E2E_NET_MIB=)
+	$(Q)set -e; for p in $(E2E_PAIRS); do for u in user root; do \
+		E2E_NET=on E2E_NET_ROWS=all E2E_NET_MIB=$${E2E_NET_MIB:-1024} LIMIT=1200 \
+		$(RUN) "test/e2e/run --pair $$p --as $$u net"; done; done
 test-load: $(BIN) ## the proxy under 200,000 requests (LOAD_REQUESTS=)
 	$(Q)LOAD_REQUESTS=$${LOAD_REQUESTS:-200000} LIMIT=1200 $(RUN) test/e2e/load.sh
 test-journal: $(O)/host/test/unit/journal_undo ## kill who keeps or undoes, 200 times (JOURNAL_KILLS=)
@@ -283,8 +287,9 @@ bench-proxy: $(BIN) ## measure connections by way of proxies; writes docs/proxy-
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/proxy.sh
 demo: $(BIN) ## show allowed and denied commands through the installed shim, in a throw-away root (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) test/e2e/demo
-.PHONY: test test-fsops test-kernel test-e2e test-kill test-journal test-million test-load test-work \
-	test-build test-aarch64 test-reproducible check fuzz bench bench-files bench-fuse bench-proxy demo
+.PHONY: test test-fsops test-kernel test-e2e test-kill test-journal test-million test-load test-net \
+	test-work test-build test-aarch64 test-reproducible check fuzz bench bench-files bench-fuse \
+	bench-proxy demo
 
 # ---- the state of the code ----------------------------------------------------------------------
 presets: $(BIN) ## build every preset

@@ -16,6 +16,15 @@ config PROXY_DNS
         help
           Answers questions for names that some network rule could let through,
           and passes on no others.
+
+config PROXY_TRANSPARENT
+        bool "transparent connections"
+        default y
+        depends on LAYER_NET
+        help
+          Connections to web servers that only a name could allow are led to
+          the proxy, which judges them by what the client says first. Without
+          it, such connections are denied.
  */
 #include "applets/applet.h"
 
@@ -24,13 +33,10 @@ config PROXY_DNS
 #include "base/log.h"
 #include "base/opt.h"
 #include "base/path.h"
-#include "decide/decide.h"
 #include "enforce/exec/role.h"
 #include "loop/loop.h"
-#include "net/resolver.h"
 #include "policy/source.h"
-#include "proxy/names.h"
-#include "proxy/proxy.h"
+#include "proxy/service.h"
 #include "proxy/target.h"
 
 #include <errno.h>
@@ -47,24 +53,9 @@ enum { BACKLOG = 512 };
 struct running {
 	struct loop *loop;
 	struct policy *policy;
-	struct decide_cache *cache;
-	struct resolver *resolver;
-	struct proxy *proxy;
-	struct names *names;
+	struct service *service;
 	int events; /* -1 = nobody wants them */
 };
-
-/* What is to lead elsewhere must not lead where it says. */
-static int refuse_redirects(struct policy *p, const char *path, struct err *e)
-{
-	const char *section;
-	const int line = policy_redirects(p, &section);
-
-	if (!line)
-		return 0;
-	policy_free(p);
-	return err_set(e, "policy %s:%d: the proxy cannot follow %s", path, line, section);
-}
 
 /* Where the directories of file rules lie does not matter here; any other variable is an error. */
 static struct policy *load_policy(const char *path, struct err *e)
@@ -72,9 +63,8 @@ static struct policy *load_policy(const char *path, struct err *e)
 	const struct policy_var vars[] = {
 		{ "PROJECT_ROOT", "/" }, { "GIT_ROOT", "/" }, { "HOME", "/" }, { NULL, NULL }
 	};
-	struct policy *p = policy_read(path, &(struct policy_options){ .vars = vars, .expand = true }, e);
 
-	return p && refuse_redirects(p, path, e) < 0 ? NULL : p;
+	return policy_read(path, &(struct policy_options){ .vars = vars, .expand = true }, e);
 }
 
 /* A socket of this type on "ADDRESS:PORT", listening where that is to be done. */
@@ -106,11 +96,12 @@ static int listen_on(const char *where, int type, struct err *e)
 	return fd;
 }
 
-static bool sink(void *arg, const char *json, size_t len, uint32_t flags)
+static bool sink(void *arg, const char *json, size_t len, uint32_t command, uint32_t flags)
 {
 	const struct running *r = arg;
 	AUTO_BUF line = { 0 };
 
+	(void)command;
 	(void)flags;
 	if (r->events < 0)
 		return true;
@@ -139,54 +130,36 @@ static void raise_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int serve_names(struct running *r, const char *where, struct err *e)
-{
-	const struct names_options o = { .loop = r->loop,
-		                         .resolver = r->resolver,
-		                         .policy = r->policy,
-		                         .cache = r->cache,
-		                         .session_id = "proxy",
-		                         .sink = sink,
-		                         .arg = r };
-	int udp = listen_on(where, SOCK_DGRAM, e), tcp = udp < 0 ? -1 : listen_on(where, SOCK_STREAM, e);
-
-	if (tcp < 0)
-		return -1;
-	r->names = names_new(&o, e);
-	return r->names ? names_listen(r->names, udp, tcp, e) : -1;
-}
-
 /* Where it serves what; NULL = not. */
 struct places {
 	const char *proxy, *dns;
 };
 
+static int open_sockets(const struct places *at, struct service_options *o, struct err *e)
+{
+	o->listeners[0] = listen_on(at->proxy, SOCK_STREAM, e);
+	if (o->listeners[0] < 0)
+		return -1;
+	if (!CONFIG_PROXY_DNS || !at->dns)
+		return 0;
+	o->udp = listen_on(at->dns, SOCK_DGRAM, e);
+	o->tcp = o->udp < 0 ? -1 : listen_on(at->dns, SOCK_STREAM, e);
+	return o->tcp < 0 ? -1 : 0;
+}
+
 static int start(struct running *r, const char *policy, const struct places *at, struct err *e)
 {
 	static const int signals[] = { SIGTERM, SIGINT };
-	struct proxy_options o = { .session_id = "proxy", .sink = sink, .arg = r };
-	int fd;
+	struct service_options o = {
+		.session_id = "proxy", .listeners = { -1, -1 }, .udp = -1, .tcp = -1, .sink = sink, .arg = r
+	};
 
-	r->policy = load_policy(policy, e);
-	if (!r->policy)
+	o.policy = r->policy = load_policy(policy, e);
+	o.loop = r->loop = r->policy ? loop_new(e) : NULL;
+	if (!r->loop || loop_signals(r->loop, signals, 2, on_signal, r, e) < 0 || open_sockets(at, &o, e) < 0)
 		return -1;
-	o.policy = r->policy;
-	o.cache = r->cache = decide_cache_new(r->policy);
-	o.loop = r->loop = loop_new(e);
-	if (!r->cache || !r->loop)
-		return err_set(e, "out of memory");
-	o.resolver = r->resolver = resolver_new(&(struct resolver_options){ .loop = r->loop }, e);
-	if (!r->resolver || loop_signals(r->loop, signals, 2, on_signal, r, e) < 0)
-		return -1;
-	r->proxy = proxy_new(&o, e);
-	fd = r->proxy ? listen_on(at->proxy, SOCK_STREAM, e) : -1;
-	if (fd < 0)
-		return -1;
-	if (proxy_listen(r->proxy, fd, e) < 0) {
-		close(fd);
-		return -1;
-	}
-	if (CONFIG_PROXY_DNS && at->dns && serve_names(r, at->dns, e) < 0)
+	r->service = service_new(&o, e);
+	if (!r->service)
 		return -1;
 	signal(SIGPIPE, SIG_IGN);
 	raise_limit();
@@ -195,12 +168,8 @@ static int start(struct running *r, const char *policy, const struct places *at,
 
 static void release(struct running *r)
 {
-	proxy_free(r->proxy);
-	if (CONFIG_PROXY_DNS)
-		names_free(r->names);
-	resolver_free(r->resolver);
+	service_free(r->service);
 	loop_free(r->loop);
-	decide_cache_free(r->cache);
 	policy_free(r->policy);
 	fd_close(&r->events);
 }

@@ -29,7 +29,7 @@ config APPLET_RUN
 #include "enforce/landlock/floor.h"
 #include "enforce/limits/count.h"
 #include "enforce/limits/limits.h"
-#include "enforce/net/net.h"
+#include "enforce/net/beside.h"
 #include "enforce/rung.h"
 #include "journal/record.h"
 #include "loop/loop.h"
@@ -74,15 +74,15 @@ struct runner {
 	struct rung_found found;
 	char root[PATH_MAX];  /* of the project */
 	char store[PATH_MAX]; /* in it: what was deleted */
-	bool allow_degraded;
+	bool allow_degraded, ended;
 	bool judge_files; /* every call on files, not only what Landlock closes */
 	bool judge_net;   /* where connections and messages lead */
-	struct net *net;
 	struct files *files;
 	pid_t child;
 	int status;
-	bool ended;
 	void (*sigpipe)(int); /* as we found it */
+	struct net *net;
+	struct beside beside; /* who judges what only names can allow */
 };
 
 /* Kept when --audit is given; the act waits for the line. */
@@ -109,13 +109,11 @@ static void open_log(struct runner *r, const char *path)
 	char here[PATH_MAX], whole[PATH_MAX];
 	struct writer_options w = { .path = whole };
 	struct err e;
-
 	if (!path)
 		return;
 	if (!getcwd(here, sizeof here) || !path_join(here, path, whole, sizeof whole))
 		die(EXIT_DENIED, "agentsh-run: %s: bad path", path);
-	r->log = writer_open(&w, &e);
-	if (!r->log)
+	if (!(r->log = writer_open(&w, &e)))
 		die(EXIT_DENIED, "agentsh-run: audit: %s", e.text);
 }
 
@@ -356,8 +354,7 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 	o.store = r->store[0] ? r->store : NULL;
 	for (size_t i = 0; i < o.n_closed; i++)
 		closed[i] = (struct files_closed){ items[i].path, items[i].secret };
-	r->files = files_new(&o, &e);
-	if (!r->files)
+	if (!(r->files = files_new(&o, &e)))
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	g->file_call = files_call;
 	g->file_wait = files_wait;
@@ -368,16 +365,16 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 #if CONFIG_LAYER_NET
 static void judge_net(struct runner *r, struct plan_options *p, struct governor_options *g)
 {
-	const struct net_options o = { .policy = r->policy, .tag = p->tag };
+	const struct beside_options o = { r->policy, p->tag, "run", "cmd-1", sink, r };
 	struct err e;
+
 	if (r->found.rung != RUNG_NOTIFY) {
 		if (!r->allow_degraded)
 			die(EXIT_DENIED, "agentsh-run: denied: connections go unjudged: %s", r->found.why);
 		complain("agentsh-run: degraded: connections are not judged: %s", r->found.why);
 		return;
 	}
-	r->net = net_new(&o, &e);
-	if (!r->net)
+	if (!(r->net = beside_start(&r->beside, &o, &e)))
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	p->net = true;
 	g->net_call = net_call;
@@ -466,7 +463,8 @@ static void set_up(struct runner *r)
 	if (plan_make(&r->plan, &p, &e) < 0 || !(r->governor = serve_new(&g, &e)) ||
 	    !(r->loop = loop_new(&e)) || !(r->desk = desk_new(r->loop, r->governor, on_gone, r, &e)) ||
 	    loop_signals(r->loop, signals, sizeof signals / sizeof *signals, on_signal, r, &e) < 0 ||
-	    (CONFIG_LIMITS && watch_limits(r, g.tag, &e) < 0))
+	    (CONFIG_LIMITS && watch_limits(r, g.tag, &e) < 0) ||
+	    (CONFIG_LAYER_NET && r->net && beside_watch(&r->beside, r->loop, &e) < 0))
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	r->plan.launch.join = r->limits.join;
 	r->plan.launch.n_join = r->limits.n;
@@ -495,8 +493,8 @@ static void launch(struct runner *r, char **argv, char *const *env)
 	}
 	caps_hide(); /* the command has the same user */
 	close(sock[1]);
-	if (r->child < 0)
-		die(EXIT_DENIED, "agentsh-run: fork: %s", strerror(errno));
+	if (r->child < 0 || (CONFIG_LAYER_NET && tag_deputise(r->plan.launch.tag, NULL) < 0))
+		die(EXIT_DENIED, "agentsh-run: cannot start: %s", strerror(errno));
 	if (wire_recv(sock[0], &in, 0, &e) <= 0 || in.n_fds != 1) {
 		/* The child said why. */
 		waitpid(r->child, &r->status, 0);
@@ -585,6 +583,8 @@ static int run(int argc, char **argv)
 	reap_all();
 	tag_kill(r.plan.launch.tag, 0, 0, SIGKILL);
 	reap_all();
+	if (CONFIG_LAYER_NET)
+		beside_stop(&r.beside, r.loop);
 	if (CONFIG_LIMITS) {
 		counter_free(r.counter);
 		limits_remove(&r.limits, NULL);

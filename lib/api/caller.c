@@ -65,7 +65,10 @@ static bool is_ours(const struct http_peer *peer)
 	return rc == 0 || errno != EADDRNOTAVAIL || (!is_v4 && is_routed_here(peer->addr));
 }
 
-/* A caller that has hung up already wants no answer, and gets none of its wishes either. */
+/* Who connects for a session's processes, its supervisor or its proxy, is marked as their deputy: what it
+ * asks for, they ask for (sys/tag.h). Where it is gone meanwhile, the holder tells whose it was.
+ *
+ * A caller that has hung up already wants no answer, and gets none of its wishes either. */
 void api_recognise(struct call *c)
 {
 	const struct http_peer *peer = c->request->peer;
@@ -76,10 +79,10 @@ void api_recognise(struct call *c)
 	c->uid = peer->is_unix ? peer->uid : far.uid;
 	c->governed = peer->is_unix && !peer->is_free;
 	c->tag = peer->tag;
-	if (c->governed || (peer->is_unix && far.kind == FAR_UNKNOWN) ||
+	if ((CONFIG_LAYER_NET ? c->tag != 0 : c->governed) || (peer->is_unix && far.kind == FAR_UNKNOWN) ||
 	    (!peer->is_unix && far.kind == FAR_NONE && !is_ours(peer)))
 		return;
-	c->governed = far_is_governed(&far, &tag, &c->api->last_caller);
+	c->governed |= far_is_governed(&far, &tag, &c->api->last_caller);
 	c->tag = tag;
 }
 

@@ -144,6 +144,7 @@ struct config {
 			bool enabled;
 			int intercept_mode; /* 0 all, 1 tcp_only, 2 monitor */
 			const char *proxy_listen_addr;
+			bool judge, judge_set; /* where connections lead; was it given? */
 			struct {
 				bool enabled;
 				const char *subnet_base;

@@ -149,6 +149,9 @@ const struct key config_keys[] = {
 	{ "sandbox.network.enabled", KEY_BOOL, AT(sandbox.network.enabled) },
 	{ "sandbox.network.intercept_mode", KEY_CHOICE, AT(sandbox.network.intercept_mode), "all",
 	  "all|tcp_only|monitor" },
+#if CONFIG_LAYER_NET
+	{ "sandbox.network.judge", KEY_BOOL, AT(sandbox.network.judge) },
+#endif
 	{ "sandbox.network.proxy_listen_addr", KEY_TEXT, AT(sandbox.network.proxy_listen_addr), "127.0.0.1:0",
 	  .check = check_addr },
 	{ "sandbox.network.proxy_port", KEY_IGNORED, .more = not_yet },

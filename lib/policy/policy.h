@@ -59,6 +59,9 @@ struct policy;
 /* Are file rules enforced where the configuration does not say (sandbox.seccomp.file_monitor)? */
 enum { POLICY_FILES_ENFORCED = 1 };
 
+/* Likewise network rules and those for local sockets (sandbox.network.judge)? */
+enum { POLICY_NET_ENFORCED = 0 };
+
 /* Parse, check and compile. `file` is the name shown in problems and denials. NULL with `out` filled on
  * failure. */
 struct policy *policy_load(const char *text, size_t len, const char *file,

@@ -13,6 +13,16 @@ static void on_timer(struct loop *l, struct timer *t)
 
 	(void)l;
 	switch (c->state) {
+	case CONN_FLOW:
+		flow_look(c);
+		break;
+	case CONN_HELLO:
+		if (CONFIG_PROXY_TRANSPARENT)
+			flow_hello(c, true);
+		break;
+	case CONN_HELD:
+		approve_end(c, false, "timeout");
+		break;
 	case CONN_DIAL:
 		dial_next(c);
 		break;
@@ -33,9 +43,15 @@ static void on_timer(struct loop *l, struct timer *t)
 static void on_ready(struct conn *c, const struct end *e, uint32_t events)
 {
 	switch (c->state) {
+	case CONN_HELLO:
+		if (CONFIG_PROXY_TRANSPARENT)
+			flow_hello(c, false);
+		break;
 	case CONN_HEAD:
 		request_read(c);
 		break;
+	case CONN_FLOW:
+	case CONN_HELD:
 	case CONN_RESOLVE:
 		/* The client has hung up, or more than that. */
 		conn_end(c);
@@ -135,9 +151,14 @@ static void exchange_interest(struct conn *c)
 void conn_interest(struct conn *c)
 {
 	switch (c->state) {
+	case CONN_HELLO:
 	case CONN_HEAD:
 		want(c, &c->client, EPOLLIN);
 		break;
+	case CONN_HELD:
+		want(c, &c->client, EPOLLRDHUP);
+		break;
+	case CONN_FLOW:
 	case CONN_RESOLVE:
 	case CONN_DIAL:
 		/* An early EOF is a half-closed client perhaps; nothing is read meanwhile. */
@@ -204,6 +225,7 @@ static void finish(struct conn *c, bool hard)
 	if (c->state == CONN_ENDED)
 		return;
 	c->state = CONN_ENDED;
+	approve_end(c, false, "the caller is gone");
 	tell_closed(c);
 	resolver_cancel(&c->wait);
 	conn_timer(c, 0);
@@ -231,6 +253,7 @@ void conn_free(struct conn *c)
 	http_parser_release(&c->request);
 	http_parser_release(&c->answer);
 	buf_release(&c->in);
+	free(c->redirect);
 	list_remove(&c->node);
 	free(c);
 }

@@ -127,7 +127,7 @@ static bool tell_query(struct pending *p, const struct verdict *v, const struct 
 	for (size_t i = 0; a && i < a->n; i++)
 		list[i] = inet_ntop(a->addresses[i].len == 4 ? AF_INET : AF_INET6, a->addresses[i].addr,
 		                    texts[i], sizeof texts[i]);
-	return tell_event(&p->names->teller, &ev);
+	return tell_event(&p->names->teller, &ev, 0);
 }
 
 static bool tell_dropped(struct pending *p, const struct verdict *v, const struct dns_address *a)
@@ -136,7 +136,7 @@ static bool tell_dropped(struct pending *p, const struct verdict *v, const struc
 	struct event ev = { .type = "dns_rebind_blocked", .domain = p->query.name, .verdict = v };
 
 	ev.remote = inet_ntop(a->len == 4 ? AF_INET : AF_INET6, a->addr, remote, sizeof remote);
-	return tell_event(&p->names->teller, &ev);
+	return tell_event(&p->names->teller, &ev, 0);
 }
 
 static void answer_code(struct pending *p, int code)

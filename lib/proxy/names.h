@@ -26,7 +26,7 @@ struct names_options {
 	const char *session_id;
 	struct net_page *page; /* NULL = nobody looks */
 	/* As the proxy's. */
-	bool (*sink)(void *arg, const char *json, size_t len, uint32_t flags);
+	bool (*sink)(void *arg, const char *json, size_t len, uint32_t command, uint32_t flags);
 	void *arg;
 };
 

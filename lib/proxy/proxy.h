@@ -1,7 +1,10 @@
 /* proxy - the process that faces the network for others, and what it may let through.
  *
- * An explicit HTTP proxy on one listening socket: CONNECT, whose bytes are
+ * An explicit HTTP proxy: CONNECT, whose bytes are
  * spliced, and requests with absolute URIs, each of which is judged by itself.
+ * And one that nobody knows of: a connection that a supervisor has led here
+ * (net/page.h) is what its client says first, TLS by its server name or a
+ * request by its Host.
  * Names are resolved once, here; each address is judged, and what is dialled
  * is what was judged. Through a tunnel, a TLS client must ask for the very
  * host that it named to us.
@@ -15,6 +18,7 @@
 #include "base/err.h"
 #include "decide/decide.h"
 #include "loop/loop.h"
+#include "net/page.h"
 #include "net/resolver.h"
 
 struct proxy;
@@ -25,14 +29,26 @@ struct proxy_options {
 	const struct policy *policy;
 	struct decide_cache *cache;
 	const char *session_id;
-	int max_conns;           /* 0 = 4096 */
-	int64_t head_timeout_ns; /* 0 = 15 s */
-	/* Events. False: it could not be kept; then what it tells of does not happen. */
-	bool (*sink)(void *arg, const char *json, size_t len, uint32_t flags);
+	int max_conns;               /* 0 = 4096 */
+	int64_t head_timeout_ns;     /* 0 = 15 s */
+	const struct net_page *page; /* NULL = nobody is led here */
+	int64_t approval_ns; /* how long somebody is asked; 0 = nobody is, and what is to be approved is
+	                        denied */
+	bool demand_flows;   /* who was not seen to connect by a supervisor is refused */
+	/* Events, of the session's command of this number, 0 = of none. False: it could not be kept; then
+	 * what it tells of does not happen. */
+	bool (*sink)(void *arg, const char *json, size_t len, uint32_t command, uint32_t flags);
+	const char *(*command_id)(void *arg, uint32_t command); /* NULL = they have none */
 	void *arg;
 };
 
+enum { PROXY_LISTENERS = 2 };
+
 struct proxy *proxy_new(const struct proxy_options *o, struct err *e);
-int proxy_listen(struct proxy *p, int fd, struct err *e); /* takes the listening socket, one */
-void proxy_free(struct proxy *p);                         /* connections end at once */
+/* Takes the listening socket, one of IPv4 and one of IPv6. */
+int proxy_listen(struct proxy *p, int fd, struct err *e);
+void proxy_free(struct proxy *p); /* connections end at once */
 int proxy_conns(const struct proxy *p);
+
+/* The answer to event "approval_requested". False: nobody waits for that one. */
+bool proxy_approve(struct proxy *p, const char *id, bool approved, const char *reason);

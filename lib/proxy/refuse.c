@@ -19,14 +19,14 @@ OWN(mismatch, "tls-name-mismatch", "TLS asks for another host than the proxy was
 OWN(no_name, "tls-no-name", "TLS names no host");
 OWN(hidden, "tls-hidden-name", "TLS hides the host's name (ECH)");
 OWN(not_tls, "tls-only", "what is said on port 443 is not TLS");
+OWN(stranger, "session-only", "the proxy serves programs of its session only");
 
 struct verdict proxy_rule(enum proxy_rule which)
 {
-	static const struct rule *const rules[] = { [RULE_MALFORMED] = &malformed,
-		                                    [RULE_NAME_MISMATCH] = &mismatch,
-		                                    [RULE_NO_NAME] = &no_name,
-		                                    [RULE_HIDDEN_NAME] = &hidden,
-		                                    [RULE_NOT_TLS] = &not_tls };
+	static const struct rule *const rules[] = {
+		[RULE_MALFORMED] = &malformed, [RULE_NAME_MISMATCH] = &mismatch, [RULE_NO_NAME] = &no_name,
+		[RULE_HIDDEN_NAME] = &hidden,  [RULE_NOT_TLS] = &not_tls,        [RULE_STRANGER] = &stranger
+	};
 
 	return (struct verdict){ .rule = rules[which] };
 }
@@ -60,12 +60,33 @@ static bool wants_json(const struct conn *c)
 	return accept && strcasestr(accept, "application/json");
 }
 
+void refuse_tls(struct conn *c, bool alert)
+{
+	static const char denied[] = { 21, 3, 3, 0, 2, 2, 49 /* access_denied */ };
+
+	conn_drop_server(c);
+	conn_timer(c, 0);
+	if (alert)
+		buf_add(&c->down.rest, denied, sizeof denied);
+	c->keep = false;
+	c->state = CONN_LINGER;
+	refuse_linger(c);
+}
+
 /* Another request may follow when this one has come whole, and was understood. */
 static void answer(struct conn *c, int status, const char *type, const struct buf *body)
 {
 	struct buf *out = &c->down.rest;
 	bool keep = c->keep && !c->is_connect && c->request.state == HTTP_DONE && status != 400;
 
+	if (c->tls && status == 403) {
+		refuse_tls(c, true);
+		return;
+	}
+	if (c->tls) {
+		conn_break(c);
+		return;
+	}
 	conn_drop_server(c);
 	conn_timer(c, 0);
 	if (!c->answered) {

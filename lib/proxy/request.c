@@ -4,6 +4,28 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* The same of a client that means to talk to the server itself. */
+static const char *take_meant(struct conn *c)
+{
+	const struct http_head *h = &c->request.head;
+	const char *host = http_field(h, "Host");
+	char address[TARGET_TEXT];
+
+	if (c->is_connect)
+		return "CONNECT is for proxies";
+	if (*h->target != '/' && strcmp(h->target, "*") != 0) {
+		if (!target_uri(h->target, &c->target))
+			return "malformed URI, or one that is not http://";
+	} else {
+		if (!target_authority(host && *host ? host : flow_text(c, address), 80, &c->target))
+			return "malformed host";
+		c->target.path = h->target;
+	}
+	if (c->target.port != c->flow.to_port)
+		return "it names another port than it was connected to";
+	return strpbrk(c->target.path, "#\\") ? "malformed path" : NULL;
+}
+
 /* Where the client wants to go. A word of why not, NULL if all is well. */
 static const char *take_target(struct conn *c)
 {
@@ -13,6 +35,8 @@ static const char *take_target(struct conn *c)
 	c->is_head = !strcmp(h->method, "HEAD");
 	c->upgrade = !c->is_connect && head_is_websocket(h);
 	c->keep = h->keep_alive;
+	if (c->transparent)
+		return take_meant(c);
 	if (c->is_connect) {
 		if (c->request.decoder.kind != HTTP_BODY_NONE)
 			return "CONNECT has no body";

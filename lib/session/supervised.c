@@ -3,18 +3,19 @@
 #include "policy/policy.h"
 #include "session/policy_wire.h"
 #include "sys/caps.h"
+#include "sys/tag.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 
-static struct policy *load_policy(struct msg_reader *r, int fd, bool files, struct err *e)
+static struct policy *load_policy(struct msg_reader *r, int fd, bool places, struct err *e)
 {
 	struct policy *policy = policy_wire_take(r, fd, e);
 
-	/* Nobody asks us about connections, and about files perhaps. */
-	if (policy && !files)
+	/* Nobody asks us about files and connections. */
+	if (policy && !places)
 		policy_drop_places(policy);
 	return policy;
 }
@@ -24,6 +25,8 @@ static void rules_free(struct rules *rules)
 	serve_free(rules->governor);
 	if (CONFIG_FILES)
 		files_free(rules->files);
+	if (CONFIG_LAYER_NET)
+		net_free(rules->net);
 	policy_free(rules->policy);
 	free(rules);
 }
@@ -50,6 +53,13 @@ static struct governor *make_governor(struct supervised *s, struct rules *rules,
 		o.programs = s->wired.programs;
 		o.n_programs = s->wired.n_programs;
 	}
+#if CONFIG_LAYER_NET
+	if (s->net.flags) {
+		rules->net = net_wired_judge(&s->net, rules->policy, s->tag, &o, e);
+		if (!rules->net)
+			return NULL;
+	}
+#endif
 	return serve_new(&o, e);
 }
 
@@ -59,7 +69,8 @@ int supervised_rules(struct supervised *s, struct msg_reader *r, int fd, struct 
 
 	if (!rules)
 		return err_set(e, "out of memory");
-	rules->policy = load_policy(r, fd, CONFIG_FILES && s->wired.calls, e);
+	rules->policy =
+	        load_policy(r, fd, (CONFIG_FILES && s->wired.calls) || (CONFIG_LAYER_NET && s->net.flags), e);
 	if (rules->policy)
 		rules->governor = make_governor(s, rules, e);
 	if (!rules->governor) {
@@ -117,6 +128,8 @@ static int read_start(struct supervised *s, struct msg_reader *r, uid_t *uid, gi
 	s->wired.o.tag = s->tag;
 	if (CONFIG_FILES && wired_read(&s->wired, r, e) < 0)
 		return -1;
+	if (CONFIG_LAYER_NET && net_wired_read(&s->net, r, e) < 0)
+		return -1;
 	if (CONFIG_APPROVALS)
 		s->approval_ns = (int64_t)msg_get_u64(r);
 	if (!msg_ok(r) || strlen(id) >= sizeof s->session_id)
@@ -129,15 +142,21 @@ int supervised_start(struct supervised *s, struct wire_in *in, struct err *e)
 {
 	struct msg_reader r;
 	const char *user;
+	int n = in->n_fds;
 	uid_t uid;
 	gid_t gid;
 
-	if (msg_open(&r, in->data.data, in->data.len) != WIRE_START ||
-	    (in->n_fds != 3 && !(CONFIG_LAYER_FUSE && in->n_fds == 5)))
+	if (msg_open(&r, in->data.data, in->data.len) != WIRE_START)
 		return err_set(e, "bad start message");
 	if (read_start(s, &r, &uid, &gid, &user, e) < 0)
 		return -1;
-	if (CONFIG_LAYER_FUSE && in->n_fds == 5) {
+	/* The last of them, if there is one. */
+	if (CONFIG_LAYER_NET && s->net.flags & NET_WIRED_PAGE &&
+	    (!n || net_wired_page(&s->net, in->fds[--n], e) < 0))
+		return -1;
+	if (n != 3 && !(CONFIG_LAYER_FUSE && n == 5))
+		return err_set(e, "bad start message");
+	if (CONFIG_LAYER_FUSE && n == 5) {
 		if (wired_shown(&s->wired, in->fds[3], e) < 0)
 			return -1;
 		s->wired.lower = in->fds[4];
@@ -148,6 +167,9 @@ int supervised_start(struct supervised *s, struct wire_in *in, struct err *e)
 		return -1;
 	s->inbox = in->fds[2];
 	in->fds[2] = -1;
+	/* What we do on a caller's socket has our number in it. */
+	if (CONFIG_LAYER_NET && tag_deputise(s->tag, e) < 0)
+		return -1;
 	/* While we may: nothing is ever started from here. */
 	if ((CONFIG_CONFINE && caps_confine(~0ULL, 0, e) < 0) ||
 	    caps_become(uid, gid, *user ? user : NULL, CAPS_SYS_PTRACE, e) < 0)

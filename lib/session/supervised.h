@@ -9,6 +9,7 @@
 #include "enforce/exec/desk.h"
 #include "enforce/exec/serve.h"
 #include "enforce/files/wired.h"
+#include "enforce/net/wired.h"
 #include "wire/conn.h"
 
 /* A policy and who decides by it: those before the newest serve the commands that entered under them. */
@@ -16,6 +17,7 @@ struct rules {
 	struct rules *older;
 	struct policy *policy;
 	struct files *files; /* NULL: file calls are not judged */
+	struct net *net;     /* likewise */
 	struct governor *governor;
 };
 
@@ -32,6 +34,7 @@ struct supervised {
 	uint64_t tag;
 	enum rung rung;
 	struct wired wired;
+	struct net_wired net;
 	int64_t approval_ns;
 	unsigned held; /* limits that groups hold, and which groups */
 	char pids_dir[512], memory_dir[512];

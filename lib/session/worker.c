@@ -8,6 +8,7 @@
 #include "enforce/exec/plan.h"
 #include "session/closed.h"
 #include "session/closed_apart.h"
+#include "session/connected.h"
 #include "session/gate.h"
 #include "session/handover.h"
 #include "session/judged.h"
@@ -42,11 +43,12 @@ struct worker {
 	int pidfd;
 	struct plan plan;
 	unsigned judged; /* calls on files that its filter marks */
+	bool connected;  /* and those that connect and send */
 	struct floor floor;
 	struct limits limits;
 	int64_t floor_ns; /* when it was looked at */
 	uint32_t floor_command;
-	char armed[160], missing[600]; /* with what the view of the workspace holds */
+	char armed[160], missing[800]; /* with what the view of the workspace holds */
 };
 
 const struct launch_plan *worker_plan(const struct session *s)
@@ -206,6 +208,8 @@ int worker_policy(struct core *core, struct session *s, struct err *e)
 	/* Filters and supervisor are made for some calls: these and no more can be asked about. */
 	if (CONFIG_FILES && (judged_calls(s) & ~s->worker->judged || !judged_calls(s) != !s->worker->judged))
 		return err_set(e, "file rules came or went");
+	if (CONFIG_LAYER_NET && connected_judged(s) != s->worker->connected)
+		return err_set(e, "network rules came or went");
 	if (CONFIG_LIMITS)
 		limited_change(core, s, &s->worker->limits);
 	msg_start(&m, WIRE_POLICY);
@@ -236,10 +240,10 @@ static int send_start(struct worker *w, int their_inbox, struct err *e)
 {
 	struct session *s = w->session;
 	/* With a view of the workspace, what they share, and the directory below. */
-	int fds[5] = { s->policy->text->fd, ring_fd(s->ring), their_inbox };
+	int fds[WIRE_FDS] = { s->policy->text->fd, ring_fd(s->ring), their_inbox };
 	bool view = CONFIG_LAYER_FUSE && views_shown(s);
 	struct msg m = { 0 };
-	int n = 3, rc;
+	int n = 3, page = -1, rc;
 
 	msg_start(&m, WIRE_START);
 	msg_str(&m, s->id);
@@ -255,6 +259,8 @@ static int send_start(struct worker *w, int their_inbox, struct err *e)
 	}
 	if (CONFIG_FILES)
 		judged_put(s, w->plan.launch.killable, &m);
+	if (CONFIG_LAYER_NET)
+		page = connected_put(s, &m);
 	if (CONFIG_APPROVALS)
 		msg_u64(&m, (uint64_t)w->core->config->approvals.timeout_ns);
 	policy_wire_put(&m, s->policy);
@@ -262,6 +268,8 @@ static int send_start(struct worker *w, int their_inbox, struct err *e)
 		fds[n++] = views_page(s);
 		fds[n++] = views_lower(s);
 	}
+	if (page >= 0)
+		fds[n++] = page;
 	rc = wire_send(w->fd, &m, fds, n, 0, e);
 	msg_release(&m);
 	return rc;
@@ -312,6 +320,10 @@ static int make_plan(struct worker *w, struct err *e)
 	}
 	if (CONFIG_FILES)
 		o.files = w->judged = judged_calls(w->session);
+	if (CONFIG_LAYER_NET) {
+		o.net = connected_wanted(w->session);
+		w->connected = connected_judged(w->session);
+	}
 	if (plan_make(&w->plan, &o, e) < 0)
 		return -1;
 	w->plan.launch.join = w->limits.join;
@@ -478,6 +490,8 @@ void worker_hand_over(const struct session *s, struct handover *h)
 	handover_fd(h, w->plan.launch.ruleset);
 	if (CONFIG_FILES)
 		msg_u32(&h->m, w->judged);
+	if (CONFIG_LAYER_NET)
+		msg_u32(&h->m, w->connected);
 	msg_u32(&h->m, w->plan.launch.rung);
 	msg_u32(&h->m, w->plan.launch.killable);
 	msg_str(&h->m, w->plan.armed);
@@ -502,6 +516,8 @@ static int take_plan(struct worker *w, struct msg_reader *r, struct err *e)
 		w->floor.incomplete = true;
 		w->judged = msg_get_u32(r);
 	}
+	if (CONFIG_LAYER_NET)
+		w->connected = msg_get_u32(r) != 0;
 	p->launch.rung = (enum rung)msg_get_u32(r);
 	p->launch.tracer = w->pid;
 	p->launch.killable = msg_get_u32(r) != 0;

@@ -87,8 +87,7 @@ static bool look_if(pid_t pid, void *arg)
 {
 	struct search *s = arg;
 	uint64_t tag;
-	uint32_t command;
-	bool tagged = tag_of(pid, &tag, &command);
+	bool tagged = tag_speaks_for(pid, &tag);
 
 	s->any |= tagged;
 	if (tagged == s->tagged)
@@ -123,9 +122,8 @@ static bool weigh(pid_t pid, void *arg)
 	char text[4096], *line;
 	unsigned id[4] = { 0 };
 	uint64_t tag;
-	uint32_t command;
 
-	if (!tag_of(pid, &tag, &command))
+	if (!tag_speaks_for(pid, &tag))
 		return true;
 	line = proc_text(pid, "status", text, sizeof text) > 0 ? strstr(text, "\nUid:") : NULL;
 	/* NOLINTNEXTLINE(cert-err34-c): written by the kernel */

@@ -16,7 +16,8 @@
 
 /* Hard limit: 0x41 ("A"), 24 bits of session, all ones; soft limit: the same with the command number below.
  */
-#define TAG_MAGIC 0x41ULL
+#define TAG_MAGIC  0x41ULL
+#define TAG_DEPUTY 0x42ULL /* instead of it; higher, so that a session's process cannot become one */
 
 uint64_t tag_new(void)
 {
@@ -41,7 +42,17 @@ int tag_set(uint64_t tag, uint32_t command, struct err *e)
 	return 0;
 }
 
-enum read { TAGGED, FREE, GONE, HIDDEN };
+int tag_deputise(uint64_t tag, struct err *e)
+{
+	const rlim_t mark = (tag & ~(0xffULL << 56)) | TAG_DEPUTY << 56;
+	struct rlimit rl = { .rlim_cur = mark, .rlim_max = mark };
+
+	if (prlimit(0, TAG_RESOURCE, &rl, NULL) < 0)
+		return err_sys(e, "mark process (limit on file locks)");
+	return 0;
+}
+
+enum read { TAGGED, DEPUTY, FREE, GONE, HIDDEN };
 
 static enum read by_file(pid_t pid, uint64_t *soft, uint64_t *hard)
 {
@@ -76,6 +87,10 @@ static enum read read_tag(pid_t pid, uint64_t *tag, uint32_t *command)
 		if (got != FREE)
 			return got;
 	}
+	if (CONFIG_LAYER_NET && hard >> 56 == TAG_DEPUTY && (uint32_t)hard == 0xffffffffu) {
+		*tag = hard ^ (TAG_DEPUTY ^ TAG_MAGIC) << 56;
+		return DEPUTY;
+	}
 	if (!tag_ok(hard) || soft >> 32 != hard >> 32)
 		return FREE;
 	*tag = hard;
@@ -86,6 +101,14 @@ static enum read read_tag(pid_t pid, uint64_t *tag, uint32_t *command)
 bool tag_of(pid_t pid, uint64_t *tag, uint32_t *command)
 {
 	return read_tag(pid, tag, command) == TAGGED;
+}
+
+bool tag_speaks_for(pid_t pid, uint64_t *tag)
+{
+	uint32_t command;
+	enum read got = read_tag(pid, tag, &command);
+
+	return got == TAGGED || got == DEPUTY;
 }
 
 /* What has ended may have been anybody's, though it answers signals until it is waited for. */

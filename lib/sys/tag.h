@@ -27,14 +27,22 @@ bool tag_ok(uint64_t tag);
 /* Mark the calling process. Cannot be undone where the filter is in force. */
 int tag_set(uint64_t tag, uint32_t command, struct err *e);
 
+/* Mark the calling process, one of ours, as a deputy: it connects and sends for processes of that session, so
+ * the kernel names it to those at the other end. What it asks for, the session asks for. Not undone either
+ * without privilege, and inherited; but it is none of the session's processes, and is not ended with them. */
+int tag_deputise(uint64_t tag, struct err *e);
+
+/* The session that a task belongs to or is a deputy of. */
+bool tag_speaks_for(pid_t pid, uint64_t *tag);
+
 /* The tag of a task; false when it has none (or is gone: errno ESRCH). */
 bool tag_of(pid_t pid, uint64_t *tag, uint32_t *command);
 
-/* Is this a process that lives and is in no session? */
+/* Is this a process that lives, is in no session, and is no session's deputy? */
 bool tag_is_free(pid_t pid);
 
-/* The process `pid` at the other end of a unix socket: true when it has no tag. One that is gone may have had
- * one, handed its socket on, and left its number to somebody else: then false, with *tag 0. */
+/* The process `pid` at the other end of a unix socket: true when it has no such mark. One that is gone may
+ * have had one, handed its socket on, and left its number to somebody else: then false, with *tag 0. */
 bool tag_peer_is_free(int fd, pid_t pid, uint64_t *tag);
 
 /* Is this task in the session? */

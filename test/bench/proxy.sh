@@ -128,7 +128,8 @@ middle() { # differences and ratios to the first, round by round: their medians
 	printf '# What connections cost\n\n'
 	printf 'On loopback, one at a time: medians of %d interleaved rounds. ' "$rounds"
 	printf 'Written by `make bench-proxy`: %s, Linux %s, %d processors, load average %s.\n\n' \
-		"$(date -u +%Y-%m-%d)" "$(uname -r | sed 's/-.*//')" "$(nproc)" "$(cut -d ' ' -f 1 /proc/loadavg)"
+		"$(date -u +%Y-%m-%d)" "$(uname -r | sed 's/-.*//')" "$(nproc)" \
+		"$(cut -d ' ' -f 1 /proc/loadavg)"
 	printf '| connect, 100 bytes each way, close | µs | more than direct | of the least | limit |\n'
 	echo '|---|--:|--:|--:|--:|'
 	ways connect | "$via" drive connect "$rounds" "$count" | middle >"$top/connect"

@@ -173,6 +173,114 @@ handed_on() {
 	unset CALLER_HOST
 }
 
+# ---- connections that a supervisor makes for its session's processes: its number is in them ----
+# from_judged WAY METHOD TARGET BODY ADDRESS...: from below `agentsh run`, whose session no server knows.
+from_judged() {
+	as_user env -u AGENTSH_SERVER "$AGENTSH" run --judge-net --policy "$TMP/judged.yaml" -- \
+		/usr/bin/python3 "$TMP/caller.py" "$@" 2>/dev/null
+}
+# leave.py WAY: connect to the API's socket, and be gone or somebody else when it is used.
+cat >"$TMP/leave.py" <<'END'
+import array, os, socket, sys, time
+way, path, taker = sys.argv[1:]
+s = socket.socket(socket.AF_UNIX)
+s.connect(path)
+if way == "exec":
+    os.dup2(s.fileno(), 9)
+    os.execv("/usr/bin/python3", ["python3", sys.argv[0].replace("leave", "caller"), "plain", "DELETE",
+                                  "/api/v1/sessions/victim", "", "fd", "9"])
+t = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+t.connect(taker)
+t.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [s.fileno()]))])
+s.close()
+while way == "stay" and not os.path.exists(taker + ".done"):
+    time.sleep(0.02)
+END
+# take.py SOCKET: outside, what comes is used as soon as SOCKET.go is there.
+cat >"$TMP/take.py" <<'END'
+import os, socket, struct, sys, time
+t = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+t.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o666)
+_, control, _, _ = t.recvmsg(1, socket.CMSG_SPACE(4))
+os.dup2(struct.unpack("i", control[0][2][:4])[0], 9)
+while not os.path.exists(sys.argv[1] + ".go"):
+    time.sleep(0.02)
+os.execv("/usr/bin/python3", ["python3", sys.argv[0].replace("take", "caller"), "plain", "DELETE",
+                              "/api/v1/sessions/victim", "", "fd", "9"])
+END
+cat >"$TMP/judged.yaml" <<'END'
+version: 1
+name: judged
+command_rules:
+  - {name: all, commands: ["*"], decision: allow}
+network_rules:
+  - {name: loopback, cidrs: ["127.0.0.0/8", "::1/128"], decision: allow}
+END
+chmod 644 "$TMP/judged.yaml" "$TMP/leave.py" "$TMP/take.py"
+supervised() { # WAY ADDRESS...
+	way=$1
+	shift
+	victim
+	size=$(stat -c %s "$LOG")
+	R=$(from_judged "$way" $END '' "$@")
+}
+judged() {
+	gate=/run/agentsh/gate.sock
+	for socket in "127.0.0.1 $PORT" "unix $gate.http"; do
+		name="uid $user, connected by its supervisor, ${socket%% *}"
+		for way in plain flight table child hidden leaderless; do
+			supervised $way $socket
+			held "$name: $way" 403
+		done
+		for way in closed reset; do
+			supervised $way $socket
+			held "$name: $way" none
+		done
+		outside plain $socket
+		is "$name: beside it, who is outside may" "$R" 204
+	done
+	export CALLER_HOST="127.0.0.1:$PORT"
+	victim
+	size=$(stat -c %s "$LOG")
+	R=$(as_user env -u AGENTSH_SERVER "$AGENTSH" run --judge-net --policy "$TMP/judged.yaml" -- \
+		/usr/bin/python3 "$TMP/leave.py" exec "$gate.http" -)
+	held "uid $user, connected by its supervisor: another program by then" 403
+	# Handed on to somebody outside; the session lives, or is over, supervisor and all.
+	for way in stay send; do
+		size=$(stat -c %s "$LOG")
+		rm -f "$D/ws/taker"*
+		as_user /usr/bin/python3 "$TMP/take.py" "$D/ws/taker" >"$TMP/taken" &
+		taker=$!
+		until_true 5 test -S "$D/ws/taker"
+		[ "$way" = send ] || : >"$D/ws/taker.go"
+		as_user env -u AGENTSH_SERVER "$AGENTSH" run --judge-net --policy "$TMP/judged.yaml" -- \
+			/usr/bin/python3 "$TMP/leave.py" "$way" "$gate.http" "$D/ws/taker" &
+		leaver=$!
+		[ "$way" = stay ] || wait "$leaver"
+		: >"$D/ws/taker.go"
+		wait "$taker"
+		: >"$D/ws/taker.done"
+		wait "$leaver"
+		R=$(cat "$TMP/taken")
+		held "uid $user, connected by its supervisor: handed on outside ($way)" 403
+	done
+	rm -f "$D/ws/taker"*
+	unset CALLER_HOST
+	# Who is governed does not ask to be; that socket is not its to send to.
+	as_user env -u AGENTSH_SERVER "$AGENTSH" run --judge-net --policy "$TMP/judged.yaml" \
+		--audit "$D/ws/run.jsonl" -- /usr/bin/python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+try:
+    s.connect(sys.argv[1])
+except OSError as e:
+    print(e.errno)' "$gate" >"$TMP/said" 2>/dev/null
+	is "uid $user: the gate is closed to who is governed: EACCES" "$(cat "$TMP/said")" 13
+	ok "uid $user: an event names the rule" grep -q '"closed-to-sessions"' "$D/ws/run.jsonl"
+	rm -f "$D/ws/run.jsonl"
+}
+
 # ---- AP-06: every address there is ----
 # address LISTENER ADDRESS [FROM]
 address() {
@@ -224,6 +332,7 @@ for user in 0 1000; do
 	ways
 	requests
 	handed_on
+	judged
 	stop
 	listeners='127.0.0.1 [::1] 0.0.0.0 [::]'
 	[ "$user" = 0 ] || listeners='[::]'

@@ -11,9 +11,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static bool sink(void *arg, const char *json, size_t len, uint32_t flags)
+static bool sink(void *arg, const char *json, size_t len, uint32_t command, uint32_t flags)
 {
 	(void)arg;
+	(void)command;
 	(void)flags;
 	if (memchr(json, '\n', len))
 		abort();

@@ -126,6 +126,25 @@ T_CASE(file_rules_that_nobody_asked_for_and_those_switched_off)
 	   enabled && baseline);
 }
 
+static int judging(const char *text)
+{
+	struct config_problems p = { 0 };
+	struct config *c = parse(text, &p);
+	int set = !ok(c != NULL) ? -1 : !c->sandbox.network.judge_set ? 0 : 1 + c->sandbox.network.judge;
+
+	config_problems_release(&p);
+	config_free(c);
+	return set;
+}
+
+T_CASE(whether_connections_are_judged_may_be_left_open)
+{
+	is_int(judging("sandbox: {network: {enabled: true}}"), 0);
+	is_int(judging("sandbox: {network: {judge: }}"), 0);
+	is_int(judging("sandbox: {network: {judge: false}}"), 1);
+	is_int(judging("sandbox: {network: {judge: true}}"), 2);
+}
+
 T_CASE(e2b_config_loads_unmodified)
 {
 	struct config_problems p = { 0 };

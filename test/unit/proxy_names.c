@@ -12,8 +12,9 @@
 
 static int events;
 
-static bool sink(void *arg, const char *json, size_t len, uint32_t flags)
+static bool sink(void *arg, const char *json, size_t len, uint32_t command, uint32_t flags)
 {
+	(void)command;
 	(void)json;
 	(void)len;
 	(void)flags;

@@ -72,6 +72,80 @@ T_CASE(set_and_read)
 	ok(!tag_of(-1, &got, &command) && !tag_match(999999999, tag), "nor has nobody");
 }
 
+static uint64_t of_deputy;
+
+static void deputise(void)
+{
+	if (tag_deputise(of_deputy, NULL) < 0)
+		_exit(1);
+}
+
+/* Waits for a child of its own, which lives as long. */
+static pid_t deputy(pid_t *child)
+{
+	int ends[2];
+	pid_t pid;
+
+	*child = 0;
+	if (pipe(ends))
+		exit(1);
+	pid = fork();
+	if (pid == 0) {
+		deputise();
+		pid = fork();
+		if (pid == 0)
+			pid = getpid();
+		else if (write(ends[1], &pid, sizeof pid) != sizeof pid)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(ends[1]);
+	if (read(ends[0], child, sizeof *child) != sizeof *child)
+		exit(1);
+	close(ends[0]);
+	return pid;
+}
+
+T_CASE(deputies)
+{
+	uint64_t got = 0;
+	uint32_t command;
+	pid_t pid, child;
+
+	of_deputy = tag_new();
+	ok(tag_is_free(getpid()) && !tag_speaks_for(getpid(), &got), "we are none");
+	pid = deputy(&child);
+	ok(tag_speaks_for(pid, &got) && got == of_deputy, "a deputy, of this session");
+	got = 0;
+	ok(tag_speaks_for(child, &got) && got == of_deputy, "its child, too");
+	ok(!tag_is_free(pid) && !tag_is_free(child), "neither is anybody else");
+	ok(!tag_of(pid, &got, &command) && !tag_match(pid, of_deputy), "but none of the session's processes");
+	is_int(tag_kill(of_deputy, 0, 0, SIGKILL), 0, "nor ended with them");
+	ok(kill(pid, 0) == 0 && kill(child, 0) == 0, "both live");
+	end(child);
+	end(pid);
+	ok(!tag_speaks_for(pid, &got) && !tag_is_free(pid), "gone: nobody knows");
+}
+
+T_CASE(no_way_from_a_session_to_its_deputies)
+{
+	int status = -1;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		return;
+	pid = fork();
+	if (pid == 0) {
+		/* Root could. */
+		if (tag_set(tag_new(), 1, NULL) < 0 || setresuid(65534, 65534, 65534) < 0)
+			_exit(2);
+		_exit(tag_deputise(tag_new(), NULL) < 0 && errno == EPERM ? 0 : 1);
+	}
+	waitpid(pid, &status, 0);
+	is_int(status, 0, "not permitted");
+}
+
 static void grandchild(void)
 {
 	char *argv[] = { (char *)"sh", (char *)"-c", (char *)"sleep 100 & echo $! >&9; wait; exec sleep 100",

@@ -27,7 +27,7 @@ static const char *judged(const struct plan_options *o)
 	bool here = o->found->rung == RUNG_NOTIFY;
 
 	if (CONFIG_LAYER_NET && here && o->net)
-		return o->files ? ",files,net" : ",net";
+		return o->files ? ",files,network" : ",network";
 	return CONFIG_FILES && here && o->files ? ",files" : "";
 }
 
@@ -46,6 +46,17 @@ static int say_loose(const struct plan_options *o, char *out, size_t size)
 	                o->loose & 2 ? " changes" : "", o->loose & 4 ? " removals" : "");
 }
 
+#if CONFIG_LAYER_NET
+/* Connections that are to be judged, where nobody can be asked. */
+static int say_unasked(const struct plan_options *o, int n, char *out, size_t size)
+{
+	if (!o->net || o->found->rung == RUNG_NOTIFY)
+		return 0;
+	return snprintf(out, size, "%snetwork: nobody is asked where connections lead: %.120s", n ? "; " : "",
+	                o->found->why);
+}
+#endif
+
 /* The layers in force and those that are not, in words. */
 static void name_layers(struct plan *p, const struct plan_options *o, bool signals)
 {
@@ -63,6 +74,9 @@ static void name_layers(struct plan *p, const struct plan_options *o, bool signa
 	n = snprintf(p->missing, sizeof p->missing, "%.120s", o->missing ? o->missing : "");
 	if (CONFIG_FILES)
 		n += say_loose(o, p->missing + n, sizeof p->missing - (size_t)n);
+#if CONFIG_LAYER_NET
+	n += say_unasked(o, n, p->missing + n, sizeof p->missing - (size_t)n);
+#endif
 	if (CONFIG_RUNGS && p->launch.ruleset >= 0 && found->rung == RUNG_ENTRY)
 		snprintf(p->missing + n, sizeof p->missing - (size_t)n,
 		         CONFIG_FILES && n ? "; exec: nothing is judged below the command itself; %s: %.120s"
@@ -104,7 +118,7 @@ int plan_make(struct plan *p, const struct plan_options *o, struct err *e)
 	fo.tasks = o->count_tasks;
 	fo.files = o->files;
 	if (CONFIG_LAYER_NET)
-		fo.net = o->net;
+		fo.net = o->net; /* of a listener only */
 	if (!numbers || !f) {
 		err_set(e, "out of memory");
 	} else if (p->launch.ruleset < 0 && o->found->rung == RUNG_ENTRY) {

@@ -11,7 +11,7 @@
 struct plan {
 	struct launch_plan launch;
 	char armed[128];   /* layers in force, "exec,signals,landlock" */
-	char missing[400]; /* layers that could not be armed, with reasons; "" if none */
+	char missing[600]; /* layers that could not be armed, with reasons; "" if none */
 	void *owned;       /* the filter */
 };
 

@@ -87,6 +87,27 @@ bool aim_write(const struct net_place *place, int family, struct target *t)
 	return t->inet;
 }
 
+/* A socket of IPv6 that will have nothing to do with IPv4, or has an address of its own already. */
+static bool is_six(int sock)
+{
+	struct sockaddr_in6 own = { .sin6_family = AF_UNSPEC };
+	socklen_t len = sizeof own;
+	int only = 0;
+
+	if (getsockname(sock, (struct sockaddr *)&own, &len) == 0 && !IN6_IS_ADDR_UNSPECIFIED(&own.sin6_addr))
+		return !IN6_IS_ADDR_V4MAPPED(&own.sin6_addr);
+	len = sizeof only;
+	return getsockopt(sock, IPPROTO_IPV6, IPV6_V6ONLY, &only, &len) == 0 && only;
+}
+
+bool aim_proxy(const struct deed *d, int family, struct target *t)
+{
+	const struct net_options *o = &d->net->o;
+
+	return aim_write(family == AF_INET6 && o->proxy6.port && is_six(d->sock) ? &o->proxy6 : &o->proxy,
+	                 family, t);
+}
+
 const char *aim_text(const struct target *t, char out[TARGET_TEXT])
 {
 	char text[INET6_ADDRSTRLEN] = "";

@@ -79,7 +79,7 @@ static int connect_to(struct deed *d, const struct target *t, const struct targe
 	int error = connect_now(d->sock, t, &blocks);
 	struct waiting *w;
 
-	if (meant)
+	if (meant && (!error || error == EINPROGRESS))
 		put_flow(d, meant);
 	if (blocks && (error == EINPROGRESS || error == EALREADY)) {
 		w = wait_put(d);
@@ -107,16 +107,18 @@ static int connect_inet(struct deed *d, struct target *t, int domain)
 		                      .remote = aim_text(t, remote),
 		                      .domain = j.domain,
 		                      .protocol = stream ? "tcp" : "udp",
-		                      .port = t->port };
+		                      .port = t->port,
+		                      .often = !stream && !t->port };
 
-	if (t->port == 53 && aim_write(&d->net->o.dns, domain, &to) && d->net->o.dns.port)
+	if (t->port == 53 && !d->net->o.monitor && aim_write(&d->net->o.dns, domain, &to) &&
+	    d->net->o.dns.port)
 		return connect_to(d, &to, NULL);
 	settle_target(d, t, stream, &j);
 	if (!settle_call(d, j.verdict, &r))
 		return 0;
 	if (!j.proxied)
-		return connect_to(d, t, NULL);
-	return aim_write(&d->net->o.proxy, domain, &to) ? connect_to(d, &to, t) : EADDRNOTAVAIL;
+		return connect_to(d, t, j.noted ? t : NULL);
+	return aim_proxy(d, domain, &to) ? connect_to(d, &to, t) : EADDRNOTAVAIL;
 }
 
 /* ---- local ----------------------------------------------------------------------------------------------

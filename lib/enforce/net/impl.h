@@ -81,6 +81,8 @@ int aim_read(const struct deed *d, uint64_t addr, int len, struct target *t);
 void aim_parse(struct target *t);
 /* The same target written as an address of this family: false when that cannot be. */
 bool aim_write(const struct net_place *place, int family, struct target *t);
+/* Where the proxy is, for the caller's socket. */
+bool aim_proxy(const struct deed *d, int family, struct target *t);
 /* "192.0.2.1:80", "[2001:db8::1]:80". */
 enum { TARGET_TEXT = 64 };
 const char *aim_text(const struct target *t, char out[TARGET_TEXT]);
@@ -92,6 +94,7 @@ struct judged {
 	struct verdict verdict;
 	char domain[PAGE_NAME]; /* of the rule that decided, "" = by the address */
 	bool proxied;           /* allowed only as what the proxy finds it to be */
+	bool noted;             /* it is the proxy, which is to know who comes */
 };
 
 /* The policy on an address of IPv4 or IPv6. */

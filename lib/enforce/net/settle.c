@@ -12,6 +12,10 @@ static const struct rule own = { .name = "own-listeners", .file = "built-in", .d
 static const struct rule proxied = { .name = "transparent-proxy",
 	                             .file = "built-in",
 	                             .decision = EFFECT_ALLOW };
+static const struct rule no_connections = { .name = "no-tcp-connections",
+	                                    .file = "built-in",
+	                                    .decision = EFFECT_DENY,
+	                                    .message = "landlock.network.allow_connect_tcp is false" };
 static const struct rule unrecorded = { .name = "audit-unavailable",
 	                                .file = "built-in",
 	                                .decision = EFFECT_DENY,
@@ -31,7 +35,12 @@ static bool is_own(const struct net *n, const struct target *t)
 	for (size_t i = 0; i < n->o.n_own; i++)
 		if (is_place(&n->own[i], t))
 			return true;
-	return is_place(&n->o.dns, t) || is_place(&n->o.proxy, t);
+	return is_place(&n->o.dns, t);
+}
+
+static bool is_proxy(const struct net *n, const struct target *t)
+{
+	return is_place(&n->o.proxy, t) || is_place(&n->o.proxy6, t);
 }
 
 static struct verdict ask(const struct deed *d, const struct target *t, const char *name)
@@ -40,13 +49,16 @@ static struct verdict ask(const struct deed *d, const struct target *t, const ch
 		.host = name, .addr = t->addr.bytes, .addr_len = t->addr.len, .port = t->port
 	};
 
-	return decide_dial(d->net->o.policy, d->net->cache, &q);
+	/* Port 0 is how the C library asks which of its own addresses leads there, before it asks for a port:
+	 * as one that may be reached at some port. */
+	return t->port ? decide_dial(d->net->o.policy, d->net->cache, &q)
+	               : decide_name(d->net->o.policy, d->net->cache, &q);
 }
 
-/* Is that how rules speak of it: neither allowed nor denied by itself? */
+/* Could it be allowed by a name that is not known here? */
 static bool is_open_question(const struct verdict *v)
 {
-	return v->effective == EFFECT_DENY && decide_is_general(v->rule);
+	return v->effective != EFFECT_ALLOW && decide_is_general(v->rule);
 }
 
 /* The best that any of its names is given; what restricts the address itself counts for them, too. */
@@ -69,12 +81,17 @@ static void judge_names(const struct deed *d, const struct target *t, struct jud
 void settle_target(struct deed *d, const struct target *t, bool stream, struct judged *out)
 {
 	const struct net *n = d->net;
-	bool web = stream && n->o.proxy.port && (t->port == 80 || t->port == 443);
+	bool web = stream && !n->o.monitor && n->o.proxy.port && (t->port == 80 || t->port == 443);
 	bool open_question;
 
 	memset(out, 0, sizeof *out);
-	if (is_own(n, t)) {
+	out->noted = stream && is_proxy(n, t);
+	if (is_own(n, t) || out->noted) {
 		out->verdict = (struct verdict){ EFFECT_ALLOW, EFFECT_ALLOW, &own, NULL, false };
+		return;
+	}
+	if (stream && n->o.no_tcp) {
+		out->verdict = (struct verdict){ .rule = &no_connections };
 		return;
 	}
 	out->verdict = ask(d, t, NULL);
@@ -83,7 +100,7 @@ void settle_target(struct deed *d, const struct target *t, bool stream, struct j
 		return;
 	judge_names(d, t, out);
 	/* What it is called there decides, and the proxy asks. */
-	if (web && (open_question || (out->domain[0] && out->verdict.effective == EFFECT_ALLOW))) {
+	if (web && (open_question || (out->domain[0] && out->verdict.effective != EFFECT_DENY))) {
 		out->proxied = true;
 		if (out->verdict.effective != EFFECT_ALLOW)
 			out->verdict = (struct verdict){ EFFECT_ALLOW, EFFECT_ALLOW, &proxied, NULL, false };
@@ -166,9 +183,20 @@ static void refuse(struct deed *d, struct verdict *v, const struct net_report *r
 	deed_fail(d, EACCES);
 }
 
+/* What would be refused goes on. */
+static void watch_only(struct deed *d, struct verdict *v, const struct net_report *r)
+{
+	char message[1024];
+
+	message_of(v->rule, r, message, sizeof message);
+	v->effective = EFFECT_ALLOW;
+	if (!r->often || !was_told(d, v, r))
+		report(d, v, r, message);
+}
+
 bool settle_call(struct deed *d, struct verdict v, const struct net_report *r)
 {
-	if (CONFIG_APPROVALS && v.effective == EFFECT_APPROVE) {
+	if (CONFIG_APPROVALS && v.effective == EFFECT_APPROVE && !(d->net->o.monitor && r->remote)) {
 		char message[1024];
 		const struct held_question q = { .kind = "network",
 			                         .target = name_of(r),
@@ -188,6 +216,9 @@ bool settle_call(struct deed *d, struct verdict v, const struct net_report *r)
 		if ((r->often && was_told(d, &v, r)) || report(d, &v, r, NULL))
 			return true;
 		v = (struct verdict){ .rule = &unrecorded };
+	} else if (d->net->o.monitor && r->remote) {
+		watch_only(d, &v, r);
+		return true;
 	}
 	refuse(d, &v, r);
 	return false;

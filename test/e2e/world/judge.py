@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """judge - what the rows of a run came to.
 
-judge.py control AMOUNT FOUND WORLD			ungoverned: everything must have been reached
+judge.py control FAMILY AMOUNT FOUND WORLD		ungoverned: everything must have been reached
 judge.py FAMILY MODE AMOUNT FOUND WORLD LOG		governed: what the policies of FAMILY (e2b, daytona) say holds
+judge.py control-tricks|tricks FOUND WORLD LOG		the same for tricks.py
 
 FOUND is what client.py printed; WORLD the folder of world.py, whose files start with this run; LOG the events of this
 run. Prints "ok TEXT" or "not ok TEXT" for each check, with "# " lines about what is wrong.
@@ -25,7 +26,7 @@ def read(path):
 
 def say(good, text, wrong=()):
     print(('ok ' if good else 'not ok ') + text)
-    for line in list(wrong)[:12]:
+    for line in [] if good else list(wrong)[:12]:
         print('#   ' + line[:400])
 
 
@@ -63,10 +64,10 @@ def reached_of(world):
     return {'tokens': tokens, 'places': places}
 
 
-def control(amount, found, world):
+def control(family, amount, found, world):
     reached = reached_of(world)
     by_target = collections.defaultdict(list)
-    for row in rows.table(amount):
+    for row in rows.table(amount, family):
         by_target[row['url']].append(row)
     for target, some in by_target.items():
         missing = ['%s: %s' % (r['client'], found.get(r['id'], {}).get('how')) for r in some
@@ -122,7 +123,7 @@ def open_places(family):
 def governed(family, mode, amount, found, world, log):
     reached, events = reached_of(world), events_of(log)
     by_target = collections.defaultdict(list)
-    for row in rows.table(amount):
+    for row in rows.table(amount, family):
         by_target[row['url']].append(row)
     for url, some in by_target.items():
         rules, wrong = rows.said(rows.targets()[url], family), []
@@ -145,9 +146,56 @@ def governed(family, mode, amount, found, world, log):
     say(not other, '%s: nothing arrives anywhere else' % mode, other)
 
 
+def left_by_tricks(world):
+    """What each trick leaves behind where it succeeds: (trick, true if it is there)."""
+    reached, names = read(os.path.join(world, 'reached')), read(os.path.join(world, 'queries'))
+
+    def asked(number):
+        word = 'row-%d' % number
+        return any(word in line for line in names) or any(
+            (' dns ' in line or ' udp ' in line) and word in line for line in reached)
+
+    def got(number, *places):
+        return any('/row-%d ' % number in line and line.split()[0] in places for line in reached)
+    found = [('a name is a message (%d)' % n, asked(n)) for n in range(1001, 1008)]
+    found += [('TLS to a name server', got(1008, '8.8.8.8')),
+              ('an allowed name at another address', got(1009, '203.0.113.66')),
+              ('another name at an allowed address', got(1010, *hosts.NAMES['npm-registry.test'])),
+              ('a name that moves to the metadata service', got(1011, '169.254.169.254')),
+              ('lies about an allowed name', any(' dns npm-registry.test' in line for line in reached))]
+    return found
+
+
+def tricks(found, world, log):
+    came = {one['trick']: one['came'] for one in found}
+    reached = read(os.path.join(world, 'reached'))
+    for name, succeeded in left_by_tricks(world):
+        say(not succeeded, name + ': nothing of it arrives', [str(came)])
+    for number in range(1012, 1017):
+        say(not any('/row-%d ' % number in line for line in reached),
+            'a tunnel for something else (%d) leads nowhere' % number, [str(came)])
+    say(hosts.MIRROR in came.get('a name that moves', ''), 'a name that moves is reached where it may be', [str(came)])
+    events = events_of(log)
+    for what, field, text, rules in (
+            ('the name', 'domain', 'tunnel.evil.com', EVIL_NAMES), ('the other name', 'server_name', 'evil.com',
+                                                                     {'tls-name-mismatch', 'block-evil-domains'})):
+        said = [e for e in events if text in str(e.get(field) or (e.get('fields') or {}).get(field) or e.get('domain'))]
+        good = [e for e in said if (e.get('policy') or {}).get('effective_decision') == 'deny' and
+                e['policy'].get('rule') in rules]
+        say(good, 'the log says why %s was refused' % what, [json.dumps(e) for e in said])
+
+
+EVIL_NAMES = {'block-evil-domains', 'default-deny-network', 'dns-types', 'dns-labels', 'dns-rate'}
+
+
 def main():
     if sys.argv[1] == 'control':
-        control(sys.argv[2], found_of(sys.argv[3]), sys.argv[4])
+        control(*sys.argv[2:4], found_of(sys.argv[4]), sys.argv[5])
+    elif sys.argv[1] == 'control-tricks':
+        for name, succeeded in left_by_tricks(sys.argv[3]):
+            say(succeeded, 'natively %s: it works' % name, read(sys.argv[2]))
+    elif sys.argv[1] == 'tricks':
+        tricks([json.loads(x) for x in read(sys.argv[2]) if x.startswith('{')], *sys.argv[3:5])
     else:
         governed(*sys.argv[1:4], found_of(sys.argv[4]), *sys.argv[5:7])
 

@@ -38,7 +38,8 @@ def plain(address):
 
 
 def arrived(address, port, what):
-    internet.note('reached', '%s %d %s' % (plain(address), port, what))
+    text = ''.join(c if ' ' <= c <= '~' else '?' for c in what)
+    internet.note('reached', '%s %d %s' % (plain(address), port, text))
 
 
 def certificates():
@@ -163,10 +164,12 @@ class ForeignUdp(internet.DnsUdp):
         super().handle()
 
 
-class ForeignTcp(internet.DnsTcp):
+class ForeignTcp(internet.socketserver.StreamRequestHandler):
     def handle(self):
-        arrived(*self.server.server_address[:2], 'tcp')
-        super().handle()
+        data = self.rfile.read(struct.unpack('>H', self.rfile.read(2))[0])
+        arrived(*self.server.server_address[:2], 'dns ' + question(data))
+        out = internet.answer(data, True)
+        self.wfile.write(struct.pack('>H', len(out)) + out)
 
 
 def question(data):
@@ -239,6 +242,8 @@ def main():
         outside(go, go)
         os._exit(1)
     ready.recv(1)
+    with open('outside', 'w') as f:
+        f.write('%d\n' % pid)
     ip('link set lo up', 'link add eth0 type veth peer name out0 netns %d' % pid, 'link set eth0 up',
        'addr add %s/24 dev eth0' % hosts.STAGE, 'addr add %s/64 dev eth0 nodad' % hosts.STAGE6)
     ready.send(b'x')

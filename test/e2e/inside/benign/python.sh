@@ -17,7 +17,7 @@ if __name__ == "__main__":
     l = socket.socket(socket.AF_UNIX); l.bind("/tmp/w/sock"); l.listen()
     c = socket.socket(socket.AF_UNIX); c.connect("/tmp/w/sock"); d, _ = l.accept()
     import struct
-    print(struct.unpack("iii", d.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0] == os.getpid())
+    print(struct.unpack("iii", d.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1:] == (os.getuid(), os.getgid()))
     socket.send_fds(c, [b"f"], [0]); print(len(socket.recv_fds(d, 1, 1)[1]))
     ab = socket.socket(socket.AF_UNIX); ab.bind("\0mine-%d" % os.getpid()); ab.listen(); c2 = socket.socket(socket.AF_UNIX); c2.connect(ab.getsockname()); print("abstract")
     t = socket.socket(); t.bind(("127.0.0.1", 0)); t.listen(); k = socket.create_connection(t.getsockname()); print("tcp")

@@ -1,0 +1,73 @@
+#include "session/connected.h"
+
+#include "config/config.h"
+#include "enforce/net/wired.h"
+#include "enforce/rung.h"
+#include "session/proxied.h"
+
+#include <string.h>
+
+enum { MONITOR = 2 }; /* of sandbox.network.intercept_mode */
+
+bool connected_wanted(const struct session *s)
+{
+	const struct config *c = s->core->config;
+
+	if (!CONFIG_LAYER_NET || !c->sandbox.network.enabled)
+		return false;
+	return c->sandbox.network.judge_set ? c->sandbox.network.judge : POLICY_NET_ENFORCED;
+}
+
+bool connected_judged(const struct session *s)
+{
+	return connected_wanted(s) && s->core->found->rung == RUNG_NOTIFY;
+}
+
+static uint32_t flags_of(const struct config *c)
+{
+	uint32_t flags = NET_WIRED;
+
+	if (c->sandbox.network.intercept_mode == MONITOR)
+		flags |= NET_WIRED_MONITOR;
+	if (c->sandbox.unix_sockets.enabled && c->sandbox.seccomp.enabled &&
+	    c->sandbox.seccomp.unix_socket.enabled)
+		flags |= NET_WIRED_LOCAL;
+	/* The supervisor connects for them, outside of their Landlock domain. */
+	if (c->landlock.enabled && !c->landlock.network.allow_connect_tcp)
+		flags |= NET_WIRED_NO_TCP;
+	return flags;
+}
+
+/* The API knows who calls it. */
+static void add_api(struct net_wired *w, const struct config *c)
+{
+	static const struct page_address here[] = { { { 127, 0, 0, 1 }, 4 }, { { [15] = 1 }, 16 } };
+	char host[256];
+	uint16_t port;
+
+	if (!config_addr(c->server.http.addr, host, sizeof host, &port) || !port)
+		return;
+	for (size_t i = 0; i < 2; i++)
+		w->own[w->n_own++] = (struct net_place){ here[i], port };
+}
+
+int connected_put(const struct session *s, struct msg *m)
+{
+	const struct config *c = s->core->config;
+	const struct proxied_places *places = proxied_places(s);
+	struct net_wired w = { .flags = 0 };
+	int page = -1;
+
+	if (connected_judged(s)) {
+		page = proxied_page(s);
+		w.flags = flags_of(c) | (page >= 0 ? NET_WIRED_PAGE : 0);
+		if (places) {
+			w.proxy = places->proxy4;
+			w.proxy6 = places->proxy6;
+			w.dns = places->dns;
+		}
+		add_api(&w, c);
+	}
+	net_wired_put(m, &w);
+	return page;
+}
