@@ -109,13 +109,11 @@ static void open_log(struct runner *r, const char *path)
 	char here[PATH_MAX], whole[PATH_MAX];
 	struct writer_options w = { .path = whole };
 	struct err e;
-
 	if (!path)
 		return;
 	if (!getcwd(here, sizeof here) || !path_join(here, path, whole, sizeof whole))
 		die(EXIT_DENIED, "agentsh-run: %s: bad path", path);
-	r->log = writer_open(&w, &e);
-	if (!r->log)
+	if (!(r->log = writer_open(&w, &e)))
 		die(EXIT_DENIED, "agentsh-run: audit: %s", e.text);
 }
 
@@ -356,8 +354,7 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 	o.store = r->store[0] ? r->store : NULL;
 	for (size_t i = 0; i < o.n_closed; i++)
 		closed[i] = (struct files_closed){ items[i].path, items[i].secret };
-	r->files = files_new(&o, &e);
-	if (!r->files)
+	if (!(r->files = files_new(&o, &e)))
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	g->file_call = files_call;
 	g->file_wait = files_wait;
