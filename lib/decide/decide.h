@@ -148,6 +148,10 @@ enum redirect_found decide_name_redirect(const struct policy *p, const char *nam
 enum redirect_found decide_connect_redirect(const struct policy *p, const char *host, uint16_t port,
                                             struct net_redirect *out);
 
+/* Is the address itself what a rule permits, by a range of that one address? Then it does not matter what
+ * whoever is there is called. */
+bool decide_names_exactly(const struct policy *p, struct decide_cache *c, const struct net_request *r);
+
 /* Does a rule say nothing about the very host that it was found for: none matched, or it names no hosts but
  * all, and no ranges? Then what is known of it later, a name, may decide otherwise. */
 bool decide_is_general(const struct rule *rule);

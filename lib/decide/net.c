@@ -298,6 +298,17 @@ struct verdict decide_dial(const struct policy *p, struct decide_cache *c, const
 	return verdict_of(p, rule_of(p, found));
 }
 
+bool decide_names_exactly(const struct policy *p, struct decide_cache *c, const struct net_request *r)
+{
+	struct host name, address;
+	struct asked a = { .policy = p, .port = r->port };
+	const uint32_t found = find_rule(&a, c, r, &name, &address);
+	const uint32_t range = a.n_forms ? find_range(&a, found) : QUERY_NONE;
+
+	return range != QUERY_NONE && policy_mask(p->net_rules[range].head.rule.decision) == MASK_PERMITS &&
+	       narrowest(&a, &p->net_rules[range]) >= 8 * a.forms[0].len;
+}
+
 /* A name, and where it leads, if that is known. */
 static struct verdict ask_named(const struct policy *p, struct decide_cache *c, const struct net_request *r)
 {

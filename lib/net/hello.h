@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include "base/buf.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,3 +36,8 @@ struct net_hello {
 
 /* Read the first `len` bytes that a client has sent. */
 void net_hello_read(const uint8_t *data, size_t len, struct net_hello *out);
+
+/* The same hello asking for another server, and whatever follows it in `data`, appended to `out`. Padding
+ * makes up for the difference where there is some. False: it is not whole, names no server, comes in more
+ * than one record, would not fit into one, or there is no memory. */
+bool net_hello_rename(const uint8_t *data, size_t len, const char *name, struct buf *out);

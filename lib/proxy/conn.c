@@ -20,6 +20,9 @@ static void on_timer(struct loop *l, struct timer *t)
 		if (CONFIG_PROXY_TRANSPARENT)
 			flow_hello(c, true);
 		break;
+	case CONN_HELD:
+		approve_end(c, false, "timeout");
+		break;
 	case CONN_DIAL:
 		dial_next(c);
 		break;
@@ -31,6 +34,9 @@ static void on_timer(struct loop *l, struct timer *t)
 			conn_end(c);
 		else
 			refuse_with(c, 408, "the request does not come to its end");
+		break;
+	case CONN_SECURE:
+		refuse_with(c, 504, "it does not answer");
 		break;
 	default:
 		conn_end(c);
@@ -47,7 +53,13 @@ static void on_ready(struct conn *c, const struct end *e, uint32_t events)
 	case CONN_HEAD:
 		request_read(c);
 		break;
+	case CONN_INTERCEPT:
+		intercept_read(c);
+		break;
+	case CONN_SECURE:
+		break;
 	case CONN_FLOW:
+	case CONN_HELD:
 	case CONN_RESOLVE:
 		/* The client has hung up, or more than that. */
 		conn_end(c);
@@ -149,7 +161,15 @@ void conn_interest(struct conn *c)
 	switch (c->state) {
 	case CONN_HELLO:
 	case CONN_HEAD:
+	case CONN_INTERCEPT:
 		want(c, &c->client, EPOLLIN);
+		break;
+	case CONN_SECURE:
+		want(c, &c->client, 0);
+		want(c, &c->server, 0);
+		break;
+	case CONN_HELD:
+		want(c, &c->client, EPOLLRDHUP);
 		break;
 	case CONN_FLOW:
 	case CONN_RESOLVE:
@@ -204,6 +224,9 @@ static void close_end(struct conn *c, struct end *e, bool hard)
 		setsockopt(e->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 	close(e->fd);
 	e->fd = -1;
+	if (CONFIG_TLS_INTERCEPT && e->relay)
+		relay_leave(e->relay, hard);
+	e->relay = NULL;
 }
 
 /* What was told of as open is told of as closed. */
@@ -218,6 +241,7 @@ static void finish(struct conn *c, bool hard)
 	if (c->state == CONN_ENDED)
 		return;
 	c->state = CONN_ENDED;
+	approve_end(c, false, "the caller is gone");
 	tell_closed(c);
 	resolver_cancel(&c->wait);
 	conn_timer(c, 0);
@@ -245,6 +269,7 @@ void conn_free(struct conn *c)
 	http_parser_release(&c->request);
 	http_parser_release(&c->answer);
 	buf_release(&c->in);
+	free(c->redirect);
 	list_remove(&c->node);
 	free(c);
 }

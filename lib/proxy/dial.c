@@ -41,7 +41,7 @@ static void set_up(int fd)
 static bool try_address(struct conn *c, const struct dns_address *a, bool *done)
 {
 	struct sockaddr_storage to;
-	socklen_t len = fill(a, c->target.port, &to);
+	socklen_t len = fill(a, redirect_port(c), &to);
 	int fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -62,7 +62,9 @@ static bool try_address(struct conn *c, const struct dns_address *a, bool *done)
 static void go_on(struct conn *c)
 {
 	conn_timer(c, 0);
-	if (c->is_connect || c->tls)
+	if (CONFIG_TLS_INTERCEPT && c->inside)
+		intercept_dialled(c);
+	else if (c->is_connect || c->tls)
 		tunnel_start(c);
 	else
 		exchange_start(c);
@@ -86,6 +88,8 @@ void dial_next(struct conn *c)
 		conn_interest(c);
 		return;
 	}
+	if (redirect_give_up(c))
+		return;
 	refuse_with(c, late ? 504 : 502, late ? "it does not answer" : "it cannot be reached");
 }
 

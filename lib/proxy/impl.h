@@ -14,25 +14,30 @@
 
 #include "base/buf.h"
 #include "http/parse.h"
+#include "tls/relay.h"
 
 enum conn_state {
-	CONN_FLOW,     /* nobody has said yet who that is */
-	CONN_HELLO,    /* led here, and TLS most likely: what it says first is to come */
-	CONN_HEAD,     /* a request is to come, or has come in part */
-	CONN_RESOLVE,  /* its host's addresses are asked for */
-	CONN_DIAL,     /* they are tried */
-	CONN_TUNNEL,   /* bytes go both ways */
-	CONN_EXCHANGE, /* a request goes one way, its answer the other */
-	CONN_LINGER,   /* an answer of ours goes out; what the client still says is thrown away */
+	CONN_FLOW,      /* nobody has said yet who that is */
+	CONN_HELLO,     /* led here, and TLS most likely: what it says first is to come */
+	CONN_INTERCEPT, /* the client of a host whose TLS is ended here is to say the first of it */
+	CONN_HEAD,      /* a request is to come, or has come in part */
+	CONN_HELD,      /* somebody is asked whether it may go on */
+	CONN_RESOLVE,   /* its host's addresses are asked for */
+	CONN_DIAL,      /* they are tried */
+	CONN_SECURE,    /* the server is to prove who it is */
+	CONN_TUNNEL,    /* bytes go both ways */
+	CONN_EXCHANGE,  /* a request goes one way, its answer the other */
+	CONN_LINGER,    /* an answer of ours goes out; what the client still says is thrown away */
 	CONN_ENDED
 };
 
 /* One of the two sockets. */
 struct end {
 	struct watch watch;
-	int fd;      /* owned, -1 = none */
-	bool ended;  /* it says no more */
-	bool closed; /* we say no more to it */
+	int fd;              /* owned, -1 = none */
+	bool ended;          /* it says no more */
+	bool closed;         /* we say no more to it */
+	struct relay *relay; /* TLS is spoken there, and `fd` is this relay's; NULL = it is not */
 };
 
 /* Bytes on their way from one end to the other: in a pipe where there are many, else in memory. */
@@ -61,14 +66,19 @@ struct conn {
 	bool transparent; /* its client means to talk to flow.to */
 	bool tls;         /* a tunnel from the start: whatever we say to it is no HTTP */
 	bool is_connect;
-	bool gate;     /* what the client says first in a tunnel is to be looked at */
-	bool upgrade;  /* the request wants a websocket */
-	bool keep;     /* the client's connection may serve another request */
-	bool is_head;  /* HEAD: the answer has no body */
-	bool answered; /* something of an answer has been sent to the client */
-	bool up_lost;  /* the server does not take the rest of the request */
-	bool hung_up;  /* the client says no more, while its answer is on its way */
-	bool opened;   /* a connection was told of; its end is, too */
+	bool gate;                     /* what the client says first in a tunnel is to be looked at */
+	bool upgrade;                  /* the request wants a websocket */
+	bool keep;                     /* the client's connection may serve another request */
+	bool is_head;                  /* HEAD: the answer has no body */
+	bool answered;                 /* something of an answer has been sent to the client */
+	bool up_lost;                  /* the server does not take the rest of the request */
+	bool hung_up;                  /* the client says no more, while its answer is on its way */
+	bool opened;                   /* a connection was told of; its end is, too */
+	bool inside;                   /* the requests come from within TLS, all for the target's host */
+	struct net_redirect *redirect; /* owned: where it is led instead of its target; NULL = nowhere */
+	bool followed;                 /* that was tried, and could not be done */
+	struct verdict held;           /* what is asked about, or was approved, in `approval` */
+	char approval[48];             /* "" = nothing */
 	struct resolver_wait wait;
 	struct dns_address addresses[RESOLVER_ADDRESSES]; /* judged, to be tried from `next` on */
 	size_t n_addresses, next;
@@ -98,6 +108,7 @@ struct proxy {
 	uint64_t *served[2]; /* the serial of the last flow from each port, of IPv4 and IPv6 */
 	struct list conns;   /* oldest first */
 	struct list dead;
+	uint64_t n_asked; /* approvals */
 	int n_conns, n_pipes, n_kept;
 	struct pipe_pair kept[PIPES_KEPT];
 	struct teller teller;
@@ -111,7 +122,8 @@ enum proxy_rule {
 	RULE_NO_NAME,
 	RULE_HIDDEN_NAME,
 	RULE_NOT_TLS,
-	RULE_STRANGER
+	RULE_STRANGER,
+	RULE_UNTRUSTED
 };
 struct verdict proxy_rule(enum proxy_rule which);
 
@@ -144,6 +156,24 @@ struct verdict judge_address(const struct conn *c);
 /* May this name be meant by whoever is connected to that address? */
 bool judge_name(const struct conn *c, const char *name, struct verdict *v);
 
+/* The log first, then what the verdict on all that is known says; c->addresses are to be tried. */
+void judge_go(struct conn *c, const struct verdict *v);
+void judge_take(struct conn *c, const struct resolver_answer *answer, bool led);
+/* May whoever is there be called anything, or nothing? */
+bool judge_exactly(const struct conn *c);
+
+/* redirect.c: where the operator leads connections. */
+bool redirect_begin(struct conn *c, const struct verdict *v); /* false: it goes where it says */
+bool redirect_name(struct conn *c);                           /* false: its name is to be looked up */
+bool redirect_give_up(struct conn *c);                        /* false: that is all there is to try */
+uint16_t redirect_port(const struct conn *c);
+/* Text of it for the client, "" = none. */
+const char *redirect_notice(const struct conn *c);
+
+/* approve.c: what somebody is asked. */
+void approve_ask(struct conn *c, const struct verdict *v);
+void approve_end(struct conn *c, bool approved, const char *reason);
+
 /* dial.c */
 void dial_next(struct conn *c);
 void dial_ready(struct conn *c);
@@ -152,6 +182,13 @@ void dial_ready(struct conn *c);
 void tunnel_start(struct conn *c);
 enum { TUNNEL_UP = 1, TUNNEL_DOWN = 2 };
 void tunnel_run(struct conn *c, unsigned ways); /* those to look at */
+
+/* intercept.c: hosts whose TLS is ended here. */
+bool intercept_applies(const struct conn *c);
+void intercept_start(struct conn *c);   /* the target may be reached: it is the client's turn */
+void intercept_read(struct conn *c);    /* CONN_INTERCEPT, and there are bytes */
+void intercept_request(struct conn *c); /* a head has come from inside */
+void intercept_dialled(struct conn *c); /* there is a connection to the server */
 
 /* exchange.c */
 void exchange_start(struct conn *c);
@@ -184,6 +221,11 @@ bool tell_name(struct conn *c, const struct verdict *v, const struct resolver_an
 bool tell_dropped(struct conn *c, const struct verdict *v, const struct dns_address *a);
 bool tell_request(struct conn *c, const struct verdict *v, const struct dns_address *a);
 bool tell_malformed(struct conn *c, const struct verdict *v, const char *why);
+bool tell_redirect(struct conn *c, const struct verdict *v);
+bool tell_name_redirect(struct conn *c, const struct verdict *v, const struct net_redirect *r);
+bool tell_asked(struct conn *c, int64_t ns);
+void tell_answered(struct conn *c, bool approved, const char *reason);
 bool tell_stranger(struct conn *c, const struct verdict *v);
 bool tell_tls(struct conn *c, const struct verdict *v, const char *name);
+bool tell_distrusted(struct conn *c, const struct verdict *v, const char *why);
 void tell_closed(struct conn *c);

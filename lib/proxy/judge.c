@@ -27,13 +27,37 @@ struct verdict judge_address(const struct conn *c)
 	return dial_verdict(c, NULL, &a);
 }
 
+/* Where a redirect leads is nobody's claim: the name counts for the address that was asked for. */
+static struct dns_address asked_for(const struct conn *c)
+{
+	const struct host_form *f = &c->target.host.address;
+	struct dns_address a = { .len = (uint8_t)f->len };
+
+	if (!c->redirect)
+		return c->addresses[c->next - 1];
+	memcpy(a.addr, f->addr, f->len);
+	return a;
+}
+
 bool judge_name(const struct conn *c, const char *name, struct verdict *v)
 {
-	*v = dial_verdict(c, name, &c->addresses[c->next - 1]);
+	const struct dns_address a = asked_for(c);
+
+	*v = dial_verdict(c, name, &a);
 	return v->effective == EFFECT_ALLOW;
 }
 
-/* Keep what may be dialled; the last verdict that let something through, else the first that did not. */
+bool judge_exactly(const struct conn *c)
+{
+	const struct proxy_options *o = &c->proxy->o;
+	const struct dns_address *a = &c->addresses[c->next - 1];
+	const struct net_request r = { .addr = a->addr, .addr_len = a->len, .port = c->target.port };
+
+	return !c->redirect && decide_names_exactly(o->policy, o->cache, &r);
+}
+
+/* Keep what may be dialled; the strictest verdict of those that let something through, else the first that
+ * did not. */
 static bool judge_all(struct conn *c, const struct resolver_answer *answer, struct verdict *v)
 {
 	struct verdict denied = { .rule = NULL };
@@ -43,8 +67,9 @@ static bool judge_all(struct conn *c, const struct resolver_answer *answer, stru
 	for (size_t i = 0; i < answer->n; i++) {
 		const struct verdict one = dial_verdict(c, c->target.host.name, &answer->addresses[i]);
 
-		if (one.effective == EFFECT_ALLOW) {
-			*v = one;
+		if (one.effective != EFFECT_DENY) {
+			if (!v->rule || one.effective == EFFECT_APPROVE)
+				*v = one;
 			c->addresses[c->n_addresses++] = answer->addresses[i];
 			continue;
 		}
@@ -58,32 +83,49 @@ static bool judge_all(struct conn *c, const struct resolver_answer *answer, stru
 	return true;
 }
 
-/* The log first. */
-static void go(struct conn *c, const struct verdict *v)
+void judge_go(struct conn *c, const struct verdict *v)
 {
-	if (v->effective != EFFECT_ALLOW) {
+	const bool intercepted = CONFIG_TLS_INTERCEPT && (c->is_connect || c->tls) && intercept_applies(c);
+
+	if (intercepted && v->effective == EFFECT_APPROVE) {
+		/* Each request is asked about. */
+		intercept_start(c);
+	} else if (CONFIG_APPROVALS && v->effective == EFFECT_APPROVE) {
+		approve_ask(c, v);
+	} else if (v->effective != EFFECT_ALLOW) {
 		tell_request(c, v, NULL);
 		refuse_by(c, v);
 	} else if (!tell_request(c, v, &c->addresses[0])) {
 		refuse_with(c, 503, "events cannot be kept");
+	} else if (intercepted) {
+		intercept_start(c);
 	} else {
 		c->opened = true;
 		dial_next(c);
 	}
 }
 
-static void take_answer(struct conn *c, const struct resolver_answer *answer)
+/* `led`: the operator says that these are what the target is to lead to; c->held is the verdict on it. */
+void judge_take(struct conn *c, const struct resolver_answer *answer, bool led)
 {
-	struct verdict v;
+	struct verdict v = c->held;
 
-	if (answer->status != RESOLVER_FOUND)
+	if (answer->status != RESOLVER_FOUND && redirect_give_up(c))
+		return;
+	if (answer->status != RESOLVER_FOUND) {
 		refuse_with(c, answer->status == RESOLVER_NONE ? 502 : 504,
 		            answer->status == RESOLVER_NONE ? "there is no address of that name"
 		                                            : "no name server answers");
-	else if (!judge_all(c, answer, &v))
+	} else if (led) {
+		c->next = 0;
+		c->n_addresses = answer->n;
+		memcpy(c->addresses, answer->addresses, answer->n * sizeof *answer->addresses);
+		judge_go(c, &v);
+	} else if (!judge_all(c, answer, &v)) {
 		refuse_with(c, 503, "events cannot be kept");
-	else
-		go(c, &v);
+	} else {
+		judge_go(c, &v);
+	}
 }
 
 static void on_answer(void *arg, const struct resolver_answer *answer)
@@ -92,7 +134,7 @@ static void on_answer(void *arg, const struct resolver_answer *answer)
 	const struct verdict v = name_verdict(c);
 
 	if (tell_name(c, &v, answer))
-		take_answer(c, answer);
+		judge_take(c, answer, false);
 	else
 		refuse_with(c, 503, "events cannot be kept");
 }
@@ -105,10 +147,12 @@ static void judge_by_name(struct conn *c)
 	const struct verdict v = name_verdict(c);
 	struct resolver_answer answer;
 
-	if (v.effective != EFFECT_ALLOW) {
-		go(c, &v);
+	if (v.effective == EFFECT_DENY) {
+		judge_go(c, &v);
+	} else if (redirect_begin(c, &v) || redirect_name(c)) {
+		return;
 	} else if (resolver_known(o->resolver, name, &answer)) {
-		take_answer(c, &answer);
+		judge_take(c, &answer, false);
 	} else {
 		c->wait.done = on_answer;
 		c->wait.arg = c;
@@ -133,7 +177,8 @@ void judge_target(struct conn *c)
 		c->addresses[0] = a;
 		c->n_addresses = 1;
 		c->next = 0;
-		go(c, &v);
+		if (v.effective == EFFECT_DENY || !redirect_begin(c, &v))
+			judge_go(c, &v);
 	}
 	if (c->state == CONN_RESOLVE)
 		conn_interest(c);

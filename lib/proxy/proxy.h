@@ -22,6 +22,7 @@
 #include "net/resolver.h"
 
 struct proxy;
+struct intercept; /* intercept.h */
 
 struct proxy_options {
 	struct loop *loop;
@@ -29,10 +30,13 @@ struct proxy_options {
 	const struct policy *policy;
 	struct decide_cache *cache;
 	const char *session_id;
+	struct intercept *intercept; /* hosts whose TLS is ended here; NULL = none. Borrowed */
 	int max_conns;               /* 0 = 4096 */
 	int64_t head_timeout_ns;     /* 0 = 15 s */
 	const struct net_page *page; /* NULL = nobody is led here */
-	bool demand_flows;           /* who was not seen to connect by a supervisor is refused */
+	int64_t approval_ns; /* how long somebody is asked; 0 = nobody is, and what is to be approved is
+	                        denied */
+	bool demand_flows;   /* who was not seen to connect by a supervisor is refused */
 	/* Events, of the session's command of this number, 0 = of none. False: it could not be kept; then
 	 * what it tells of does not happen. */
 	bool (*sink)(void *arg, const char *json, size_t len, uint32_t command, uint32_t flags);
@@ -47,3 +51,6 @@ struct proxy *proxy_new(const struct proxy_options *o, struct err *e);
 int proxy_listen(struct proxy *p, int fd, struct err *e);
 void proxy_free(struct proxy *p); /* connections end at once */
 int proxy_conns(const struct proxy *p);
+
+/* The answer to event "approval_requested". False: nobody waits for that one. */
+bool proxy_approve(struct proxy *p, const char *id, bool approved, const char *reason);

@@ -2,6 +2,7 @@
 
 #include "audit/event.h"
 #include "audit/ring.h"
+#include "base/clock.h"
 #include "base/room.h"
 
 #include <arpa/inet.h>
@@ -105,14 +106,15 @@ bool tell_request(struct conn *c, const struct verdict *v, const struct dns_addr
 	const struct event_field fields[] = { { .name = "method",
 		                                .text = c->tls ? "transparent" : h->method },
 		                              { .name = "resolved_ip", .text = a ? address_text(a, ip) : "" },
-		                              { .name = "path", .text = c->target.path } };
+		                              { .name = "path", .text = c->target.path },
+		                              { .name = "scheme", .text = c->inside ? "https" : "" } };
 	struct event ev = { .type = tunnel ? "net_connect" : "net_http_request",
 		            .domain = c->target.host.name,
 		            .remote = target_text(&c->target, 0, remote),
 		            .operation = "connect",
 		            .verdict = v,
 		            .fields = fields,
-		            .n_fields = tunnel ? 2 : 3 };
+		            .n_fields = tunnel ? 2 : 4 };
 
 	ev.message = message_of(c, v, remote, message, sizeof message);
 	return tell(c, &ev);
@@ -132,6 +134,90 @@ bool tell_malformed(struct conn *c, const struct verdict *v, const char *why)
 		            .n_fields = 2 };
 
 	return tell(c, &ev);
+}
+
+static const struct event_field no_field;
+
+bool tell_redirect(struct conn *c, const struct verdict *v)
+{
+	static const char *const words[] = { "silent", "audit_only", "warn" };
+	const struct net_redirect *r = c->redirect;
+	char remote[TARGET_TEXT], to[TARGET_TEXT];
+	const struct event_field fields[] = { { .name = "redirect_host", .text = r->host },
+		                              { .name = "redirect_port", .number = r->port },
+		                              { .name = "redirect_to", .text = to },
+		                              { .name = "visibility", .text = words[r->visibility] },
+		                              r->sni ? (struct event_field){ .name = "sni", .text = r->sni }
+		                                     : no_field };
+	struct event ev = { .type = "connect_redirect",
+		            .domain = c->target.host.name,
+		            .remote = target_text(&c->target, 0, remote),
+		            .operation = "connect",
+		            .verdict = v,
+		            .message = *v->rule->message ? v->rule->message : NULL,
+		            .fields = fields,
+		            .n_fields = r->sni ? 5 : 4 };
+
+	snprintf(to, sizeof to, r->addr_len == 16 ? "[%s]:%u" : "%s:%u", r->host, (unsigned)r->port);
+	return tell(c, &ev);
+}
+
+bool tell_name_redirect(struct conn *c, const struct verdict *v, const struct net_redirect *r)
+{
+	const char *const list[] = { r->host, NULL };
+	const struct event_field fields[] = { { .name = "ips", .list = list },
+		                              { .name = "source", .text = "proxy" } };
+	struct event ev = { .type = "dns_redirect",
+		            .domain = c->target.host.name,
+		            .verdict = v,
+		            .fields = fields,
+		            .n_fields = 2 };
+
+	return tell(c, &ev);
+}
+
+bool tell_asked(struct conn *c, int64_t ns)
+{
+	char until[40], remote[TARGET_TEXT], message[512];
+	const struct event_field fields[] = { { .name = "expires_at", .text = until },
+		                              { .name = "id", .text = c->approval },
+		                              { .name = "kind", .text = "network" },
+		                              { .name = "target", .text = remote } };
+	struct event ev = { .type = "approval_requested",
+		            .domain = c->target.host.name,
+		            .remote = target_text(&c->target, 0, remote),
+		            .operation = "connect",
+		            .verdict = &c->held,
+		            .effective_action = "held",
+		            .fields = fields,
+		            .n_fields = 4 };
+
+	event_time(clock_real_ns() + ns, until);
+	ev.message = message_of(c, &c->held, remote, message, sizeof message);
+	return tell(c, &ev);
+}
+
+void tell_answered(struct conn *c, bool approved, const char *reason)
+{
+	char remote[TARGET_TEXT];
+	const struct verdict v = { .decision = EFFECT_APPROVE,
+		                   .effective = approved ? EFFECT_ALLOW : EFFECT_DENY,
+		                   .rule = c->held.rule };
+	const struct event_field fields[] = { { .name = "approved", .number = approved, .is_bool = true },
+		                              { .name = "id", .text = c->approval },
+		                              { .name = "kind", .text = "network" },
+		                              { .name = "reason", .text = reason },
+		                              { .name = "target",
+		                                .text = target_text(&c->target, 0, remote) } };
+	struct event ev = { .type = "approval_resolved",
+		            .domain = c->target.host.name,
+		            .remote = remote,
+		            .verdict = &v,
+		            .effective_action = approved ? "allowed" : "denied",
+		            .fields = fields,
+		            .n_fields = 5 };
+
+	tell(c, &ev);
 }
 
 /* Whoever it is, it is not of the session. */
@@ -156,6 +242,27 @@ bool tell_tls(struct conn *c, const struct verdict *v, const char *name)
 		            .message = v->rule->description,
 		            .fields = fields,
 		            .n_fields = 1 };
+
+	return tell(c, &ev);
+}
+
+/* Whoever is there is not spoken to. */
+bool tell_distrusted(struct conn *c, const struct verdict *v, const char *why)
+{
+	char remote[TARGET_TEXT], ip[INET6_ADDRSTRLEN];
+	const struct event_field fields[] = { { .name = "method", .text = c->request.head.method },
+		                              { .name = "path", .text = c->target.path },
+		                              { .name = "resolved_ip",
+		                                .text = address_text(&c->addresses[c->next - 1], ip) },
+		                              { .name = "scheme", .text = "https" } };
+	struct event ev = { .type = "net_http_request",
+		            .domain = c->target.host.name,
+		            .remote = target_text(&c->target, 0, remote),
+		            .operation = "connect",
+		            .verdict = v,
+		            .message = why,
+		            .fields = fields,
+		            .n_fields = 4 };
 
 	return tell(c, &ev);
 }

@@ -8,7 +8,8 @@
 
 enum { HTTPS = 443 };
 
-/* Does what the client says first fit what it asked us for? A verdict without a rule says yes. */
+/* Does what the client says first fit what it asked us for? A verdict without a rule says yes. What says no
+ * name counts where none is needed. */
 static struct verdict look_at(const struct conn *c, const struct net_hello *h)
 {
 	const struct verdict fine = { .rule = NULL };
@@ -19,11 +20,12 @@ static struct verdict look_at(const struct conn *c, const struct net_hello *h)
 	if (h->state == HELLO_BAD)
 		return proxy_rule(RULE_MALFORMED);
 	if (h->state == HELLO_OTHER)
-		return c->target.port == HTTPS ? proxy_rule(RULE_NOT_TLS) : fine;
+		return c->target.port != HTTPS || judge_exactly(c) ? fine : proxy_rule(RULE_NOT_TLS);
 	if (h->has_ech)
-		return proxy_rule(RULE_HIDDEN_NAME);
+		return judge_exactly(c) ? fine : proxy_rule(RULE_HIDDEN_NAME);
 	if (!h->has_name)
-		return is_name && c->target.port == HTTPS ? proxy_rule(RULE_NO_NAME) : fine;
+		return !is_name || c->target.port != HTTPS || judge_exactly(c) ? fine
+		                                                               : proxy_rule(RULE_NO_NAME);
 	if (!host_parse(h->name, &name))
 		return proxy_rule(RULE_MALFORMED);
 	if (is_name)
@@ -55,6 +57,18 @@ static void open_gate(struct conn *c, const char *data, size_t len)
 	}
 }
 
+/* The same, asking for the server that the operator named. */
+static void open_renamed(struct conn *c, const struct net_hello *h, const char *data, size_t len)
+{
+	const struct verdict v = { .decision = EFFECT_REDIRECT, .rule = c->redirect->rule };
+	AUTO_BUF renamed = { 0 };
+
+	if (net_hello_rename((const uint8_t *)data, len, c->redirect->sni, &renamed))
+		open_gate(c, buf_text(&renamed), renamed.len);
+	else
+		refuse_hello(c, h, &v);
+}
+
 /* All that the client has said so far, wherever it lies. */
 static void look(struct conn *c, const char *data, size_t len)
 {
@@ -75,6 +89,8 @@ static void look(struct conn *c, const char *data, size_t len)
 	v = look_at(c, &h);
 	if (v.rule)
 		refuse_hello(c, &h, &v);
+	else if (c->redirect && c->redirect->sni)
+		open_renamed(c, &h, data, len);
 	else
 		open_gate(c, data, len);
 	buf_release(&c->in);
@@ -163,17 +179,30 @@ void tunnel_run(struct conn *c, unsigned ways)
 		conn_interest(c);
 }
 
+/* Its first words have been looked at, and are what brought us here. */
+static void start_tls(struct conn *c)
+{
+	const struct net_hello whole = { .state = HELLO_WHOLE };
+
+	if (c->redirect && c->redirect->sni)
+		open_renamed(c, &whole, buf_text(&c->in), c->in.len);
+	else
+		open_gate(c, buf_text(&c->in), c->in.len);
+	buf_release(&c->in);
+}
+
 void tunnel_start(struct conn *c)
 {
 	c->state = CONN_TUNNEL;
 	c->gate = !c->tls;
 	c->keep = false;
-	/* Its first words have been looked at, and are what brought us here. */
 	if (c->tls) {
-		open_gate(c, buf_text(&c->in), c->in.len);
-		buf_release(&c->in);
+		start_tls(c);
 	} else {
-		buf_str(&c->down.rest, "HTTP/1.1 200 Connection Established\r\n\r\n");
+		buf_str(&c->down.rest, "HTTP/1.1 200 Connection Established\r\n");
+		if (*redirect_notice(c))
+			buf_fmt(&c->down.rest, "X-Agentsh-Redirect: %s\r\n", redirect_notice(c));
+		buf_str(&c->down.rest, "\r\n");
 	}
 	if (c->gate && c->target.port == HTTPS)
 		conn_timer(c, c->proxy->o.head_timeout_ns);

@@ -119,9 +119,37 @@ printf '%s\n' 'version: 1' 'name: wide' 'network_rules:' '  - name: names' '    
 "$AGENTSH" proxy --policy wide.yaml --listen "127.0.0.1:$WIDE" --events "$TMP/events" 2>>err &
 wide=$!
 ok "one that allows everything starts" until_true 10 curl -s --noproxy "*" -o answer "http://127.0.0.1:$WIDE/"
+
+# --- where the operator leads connections
+
+LED=3130
+cat "$here/policy.yaml" "$here/redirects.yaml" >led.yaml
+"$AGENTSH" proxy --policy led.yaml --listen "127.0.0.1:$LED" --events "$TMP/led" 2>>err &
+led=$!
+ok "one with redirects starts" until_true 10 curl -s --noproxy "*" -o answer "http://127.0.0.1:$LED/"
+led() { # URL: what comes of it
+	https_proxy=http://127.0.0.1:$LED curl -sS -m 10 "$1" 2>&1
+}
+is "a redirect leads where the operator says" "$(led https://mirror.allowed.test/)" "hello from 192.0.2.11"
+has "and the log says so" "$(grep connect_redirect led)" \
+	'"domain":"mirror.allowed.test".*"redirect_to":"192.0.2.11:443".*"rule":"mirror"'
+has "who asks is told where that is wanted" "$(curl -s -m 10 -D - -o o -p -x "http://127.0.0.1:$LED" \
+	https://mirror.allowed.test/)" '^X-Agentsh-Redirect: a mirror answers'
+has "where it cannot be followed, nothing else is tried" "$(led https://closed.allowed.test/)" "response 502"
+is "unless the rule says so" "$(led https://www.allowed.test/)" "hello from 192.0.2.10"
+is "others go where they say" "$(led https://allowed.test/)" "hello from 192.0.2.10"
+is "a name may be led elsewhere" "$(led https://named.allowed.test/)" "hello from 192.0.2.11"
+before=$(wc -l <reached)
+has "what is denied is not led anywhere" "$(led https://evil.test/)" "response 403"
+is "it does not arrive" "$(wc -l <reached)" "$before"
+: >named
+led https://renamed.allowed.test/ >o
+is "the server is asked by the other name" "$(cat named)" allowed.test
+kill -TERM "$led"
+
 # A denial of a name that nobody filled in would deny nothing.
 sed "s/\*\*/\${NOBODY}.test/" wide.yaml >variable.yaml
-"$AGENTSH" proxy --policy variable.yaml --listen 127.0.0.1:3130 >o 2>&1
+"$AGENTSH" proxy --policy variable.yaml --listen 127.0.0.1:3131 >o 2>&1
 is "a variable that is not set is refused" \
 	"$? $(grep -c 'policy variable.yaml:5: .*variable NOBODY is not set' o)" "1 1"
 

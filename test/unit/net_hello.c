@@ -157,3 +157,71 @@ T_CASE(hostile)
 	net_hello_read((const uint8_t *)"\x16\3\1\0\4\1\xff\xff\xff", 9, &h);
 	is_int(h.state, HELLO_BAD, "16 MiB are promised");
 }
+
+/* What is there beside the name stays as it is. */
+static void check_renamed(const struct said *s, const char *name, size_t want)
+{
+	AUTO_BUF out = { 0 };
+	struct net_hello before, after;
+
+	net_hello_read(s->data, s->len, &before);
+	ok(net_hello_rename(s->data, s->len, name, &out), "to %s", name);
+	net_hello_read((const uint8_t *)buf_text(&out), out.len, &after);
+	is_int(after.state, HELLO_WHOLE);
+	is_str(after.name, name);
+	is_int(after.n_protocols, before.n_protocols);
+	ok(!memcmp(after.protocols, before.protocols, sizeof after.protocols));
+	is_int(out.len, want, "to %s", name);
+	ok(!memcmp(out.data + 11, s->data + 11, 32 + 33 + 4 + 2), "random, session and suites");
+}
+
+T_CASE(another_name)
+{
+	static const uint8_t zeroes[600];
+	struct said e = { .len = 0 }, s;
+	AUTO_BUF out = { 0 };
+
+	name_extension(&e, "allowed.test", 12);
+	extension(&e, 16, "\0\x0c\2h2\x08http/1.1", 14);
+	wrap(&s, &e, 20000);
+	check_renamed(&s, "a.test", s.len - 6);
+	check_renamed(&s, "a.much.longer.name.test", s.len + 11);
+	/* With padding it is as long as it was, as far as that goes. */
+	extension(&e, 21, zeroes, 8);
+	wrap(&s, &e, 20000);
+	check_renamed(&s, "a.test", s.len);
+	check_renamed(&s, "more.allowed.test", s.len);
+	check_renamed(&s, "a.much.longer.name.test", s.len + 3);
+	/* What follows it follows it. */
+	add(&s, "\x14\3\3\0\1\1", 6);
+	ok(net_hello_rename(s.data, s.len, "b.test", &out) && out.len == s.len &&
+	   !memcmp(out.data + out.len - 6, "\x14\3\3\0\1\1", 6));
+}
+
+T_CASE(no_other_name)
+{
+	static const uint8_t zeroes[HELLO_MAX];
+	struct said e = { .len = 0 }, s;
+	AUTO_BUF out = { 0 };
+
+	extension(&e, 16, "\0\x0c\2h2\x08http/1.1", 14);
+	wrap(&s, &e, 20000);
+	ok(!net_hello_rename(s.data, s.len, "a.test", &out), "one without a name");
+	name_extension(&e, "allowed.test", 12);
+	wrap(&s, &e, 20000);
+	ok(!net_hello_rename(s.data, s.len - 1, "a.test", &out), "one that is not whole");
+	ok(!net_hello_rename(s.data, s.len, "", &out));
+	wrap(&s, &e, 60);
+	ok(!net_hello_rename(s.data, s.len, "a.test", &out), "one in several records");
+	extension(&e, 21, zeroes, 4);
+	extension(&e, 21, zeroes, 4);
+	wrap(&s, &e, 20000);
+	ok(!net_hello_rename(s.data, s.len, "a.test", &out), "padded twice");
+	e.len = 0;
+	name_extension(&e, "a.test", 6);
+	extension(&e, 99, zeroes, 16384 - 4 - 2 - 32 - 33 - 6 - 2 - 15 - 4);
+	wrap(&s, &e, 16384);
+	ok(net_hello_rename(s.data, s.len, "b.test", &out), "one that fills a record");
+	ok(!net_hello_rename(s.data, s.len, "bb.test", &out), "and has no room for another byte");
+	is_int(out.len, s.len, "nothing was written for the others");
+}

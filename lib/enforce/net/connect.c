@@ -107,7 +107,8 @@ static int connect_inet(struct deed *d, struct target *t, int domain)
 		                      .remote = aim_text(t, remote),
 		                      .domain = j.domain,
 		                      .protocol = stream ? "tcp" : "udp",
-		                      .port = t->port };
+		                      .port = t->port,
+		                      .often = !stream && !t->port };
 
 	if (t->port == 53 && !d->net->o.monitor && aim_write(&d->net->o.dns, domain, &to) &&
 	    d->net->o.dns.port)

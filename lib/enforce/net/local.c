@@ -249,20 +249,29 @@ static bool is_held_inside(const struct deed *d, const char *name)
 	return s.found;
 }
 
+static struct verdict by_rules(const struct deed *d, const struct local *l, enum unix_op op)
+{
+	const struct net_options *o = &d->net->o;
+	const bool closed = !o->open_local && !l->abstract && is_daemon(l->path);
+	const struct rule *rule = closed ? &daemon_sockets : &session_sockets;
+
+	if (!o->open_local && policy_names_sockets(o->policy))
+		return decide_unix(o->policy, op, l->path);
+	return (struct verdict){ rule->decision, rule->decision, rule, NULL, false };
+}
+
 static struct verdict judge_local(const struct deed *d, const struct local *l, enum unix_op op)
 {
-	const struct rule *rule = &session_sockets;
+	struct verdict v;
 
 	/* Who is governed does not ask to be. The API, beside it, knows us as the caller's deputy. */
 	if (fnmatch("*/gate.sock", l->path, 0) == 0)
 		return (struct verdict){ .rule = &own_sockets };
-	if (d->net->o.open_local)
-		return (struct verdict){ EFFECT_ALLOW, EFFECT_ALLOW, rule, NULL, false };
-	if (policy_names_sockets(d->net->o.policy))
-		return decide_unix(d->net->o.policy, op, l->path);
-	if (l->abstract ? !is_held_inside(d, l->path) : is_daemon(l->path))
-		rule = l->abstract ? &strange_names : &daemon_sockets;
-	return (struct verdict){ rule->decision, rule->decision, rule, NULL, false };
+	v = by_rules(d, l, op);
+	/* Whatever rules allow: Landlock, which does not hold us, keeps them inside. */
+	if (v.effective != EFFECT_DENY && l->abstract && !is_held_inside(d, l->path))
+		return (struct verdict){ .rule = &strange_names };
+	return v;
 }
 
 bool local_allowed(struct deed *d, const struct local *l, enum unix_op op)

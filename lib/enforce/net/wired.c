@@ -65,6 +65,7 @@ struct net *net_wired_judge(const struct net_wired *w, const struct policy *p, u
 		                       .page = w->page,
 		                       .dns = w->dns,
 		                       .proxy = w->proxy,
+		                       .proxy6 = w->proxy6,
 		                       .own = w->own,
 		                       .n_own = w->n_own,
 		                       .monitor = w->flags & NET_WIRED_MONITOR,

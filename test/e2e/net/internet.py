@@ -2,7 +2,8 @@
 """internet - a small internet on documentation addresses, for tests of what may reach it.
 
 internet.py DIR: DIR/cert.pem and DIR/key.pem are what its HTTPS says; DIR/reached gets a line for each
-request that arrives ("ADDRESS PORT METHOD PATH HOST"), DIR/asked one for each name that is asked for. Writes
+request that arrives ("ADDRESS PORT METHOD PATH HOST"), DIR/asked one for each name that is asked for, DIR/named one
+for each server name that TLS asks for. Writes
 DIR/ready when all of it listens. Its addresses must be there.
 """
 import hashlib
@@ -290,6 +291,7 @@ def main():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(os.path.join(DIR, 'cert.pem'), os.path.join(DIR, 'key.pem'))
     context.set_alpn_protocols(['http/1.1'])
+    context.sni_callback = lambda _socket, name, _context: note('named', str(name))
     servers = [Udp((NAMESERVER, 53), DnsUdp), Server((NAMESERVER, 53), DnsTcp)]
     for address in ('192.0.2.10', '192.0.2.11', '203.0.113.66', '10.0.0.1', '169.254.169.254',
                     '2001:db8::10', '127.0.0.1'):
