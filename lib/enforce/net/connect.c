@@ -96,6 +96,21 @@ static int connect_to(struct deed *d, const struct target *t, const struct targe
 	return 0;
 }
 
+/* Nothing listens at port 0: libraries ask so which way an address leads, and prefer those that they may use.
+ * Whoever may go there by any port that matters, may ask. */
+static void settle_way(struct deed *d, const struct target *t, struct judged *out)
+{
+	static const uint16_t ports[] = { 443, 80, 0 };
+	struct target at = *t;
+
+	for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
+		at.port = ports[i];
+		settle_target(d, &at, false, out);
+		if (out->verdict.effective == EFFECT_ALLOW)
+			return;
+	}
+}
+
 static int connect_inet(struct deed *d, struct target *t, int domain)
 {
 	bool stream = net_option(d->sock, SO_TYPE) == SOCK_STREAM;
@@ -107,12 +122,16 @@ static int connect_inet(struct deed *d, struct target *t, int domain)
 		                      .remote = aim_text(t, remote),
 		                      .domain = j.domain,
 		                      .protocol = stream ? "tcp" : "udp",
-		                      .port = t->port };
+		                      .port = t->port,
+		                      .often = !stream && !t->port };
 
 	if (t->port == 53 && !d->net->o.monitor && aim_write(&d->net->o.dns, domain, &to) &&
 	    d->net->o.dns.port)
 		return connect_to(d, &to, NULL);
-	settle_target(d, t, stream, &j);
+	if (r.often)
+		settle_way(d, t, &j);
+	else
+		settle_target(d, t, stream, &j);
 	if (!settle_call(d, j.verdict, &r))
 		return 0;
 	if (!j.proxied)
