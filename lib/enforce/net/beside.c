@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "enforce/exec/role.h"
 #include "proxy/service.h"
+#include "sys/tag.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -91,6 +92,7 @@ struct child {
 	struct loop *loop;
 	struct watch parent;
 	const char *command;
+	uint64_t tag;
 	int events;
 };
 
@@ -158,7 +160,9 @@ static int serve(struct child *c, struct service_options s)
 	s.arg = c;
 	c->loop = s.loop = loop_new(&e);
 	c->parent = (struct watch){ .fd = c->events, .ready = on_parent };
-	if (!s.loop || loop_watch(s.loop, &c->parent, EPOLLIN, &e) < 0 || !(service = service_new(&s, &e)))
+	/* What it connects to is to know whose that is. */
+	if (!s.loop || tag_deputise(c->tag, &e) < 0 || loop_watch(s.loop, &c->parent, EPOLLIN, &e) < 0 ||
+	    !(service = service_new(&s, &e)))
 		return 1;
 	raise_limit();
 	if (CONFIG_CONFINE && role_enter(ROLE_PROXY, 0, &e) < 0)
@@ -171,7 +175,7 @@ static int serve(struct child *c, struct service_options s)
 static void child_main(const struct beside_options *o, const struct service_options *s, int events,
                        pid_t parent)
 {
-	struct child c = { .command = o->command_id, .events = events };
+	struct child c = { .command = o->command_id, .tag = o->tag, .events = events };
 	sigset_t none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);

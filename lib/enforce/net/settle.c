@@ -49,7 +49,10 @@ static struct verdict ask(const struct deed *d, const struct target *t, const ch
 		.host = name, .addr = t->addr.bytes, .addr_len = t->addr.len, .port = t->port
 	};
 
-	return decide_dial(d->net->o.policy, d->net->cache, &q);
+	/* Port 0 is how the C library asks which of its own addresses leads there, before it asks for a port:
+	 * as one that may be reached at some port. */
+	return t->port ? decide_dial(d->net->o.policy, d->net->cache, &q)
+	               : decide_name(d->net->o.policy, d->net->cache, &q);
 }
 
 /* Could it be allowed by a name that is not known here? */

@@ -1,6 +1,6 @@
-// client - the rows of node: http and https, fetch (undici), and the resolver of its own with a socket. usage: client.js CA
+// client - the rows of node: http and https, fetch (undici), and its own resolver with a socket. usage: client.js CA
 const http = require('http'), https = require('https'), net = require('net'), tls = require('tls'), fs = require('fs');
-const dns = require('dns').promises, ca = fs.readFileSync(process.argv[2]);
+const dns = new (require('dns').promises.Resolver)({ timeout: 1500, tries: 1 }), ca = fs.readFileSync(process.argv[2]);
 const rows = JSON.parse(fs.readFileSync(0, 'utf8'));
 
 function why(e) {
@@ -45,12 +45,13 @@ const clients = {
 async function main() {
 	for (const row of rows) {
 		let found;
+		const from = Date.now();
 		try {
 			found = await clients[row.client](row);
 		} catch (e) {
 			found = [false, why(e)];
 		}
-		console.log(JSON.stringify({ id: row.id, reached: found[0], how: found[1] }));
+		console.log(JSON.stringify({ id: row.id, reached: found[0], how: found[1], ms: Date.now() - from }));
 	}
 	process.exit(0);
 }

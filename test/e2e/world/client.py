@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """client - tries the rows of rows.py, as programs of a session do.
 
-client.py MODE AMOUNT: MODE is "proxy" (the environment as it is), "none" (no proxy variables), "star" (NO_PROXY=*);
-AMOUNT "core" or "all". Prints one line of JSON for each row: id, reached (the right answer came), how (what was seen).
+client.py MODE AMOUNT FAMILY: MODE is "proxy" (the environment as it is), "none" (no proxy variables), "star" (NO_PROXY=*);
+AMOUNT "core" or "all", FAMILY of the policies "e2b" or "daytona". Prints one line of JSON for each row: id, reached (the right answer came), how (what was seen).
 """
 import asyncio
 import concurrent.futures
@@ -73,9 +73,9 @@ def url_of(row):
     return '%s/row-%d' % (row['url'], row['id'])
 
 
-def run(argv, data='', env=None):
+def run(argv, data='', env=None, limit=LIMIT):
     try:
-        p = subprocess.run(argv, input=data, capture_output=True, text=True, errors='replace', timeout=LIMIT,
+        p = subprocess.run(argv, input=data, capture_output=True, text=True, errors='replace', timeout=limit,
                            env={**os.environ, **(env or {})})
     except subprocess.TimeoutExpired:
         return 124, '', 'hung'
@@ -210,7 +210,7 @@ def node(some):
     if not some:
         return
     rc, out, err = run(['node', os.path.join(HERE, 'client.js'), CA], json.dumps(some),
-                       {'NODE_EXTRA_CA_CERTS': CA})
+                       {'NODE_EXTRA_CA_CERTS': CA}, 60)
     sys.stdout.write(out)
     if rc:
         print('# node %d %s' % (rc, err[-300:]))
@@ -218,7 +218,7 @@ def node(some):
 
 def main():
     set_mode()
-    todo = rows.table(sys.argv[2])
+    todo = rows.table(*sys.argv[2:4])
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         of_node = [r for r in todo if r['client'].startswith('node')]
         last = pool.submit(node, of_node)

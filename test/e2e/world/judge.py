@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """judge - what the rows of a run came to.
 
-judge.py control AMOUNT FOUND WORLD			ungoverned: everything must have been reached
+judge.py control FAMILY AMOUNT FOUND WORLD		ungoverned: everything must have been reached
 judge.py FAMILY MODE AMOUNT FOUND WORLD LOG		governed: what the policies of FAMILY (e2b, daytona) say holds
 judge.py control-tricks|tricks FOUND WORLD LOG		the same for tricks.py
 
@@ -64,10 +64,10 @@ def reached_of(world):
     return {'tokens': tokens, 'places': places}
 
 
-def control(amount, found, world):
+def control(family, amount, found, world):
     reached = reached_of(world)
     by_target = collections.defaultdict(list)
-    for row in rows.table(amount):
+    for row in rows.table(amount, family):
         by_target[row['url']].append(row)
     for target, some in by_target.items():
         missing = ['%s: %s' % (r['client'], found.get(r['id'], {}).get('how')) for r in some
@@ -123,7 +123,7 @@ def open_places(family):
 def governed(family, mode, amount, found, world, log):
     reached, events = reached_of(world), events_of(log)
     by_target = collections.defaultdict(list)
-    for row in rows.table(amount):
+    for row in rows.table(amount, family):
         by_target[row['url']].append(row)
     for url, some in by_target.items():
         rules, wrong = rows.said(rows.targets()[url], family), []
@@ -151,9 +151,9 @@ def left_by_tricks(world):
     reached, names = read(os.path.join(world, 'reached')), read(os.path.join(world, 'queries'))
 
     def asked(number):
-        word = 'row-%d.' % number
-        return any(word in line for line in names) or any(' dns ' + word in line or ' udp ' in line and
-                                                          word[:-1] in line for line in reached)
+        word = 'row-%d' % number
+        return any(word in line for line in names) or any(
+            (' dns ' in line or ' udp ' in line) and word in line for line in reached)
 
     def got(number, *places):
         return any('/row-%d ' % number in line and line.split()[0] in places for line in reached)
@@ -190,7 +190,7 @@ EVIL_NAMES = {'block-evil-domains', 'default-deny-network', 'dns-types', 'dns-la
 
 def main():
     if sys.argv[1] == 'control':
-        control(sys.argv[2], found_of(sys.argv[3]), sys.argv[4])
+        control(*sys.argv[2:4], found_of(sys.argv[4]), sys.argv[5])
     elif sys.argv[1] == 'control-tricks':
         for name, succeeded in left_by_tricks(sys.argv[3]):
             say(succeeded, 'natively %s: it works' % name, read(sys.argv[2]))

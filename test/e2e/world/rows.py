@@ -91,7 +91,7 @@ def by_address(host):
     return ':' in host or host.replace('.', '').isdigit()
 
 
-def table(amount):
+def table(amount, family):
     """The rows of a run: dicts with id, client, url (or how, host, port), target (an index into all_targets())."""
     rows = []
 
@@ -99,19 +99,22 @@ def table(amount):
         host, port = port_of(target[0])
         rows.append({'id': len(rows), 'client': client, 'url': target[0], 'host': host, 'port': port, **more})
 
+    # The daytona policies ask before curl and wget start at all.
+    without = {'curl', 'wget'} if family == 'daytona' else set()
+    first = 'urllib' if without else 'curl'
     for target in CORE:
         scheme = target[0].split(':')[0]
         for client in CLIENTS[scheme]:
-            if client == 'node-dns' and by_address(port_of(target[0])[0]):
+            if client in without or client == 'node-dns' and by_address(port_of(target[0])[0]):
                 continue
             add(client, target)
     if amount == 'all':
         for target in MORE:
-            for client in ('curl', 'sockets', 'node-http', 'raw'):
+            for client in (first, 'sockets', 'node-http', 'raw'):
                 if client != 'raw' or target[0] not in ONLY_SIX:
                     add(client, target)
         for target in SPELLINGS:
-            for client in ('curl', 'sockets'):
+            for client in (first, 'sockets'):
                 add(client, target)
     for host, port, rules in DATAGRAMS:
         for how in ('sendto', 'sendmsg', 'sendmmsg', 'connected'):

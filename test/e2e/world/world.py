@@ -164,10 +164,12 @@ class ForeignUdp(internet.DnsUdp):
         super().handle()
 
 
-class ForeignTcp(internet.DnsTcp):
+class ForeignTcp(internet.socketserver.StreamRequestHandler):
     def handle(self):
-        arrived(*self.server.server_address[:2], 'tcp')
-        super().handle()
+        data = self.rfile.read(struct.unpack('>H', self.rfile.read(2))[0])
+        arrived(*self.server.server_address[:2], 'dns ' + question(data))
+        out = internet.answer(data, True)
+        self.wfile.write(struct.pack('>H', len(out)) + out)
 
 
 def question(data):

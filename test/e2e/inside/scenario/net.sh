@@ -62,9 +62,9 @@ start_world || {
 }
 if native; then
 	begin
-	LIMIT=120 try /usr/bin/python3 -B $NET/client.py none "$rows"
+	LIMIT=120 try /usr/bin/python3 -B $NET/client.py none "$rows" $family
 	end client
-	verdicts control "$rows" $W/found $W/run
+	verdicts control $family "$rows" $W/found $W/run
 	begin
 	try /usr/bin/python3 -B $NET/tricks.py
 	end tricks
@@ -87,7 +87,7 @@ if native || ! net_armed; then exit 0; fi
 
 for mode in proxy none star; do
 	begin
-	LIMIT=120 try /bin/bash -c "exec python3 -B $NET/client.py $mode $rows"
+	LIMIT=120 try /bin/bash -c "exec python3 -B $NET/client.py $mode $rows $family"
 	end "$mode"
 	verdicts $family $mode "$rows" $W/found $W/run $W/events
 done
