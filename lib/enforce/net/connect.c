@@ -82,7 +82,7 @@ static int connect_to(struct deed *d, const struct target *t, const struct targe
 	if (meant && (!error || error == EINPROGRESS))
 		put_flow(d, meant);
 	if (blocks && (error == EINPROGRESS || error == EALREADY)) {
-		w = wait_put(d);
+		w = wait_put(d, true);
 		if (!w)
 			return EAGAIN;
 		w->to = *t;
@@ -94,21 +94,6 @@ static int connect_to(struct deed *d, const struct target *t, const struct targe
 		return error;
 	deed_return(d, 0);
 	return 0;
-}
-
-/* Nothing listens at port 0: libraries ask so which way an address leads, and prefer those that they may use.
- * Whoever may go there by any port that matters, may ask. */
-static void settle_way(struct deed *d, const struct target *t, struct judged *out)
-{
-	static const uint16_t ports[] = { 443, 80, 0 };
-	struct target at = *t;
-
-	for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
-		at.port = ports[i];
-		settle_target(d, &at, false, out);
-		if (out->verdict.effective == EFFECT_ALLOW)
-			return;
-	}
 }
 
 static int connect_inet(struct deed *d, struct target *t, int domain)
@@ -128,10 +113,7 @@ static int connect_inet(struct deed *d, struct target *t, int domain)
 	if (t->port == 53 && !d->net->o.monitor && aim_write(&d->net->o.dns, domain, &to) &&
 	    d->net->o.dns.port)
 		return connect_to(d, &to, NULL);
-	if (r.often)
-		settle_way(d, t, &j);
-	else
-		settle_target(d, t, stream, &j);
+	settle_target(d, t, stream, &j);
 	if (!settle_call(d, j.verdict, &r))
 		return 0;
 	if (!j.proxied)
@@ -159,7 +141,7 @@ static void unix_drop(struct waiting *w)
 
 static int unix_wait(struct deed *d, struct local *l)
 {
-	struct waiting *w = wait_put(d);
+	struct waiting *w = wait_put(d, false);
 
 	if (!w)
 		return EAGAIN;
