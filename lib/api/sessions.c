@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "enforce/rung.h"
+#include "session/connected.h"
 #include "session/views.h"
 
 #include <errno.h>
@@ -26,6 +27,8 @@ static void write_rung(struct json *j, const struct session *s)
 	json_array(j);
 	for (size_t i = 0; i < n; i++)
 		json_text(j, lines[i]);
+	if (CONFIG_LAYER_NET && *connected_degraded(s))
+		json_text(j, connected_degraded(s));
 	if (*view) {
 		char line[400];
 

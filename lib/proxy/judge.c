@@ -85,13 +85,20 @@ static bool judge_all(struct conn *c, const struct resolver_answer *answer, stru
 
 void judge_go(struct conn *c, const struct verdict *v)
 {
-	if (CONFIG_APPROVALS && v->effective == EFFECT_APPROVE) {
+	const bool intercepted = CONFIG_TLS_INTERCEPT && (c->is_connect || c->tls) && intercept_applies(c);
+
+	if (intercepted && v->effective == EFFECT_APPROVE) {
+		/* Each request is asked about. */
+		intercept_start(c);
+	} else if (CONFIG_APPROVALS && v->effective == EFFECT_APPROVE) {
 		approve_ask(c, v);
 	} else if (v->effective != EFFECT_ALLOW) {
 		tell_request(c, v, NULL);
 		refuse_by(c, v);
 	} else if (!tell_request(c, v, &c->addresses[0])) {
 		refuse_with(c, 503, "events cannot be kept");
+	} else if (intercepted) {
+		intercept_start(c);
 	} else {
 		c->opened = true;
 		dial_next(c);

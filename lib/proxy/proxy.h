@@ -22,6 +22,7 @@
 #include "net/resolver.h"
 
 struct proxy;
+struct intercept; /* intercept.h */
 
 struct proxy_options {
 	struct loop *loop;
@@ -29,6 +30,7 @@ struct proxy_options {
 	const struct policy *policy;
 	struct decide_cache *cache;
 	const char *session_id;
+	struct intercept *intercept; /* hosts whose TLS is ended here; NULL = none. Borrowed */
 	int max_conns;               /* 0 = 4096 */
 	int64_t head_timeout_ns;     /* 0 = 15 s */
 	const struct net_page *page; /* NULL = nobody is led here */

@@ -22,6 +22,7 @@ static int start_proxy(struct service *s, struct err *e)
 		                         .session_id = o->session_id,
 		                         .page = o->page,
 		                         .demand_flows = o->demand_flows,
+		                         .intercept = o->intercept,
 		                         .approval_ns = o->approval_ns,
 		                         .sink = o->sink,
 		                         .command_id = o->command_id,

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "config/config.h"
 #include "enforce/rung.h"
+#include "session/connected.h"
 #include "session/impl.h"
 #include "session/kept.h"
 #include "session/reload.h"
@@ -230,7 +231,7 @@ static bool can_change_policy(const struct session *s)
 static int log_rung(struct core *core, struct session *s)
 {
 	char lines[RUNG_LINES][RUNG_LINE];
-	const char *list[RUNG_LINES + 1] = { lines[0], lines[1], NULL };
+	const char *list[RUNG_LINES + 2] = { lines[0], lines[1], NULL };
 	const struct event_field fields[] = {
 		{ .name = "degraded", .list = list },
 		{ .name = "rung", .text = rung_name(core->found->rung) },
@@ -238,6 +239,8 @@ static int log_rung(struct core *core, struct session *s)
 	};
 	size_t n = rung_degraded(core->found, lines);
 
+	if (CONFIG_LAYER_NET && *connected_degraded(s))
+		list[n++] = connected_degraded(s);
 	list[n] = NULL;
 	return core_event(core, s, NULL,
 	                  &(struct event){ .type = n ? "session_degraded" : "session_enforced",

@@ -299,6 +299,7 @@ static int make_plan(struct worker *w, struct err *e)
 		                  .n_blocked = block->n,
 		                  .keep_caps = closed_caps(w->core->config),
 		                  .found = w->core->found };
+	uint16_t ports[CONNECTED_PORTS];
 	struct err why;
 	int rc;
 
@@ -323,6 +324,9 @@ static int make_plan(struct worker *w, struct err *e)
 	if (CONFIG_LAYER_NET) {
 		o.net = connected_wanted(w->session);
 		w->connected = connected_judged(w->session);
+		o.ports = connected_ports(w->session, ports) >= 0;
+		if (o.net && !w->connected && !(o.ports ? o.ruleset >= 0 : connected_may_lack(w->session)))
+			return err_set(e, "connections cannot be judged here: %s", w->core->found->why);
 	}
 	if (plan_make(&w->plan, &o, e) < 0)
 		return -1;

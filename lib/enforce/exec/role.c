@@ -239,6 +239,9 @@ static const struct may {
 	MAY(recvfrom, ROLE_PROXY),
 	MAY(recvmsg, ROLE_PROXY),
 	MAY(pipe2, ROLE_PROXY),
+#if CONFIG_TLS_INTERCEPT
+	MAY(socketpair, ROLE_PROXY),
+#endif
 	MAY(splice, ROLE_PROXY),
 #endif
 	/* the log and its rotation */
