@@ -253,6 +253,8 @@ test-load: $(BIN) ## the proxy under 200,000 requests (LOAD_REQUESTS=)
 	$(Q)LOAD_REQUESTS=$${LOAD_REQUESTS:-200000} LIMIT=1200 $(RUN) test/e2e/load.sh
 test-journal: $(O)/host/test/unit/journal_undo ## kill who keeps or undoes, 200 times (JOURNAL_KILLS=)
 	$(Q)JOURNAL_KILLS=$${JOURNAL_KILLS:-200} $< kills
+test-million: $(O)/kernel/journal_many $(BIN) ## a million kept versions are listed in time (JOURNAL_MANY=)
+	$(Q)JOURNAL_MANY=$${JOURNAL_MANY:-1000000} $(RUN) $<
 test-fsops: $(FSOPS) $(BIN) ## random file operations, natively and governed, everywhere (SEEDS=, OPS=)
 	$(Q)for s in $${SEEDS:-3 4 5}; do FSOPS_ALL=1 FSOPS_SEED=$$s FSOPS_OPS=$${OPS:-100000} LIMIT=3600 \
 		$(RUN) test/kernel/fsops.sh || exit 1; done
@@ -285,8 +287,9 @@ bench-proxy: $(BIN) ## measure connections by way of proxies; writes docs/proxy-
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) OUT=$(CURDIR)/$(O) test/bench/proxy.sh
 demo: $(BIN) ## show allowed and denied commands through the installed shim, in a throw-away root (root)
 	$(Q)AGENTSH=$(CURDIR)/$(BIN) test/e2e/demo
-.PHONY: test test-fsops test-kernel test-e2e test-kill test-journal test-load test-net test-work test-build \
-	test-aarch64 test-reproducible check fuzz bench bench-files bench-fuse bench-proxy demo
+.PHONY: test test-fsops test-kernel test-e2e test-kill test-journal test-million test-load test-net \
+	test-work test-build test-aarch64 test-reproducible check fuzz bench bench-files bench-fuse \
+	bench-proxy demo
 
 # ---- the state of the code ----------------------------------------------------------------------
 presets: $(BIN) ## build every preset

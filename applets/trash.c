@@ -154,15 +154,15 @@ static int ask_restore(const struct trash *t, const char *token)
 	return flushed();
 }
 
-static bool is_listed(const struct trash *t, const struct journal_entry *en)
+static bool is_listed(const struct trash *t, char kind)
 {
-	return t->all || !en->kind || en->kind == LINE_ACTS[JOURNAL_DELETE] ||
-	       en->kind == LINE_ACTS[JOURNAL_RMDIR];
+	return t->all || !kind || kind == LINE_ACTS[JOURNAL_DELETE] || kind == LINE_ACTS[JOURNAL_RMDIR];
 }
 
 static int list(const struct trash *t)
 {
 	struct journal_list l = { 0 };
+	struct journal_entry en;
 	struct journal j;
 	static char out[1 << 16];
 	struct err e;
@@ -175,10 +175,12 @@ static int list(const struct trash *t)
 		journal_close(&j);
 	}
 	for (size_t i = 0; i < l.n; i++) {
-		const struct journal_entry *en = &l.items[i];
-
-		if (is_listed(t, en) && ++n)
-			print_entry(en->token, en->path, en->size, en->created_ns);
+		if (!is_listed(t, l.items[i].kind))
+			continue;
+		if (!journal_list_at(&l, i, &en))
+			die(EXIT_FAILED, "agentsh-trash: out of memory");
+		print_entry(en.token, en.path, en.size, en.created_ns);
+		n++;
 	}
 	if (!n)
 		puts("trash empty");

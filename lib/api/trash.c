@@ -94,15 +94,16 @@ static void write_entry(struct json *j, const struct journal_entry *en)
 	json_end(j);
 }
 
-static bool was_deleted(const struct journal_entry *en)
+static bool was_deleted(char kind)
 {
-	return !en->kind || en->kind == LINE_ACTS[JOURNAL_DELETE] || en->kind == LINE_ACTS[JOURNAL_RMDIR];
+	return !kind || kind == LINE_ACTS[JOURNAL_DELETE] || kind == LINE_ACTS[JOURNAL_RMDIR];
 }
 
 static int write_list(const void *arg, int fd)
 {
 	const struct asked *q = arg;
 	struct journal_list l = { .n = 0 };
+	struct journal_entry en;
 	AUTO_BUF body = { .data = NULL };
 	struct json j = { .out = &body };
 	struct journal store;
@@ -117,8 +118,8 @@ static int write_list(const void *arg, int fd)
 	json_key(&j, "items");
 	json_array(&j);
 	for (size_t i = 0; i < l.n; i++)
-		if (was_deleted(&l.items[i]))
-			write_entry(&j, &l.items[i]);
+		if (was_deleted(l.items[i].kind) && journal_list_at(&l, i, &en))
+			write_entry(&j, &en);
 	json_end(&j);
 	json_end(&j);
 	return answer(fd, 200, &body);

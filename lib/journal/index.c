@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/num.h"
 #include "journal/impl.h"
+#include "sys/dents.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STORES_MAX = 256, NUMBERS = 64, FILE_MAX = 512 << 20 };
+enum { STORES_MAX = 256, NUMBERS = 64, FILE_MAX = 64 << 20, PIECE = 1 << 18 };
 
 /* One file of lines while it is read. */
 struct reading {
@@ -56,35 +57,39 @@ static bool sort(struct index_store *s)
 	return true;
 }
 
+static bool add_token(struct index_store *s, int64_t token, size_t *room)
+{
+	int64_t *more = s->tokens;
+
+	if (s->n == *room)
+		more = realloc(s->tokens, (*room = *room ? 2 * *room : 64) * sizeof *more);
+	if (!more)
+		return false;
+	s->tokens = more;
+	s->tokens[s->n++] = token;
+	return true;
+}
+
 /* What payload/ holds. */
 static int read_tokens(const struct journal *j, struct index_store *s, struct err *e)
 {
-	int fd = openat(j->payload, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-	const struct dirent *entry;
+	AUTO_FD fd = openat(j->payload, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char *dents = fd >= 0 ? malloc(PIECE) : NULL;
 	size_t room = 0;
+	ssize_t n = 0;
 	int64_t token;
+	bool good = dents != NULL;
 
-	if (!d) {
-		fd_close(&fd);
+	if (fd < 0)
 		return err_sys(e, "%s/payload", j->path);
-	}
-	while ((entry = readdir(d))) {
-		if (!num_i64(entry->d_name, 1, INT64_MAX, &token))
-			continue;
-		if (s->n == room) {
-			int64_t *more = realloc(s->tokens, (room = room ? 2 * room : 64) * sizeof *more);
-
-			if (!more) {
-				closedir(d);
-				return err_set(e, "out of memory");
-			}
-			s->tokens = more;
-		}
-		s->tokens[s->n++] = token;
-	}
-	closedir(d);
-	return sort(s) ? 0 : err_set(e, "out of memory");
+	while (good && (n = dents_read(fd, dents, PIECE)) > 0)
+		for (ssize_t at = 0; at < n && good; at += ((const struct dent *)(dents + at))->len)
+			if (num_i64(((const struct dent *)(dents + at))->name, 1, INT64_MAX, &token))
+				good = add_token(s, token, &room);
+	free(dents);
+	if (n < 0)
+		return err_sys(e, "%s/payload", j->path);
+	return good && sort(s) ? 0 : err_set(e, "out of memory");
 }
 
 size_t index_find(struct index_store *s, int64_t token)
@@ -179,42 +184,77 @@ static int take(struct reading *r, const struct journal_line *line, struct err *
 	return r->fn(r->arg, &r->l, e);
 }
 
-static int read_lines(struct reading *r, char *text, size_t len, struct err *e)
+/* The whole lines of what was read, which are dropped. */
+static int take_lines(struct reading *r, struct buf *text, struct arena *a, struct err *e)
 {
-	struct arena a = { .max = 64 << 20 };
+	char *at = text->data, *past = at + text->len, *end;
 	struct journal_line line;
 	int rc = 0;
 
-	for (char *at = text, *end; rc == 0 && (end = memchr(at, '\n', (size_t)(text + len - at)));
-	     at = end + 1) {
-		if (line_read(at, (size_t)(end - at), &a, &line))
+	for (; rc == 0 && (end = memchr(at, '\n', (size_t)(past - at))); at = end + 1) {
+		if (line_read(at, (size_t)(end - at), a, &line))
 			rc = take(r, &line, e);
-		if (line.xattrs || a.failed)
-			arena_reset(&a);
+		if (line.xattrs || a->failed)
+			arena_reset(a);
+	}
+	buf_skip(text, (size_t)(at - text->data));
+	return rc;
+}
+
+static int read_lines(struct reading *r, int fd, struct err *e)
+{
+	struct arena a = { .max = 64 << 20 };
+	AUTO_BUF text = { .max = FILE_MAX };
+	ssize_t n = 1;
+	int rc = 0;
+
+	while (rc == 0 && n > 0) {
+		char *to = buf_room(&text, PIECE);
+
+		n = to ? read(fd, to, PIECE) : 0;
+		if (!to || (n < 0 && errno != EINTR))
+			rc = to ? err_sys(e, "read") : err_set(e, "too long a line");
+		text.len += n > 0 ? (size_t)n : 0;
+		n = n < 0 ? 1 : n;
+		if (rc == 0 && n)
+			rc = take_lines(r, &text, &a, e);
 	}
 	arena_release(&a);
 	return rc;
 }
 
+/* Does it say `token` anywhere? */
+static bool mentions(int fd, const char *token)
+{
+	const size_t len = strlen(token);
+	char piece[1 << 14];
+	size_t had = 0, held;
+	ssize_t n;
+
+	for (uint64_t at = 0; (n = fd_read_at(fd, piece + had, sizeof piece - had, at)) > 0;
+	     at += (size_t)n) {
+		if (memmem(piece, had + (size_t)n, token, len))
+			return true;
+		held = had + (size_t)n;
+		had = held < len ? held : len - 1;
+		memmove(piece, piece + held - had, had);
+	}
+	return false;
+}
+
 static int read_file(struct reading *r, int acts, const char *name, const char *token, struct err *e)
 {
 	AUTO_FD fd = openat(acts, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	AUTO_BUF text = { .max = FILE_MAX };
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
-		return 0;
-	if ((uint64_t)st.st_size < FILE_MAX)
-		buf_room(&text, (size_t)st.st_size + 1);
-	if (fd_slurp(fd, &text, e) < 0)
-		return err_in(e, JOURNAL_ACTS "/%s", name);
-	if (token && !memmem(text.data, text.len, token, strlen(token)))
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0 ||
+	    (token && !mentions(fd, token)))
 		return 0;
 	r->l.file = name;
 	r->l.session = "";
 	r->l.alive = flock(fd, LOCK_SH | LOCK_NB) < 0;
 	memset(r->map, 0, sizeof r->map);
-	return read_lines(r, text.data, text.len, e);
+	return read_lines(r, fd, e) < 0 ? err_in(e, JOURNAL_ACTS "/%s", name) : 0;
 }
 
 int index_each(struct index *x, const struct journal *home, const char *token, index_fn *fn, void *arg,

@@ -125,7 +125,8 @@ static bool next_number(char **at, char *end, unsigned base, int64_t *out)
 	for (; p < end && *p != '\t'; p++) {
 		unsigned digit = (unsigned)(*p - '0');
 
-		if (digit >= base || value > (UINT64_MAX - digit) / base)
+		/* Most are far from the end: no division for those. */
+		if (digit >= base || (value > UINT64_MAX / 16 && value > (UINT64_MAX - digit) / base))
 			return false;
 		value = value * base + digit;
 	}

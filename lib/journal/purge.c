@@ -71,23 +71,26 @@ static bool is_all(const struct journal_limits *limits)
 	return limits->session && limits->ttl_ns < 0 && limits->quota < 0;
 }
 
-static bool is_over(const struct journal_entry *en, const struct journal_limits *limits, int64_t now,
+static bool is_over(const struct journal_item *en, const struct journal_limits *limits, int64_t now,
                     uint64_t left)
 {
 	return is_all(limits) || (limits->ttl_ns >= 0 && now - en->created_ns > limits->ttl_ns) ||
 	       (limits->quota >= 0 && left > (uint64_t)limits->quota);
 }
 
-static int drop(struct journal *j, const struct journal_entry *en, struct err *e)
+static int drop(const struct journal *j, struct journal_list *l, size_t i, struct err *e)
 {
+	struct journal_entry en;
 	struct journal other;
 	int rc;
 
-	if (!en->store)
-		return journal_drop(j, en->token, e);
-	rc = journal_open(&other, en->store, false, e);
+	if (!journal_list_at(l, i, &en))
+		return err_set(e, "out of memory");
+	if (!en.store)
+		return journal_drop(j, en.token, e);
+	rc = journal_open(&other, en.store, false, e);
 	if (rc == 0) {
-		rc = journal_drop(&other, en->token, e);
+		rc = journal_drop(&other, en.token, e);
 		journal_close(&other);
 	}
 	return rc;
@@ -161,7 +164,7 @@ int journal_purge(struct journal *j, const struct journal_limits *limits, struct
 			oldest = oldest ? oldest : l.items[i].created_ns;
 			continue;
 		}
-		rc = drop(j, &l.items[i], e);
+		rc = drop(j, &l, i, e);
 		dropped += rc == 0;
 		left -= l.items[i].size;
 	}

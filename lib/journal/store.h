@@ -30,10 +30,21 @@ int journal_open(struct journal *j, const char *path, bool create, struct err *e
 int journal_make(struct journal *j, int at, const char *path, struct err *e);
 void journal_close(struct journal *j); /* harmless when repeated */
 
+/* There may be a million. */
+struct journal_item {
+	int64_t token, created_ns;
+	uint64_t size;
+	const struct journal_group *of; /* what neighbours have in common */
+	const char *name;               /* last component of the path */
+	char kind;                      /* of struct journal_entry */
+};
+
 struct journal_list {
 	struct arena a;
-	struct journal_entry *items; /* oldest first */
+	struct journal_item *items; /* oldest first */
 	size_t n, room;
+	const struct journal_group *last;
+	struct buf path; /* of the last that was asked for */
 	size_t n_bad;    /* manifests that could not be read … */
 	char first[320]; /* … and why, for the first */
 };
@@ -41,6 +52,10 @@ struct journal_list {
 /* All entries, or those of one session. 0 or -1. The list is to be released in either case. */
 int journal_list(const struct journal *j, const char *session, struct journal_list *out, struct err *e);
 void journal_list_release(struct journal_list *l);
+
+/* One of them: token, kind, path, session, command, store, size and times of keeping. Its strings are good
+ * until the next is asked for. False: out of memory. */
+bool journal_list_at(struct journal_list *l, size_t i, struct journal_entry *out);
 
 /* One entry, in the arena. -1 with e->code ENOENT when there is none. */
 int journal_find(const struct journal *j, struct arena *a, const char *token, struct journal_entry *out,

@@ -35,6 +35,9 @@ static void on_timer(struct loop *l, struct timer *t)
 		else
 			refuse_with(c, 408, "the request does not come to its end");
 		break;
+	case CONN_SECURE:
+		refuse_with(c, 504, "it does not answer");
+		break;
 	default:
 		conn_end(c);
 	}
@@ -49,6 +52,11 @@ static void on_ready(struct conn *c, const struct end *e, uint32_t events)
 		break;
 	case CONN_HEAD:
 		request_read(c);
+		break;
+	case CONN_INTERCEPT:
+		intercept_read(c);
+		break;
+	case CONN_SECURE:
 		break;
 	case CONN_FLOW:
 	case CONN_HELD:
@@ -153,7 +161,12 @@ void conn_interest(struct conn *c)
 	switch (c->state) {
 	case CONN_HELLO:
 	case CONN_HEAD:
+	case CONN_INTERCEPT:
 		want(c, &c->client, EPOLLIN);
+		break;
+	case CONN_SECURE:
+		want(c, &c->client, 0);
+		want(c, &c->server, 0);
 		break;
 	case CONN_HELD:
 		want(c, &c->client, EPOLLRDHUP);
@@ -213,6 +226,9 @@ static void close_end(struct conn *c, struct end *e, bool hard)
 	else
 		close(e->fd);
 	e->fd = -1;
+	if (CONFIG_TLS_INTERCEPT && e->relay)
+		relay_leave(e->relay, hard);
+	e->relay = NULL;
 }
 
 /* What was told of as open is told of as closed. */

@@ -14,26 +14,30 @@
 
 #include "base/buf.h"
 #include "http/parse.h"
+#include "tls/relay.h"
 
 enum conn_state {
-	CONN_FLOW,     /* nobody has said yet who that is */
-	CONN_HELLO,    /* led here, and TLS most likely: what it says first is to come */
-	CONN_HEAD,     /* a request is to come, or has come in part */
-	CONN_HELD,     /* somebody is asked whether it may go on */
-	CONN_RESOLVE,  /* its host's addresses are asked for */
-	CONN_DIAL,     /* they are tried */
-	CONN_TUNNEL,   /* bytes go both ways */
-	CONN_EXCHANGE, /* a request goes one way, its answer the other */
-	CONN_LINGER,   /* an answer of ours goes out; what the client still says is thrown away */
+	CONN_FLOW,      /* nobody has said yet who that is */
+	CONN_HELLO,     /* led here, and TLS most likely: what it says first is to come */
+	CONN_INTERCEPT, /* the client of a host whose TLS is ended here is to say the first of it */
+	CONN_HEAD,      /* a request is to come, or has come in part */
+	CONN_HELD,      /* somebody is asked whether it may go on */
+	CONN_RESOLVE,   /* its host's addresses are asked for */
+	CONN_DIAL,      /* they are tried */
+	CONN_SECURE,    /* the server is to prove who it is */
+	CONN_TUNNEL,    /* bytes go both ways */
+	CONN_EXCHANGE,  /* a request goes one way, its answer the other */
+	CONN_LINGER,    /* an answer of ours goes out; what the client still says is thrown away */
 	CONN_ENDED
 };
 
 /* One of the two sockets. */
 struct end {
 	struct watch watch;
-	int fd;      /* owned, -1 = none */
-	bool ended;  /* it says no more */
-	bool closed; /* we say no more to it */
+	int fd;              /* owned, -1 = none */
+	bool ended;          /* it says no more */
+	bool closed;         /* we say no more to it */
+	struct relay *relay; /* TLS is spoken there, and `fd` is this relay's; NULL = it is not */
 };
 
 /* Bytes on their way from one end to the other: in a pipe where there are many, else in memory. */
@@ -73,6 +77,7 @@ struct conn {
 	bool up_lost;                  /* the server does not take the rest of the request */
 	bool hung_up;                  /* the client says no more, while its answer is on its way */
 	bool opened;                   /* a connection was told of; its end is, too */
+	bool inside;                   /* the requests come from within TLS, all for the target's host */
 	struct net_redirect *redirect; /* owned: where it is led instead of its target; NULL = nowhere */
 	bool followed;                 /* that was tried, and could not be done */
 	struct verdict held;           /* what is asked about, or was approved, in `approval` */
@@ -121,7 +126,9 @@ enum proxy_rule {
 	RULE_NO_NAME,
 	RULE_HIDDEN_NAME,
 	RULE_NOT_TLS,
-	RULE_STRANGER
+	RULE_STRANGER,
+	RULE_OWN,
+	RULE_UNTRUSTED
 };
 struct verdict proxy_rule(enum proxy_rule which);
 
@@ -181,6 +188,13 @@ void tunnel_start(struct conn *c);
 enum { TUNNEL_UP = 1, TUNNEL_DOWN = 2 };
 void tunnel_run(struct conn *c, unsigned ways); /* those to look at */
 
+/* intercept.c: hosts whose TLS is ended here. */
+bool intercept_applies(const struct conn *c);
+void intercept_start(struct conn *c);   /* the target may be reached: it is the client's turn */
+void intercept_read(struct conn *c);    /* CONN_INTERCEPT, and there are bytes */
+void intercept_request(struct conn *c); /* a head has come from inside */
+void intercept_dialled(struct conn *c); /* there is a connection to the server */
+
 /* exchange.c */
 void exchange_start(struct conn *c);
 /* The same server is asked once more, on the connection that is there. */
@@ -220,4 +234,5 @@ bool tell_asked(struct conn *c, int64_t ns);
 void tell_answered(struct conn *c, bool approved, const char *reason);
 bool tell_stranger(struct conn *c, const struct verdict *v);
 bool tell_tls(struct conn *c, const struct verdict *v, const char *name);
+bool tell_distrusted(struct conn *c, const struct verdict *v, const char *why);
 void tell_closed(struct conn *c);

@@ -119,6 +119,7 @@ printf '%s\n' 'version: 1' 'name: wide' 'network_rules:' '  - name: names' '    
 "$AGENTSH" proxy --policy wide.yaml --listen "127.0.0.1:$WIDE" --events "$TMP/events" 2>>err &
 wide=$!
 ok "one that allows everything starts" until_true 10 curl -s --noproxy "*" -o answer "http://127.0.0.1:$WIDE/"
+
 # --- where the operator leads connections
 
 LED=3130

@@ -1,6 +1,8 @@
 #include "journal/store.h"
 
 #include "base/fd.h"
+#include "journal/line.h"
+#include "journal/record.h"
 #include "journal/tree.h"
 #include "test/t.h"
 #include "test/unit/journal_top.h"
@@ -352,5 +354,79 @@ T_CASE(touching_a_file_does_not_age_its_entry)
 	keep("f", "s", token);
 	is_int(journal_purge(&j, &limits, NULL), 0);
 	is_str(back(token, NULL, false), "");
+	end();
+}
+
+/* A file of lines with these, and a version of each act. */
+static void forge_lines(const struct journal_line *lines, size_t n)
+{
+	struct buf out = { .data = NULL };
+	char name[JOURNAL_TOKEN];
+	int fd;
+
+	for (size_t i = 0; i < n; i++) {
+		line_write(&lines[i], &out);
+		line_token(lines[i].at, name);
+		fd = line_is_act(lines[i].kind) ? openat(j.payload, name, O_CREAT | O_WRONLY, 0600) : -1;
+		fd_close(&fd);
+	}
+	mkdirat(j.dir, JOURNAL_STORE_ACTS, 0700);
+	fd = openat(j.dir, JOURNAL_STORE_ACTS "/forged", O_CREAT | O_WRONLY | O_TRUNC, 0600);
+	ok(fd >= 0 && fd_write(fd, buf_text(&out), out.len) == 0);
+	fd_close(&fd);
+	buf_release(&out);
+}
+
+/* Lines are read piece by piece; one may be longer than a piece. */
+T_CASE(long_lines)
+{
+	enum { LONG = 700000 };
+	struct journal_xattr x = { .name = "user.a", .value = calloc(1, LONG), .len = LONG };
+	const struct journal_line lines[] = {
+		{ .kind = 'D', .at = 1000, .command = "c", .path = "/a", .to_path = "" },
+		{ .kind = 'D', .at = 1001, .command = "c", .path = "/b", .to_path = "", .xattrs = &x },
+		{ .kind = 'D', .at = 1002, .command = "c", .path = "/d/c", .to_path = "" },
+	};
+	struct journal_list l;
+	struct journal_entry en;
+
+	if (!begin())
+		return;
+	forge_lines(lines, 3);
+	ok(journal_list(&j, NULL, &l, NULL) == 0);
+	is_int((int64_t)l.n, 3, "all of them");
+	if (l.n == 3 && ok(journal_list_at(&l, 2, &en)))
+		is_str(en.path, "/d/c");
+	journal_list_release(&l);
+	free((void *)x.value);
+	end();
+}
+
+/* Files that do not mention a token are not read for it: wherever it stands. */
+T_CASE(found_across_pieces)
+{
+	enum { PIECE = 1 << 14 };
+	static char path[PIECE];
+	struct journal_line lines[2] = {
+		{ .kind = 'C', .at = 1000, .command = "c", .path = path, .to_path = "" },
+		{ .kind = 'D', .at = 1234567890123456789, .command = "c", .path = "/b", .to_path = "" },
+	};
+	struct journal_entry en;
+	int found = 0;
+
+	if (!begin())
+		return;
+	for (int less = 30; less < 130; less++) {
+		struct arena a = { .blocks = NULL };
+
+		memset(path, 'p', PIECE);
+		path[0] = '/';
+		path[PIECE - less] = 0;
+		forge_lines(lines, 2);
+		found +=
+		        journal_find(&j, &a, "1234567890123456789", &en, NULL) == 0 && !strcmp(en.path, "/b");
+		arena_release(&a);
+	}
+	is_int(found, 100, "wherever it stands");
 	end();
 }
