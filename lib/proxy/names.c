@@ -435,6 +435,12 @@ int names_listen(struct names *n, int udp, int tcp, struct err *e)
 	return loop_watch(n->o.loop, &n->tcp, EPOLLIN, e);
 }
 
+void names_policy(struct names *n, const struct policy *policy, struct decide_cache *cache)
+{
+	n->o.policy = policy;
+	n->o.cache = cache;
+}
+
 void names_free(struct names *n)
 {
 	if (!n)

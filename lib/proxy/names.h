@@ -33,4 +33,6 @@ struct names_options {
 struct names *names_new(const struct names_options *o, struct err *e);
 /* Takes both sockets, the second one listening. */
 int names_listen(struct names *n, int udp, int tcp, struct err *e);
+/* Judge by this one from now on. */
+void names_policy(struct names *n, const struct policy *policy, struct decide_cache *cache);
 void names_free(struct names *n);
