@@ -49,6 +49,7 @@ config PROXY_TRANSPARENT
 #include "proxy/intercept.h"
 #include "proxy/service.h"
 #include "proxy/target.h"
+#include "session/proxying.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -204,11 +205,13 @@ static void release(struct running *r)
 static int run(int argc, char **argv)
 {
 	const char *policy = NULL, *events = NULL;
+	bool session = false;
 	struct places at = { .proxy = NULL };
 	const struct opt table[] = { { "policy", .type = OPT_TEXT, .to = &policy },
 		                     { "listen", .type = OPT_TEXT, .to = &at.proxy },
 		                     { "dns", .type = OPT_TEXT, .to = &at.dns },
 		                     { "events", .type = OPT_TEXT, .to = &events },
+		                     { "session", .type = OPT_FLAG, .to = &session },
 		                     { "intercept", .type = OPT_LIST, .to = &at.intercept },
 		                     { "ca-file", .type = OPT_TEXT, .to = &at.ca },
 		                     { "ca-bundle", .type = OPT_TEXT, .to = &at.bundle },
@@ -221,6 +224,12 @@ static int run(int argc, char **argv)
 	log_setup("proxy", LOG_INFO, false);
 	if (opt_parse(argc, argv, table, false, &args, &e) < 0)
 		die(EXIT_MISUSE, "agentsh-proxy: %s", e.text);
+	if (CONFIG_APPLET_SERVER && session) {
+		if (proxying_run(&e) == 0)
+			return EXIT_DONE;
+		log_line(LOG_ERROR, "%s", e.text);
+		return EXIT_FAILED;
+	}
 	if (args.n || !policy || !at.proxy)
 		die(EXIT_MISUSE, "agentsh-proxy: --policy and --listen are needed, and nothing else");
 	if (at.dns && !CONFIG_PROXY_DNS)

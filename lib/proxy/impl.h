@@ -123,6 +123,7 @@ enum proxy_rule {
 	RULE_HIDDEN_NAME,
 	RULE_NOT_TLS,
 	RULE_STRANGER,
+	RULE_OWN,
 	RULE_UNTRUSTED
 };
 struct verdict proxy_rule(enum proxy_rule which);

@@ -164,6 +164,12 @@ int proxy_listen(struct proxy *p, int fd, struct err *e)
 	return 0;
 }
 
+void proxy_policy(struct proxy *p, const struct policy *policy, struct decide_cache *cache)
+{
+	p->o.policy = policy;
+	p->o.cache = cache;
+}
+
 int proxy_conns(const struct proxy *p)
 {
 	return p->n_conns;

@@ -280,8 +280,8 @@ struct proxied *proxied_make(struct session *s)
 	if (!p)
 		return NULL;
 	p->session = s;
-	p->page = p->control = p->pidfd = -1;
-	p->said.fd = -1;
+	p->page = p->control = p->asking = p->pidfd = -1;
+	p->said.fd = p->asked.fd = -1;
 	for (int i = 0; i < PROXIED_SOCKETS; i++)
 		p->fds[i] = p->watches[i].watch.fd = -1;
 	s->proxied = p;

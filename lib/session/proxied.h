@@ -48,6 +48,10 @@ size_t proxied_env(const struct session *s, struct policy_pair *out);
 
 /* What its process said of connections is in its ring: into the log. */
 void proxied_gather(struct core *core, struct session *s);
+/* An event of it, with one field. */
+void proxied_log(struct session *s, const char *type, const char *name, const char *value);
+/* As worker_approve(): what waits may wait there. */
+bool proxied_approve(struct session *s, const char *id, bool approved, const char *reason);
 void proxied_policy(struct core *core, struct session *s); /* another one holds from now on */
 
 /* As in handover.h. */

@@ -25,6 +25,10 @@ struct proxied {
 	struct ring_record stuck;
 	int control; /* of the process; -1 = there is none */
 	struct watch said;
+	int asking; /* where it asks whose a connection is */
+	struct watch asked;
+	int64_t asked_ns; /* when this second of asking began, and how often it did since */
+	unsigned n_asked;
 	pid_t pid;
 	int pidfd;
 	struct timer retry;
@@ -43,7 +47,6 @@ struct proxied_shared {
 struct proxied *proxied_make(struct session *s); /* without anything */
 void proxied_places_of(struct proxied *p);       /* from its sockets */
 int proxied_map_ports(struct proxied_shared *p, struct err *e);
-void proxied_log(struct session *s, const char *type, const char *name, const char *value);
 
 /* proxied_worker.c: wait for the first thing that comes; end what serves them. */
 int proxied_wait(struct proxied *p, struct err *e);

@@ -25,6 +25,7 @@ int proxied_hand_over(const struct session *s, struct handover *h, struct err *e
 	msg_u32(&h->m, p->ring != NULL);
 	msg_u32(&h->m, p->deaths);
 	handover_fd(h, p->control);
+	handover_fd(h, p->asking);
 	msg_u32(&h->m, (uint32_t)p->pid);
 	msg_u64(&h->m, (uint64_t)p->since_ns);
 	return 0;
@@ -39,6 +40,7 @@ static int get(struct proxied *p, struct msg_reader *r, bool *ring, struct err *
 	*ring = msg_get_u32(r) != 0;
 	p->deaths = msg_get_u32(r);
 	p->control = handover_get_fd(r);
+	p->asking = handover_get_fd(r);
 	p->pid = (pid_t)msg_get_u32(r);
 	p->since_ns = (int64_t)msg_get_u64(r);
 	if (!msg_ok(r) || p->page < 0)

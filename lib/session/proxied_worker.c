@@ -8,6 +8,7 @@
 #include "session/impl.h"
 #include "session/policy_wire.h"
 #include "session/worker.h"
+#include "sys/far.h"
 #include "sys/proc.h"
 #include "wire/conn.h"
 
@@ -21,9 +22,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { RING_BYTES = 512 << 10, END_MS = 200, FAILURES = 6 };
+enum { RING_BYTES = 512 << 10, END_MS = 200, FAILURES = 6, ASKS = 50 /* a second */ };
 #define LASTED_NS (10 * 1000000000LL)
 #define DELAY_NS  (200 * 1000000LL)
+#define SECOND_NS 1000000000LL
 
 static void unwatch(struct proxied *p)
 {
@@ -56,15 +58,16 @@ static int send_start(const struct proxied *p, struct err *e)
 	msg_str(&m, s->id);
 	msg_u64(&m, s->tag);
 	msg_u32(&m, s->uid);
+	msg_u64(&m, (uint64_t)s->core->config->approvals.timeout_ns);
 	policy_wire_put(&m, s->policy);
 	rc = wire_send(p->control, &m, fds, 4, MSG_DONTWAIT, e);
 	msg_release(&m);
 	return rc;
 }
 
-static int send_sockets(const struct proxied *p, struct err *e)
+static int send_sockets(const struct proxied *p, int ask, struct err *e)
 {
-	int fds[PROXIED_SOCKETS], n = 0, rc;
+	int fds[PROXIED_SOCKETS + 1] = { ask }, n = 1, rc;
 	struct msg m = { 0 };
 
 	msg_start(&m, WIRE_LISTEN);
@@ -81,7 +84,7 @@ static int send_sockets(const struct proxied *p, struct err *e)
 static int spawn(struct proxied *p, struct err *e)
 {
 	char *argv[] = { "proxy", "--session", NULL };
-	int pair[2];
+	int pair[2], ask[2], rc;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(e, "proxy");
@@ -92,7 +95,12 @@ static int spawn(struct proxied *p, struct err *e)
 	p->control = pair[0];
 	p->pidfd = p->pid > 0 ? proc_pidfd(p->pid) : -1;
 	p->since_ns = clock_mono_ns();
-	return p->pid < 0 ? err_sys(e, "fork proxy") : 0;
+	if (p->pid < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ask) < 0)
+		return err_sys(e, "proxy");
+	p->asking = ask[0];
+	rc = send_start(p, e) < 0 ? -1 : send_sockets(p, ask[1], e);
+	close(ask[1]);
+	return rc;
 }
 
 /* ---- its end ---- */
@@ -104,7 +112,9 @@ static void reap(struct proxied *p)
 	int status;
 
 	loop_unwatch(p->session->core->loop, &p->said);
+	loop_unwatch(p->session->core->loop, &p->asked);
 	fd_close(&p->control);
+	fd_close(&p->asking);
 	if (p->pid <= 0)
 		return;
 	if (p->pidfd < 0 || poll(&end, 1, END_MS) <= 0) {
@@ -180,16 +190,89 @@ static void on_said(struct loop *l, struct watch *w, uint32_t events)
 		proxied_gather(core, p->session);
 }
 
+/* ---- what it asks ---- */
+
+/* To look for who holds a socket takes a while, and sessions can make it ask. */
+static bool may_ask(struct proxied *p)
+{
+	const int64_t now = clock_mono_ns();
+
+	if (now - p->asked_ns > SECOND_NS) {
+		p->asked_ns = now;
+		p->n_asked = 0;
+	}
+	return p->n_asked++ < ASKS;
+}
+
+/* Of which command is who connected there? False: it is known to be of none of this session. Where nobody is
+ * found with it, it may well be the session's. */
+static bool whose(struct proxied *p, int fd, uint32_t *command)
+{
+	const uint64_t ours = p->session->tag;
+	struct far_end far;
+	pid_t hint = 0;
+	uint64_t tag;
+
+	*command = 0;
+	if (!may_ask(p))
+		return true;
+	far_end(fd, &far);
+	if (far_is_held_in(&far, ours, command))
+		return true;
+	return far_is_governed(&far, &tag, &hint) && (!tag || tag == ours);
+}
+
+static void answer(struct proxied *p, struct wire_in *in)
+{
+	const struct command *c;
+	struct msg m = { 0 };
+	struct msg_reader r;
+	bool good = true;
+	uint32_t number;
+
+	if (msg_open(&r, in->data.data, in->data.len) != WIRE_WHOSE)
+		return;
+	number = msg_get_u32(&r);
+	if (in->n_fds == 1)
+		good = whose(p, in->fds[0], &number);
+	c = command_by_number(p->session, number);
+	msg_start(&m, WIRE_WHOSE);
+	msg_u32(&m, good);
+	msg_u32(&m, number);
+	msg_str(&m, c ? c->id : "");
+	wire_send(p->asking, &m, NULL, 0, MSG_DONTWAIT, NULL);
+	msg_release(&m);
+}
+
+static void on_asked(struct loop *l, struct watch *w, uint32_t events)
+{
+	struct proxied *p = list_item(w, struct proxied, asked);
+	struct wire_in in = p->session->core->in;
+	struct err e = { 0 };
+	int rc;
+
+	(void)events;
+	p->session->core->in = (struct wire_in){ 0 };
+	while ((rc = wire_recv(p->asking, &in, MSG_DONTWAIT, &e)) > 0)
+		answer(p, &in);
+	wire_in_release(&p->session->core->in);
+	p->session->core->in = in;
+	if (rc < 0 || e.code != EAGAIN)
+		loop_unwatch(l, w);
+}
+
 int proxied_hear(struct proxied *p, struct err *e)
 {
+	struct loop *l = p->session->core->loop;
+
 	p->said = (struct watch){ .fd = p->control, .ready = on_said };
-	return loop_watch(p->session->core->loop, &p->said, EPOLLIN, e);
+	p->asked = (struct watch){ .fd = p->asking, .ready = on_asked };
+	return loop_watch(l, &p->said, EPOLLIN, e) < 0 ? -1 : loop_watch(l, &p->asked, EPOLLIN, e);
 }
 
 static int start(struct proxied *p, struct err *e)
 {
-	if (open_ring(p, e) == 0 && spawn(p, e) == 0 && send_start(p, e) == 0 && send_sockets(p, e) == 0 &&
-	    proxied_hear(p, e) == 0)
+	if (open_ring(p, e) == 0 && spawn(p, e) == 0 && proxied_hear(p, e) == 0)
 		return 0;
 	return -1;
 }
@@ -240,4 +323,21 @@ void proxied_policy(struct core *core, struct session *s)
 	/* The old one must not hold on. */
 	if (rc < 0)
 		died(p, e.text);
+}
+
+bool proxied_approve(struct session *s, const char *id, bool approved, const char *reason)
+{
+	struct proxied *p = s->proxied;
+	struct msg m = { 0 };
+	int rc;
+
+	if (!p || p->control < 0)
+		return false;
+	msg_start(&m, WIRE_APPROVAL);
+	msg_str(&m, id);
+	msg_u32(&m, approved);
+	msg_str(&m, reason);
+	rc = wire_send(p->control, &m, NULL, 0, MSG_DONTWAIT, NULL);
+	msg_release(&m);
+	return rc == 0;
 }

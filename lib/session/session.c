@@ -9,6 +9,7 @@
 #include "session/connected.h"
 #include "session/impl.h"
 #include "session/kept.h"
+#include "session/proxied.h"
 #include "session/reload.h"
 #include "sys/tag.h"
 
@@ -210,6 +211,9 @@ static void remove_dir(const struct session *s)
 	if (CONFIG_LAYER_FUSE &&
 	    snprintf(path, sizeof path, "%s/" SESSION_VIEW_RING, s->dir) < (int)sizeof path)
 		unlink(path);
+	if (CONFIG_APPLET_PROXY &&
+	    snprintf(path, sizeof path, "%s/" SESSION_PROXY_RING, s->dir) < (int)sizeof path)
+		unlink(path);
 	rmdir(s->dir); /* stays when a journal is kept in it */
 }
 
@@ -319,14 +323,19 @@ struct session *session_new(struct core *core, const struct session_spec *spec, 
 		release(s);
 		return NULL;
 	}
-	if (index_add(core, s, e) < 0 || log_created(core, s) < 0 || (core->found && log_rung(core, s) < 0)) {
+	if ((CONFIG_APPLET_PROXY && proxied_open(s, e) < 0) || index_add(core, s, e) < 0 ||
+	    log_created(core, s) < 0 || (core->found && log_rung(core, s) < 0)) {
 		index_remove(core, s);
 		index_forget(core, s);
 		core_can_log(core, e);
+		if (CONFIG_APPLET_PROXY)
+			proxied_close(s);
 		remove_dir(s);
 		release(s);
 		return NULL;
 	}
+	if (CONFIG_APPLET_PROXY && *proxied_url(s))
+		proxied_log(s, "net_proxy_started", "url", proxied_url(s));
 	if (can_change_policy(s))
 		log_line(LOG_WARN, "session %s: its uid %u owns the policy %s; give it to root", s->id,
 		         (unsigned)s->uid, s->policy->path);
@@ -529,6 +538,8 @@ void session_end(struct core *core, struct session *s, const char *type, const c
 	core_drain(core, s);
 	if (CONFIG_LAYER_FUSE && core->hooks.view_leave)
 		core->hooks.view_leave(core, s);
+	if (CONFIG_APPLET_PROXY)
+		proxied_close(s);
 	log_ended(core, s, type, reason);
 	if (CONFIG_FILES)
 		kept_purge(core, s);

@@ -14,6 +14,7 @@
 #include "session/judged.h"
 #include "session/limited.h"
 #include "session/policy_wire.h"
+#include "session/proxied.h"
 #include "session/views.h"
 #include "sys/proc.h"
 #include "sys/hunt.h"
@@ -225,6 +226,9 @@ int worker_approve(struct session *s, const char *id, bool approved, const char 
 	struct msg m = { 0 };
 	int rc;
 
+	/* Which of the two asked, nobody knows here. */
+	if (CONFIG_APPLET_PROXY && proxied_approve(s, id, approved, reason) && !s->worker)
+		return 0;
 	if (!s->worker)
 		return err_set(e, "nothing waits in this session");
 	msg_start(&m, WIRE_APPROVAL);

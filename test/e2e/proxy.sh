@@ -119,6 +119,7 @@ printf '%s\n' 'version: 1' 'name: wide' 'network_rules:' '  - name: names' '    
 "$AGENTSH" proxy --policy wide.yaml --listen "127.0.0.1:$WIDE" --events "$TMP/events" 2>>err &
 wide=$!
 ok "one that allows everything starts" until_true 10 curl -s --noproxy "*" -o answer "http://127.0.0.1:$WIDE/"
+
 # --- where the operator leads connections
 
 LED=3130
@@ -145,6 +146,7 @@ is "it does not arrive" "$(wc -l <reached)" "$before"
 led https://renamed.allowed.test/ >o
 is "the server is asked by the other name" "$(cat named)" allowed.test
 kill -TERM "$led"
+
 # A denial of a name that nobody filled in would deny nothing.
 sed "s/\*\*/\${NOBODY}.test/" wide.yaml >variable.yaml
 "$AGENTSH" proxy --policy variable.yaml --listen 127.0.0.1:3131 >o 2>&1

@@ -255,8 +255,9 @@ static void on_events(struct loop *l, struct watch *w, uint32_t events)
 		loop_unwatch(l, w);
 }
 
-int beside_watch(struct beside *b, struct loop *l, struct err *e)
+int beside_watch(struct beside *b, struct net *n, struct loop *l, struct err *e)
 {
+	net_watch(n, l);
 	if (!b->pid)
 		return 0;
 	b->events = (struct watch){ .fd = b->events_fd, .ready = on_events };
