@@ -110,7 +110,7 @@ for who in root user; do
 		'type="net_http_request"\} [1-9]'
 	[ "$who" = root ] || {
 		before=$(canary 203.0.113.66)
-		is 'user: nor past the proxy' "$(get --noproxy "'*'" http://203.0.113.66/)" '000  7'
+		is 'user: nor past the proxy' "$(get --noproxy "'*'" http://203.0.113.66/)" '403  0'
 		is 'user: where nothing arrives either' "$(canary 203.0.113.66)" "$before"
 	}
 	is "$who: a neighbour on loopback, past the proxy" \
