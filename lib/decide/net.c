@@ -114,6 +114,22 @@ bool decide_is_general(const struct rule *rule)
 	return all;
 }
 
+bool decide_lists_name(const struct policy *p, const char *name)
+{
+	for (size_t i = 0; i < p->n_net; i++)
+		for (size_t k = 0; k < p->net_rules[i].expanded.n; k++)
+			if (!strcmp(p->net_rules[i].expanded.items[k], name))
+				return true;
+	return false;
+}
+
+bool decide_is_by_name(const struct rule *rule)
+{
+	const struct net_rule *r = (const struct net_rule *)(const void *)rule;
+
+	return r->head.scope == SCOPE_NETWORK && r->domains.n && !r->cidr_texts.n;
+}
+
 /* The number of the first rule, QUERY_NONE if there is none or the request cannot be understood. */
 static uint32_t find_rule(struct asked *a, struct decide_cache *c, const struct net_request *r,
                           struct host *name, struct host *address)
