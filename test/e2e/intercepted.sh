@@ -1,6 +1,6 @@
 #!/bin/bash
-# intercepted - sandbox.network.tls_inspection: a session's programs trust what its proxy shows for hosts that are
-# listed, and each request to them is judged. As root, and as a user.
+# intercepted - sandbox.network.tls_inspection: a session's programs trust what its proxy shows for listed
+# hosts, and each request to them is judged. As root, and as a user.
 if [ -z "${PROXY_INSIDE:-}" ] && [ "$(id -u)" = 0 ]; then
 	PROXY_INSIDE=1 exec unshare --net --mount --pid --fork --kill-child --propagation private "$0" "$@"
 fi
@@ -74,9 +74,10 @@ for who in root user; do
 	is "$who: curl trusts a listed host" "$(run 'curl -sS -m 20 https://allowed.test/')" "$hello"
 	is "$who: python does" "$(run 'python3 -c "import urllib.request as u
 print(u.urlopen(\"https://allowed.test/\", timeout=20).read().decode(), end=\"\")"')" "$hello"
-	has "$who: the request is told of" "$(events net_http_request)" '"path":"/","resolved_ip".*"scheme":"https"'
-	is "$who: another Host is refused" \
-		"$(run 'curl -s -o /dev/null -w "%{http_code}" -H "Host: evil.test" https://allowed.test/')" "403 0"
+	has "$who: the request is told of" "$(events net_http_request)" \
+		'"path":"/","resolved_ip".*"scheme":"https"'
+	is "$who: another Host is refused" "$(run \
+		'curl -s -o /dev/null -w "%{http_code}" -H "Host: evil.test" https://allowed.test/')" "403 0"
 	has "$who: by its rule" "$(events net_http_request)" '"rule":"tls-name-mismatch"'
 	before=$(events net_http_request | wc -l)
 	is "$who: others are themselves" \
@@ -96,5 +97,6 @@ done
 begin none '{enabled: true, hosts: []}'
 is "without a list nobody is told whom to trust" "$(run 'printenv SSL_CERT_FILE')" " 1"
 begin off '{enabled: false, hosts: ["*"]}'
-is "nor when it is off" "$(run 'printenv SSL_CERT_FILE; curl -sSk -m 20 -o /dev/null https://allowed.test/')" " 0"
+is "nor when it is off" \
+	"$(run 'printenv SSL_CERT_FILE; curl -sSk -m 20 -o /dev/null https://allowed.test/')" " 0"
 is "and nothing is opened" "$(events net_http_request | wc -l)" 0
