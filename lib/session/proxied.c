@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "net/page.h"
+#include "session/connected.h"
 #include "session/impl.h"
 
 #include <arpa/inet.h>
@@ -203,7 +204,7 @@ static void keep_proxy(struct proxied *p, const union address *a, int fd)
 }
 
 /* A port that was asked for may be another session's already. */
-static int open_proxy(struct proxied *p, struct err *e)
+static int open_proxy(struct proxied *p, bool judged, struct err *e)
 {
 	const char *text = p->session->core->config->sandbox.network.proxy_listen_addr;
 	union address a, other;
@@ -220,6 +221,8 @@ static int open_proxy(struct proxied *p, struct err *e)
 		return err_sys(e, "listen on %s", text);
 	keep_proxy(p, &a, fd);
 	name_url(p, &a);
+	if (!judged)
+		return 0;
 	other = beside(&a);
 	fd = bind_at(&other, SOCK_STREAM);
 	if (fd >= 0)
@@ -299,14 +302,16 @@ static void mark_all(const struct proxied *p, bool ours)
 
 static int open_all(struct session *s, struct err *e)
 {
+	/* Nobody is led to the others where nothing is judged: descriptors are dear. */
+	const bool judged = CONFIG_LAYER_NET && connected_judged(s);
 	struct proxied *p = proxied_make(s);
 	struct net_page *page;
 
 	if (!p)
 		return err_set(e, "out of memory");
-	if (!shared(s->core, e) || open_proxy(p, e) < 0)
+	if (!shared(s->core, e) || open_proxy(p, judged, e) < 0)
 		return -1;
-	if (CONFIG_PROXY_DNS)
+	if (CONFIG_PROXY_DNS && judged)
 		open_names(p);
 	proxied_places_of(p);
 	mark_all(p, true);

@@ -25,7 +25,7 @@ struct handover;
 struct msg_reader;
 
 struct proxied_places {
-	struct net_place proxy4, proxy6, dns; /* port 0: none */
+	struct net_place proxy4, proxy6, dns; /* port 0: none; the second two where connections are judged */
 };
 
 /* When the session begins and ends. */
@@ -48,6 +48,8 @@ size_t proxied_env(const struct session *s, struct policy_pair *out);
 
 /* What its process said of connections is in its ring: into the log. */
 void proxied_gather(struct core *core, struct session *s);
+/* There is a new supervisor, which tells who connects, or does not. */
+void proxied_supervised(struct session *s);
 /* An event of it, with one field. */
 void proxied_log(struct session *s, const char *type, const char *name, const char *value);
 /* As worker_approve(): what waits may wait there. */

@@ -31,6 +31,7 @@ struct proxied {
 	unsigned n_asked;
 	pid_t pid;
 	int pidfd;
+	bool demands; /* it serves only whom the supervisor has seen to connect */
 	struct timer retry;
 	int64_t since_ns;
 	unsigned deaths, failures; /* in all; since one lasted */

@@ -28,6 +28,7 @@ int proxied_hand_over(const struct session *s, struct handover *h, struct err *e
 	handover_fd(h, p->asking);
 	msg_u32(&h->m, (uint32_t)p->pid);
 	msg_u64(&h->m, (uint64_t)p->since_ns);
+	msg_u32(&h->m, p->demands);
 	return 0;
 }
 
@@ -43,6 +44,7 @@ static int get(struct proxied *p, struct msg_reader *r, bool *ring, struct err *
 	p->asking = handover_get_fd(r);
 	p->pid = (pid_t)msg_get_u32(r);
 	p->since_ns = (int64_t)msg_get_u64(r);
+	p->demands = msg_get_u32(r) != 0;
 	if (!msg_ok(r) || p->page < 0)
 		return err_set(e, "the proxy of session %s is missing", p->session->id);
 	proxied_places_of(p);

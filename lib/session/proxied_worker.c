@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "session/connected.h"
 #include "session/impl.h"
 #include "session/policy_wire.h"
 #include "session/worker.h"
@@ -47,7 +48,12 @@ static int open_ring(struct proxied *p, struct err *e)
 	return p->ring ? 0 : -1;
 }
 
-static int send_start(const struct proxied *p, struct err *e)
+static bool demands(const struct session *s)
+{
+	return CONFIG_LAYER_NET && (s->worker ? worker_connected(s) : connected_judged(s));
+}
+
+static int send_start(struct proxied *p, struct err *e)
 {
 	const struct session *s = p->session;
 	const int fds[] = { s->policy->text->fd, ring_fd(p->ring), p->page, proxied_ports(s->core) };
@@ -58,6 +64,7 @@ static int send_start(const struct proxied *p, struct err *e)
 	msg_str(&m, s->id);
 	msg_u64(&m, s->tag);
 	msg_u32(&m, s->uid);
+	msg_u32(&m, p->demands = demands(s));
 	msg_u64(&m, (uint64_t)s->core->config->approvals.timeout_ns);
 	policy_wire_put(&m, s->policy);
 	rc = wire_send(p->control, &m, fds, 4, MSG_DONTWAIT, e);
@@ -304,6 +311,18 @@ int proxied_wait(struct proxied *p, struct err *e)
 		}
 	}
 	return 0;
+}
+
+void proxied_supervised(struct session *s)
+{
+	struct proxied *p = s->proxied;
+	struct err e;
+
+	if (!p || p->control < 0 || p->demands == demands(s))
+		return;
+	reap(p);
+	if (proxied_wait(p, &e) < 0)
+		died(p, e.text);
 }
 
 void proxied_policy(struct core *core, struct session *s)

@@ -49,6 +49,7 @@ struct proxying {
 	struct service *service;
 	int sockets[SOCKETS], asking;
 	char session_id[160];
+	bool demands;
 	int64_t approval_ns;
 	bool wake; /* the server sleeps and there are records */
 	struct named {
@@ -224,6 +225,7 @@ static int take_start(struct proxying *p, struct err *e)
 	id = msg_get_str(&r);
 	tag = msg_get_u64(&r);
 	uid = msg_get_u32(&r);
+	p->demands = msg_get_u32(&r) != 0;
 	p->approval_ns = (int64_t)msg_get_u64(&r);
 	if (!msg_ok(&r) || strlen(id) >= sizeof p->session_id)
 		return err_set(e, "bad start message");
@@ -331,6 +333,7 @@ static int set_up(struct proxying *p, struct err *e)
 	struct service_options o = { .policy = p->policy,
 		                     .session_id = p->session_id,
 		                     .page = p->page,
+		                     .demand_flows = p->demands,
 		                     .ours = p->ports,
 		                     .approval_ns = CONFIG_APPROVALS ? p->approval_ns : 0,
 		                     .listeners = { p->sockets[0], p->sockets[1] },
