@@ -17,6 +17,16 @@ config PROXY_DNS
           Answers questions for names that some network rule could let through,
           and passes on no others.
 
+config TLS_INTERCEPT
+        bool "interception of TLS by the proxy, for hosts that are listed"
+        default y
+        depends on APPLET_PROXY
+        select LIB_BEARSSL
+        help
+          For hosts that somebody lists, the proxy ends TLS itself, with
+          certificates of an authority that it makes for one run, and judges
+          each request. Without it, all TLS goes through as it is.
+
 config PROXY_TRANSPARENT
         bool "transparent connections"
         default y
@@ -36,8 +46,10 @@ config PROXY_TRANSPARENT
 #include "enforce/exec/role.h"
 #include "loop/loop.h"
 #include "policy/source.h"
+#include "proxy/intercept.h"
 #include "proxy/service.h"
 #include "proxy/target.h"
+#include "session/proxying.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,6 +66,7 @@ struct running {
 	struct loop *loop;
 	struct policy *policy;
 	struct service *service;
+	struct intercept *intercept;
 	int events; /* -1 = nobody wants them */
 };
 
@@ -133,7 +146,17 @@ static void raise_limit(void)
 /* Where it serves what; NULL = not. */
 struct places {
 	const char *proxy, *dns;
+	struct opt_list intercept; /* hosts whose TLS is ended here */
+	const char *ca, *bundle;   /* where the certificates for that are written */
 };
+
+static int intercept(struct running *r, const struct places *at, struct err *e)
+{
+	if (!at->intercept.n)
+		return 0;
+	r->intercept = intercept_new(r->loop, at->intercept.items, (size_t)at->intercept.n, NULL, e);
+	return r->intercept ? intercept_write(r->intercept, at->ca, at->bundle, e) : -1;
+}
 
 static int open_sockets(const struct places *at, struct service_options *o, struct err *e)
 {
@@ -158,6 +181,9 @@ static int start(struct running *r, const char *policy, const struct places *at,
 	o.loop = r->loop = r->policy ? loop_new(e) : NULL;
 	if (!r->loop || loop_signals(r->loop, signals, 2, on_signal, r, e) < 0 || open_sockets(at, &o, e) < 0)
 		return -1;
+	if (CONFIG_TLS_INTERCEPT && intercept(r, at, e) < 0)
+		return -1;
+	o.intercept = r->intercept;
 	r->service = service_new(&o, e);
 	if (!r->service)
 		return -1;
@@ -169,6 +195,8 @@ static int start(struct running *r, const char *policy, const struct places *at,
 static void release(struct running *r)
 {
 	service_free(r->service);
+	if (CONFIG_TLS_INTERCEPT)
+		intercept_free(r->intercept);
 	loop_free(r->loop);
 	policy_free(r->policy);
 	fd_close(&r->events);
@@ -177,11 +205,16 @@ static void release(struct running *r)
 static int run(int argc, char **argv)
 {
 	const char *policy = NULL, *events = NULL;
+	bool session = false;
 	struct places at = { .proxy = NULL };
 	const struct opt table[] = { { "policy", .type = OPT_TEXT, .to = &policy },
 		                     { "listen", .type = OPT_TEXT, .to = &at.proxy },
 		                     { "dns", .type = OPT_TEXT, .to = &at.dns },
 		                     { "events", .type = OPT_TEXT, .to = &events },
+		                     { "session", .type = OPT_FLAG, .to = &session },
+		                     { "intercept", .type = OPT_LIST, .to = &at.intercept },
+		                     { "ca-file", .type = OPT_TEXT, .to = &at.ca },
+		                     { "ca-bundle", .type = OPT_TEXT, .to = &at.bundle },
 		                     { 0 } };
 	struct running r = { .events = -1 };
 	struct opt_args args;
@@ -191,12 +224,22 @@ static int run(int argc, char **argv)
 	log_setup("proxy", LOG_INFO, false);
 	if (opt_parse(argc, argv, table, false, &args, &e) < 0)
 		die(EXIT_MISUSE, "agentsh-proxy: %s", e.text);
+	if (CONFIG_APPLET_SERVER && session) {
+		if (proxying_run(&e) == 0)
+			return EXIT_DONE;
+		log_line(LOG_ERROR, "%s", e.text);
+		return EXIT_FAILED;
+	}
 	if (args.n || !policy || !at.proxy)
 		die(EXIT_MISUSE, "agentsh-proxy: --policy and --listen are needed, and nothing else");
 	if (at.dns && !CONFIG_PROXY_DNS)
 		die(EXIT_MISUSE, "agentsh-proxy: --dns is not in this build");
+	if (at.intercept.n && !CONFIG_TLS_INTERCEPT)
+		die(EXIT_MISUSE, "agentsh-proxy: --intercept is not in this build");
 	if (events) {
-		r.events = open(events, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+		/* One that nobody reads from is refused, one that is full keeps nothing: nothing here waits.
+		 */
+		r.events = open(events, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0600);
 		if (r.events < 0)
 			die(EXIT_FAILED, "agentsh-proxy: cannot open '%s': %s", events, strerror(errno));
 	}
@@ -214,6 +257,7 @@ static int run(int argc, char **argv)
 const struct applet applet_proxy = {
 	.name = "proxy",
 	.summary = "an HTTP proxy that lets through what a policy allows",
-	.usage = "--policy FILE --listen ADDRESS:PORT [--dns ADDRESS:PORT] [--events FILE]",
+	.usage = "--policy FILE --listen ADDRESS:PORT [--dns ADDRESS:PORT] [--events FILE] "
+	         "[--intercept HOST]... [--ca-file FILE] [--ca-bundle FILE]",
 	.run = run,
 };

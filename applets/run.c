@@ -378,7 +378,6 @@ static void judge_net(struct runner *r, struct plan_options *p, struct governor_
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	p->net = true;
 	g->net_call = net_call;
-	g->net_wait = net_wait;
 	g->net = r->net;
 }
 #endif
@@ -464,7 +463,7 @@ static void set_up(struct runner *r)
 	    !(r->loop = loop_new(&e)) || !(r->desk = desk_new(r->loop, r->governor, on_gone, r, &e)) ||
 	    loop_signals(r->loop, signals, sizeof signals / sizeof *signals, on_signal, r, &e) < 0 ||
 	    (CONFIG_LIMITS && watch_limits(r, g.tag, &e) < 0) ||
-	    (CONFIG_LAYER_NET && r->net && beside_watch(&r->beside, r->loop, &e) < 0))
+	    (CONFIG_LAYER_NET && r->net && beside_watch(&r->beside, r->net, r->loop, &e) < 0))
 		die(EXIT_DENIED, "agentsh-run: %s", e.text);
 	r->plan.launch.join = r->limits.join;
 	r->plan.launch.n_join = r->limits.n;

@@ -40,6 +40,7 @@ config APPLET_SERVER
 #include "session/gate.h"
 #include "session/handover.h"
 #include "session/place.h"
+#include "session/proxied.h"
 #include "session/reload.h"
 #include "session/session.h"
 #include "session/upgrade.h"
@@ -245,6 +246,8 @@ static int open_api(struct server *s, struct err *e)
 	}
 	snprintf(path, sizeof path, "%s%s", s->place.socket, API_SOCKET_SUFFIX);
 	api_vouch(s->api, http);
+	if (CONFIG_APPLET_PROXY)
+		proxied_reserve(s->core, http);
 	if (api_listen(s->api, http, e) < 0 || api_listen_unix(s->api, path, mode ? mode : 0600, e) < 0)
 		return -1;
 	return open_asked(s, e);

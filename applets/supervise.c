@@ -374,6 +374,9 @@ static int start(struct supervisor *s, struct err *e)
 	s->its.sink = sink;
 	s->its.answered = wake_later;
 	s->its.arg = s;
+	s->its.loop = s->loop = loop_new(e);
+	if (!s->loop)
+		return -1;
 	if (wire_recv(CONTROL, &s->in, 0, e) <= 0 || supervised_start(&s->its, &s->in, e) < 0)
 		return -1;
 	s->inbox.fd = s->its.inbox;
@@ -384,8 +387,7 @@ static int set_up(struct supervisor *s, struct err *e)
 {
 	int one = 1;
 
-	s->loop = loop_new(e);
-	s->desk = s->loop ? desk_new(s->loop, s->its.rules->governor, on_gone, s, e) : NULL;
+	s->desk = desk_new(s->loop, s->its.rules->governor, on_gone, s, e);
 	if (!s->desk)
 		return -1;
 	if (CONFIG_LIMITS && start_counter(s, e) < 0)

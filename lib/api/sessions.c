@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "enforce/rung.h"
+#include "session/connected.h"
+#include "session/proxied.h"
 #include "session/views.h"
 
 #include <errno.h>
@@ -26,6 +28,8 @@ static void write_rung(struct json *j, const struct session *s)
 	json_array(j);
 	for (size_t i = 0; i < n; i++)
 		json_text(j, lines[i]);
+	if (CONFIG_LAYER_NET && *connected_degraded(s))
+		json_text(j, connected_degraded(s));
 	if (*view) {
 		char line[400];
 
@@ -48,6 +52,8 @@ static void write_session(struct json *j, const struct session *s)
 	json_key_text(j, "workspace", s->workspace);
 	json_key_text(j, "policy", s->policy->name);
 	json_key_text(j, "cwd", s->cwd);
+	if (CONFIG_APPLET_PROXY && *proxied_url(s))
+		json_key_text(j, "proxy_url", proxied_url(s));
 	if (s->project_root && *s->project_root)
 		json_key_text(j, "project_root", s->project_root);
 	if (s->git_root && *s->git_root)

@@ -148,6 +148,10 @@ struct config {
 			bool judge, judge_set; /* where connections lead; was it given? */
 			struct {
 				bool enabled;
+				struct config_list hosts;
+			} tls_inspection;
+			struct {
+				bool enabled;
 				const char *subnet_base;
 			} transparent;
 			struct {

@@ -156,6 +156,12 @@ bool decide_names_exactly(const struct policy *p, struct decide_cache *c, const 
  * all, and no ranges? Then what is known of it later, a name, may decide otherwise. */
 bool decide_is_general(const struct rule *rule);
 
+/* Does a rule list this very name (canonical), not a pattern for it? */
+bool decide_lists_name(const struct policy *p, const char *name);
+
+/* Does a rule let a host through by its name alone: `domains`, and no ranges? */
+bool decide_is_by_name(const struct rule *rule);
+
 enum unix_op { UNIX_CONNECT, UNIX_BIND, UNIX_LISTEN, UNIX_SENDTO, UNIX_SOCKET, UNIX_OPS };
 struct verdict decide_unix(const struct policy *p, enum unix_op op,
                            const char *path); /* "@name" = abstract */

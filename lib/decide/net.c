@@ -9,7 +9,7 @@
 struct asked {
 	const struct policy *policy;
 	const struct host *host;   /* as asked for, canonical */
-	struct host_form forms[3]; /* addresses, canonical one first */
+	struct host_form forms[4]; /* addresses, canonical one first */
 	size_t n_forms;
 	uint16_t port;
 	bool any_address; /* of a name: it may lead into any range */
@@ -112,6 +112,22 @@ bool decide_is_general(const struct rule *rule)
 	for (size_t k = 0; k < r->cidr_texts.n; k++)
 		all &= !r->cidrs[k].bits;
 	return all;
+}
+
+bool decide_lists_name(const struct policy *p, const char *name)
+{
+	for (size_t i = 0; i < p->n_net; i++)
+		for (size_t k = 0; k < p->net_rules[i].expanded.n; k++)
+			if (!strcmp(p->net_rules[i].expanded.items[k], name))
+				return true;
+	return false;
+}
+
+bool decide_is_by_name(const struct rule *rule)
+{
+	const struct net_rule *r = (const struct net_rule *)(const void *)rule;
+
+	return r->head.scope == SCOPE_NETWORK && r->domains.n && !r->cidr_texts.n;
 }
 
 /* The number of the first rule, QUERY_NONE if there is none or the request cannot be understood. */

@@ -1,24 +1,13 @@
-#include "net/dns.h"
+#include "net/dns_impl.h"
 
 #include <string.h>
 
-enum { HEAD = 12, LABEL_MAX = 63, CLASS_IN = 1, RECORDS_MAX = 256, TTL_MAX = 0x7fffffff };
+enum { TTL_MAX = 0x7fffffff };
 enum { FLAG_ANSWER = 0x8000, FLAG_OPCODE = 0x7800, FLAG_CUT = 0x200, FLAG_RD = 0x100, FLAG_RA = 0x80 };
-
-/* A message and how far it has been read. */
-struct reader {
-	const uint8_t *data;
-	size_t len, at;
-};
-
-static unsigned get16(const uint8_t *p)
-{
-	return (unsigned)p[0] << 8 | p[1];
-}
 
 static uint32_t get32(const uint8_t *p)
 {
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
+	return (uint32_t)dns_get16(p) << 16 | dns_get16(p + 2);
 }
 
 static void put16(uint8_t *p, unsigned n)
@@ -58,7 +47,7 @@ static bool take_label(const uint8_t *from, size_t n, char *out, size_t *len)
 
 /* A name from where the reader is; moves behind it. Each jump must lead before all that was read of the name,
  * so there is no loop, and the length is bounded anyway. */
-static bool read_name(struct reader *r, char *out)
+bool dns_take_name(struct dns_reader *r, char *out)
 {
 	size_t at = r->at, lowest = r->at, len = 0;
 	bool jumped = false;
@@ -75,8 +64,8 @@ static bool read_name(struct reader *r, char *out)
 			if (!jumped)
 				r->at = at + 2;
 			jumped = true;
-			at = get16(r->data + at) & 0x3fff;
-			if (at >= lowest || at < HEAD)
+			at = dns_get16(r->data + at) & 0x3fff;
+			if (at >= lowest || at < DNS_HEAD)
 				return false;
 			lowest = at;
 			continue;
@@ -84,7 +73,7 @@ static bool read_name(struct reader *r, char *out)
 		at++;
 		if (!n)
 			break;
-		if (n > LABEL_MAX || n > r->len - at || !take_label(r->data + at, n, out, &len))
+		if (n > DNS_LABEL_MAX || n > r->len - at || !take_label(r->data + at, n, out, &len))
 			return false;
 		at += n;
 	}
@@ -95,7 +84,7 @@ static bool read_name(struct reader *r, char *out)
 }
 
 /* Over a name, whatever is in it. */
-static bool skip_name(struct reader *r)
+bool dns_skip_name(struct dns_reader *r)
 {
 	for (size_t total = 0; r->at < r->len && total <= 255; total++) {
 		unsigned n = r->data[r->at++];
@@ -104,7 +93,7 @@ static bool skip_name(struct reader *r)
 			return true;
 		if (n >= 0xc0)
 			return r->at++ < r->len;
-		if (n > LABEL_MAX || n > r->len - r->at)
+		if (n > DNS_LABEL_MAX || n > r->len - r->at)
 			return false;
 		r->at += n;
 		total += n;
@@ -112,78 +101,75 @@ static bool skip_name(struct reader *r)
 	return false;
 }
 
-struct record {
-	char name[DNS_NAME_MAX + 1];
-	unsigned type, class;
-	uint32_t ttl;
-	struct reader data; /* `len` is where it ends in the message */
-};
-
 /* The fixed part behind a name, and over the data. */
-static bool read_rest(struct reader *r, struct record *out)
+bool dns_take_rest(struct dns_reader *r, struct dns_record *out)
 {
 	size_t n;
 
 	if (r->len - r->at < 10)
 		return false;
-	out->type = get16(r->data + r->at);
-	out->class = get16(r->data + r->at + 2);
+	out->type = dns_get16(r->data + r->at);
+	out->class = dns_get16(r->data + r->at + 2);
 	out->ttl = get32(r->data + r->at + 4);
-	n = get16(r->data + r->at + 8);
+	n = dns_get16(r->data + r->at + 8);
 	r->at += 10;
 	if (n > r->len - r->at)
 		return false;
-	out->data = (struct reader){ r->data, r->at + n, r->at };
+	out->data = (struct dns_reader){ r->data, r->at + n, r->at };
 	r->at += n;
-	if (out->ttl > TTL_MAX)
+	if (out->ttl > TTL_MAX && out->type != DNS_OPT)
 		out->ttl = 0;
 	return true;
 }
 
 /* The one OPT record that a query may have: how much its sender takes. */
-static bool read_opt(struct reader *r, struct dns_query *out)
+static bool read_opt(struct dns_reader *r, struct dns_query *out)
 {
-	struct record opt;
+	struct dns_record opt;
 
 	if (r->at >= r->len || r->data[r->at])
 		return false;
 	r->at++;
-	if (!read_rest(r, &opt) || opt.type != DNS_OPT)
+	if (!dns_take_rest(r, &opt) || opt.type != DNS_OPT)
 		return false;
 	out->has_opt = true;
+	out->version = (uint8_t)(opt.ttl >> 16);
 	out->room = opt.class < 512 ? 512 : opt.class > DNS_UDP_MAX ? DNS_UDP_MAX : opt.class;
 	return true;
 }
 
 int dns_read_query(const uint8_t *message, size_t len, struct dns_query *out)
 {
-	struct reader r = { message, len, HEAD };
+	struct dns_reader r = { message, len, DNS_HEAD };
 	unsigned flags;
 
 	*out = (struct dns_query){ .room = 512 };
-	if (len < HEAD || len > DNS_MESSAGE_MAX)
+	if (len < DNS_HEAD || len > DNS_MESSAGE_MAX)
 		return -1;
-	out->id = (uint16_t)get16(message);
-	flags = get16(message + 2);
+	out->id = (uint16_t)dns_get16(message);
+	flags = dns_get16(message + 2);
 	if (flags & FLAG_ANSWER)
 		return -1;
 	out->recurse = flags & FLAG_RD;
 	if (flags & FLAG_OPCODE)
 		return DNS_NOTIMP;
-	if (get16(message + 4) != 1 || get16(message + 6) || get16(message + 8) || get16(message + 10) > 1)
+	if (dns_get16(message + 4) != 1 || dns_get16(message + 6) || dns_get16(message + 8) ||
+	    dns_get16(message + 10) > 1)
 		return DNS_FORMERR;
 	/* Nothing stands before the first name that it could point to. */
-	if (!read_name(&r, out->name) || r.len - r.at < 4)
+	if (!dns_take_name(&r, out->name) || r.len - r.at < 4)
 		return DNS_FORMERR;
-	out->type = (uint16_t)get16(message + r.at);
-	if (get16(message + r.at + 2) != CLASS_IN)
+	out->type = (uint16_t)dns_get16(message + r.at);
+	if (dns_get16(message + r.at + 2) != DNS_CLASS_IN)
 		return DNS_NOTIMP;
 	r.at += 4;
-	out->question = message + HEAD;
-	out->question_len = r.at - HEAD;
-	if (get16(message + 10) && !read_opt(&r, out))
+	out->question = message + DNS_HEAD;
+	out->question_len = r.at - DNS_HEAD;
+	if (dns_get16(message + 10) && !read_opt(&r, out))
 		return DNS_FORMERR;
-	return r.at == r.len ? DNS_OK : DNS_FORMERR;
+	if (r.at != r.len)
+		return DNS_FORMERR;
+	return out->version ? DNS_BADVERS : DNS_OK;
 }
 
 /* The wire form of a name. Its length, 0 when it is none or does not fit. */
@@ -196,7 +182,7 @@ static size_t write_name(uint8_t *out, size_t size, const char *name)
 	while (*name) {
 		size_t label = strcspn(name, ".");
 
-		if (!label || label > LABEL_MAX || (name[label] == '.' && !name[label + 1]))
+		if (!label || label > DNS_LABEL_MAX || (name[label] == '.' && !name[label + 1]))
 			return 0;
 		out[n++] = (uint8_t)label;
 		for (size_t i = 0; i < label; i++) {
@@ -214,19 +200,19 @@ size_t dns_write_query(uint8_t *out, size_t size, uint16_t id, const char *name,
 {
 	size_t n;
 
-	if (size < HEAD + DNS_NAME_MAX + 2 + 4 + 11)
+	if (size < DNS_HEAD + DNS_NAME_MAX + 2 + 4 + 11)
 		return 0;
-	memset(out, 0, HEAD);
+	memset(out, 0, DNS_HEAD);
 	put16(out, id);
 	put16(out + 2, FLAG_RD);
 	put16(out + 4, 1);
 	put16(out + 10, 1);
-	n = write_name(out + HEAD, size - HEAD, name);
+	n = write_name(out + DNS_HEAD, size - DNS_HEAD, name);
 	if (!n)
 		return 0;
-	n += HEAD;
+	n += DNS_HEAD;
 	put16(out + n, type);
-	put16(out + n + 2, CLASS_IN);
+	put16(out + n + 2, DNS_CLASS_IN);
 	memset(out + n + 4, 0, 11);
 	put16(out + n + 5, DNS_OPT);
 	put16(out + n + 7, DNS_UDP_MAX);
@@ -234,12 +220,12 @@ size_t dns_write_query(uint8_t *out, size_t size, uint16_t id, const char *name,
 }
 
 /* The record's owner and fixed part. */
-static bool read_record(struct reader *r, struct record *out)
+bool dns_take_record(struct dns_reader *r, struct dns_record *out)
 {
-	return read_name(r, out->name) && read_rest(r, out);
+	return dns_take_name(r, out->name) && dns_take_rest(r, out);
 }
 
-static bool add_address(struct dns_found *f, const struct record *r)
+static bool add_address(struct dns_found *f, const struct dns_record *r)
 {
 	size_t n = r->data.len - r->data.at;
 	struct dns_address *a = &f->addresses[f->n];
@@ -261,20 +247,20 @@ static const char *last_name(const struct dns_found *f, const struct dns_query *
 
 /* One pass over the answers. Returns -1 malformed, 1 when another alias was found, 0 when this was the last.
  */
-static int pass(struct reader r, unsigned n, const struct dns_query *asked, struct dns_found *f)
+static int pass(struct dns_reader r, unsigned n, const struct dns_query *asked, struct dns_found *f)
 {
-	struct record record;
+	struct dns_record record;
 
 	f->n = 0;
 	while (n--) {
 		char target[DNS_NAME_MAX + 1];
 
-		if (!read_record(&r, &record))
+		if (!dns_take_record(&r, &record))
 			return -1;
-		if (record.class != CLASS_IN || strcmp(record.name, last_name(f, asked)))
+		if (record.class != DNS_CLASS_IN || strcmp(record.name, last_name(f, asked)))
 			continue;
 		if (record.type == DNS_CNAME && asked->type != DNS_CNAME) {
-			if (!read_name(&record.data, target) || record.data.at != record.data.len ||
+			if (!dns_take_name(&record.data, target) || record.data.at != record.data.len ||
 			    !*target || f->n_aliases == DNS_ALIASES)
 				return -1;
 			strcpy(f->aliases[f->n_aliases++], target);
@@ -292,41 +278,69 @@ static int pass(struct reader r, unsigned n, const struct dns_query *asked, stru
 }
 
 /* Is it the answer to what was asked, and where do its records begin? */
-static bool is_answer_to(struct reader *r, const struct dns_query *asked)
+bool dns_answers(struct dns_reader *r, const struct dns_query *asked)
 {
 	char name[DNS_NAME_MAX + 1];
 	unsigned flags;
 
-	if (r->len < HEAD || r->len > DNS_MESSAGE_MAX || get16(r->data) != asked->id)
+	if (r->len < DNS_HEAD || r->len > DNS_MESSAGE_MAX || dns_get16(r->data) != asked->id)
 		return false;
-	flags = get16(r->data + 2);
-	if (!(flags & FLAG_ANSWER) || flags & FLAG_OPCODE || get16(r->data + 4) != 1)
+	flags = dns_get16(r->data + 2);
+	if (!(flags & FLAG_ANSWER) || flags & FLAG_OPCODE || dns_get16(r->data + 4) != 1)
 		return false;
-	r->at = HEAD;
-	if (!read_name(r, name) || strcmp(name, asked->name) || r->len - r->at < 4 ||
-	    get16(r->data + r->at) != asked->type || get16(r->data + r->at + 2) != CLASS_IN)
+	r->at = DNS_HEAD;
+	if (!dns_take_name(r, name) || strcmp(name, asked->name) || r->len - r->at < 4 ||
+	    dns_get16(r->data + r->at) != asked->type || dns_get16(r->data + r->at + 2) != DNS_CLASS_IN)
 		return false;
 	r->at += 4;
 	return true;
 }
 
+bool dns_read_head(const uint8_t *message, size_t len, const struct dns_query *asked, int *code, bool *cut)
+{
+	struct dns_reader r = { message, len, 0 };
+
+	if (!dns_answers(&r, asked))
+		return false;
+	*code = message[3] & 15;
+	*cut = dns_get16(message + 2) & FLAG_CUT;
+	return true;
+}
+
+bool dns_is_whole(struct dns_reader r, unsigned n)
+{
+	unsigned others = dns_get16(r.data + 8), more = dns_get16(r.data + 10);
+	struct dns_record record;
+
+	if (n > DNS_RECORDS_MAX || others > DNS_RECORDS_MAX || more > DNS_RECORDS_MAX)
+		return false;
+	while (n--)
+		if (!dns_take_record(&r, &record))
+			return false;
+	others += more;
+	while (others--)
+		if (!dns_skip_name(&r) || !dns_take_rest(&r, &record))
+			return false;
+	return r.at == r.len;
+}
+
 bool dns_read_answer(const uint8_t *message, size_t len, const struct dns_query *asked, struct dns_found *out)
 {
-	struct reader r = { message, len, 0 }, all;
-	struct record record;
+	struct dns_reader r = { message, len, 0 };
 	unsigned n, flags;
 	int more;
 
 	*out = (struct dns_found){ .ttl = TTL_MAX };
-	if ((asked->type != DNS_A && asked->type != DNS_AAAA) || !is_answer_to(&r, asked))
+	if ((asked->type != DNS_A && asked->type != DNS_AAAA) || !dns_answers(&r, asked))
 		return false;
-	flags = get16(message + 2);
+	flags = dns_get16(message + 2);
 	out->code = flags & 15;
 	out->cut = flags & FLAG_CUT;
-	n = get16(message + 6);
+	n = dns_get16(message + 6);
 	if (out->cut)
 		return true;
-	if (n > RECORDS_MAX || get16(message + 8) > RECORDS_MAX || get16(message + 10) > RECORDS_MAX)
+	if (n > DNS_RECORDS_MAX || dns_get16(message + 8) > DNS_RECORDS_MAX ||
+	    dns_get16(message + 10) > DNS_RECORDS_MAX)
 		return false;
 	/* An alias may stand before or behind what it leads to. */
 	while ((more = pass(r, n, asked, out)) > 0)
@@ -334,59 +348,48 @@ bool dns_read_answer(const uint8_t *message, size_t len, const struct dns_query 
 	if (more < 0)
 		return false;
 	/* All of it is looked at, so that nothing is made of half a message. */
-	all = r;
-	for (unsigned i = 0; i < n; i++)
-		if (!read_record(&all, &record))
-			return false;
-	n = get16(message + 8) + get16(message + 10);
-	while (n--)
-		if (!skip_name(&all) || !read_rest(&all, &record))
-			return false;
-	return all.at == all.len;
+	return dns_is_whole(r, n);
 }
 
 void dns_answer(struct dns_writer *w, uint8_t *out, size_t size, const struct dns_query *q)
 {
 	*w = (struct dns_writer){ .out = out, .size = size };
-	memset(out, 0, HEAD);
+	memset(out, 0, DNS_HEAD);
 	put16(out, q->id);
 	put16(out + 4, q->question_len ? 1 : 0);
-	w->len = HEAD + q->question_len;
+	w->len = DNS_HEAD + q->question_len;
 	if (q->question_len)
-		memcpy(out + HEAD, q->question, q->question_len);
+		memcpy(out + DNS_HEAD, q->question, q->question_len);
 	if (q->has_opt)
 		w->size -= 11;
 }
 
-/* Owner and fixed part; where the data goes, or NULL when it does not fit. */
-static uint8_t *start_record(struct dns_writer *w, const char *owner, unsigned type, uint32_t ttl)
+uint8_t *dns_start_record(struct dns_writer *w, const char *owner, unsigned type, uint32_t ttl, size_t n)
 {
 	uint8_t *at = w->out + w->len;
-	size_t n = 2;
+	/* Of a name in full, no less than it may be. */
+	const size_t name = owner ? DNS_NAME_MAX + 2 : 2;
 
-	if (w->cut || w->size - w->len < DNS_NAME_MAX + 2 + 10) {
-		/* Names in full need their room; what is asked for is two bytes. */
-		if (w->cut || owner || w->size - w->len < 2 + 10 + 16) {
-			w->cut = true;
-			return NULL;
-		}
+	if (w->cut || w->size - w->len < name + 10 + n) {
+		w->cut = true;
+		return NULL;
 	}
+	n = 2;
 	if (owner)
-		n = write_name(at, DNS_NAME_MAX + 2, owner);
+		n = write_name(at, name, owner);
 	else
-		put16(at, 0xc000 | HEAD);
+		put16(at, 0xc000 | DNS_HEAD);
 	if (!n) {
 		w->cut = true;
 		return NULL;
 	}
 	put16(at + n, type);
-	put16(at + n + 2, CLASS_IN);
+	put16(at + n + 2, DNS_CLASS_IN);
 	put32(at + n + 4, ttl);
 	return at + n + 8;
 }
 
-/* `data` is the record's length and `n` bytes after it. */
-static void end_record(struct dns_writer *w, uint8_t *data, size_t n)
+void dns_end_record(struct dns_writer *w, uint8_t *data, size_t n)
 {
 	put16(data, (unsigned)n);
 	w->len = (size_t)(data + 2 + n - w->out);
@@ -395,7 +398,7 @@ static void end_record(struct dns_writer *w, uint8_t *data, size_t n)
 
 void dns_answer_alias(struct dns_writer *w, const char *owner, uint32_t ttl, const char *target)
 {
-	uint8_t *data = start_record(w, owner, DNS_CNAME, ttl);
+	uint8_t *data = dns_start_record(w, owner, DNS_CNAME, ttl, 3);
 	size_t n, left;
 
 	if (!data)
@@ -403,23 +406,28 @@ void dns_answer_alias(struct dns_writer *w, const char *owner, uint32_t ttl, con
 	left = w->size - (size_t)(data - w->out);
 	n = left > 2 ? write_name(data + 2, left - 2, target) : 0;
 	if (n)
-		end_record(w, data, n);
+		dns_end_record(w, data, n);
 	else
 		w->cut = true;
 }
 
 void dns_answer_address(struct dns_writer *w, const char *owner, uint32_t ttl, const struct dns_address *a)
 {
-	uint8_t *data = start_record(w, owner, a->len == 4 ? DNS_A : DNS_AAAA, ttl);
+	uint8_t *data = dns_start_record(w, owner, a->len == 4 ? DNS_A : DNS_AAAA, ttl, a->len);
 
 	if (!data)
 		return;
-	if (w->size - (size_t)(data - w->out) < 2u + a->len) {
-		w->cut = true;
-		return;
-	}
 	memcpy(data + 2, a->addr, a->len);
-	end_record(w, data, a->len);
+	dns_end_record(w, data, a->len);
+}
+
+void dns_answer_name(struct dns_writer *w, uint32_t ttl, const char *name)
+{
+	uint8_t *data = dns_start_record(w, NULL, DNS_PTR, ttl, DNS_NAME_MAX + 2);
+	size_t n = data ? write_name(data + 2, DNS_NAME_MAX + 2, name) : 0;
+
+	if (n)
+		dns_end_record(w, data, n);
 }
 
 size_t dns_answer_end(struct dns_writer *w, const struct dns_query *q, int code)
@@ -433,6 +441,7 @@ size_t dns_answer_end(struct dns_writer *w, const struct dns_query *q, int code)
 		memset(opt, 0, 11);
 		put16(opt + 1, DNS_OPT);
 		put16(opt + 3, DNS_UDP_MAX);
+		opt[5] = (uint8_t)(code >> 4);
 		put16(w->out + 10, 1);
 		w->len += 11;
 	}

@@ -23,23 +23,38 @@ enum dns_type {
 	DNS_CNAME = 5,
 	DNS_SOA = 6,
 	DNS_PTR = 12,
+	DNS_HINFO = 13,
 	DNS_MX = 15,
 	DNS_TXT = 16,
+	DNS_RP = 17,
+	DNS_AFSDB = 18,
 	DNS_AAAA = 28,
+	DNS_LOC = 29,
 	DNS_SRV = 33,
+	DNS_NAPTR = 35,
 	DNS_OPT = 41,
+	DNS_DS = 43,
+	DNS_SSHFP = 44,
+	DNS_DNSKEY = 48,
+	DNS_TLSA = 52,
+	DNS_SMIMEA = 53,
+	DNS_OPENPGPKEY = 61,
 	DNS_SVCB = 64,
 	DNS_HTTPS = 65,
-	DNS_ANY = 255
+	DNS_SPF = 99,
+	DNS_ANY = 255,
+	DNS_URI = 256,
+	DNS_CAA = 257
 };
 
-enum dns_code { DNS_OK, DNS_FORMERR, DNS_SERVFAIL, DNS_NXDOMAIN, DNS_NOTIMP, DNS_REFUSED };
+enum dns_code { DNS_OK, DNS_FORMERR, DNS_SERVFAIL, DNS_NXDOMAIN, DNS_NOTIMP, DNS_REFUSED, DNS_BADVERS = 16 };
 
 /* A question as somebody asks it. */
 struct dns_query {
 	uint16_t id, type;
 	bool recurse, has_opt;
-	size_t room; /* how long an answer over UDP may be: 512 .. DNS_UDP_MAX */
+	uint8_t version; /* of the extension; only 0 is known */
+	size_t room;     /* how long an answer over UDP may be: 512 .. DNS_UDP_MAX */
 	char name[DNS_NAME_MAX + 1];
 	const uint8_t *question; /* in the message, as it was spelled: name, type, class */
 	size_t question_len;     /* 0 = it could not be read */
@@ -75,6 +90,9 @@ struct dns_found {
 bool dns_read_answer(const uint8_t *message, size_t len, const struct dns_query *asked,
                      struct dns_found *out);
 
+/* Read the head of an answer to exactly this question, of any type. False: not its answer. */
+bool dns_read_head(const uint8_t *message, size_t len, const struct dns_query *asked, int *code, bool *cut);
+
 /* Writing an answer. Appends nothing that does not fit: `cut` is set then, and said in the head. */
 struct dns_writer {
 	uint8_t *out;
@@ -86,7 +104,21 @@ void dns_answer(struct dns_writer *w, uint8_t *out, size_t size, const struct dn
 /* Records; `owner` NULL is the name that was asked for. */
 void dns_answer_alias(struct dns_writer *w, const char *owner, uint32_t ttl, const char *target);
 void dns_answer_address(struct dns_writer *w, const char *owner, uint32_t ttl, const struct dns_address *a);
+void dns_answer_name(struct dns_writer *w, uint32_t ttl, const char *name);       /* PTR */
 size_t dns_answer_end(struct dns_writer *w, const struct dns_query *q, int code); /* its length */
+
+/* Is it a type whose records are passed on? Those for data of any kind are not, nor questions that are none
+ * (ANY, transfers). */
+bool dns_passes(uint16_t type);
+
+/* Write what an answer to a question of such a type says of the name and what it is an alias of: answers of
+ * that type, none of the other sections. Names in them are written in full, all else as it is; TTLs are
+ * `least` .. `most`. False: malformed, nothing of it counts. */
+struct dns_span {
+	uint32_t least, most;
+};
+bool dns_pass(struct dns_writer *w, const uint8_t *message, size_t len, const struct dns_query *asked,
+              struct dns_span ttl);
 
 /* "4.3.2.1.in-addr.arpa" and the like of ip6.arpa: the address. False for any other name. */
 bool dns_reverse(const char *name, struct dns_address *out);

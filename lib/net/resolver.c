@@ -1,17 +1,9 @@
 #include "net/resolver_impl.h"
 
-#include "base/buf.h"
-#include "base/fd.h"
-#include "base/room.h"
-
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/random.h>
-#include <unistd.h>
 
-enum { JOBS_MAX = 256, ROUNDS = 2, TTL_MIN = 1, TTL_TOP = 3600, NONE_TTL = 5, PACKET = 4096 };
+enum { JOBS_MAX = 256, PASSES_MAX = 64, TTL_MIN = 1, TTL_TOP = 3600, NONE_TTL = 5 };
 #define PATIENCE_NS (5 * 1000000000LL)
 /* How long the other kind of address is waited for, once there is one. */
 #define GRACE_NS (200 * 1000000LL)
@@ -21,14 +13,9 @@ struct job;
 /* One question of a job: A or AAAA. */
 struct leg {
 	struct job *job;
-	struct watch watch;
-	struct timer timer;
-	struct dns_query asked;
+	struct asking asking;
 	struct dns_found found;
-	int tries;
-	bool tcp, done, good;
-	struct buf out, in; /* over TCP */
-	size_t sent;
+	bool done, good;
 };
 
 struct job {
@@ -46,28 +33,13 @@ struct resolver {
 	struct resolver_memory *memory;
 	int64_t patience_ns;
 	struct list jobs;
-	int n_jobs;
+	int n_jobs, n_passes;
 };
-
-static void try_next(struct leg *g);
-
-static void leg_close(struct leg *g)
-{
-	struct loop *l = g->job->resolver->loop;
-	int fd = g->watch.fd;
-
-	loop_untimer(l, &g->timer);
-	loop_unwatch(l, &g->watch);
-	fd_close(&fd);
-	buf_release(&g->out);
-	buf_release(&g->in);
-	g->sent = 0;
-}
 
 static void job_free(struct job *j)
 {
-	leg_close(&j->legs[0]);
-	leg_close(&j->legs[1]);
+	asking_end(&j->legs[0].asking);
+	asking_end(&j->legs[1].asking);
 	loop_untimer(j->resolver->loop, &j->grace);
 	list_each(node, &j->waits) resolver_cancel(list_item(node, struct resolver_wait, node));
 	list_remove(&j->node);
@@ -149,7 +121,6 @@ static void leg_done(struct leg *g, bool good)
 {
 	struct job *j = g->job;
 
-	leg_close(g);
 	g->done = true;
 	g->good = good;
 	if (j->legs[0].done && j->legs[1].done)
@@ -158,181 +129,40 @@ static void leg_done(struct leg *g, bool good)
 		loop_timer(j->resolver->loop, &j->grace, GRACE_NS);
 }
 
-static void on_silence(struct loop *l, struct timer *t)
+static enum heard hear_addresses(struct asking *a, const uint8_t *message, size_t len)
 {
-	(void)l;
-	try_next(list_item(t, struct leg, timer));
+	struct leg *g = list_item(a, struct leg, asking);
+
+	if (!dns_read_answer(message, len, &a->asked, &g->found))
+		return HEARD_NOTHING;
+	if (g->found.cut)
+		return HEARD_CUT;
+	return g->found.code == DNS_OK || g->found.code == DNS_NXDOMAIN ? HEARD_ANSWER : HEARD_REFUSAL;
 }
 
-static const union resolver_server *server_of(const struct leg *g)
+static void on_heard(struct asking *a, const uint8_t *message, size_t len)
 {
-	const struct resolver_files *f = &g->job->resolver->files;
-
-	return &f->servers[g->tries % f->n_servers];
+	(void)len;
+	leg_done(list_item(a, struct leg, asking), message != NULL);
 }
 
-/* A socket that hears this server only; the kernel chooses the port. */
-static int open_socket(struct leg *g, int type)
+static void asking_init(struct resolver *r, struct asking *a, const char *name, uint16_t type)
 {
-	const union resolver_server *s = server_of(g);
-	socklen_t len = s->sa.sa_family == AF_INET ? sizeof s->in : sizeof s->in6;
-	int fd = socket(s->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -1;
-	if (connect(fd, &s->sa, len) < 0 && errno != EINPROGRESS) {
-		close(fd);
-		return -1;
-	}
-	g->watch.fd = fd;
-	if (loop_watch(g->job->resolver->loop, &g->watch, type == SOCK_DGRAM ? EPOLLIN : EPOLLOUT, NULL) <
-	    0) {
-		g->watch.fd = -1;
-		close(fd);
-		return -1;
-	}
-	return 0;
-}
-
-static size_t write_question(struct leg *g, uint8_t *out, size_t size)
-{
-	if (getrandom(&g->asked.id, sizeof g->asked.id, 0) != sizeof g->asked.id)
-		return 0;
-	return dns_write_query(out, size, g->asked.id, g->asked.name, g->asked.type);
-}
-
-static int64_t patience(const struct leg *g)
-{
-	const struct resolver *r = g->job->resolver;
-
-	return r->patience_ns / (ROUNDS * r->files.n_servers);
-}
-
-static bool start_udp(struct leg *g)
-{
-	uint8_t packet[512];
-	size_t n = write_question(g, packet, sizeof packet);
-
-	g->tcp = false;
-	return n && open_socket(g, SOCK_DGRAM) == 0 &&
-	       send(g->watch.fd, packet, n, MSG_NOSIGNAL) == (ssize_t)n;
-}
-
-static bool start_tcp(struct leg *g)
-{
-	uint8_t packet[514];
-	size_t n = write_question(g, packet + 2, sizeof packet - 2);
-
-	leg_close(g);
-	g->tcp = true;
-	packet[0] = (uint8_t)(n >> 8);
-	packet[1] = (uint8_t)n;
-	buf_add(&g->out, packet, n + 2);
-	if (!n || g->out.failed || open_socket(g, SOCK_STREAM) < 0)
-		return false;
-	loop_timer(g->job->resolver->loop, &g->timer, patience(g));
-	return true;
-}
-
-/* The next server, and each of them ROUNDS times. */
-static void try_next(struct leg *g)
-{
-	for (;;) {
-		leg_close(g);
-		if (++g->tries >= ROUNDS * g->job->resolver->files.n_servers) {
-			leg_done(g, false);
-			return;
-		}
-		if (start_udp(g)) {
-			loop_timer(g->job->resolver->loop, &g->timer, patience(g));
-			return;
-		}
-	}
-}
-
-/* An answer to the question: settled, or for another server. */
-static void take_found(struct leg *g)
-{
-	if (g->found.cut && !g->tcp) {
-		if (!start_tcp(g))
-			try_next(g);
-	} else if (!g->found.cut && (g->found.code == DNS_OK || g->found.code == DNS_NXDOMAIN)) {
-		leg_done(g, true);
-	} else {
-		try_next(g);
-	}
-}
-
-static void read_packet(struct leg *g)
-{
-	uint8_t ROOM packet[PACKET];
-	ssize_t n = recv(g->watch.fd, packet, sizeof packet, 0);
-
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n < 0)
-		try_next(g);
-	else if (dns_read_answer(packet, (size_t)n, &g->asked, &g->found))
-		take_found(g);
-	/* Else somebody else's words, or nonsense: the true answer may come still. */
-}
-
-static bool send_question(struct leg *g)
-{
-	ssize_t n = send(g->watch.fd, g->out.data + g->sent, g->out.len - g->sent, MSG_NOSIGNAL);
-
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR;
-	g->sent += (size_t)n;
-	if (g->sent == g->out.len)
-		loop_rewatch(g->job->resolver->loop, &g->watch, EPOLLIN);
-	return true;
-}
-
-static void read_stream(struct leg *g)
-{
-	uint8_t ROOM piece[PACKET];
-	ssize_t n = recv(g->watch.fd, piece, sizeof piece, 0);
-	const uint8_t *in;
-	size_t want;
-
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n > 0)
-		buf_add(&g->in, piece, (size_t)n);
-	in = (const uint8_t *)g->in.data;
-	want = g->in.len >= 2 ? ((size_t)in[0] << 8 | in[1]) + 2 : 2;
-	if (n > 0 && !g->in.failed && g->in.len < want)
-		return;
-	if (n > 0 && !g->in.failed && g->in.len == want &&
-	    dns_read_answer(in + 2, want - 2, &g->asked, &g->found))
-		take_found(g);
-	else
-		try_next(g);
-}
-
-static void on_ready(struct loop *l, struct watch *w, uint32_t events)
-{
-	struct leg *g = list_item(w, struct leg, watch);
-
-	(void)l;
-	if (!g->tcp)
-		read_packet(g);
-	else if (g->sent == g->out.len)
-		read_stream(g);
-	else if (!(events & EPOLLOUT) || !send_question(g))
-		try_next(g);
+	a->loop = r->loop;
+	a->files = &r->files;
+	a->patience_ns = r->patience_ns;
+	a->asked.type = type;
+	strcpy(a->asked.name, name);
 }
 
 static void leg_init(struct job *j, struct leg *g, uint16_t type)
 {
-	*g = (struct leg){ .job = j, .tries = -1 };
-	g->watch = (struct watch){ .fd = -1, .ready = on_ready };
-	g->timer.due = on_silence;
-	g->out.max = 514;
-	g->in.max = DNS_MESSAGE_MAX + 2;
-	g->asked.type = type;
-	strcpy(g->asked.name, j->name);
+	g->job = j;
+	asking_init(j->resolver, &g->asking, j->name, type);
+	g->asking.hear = hear_addresses;
+	g->asking.done = on_heard;
+	/* Nobody is told before resolver_ask() returns. */
+	asking_start(&g->asking);
 }
 
 static struct job *job_of(struct resolver *r, const char *name)
@@ -368,9 +198,6 @@ static struct job *job_new(struct resolver *r, const char *name, struct err *e)
 	leg_init(j, &j->legs[1], DNS_AAAA);
 	list_append(&r->jobs, &j->node);
 	r->n_jobs++;
-	/* From the loop: nobody is told before this function returns. */
-	loop_timer(r->loop, &j->legs[0].timer, 0);
-	loop_timer(r->loop, &j->legs[1].timer, 0);
 	return j;
 }
 
@@ -396,6 +223,49 @@ void resolver_cancel(struct resolver_wait *w)
 	if (w->waits)
 		list_remove(&w->node);
 	w->waits = false;
+}
+
+static enum heard hear_anything(struct asking *a, const uint8_t *message, size_t len)
+{
+	bool cut;
+	int code;
+
+	if (!dns_read_head(message, len, &a->asked, &code, &cut))
+		return HEARD_NOTHING;
+	if (cut)
+		return HEARD_CUT;
+	return code == DNS_OK || code == DNS_NXDOMAIN ? HEARD_ANSWER : HEARD_REFUSAL;
+}
+
+static void on_passed(struct asking *a, const uint8_t *message, size_t len)
+{
+	struct resolver_pass *p = list_item(a, struct resolver_pass, asking);
+
+	p->resolver->n_passes--;
+	p->resolver = NULL;
+	p->done(p->arg, message, len);
+}
+
+int resolver_pass(struct resolver *r, const char *name, uint16_t type, struct resolver_pass *p, struct err *e)
+{
+	if (strlen(name) > DNS_NAME_MAX || r->n_passes == PASSES_MAX)
+		return err_set(e, "too many names are asked for");
+	resolver_read_servers(&r->files);
+	r->n_passes++;
+	p->resolver = r;
+	p->asking = (struct asking){ .hear = hear_anything, .done = on_passed };
+	asking_init(r, &p->asking, name, type);
+	asking_start(&p->asking);
+	return 0;
+}
+
+void resolver_pass_cancel(struct resolver_pass *p)
+{
+	if (!p->resolver)
+		return;
+	asking_end(&p->asking);
+	p->resolver->n_passes--;
+	p->resolver = NULL;
 }
 
 bool resolver_known(struct resolver *r, const char *name, struct resolver_answer *out)

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "loop/loop.h"
+#include "net/asking.h"
 #include "net/dns.h"
 
 #include <stdbool.h>
@@ -60,3 +61,16 @@ struct resolver_wait {
 /* -1: it cannot even be asked, and done() is not called. */
 int resolver_ask(struct resolver *r, const char *name, struct resolver_wait *w, struct err *e);
 void resolver_cancel(struct resolver_wait *w); /* harmless when it does not wait */
+
+/* A question of any other type, embedded by who asks; zeroed when nothing is asked. Nothing is kept. */
+struct resolver_pass {
+	struct resolver *resolver; /* while it asks */
+	struct asking asking;
+	/* Called from the loop, once: what a server has answered with DNS_OK or DNS_NXDOMAIN, of which only
+	 * the head has been read; NULL = nobody has. */
+	void (*done)(void *arg, const uint8_t *message, size_t len);
+	void *arg;
+};
+int resolver_pass(struct resolver *r, const char *name, uint16_t type, struct resolver_pass *p,
+                  struct err *e);
+void resolver_pass_cancel(struct resolver_pass *p); /* harmless when it does not ask */

@@ -62,7 +62,9 @@ static bool try_address(struct conn *c, const struct dns_address *a, bool *done)
 static void go_on(struct conn *c)
 {
 	conn_timer(c, 0);
-	if (c->is_connect || c->tls)
+	if (CONFIG_TLS_INTERCEPT && c->inside)
+		intercept_dialled(c);
+	else if (c->is_connect || c->tls)
 		tunnel_start(c);
 	else
 		exchange_start(c);
@@ -73,6 +75,8 @@ void dial_next(struct conn *c)
 {
 	bool late = c->state == CONN_DIAL && c->timer.at_ns == 0, done;
 
+	if (c->state != CONN_DIAL && exchange_again(c))
+		return;
 	c->state = CONN_DIAL;
 	conn_drop_server(c);
 	while (c->next < c->n_addresses) {

@@ -57,6 +57,13 @@ static bool is_for_us(const struct conn *c)
 	return false;
 }
 
+static bool may_come(struct conn *c)
+{
+	const struct proxy_options *o = &c->proxy->o;
+
+	return !o->demand_flows && (!o->is_caller || o->is_caller(o->arg, c->client.fd, &c->flow.command));
+}
+
 /* It is known who that is, or that nobody knows. */
 static void begin(struct conn *c)
 {
@@ -67,7 +74,7 @@ static void begin(struct conn *c)
 	if (c->flow.serial) {
 		c->transparent = CONFIG_PROXY_TRANSPARENT && !is_for_us(c);
 		target_authority(flow_text(c, text), 0, &c->target);
-	} else if (c->proxy->o.demand_flows) {
+	} else if (!may_come(c)) {
 		v = proxy_rule(RULE_STRANGER);
 		tell_stranger(c, &v);
 		refuse_by(c, &v);

@@ -58,12 +58,13 @@ bool head_request(struct conn *c, struct buf *out)
 	char host[TARGET_TEXT];
 
 	buf_fmt(out, "%s %s%s HTTP/1.%d\r\nHost: %s\r\n", h->method, *path == '/' || *path == '*' ? "" : "/",
-	        path, h->minor, target_text(&c->target, 80, host));
+	        path, h->minor, target_text(&c->target, c->inside ? 443 : 80, host));
 	add_fields(h, "Host", out);
 	if (c->request.decoder.kind == HTTP_BODY_CHUNKED)
 		buf_str(out, "Transfer-Encoding: chunked\r\n");
-	buf_str(out, c->upgrade ? "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-	                        : "Connection: close\r\n\r\n");
+	buf_str(out, c->upgrade                 ? "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+	             : c->keep && h->minor == 1 ? "\r\n"
+	                                        : "Connection: close\r\n\r\n");
 	return !out->failed;
 }
 

@@ -14,26 +14,30 @@
 
 #include "base/buf.h"
 #include "http/parse.h"
+#include "tls/relay.h"
 
 enum conn_state {
-	CONN_FLOW,     /* nobody has said yet who that is */
-	CONN_HELLO,    /* led here, and TLS most likely: what it says first is to come */
-	CONN_HEAD,     /* a request is to come, or has come in part */
-	CONN_HELD,     /* somebody is asked whether it may go on */
-	CONN_RESOLVE,  /* its host's addresses are asked for */
-	CONN_DIAL,     /* they are tried */
-	CONN_TUNNEL,   /* bytes go both ways */
-	CONN_EXCHANGE, /* a request goes one way, its answer the other */
-	CONN_LINGER,   /* an answer of ours goes out; what the client still says is thrown away */
+	CONN_FLOW,      /* nobody has said yet who that is */
+	CONN_HELLO,     /* led here, and TLS most likely: what it says first is to come */
+	CONN_INTERCEPT, /* the client of a host whose TLS is ended here is to say the first of it */
+	CONN_HEAD,      /* a request is to come, or has come in part */
+	CONN_HELD,      /* somebody is asked whether it may go on */
+	CONN_RESOLVE,   /* its host's addresses are asked for */
+	CONN_DIAL,      /* they are tried */
+	CONN_SECURE,    /* the server is to prove who it is */
+	CONN_TUNNEL,    /* bytes go both ways */
+	CONN_EXCHANGE,  /* a request goes one way, its answer the other */
+	CONN_LINGER,    /* an answer of ours goes out; what the client still says is thrown away */
 	CONN_ENDED
 };
 
 /* One of the two sockets. */
 struct end {
 	struct watch watch;
-	int fd;      /* owned, -1 = none */
-	bool ended;  /* it says no more */
-	bool closed; /* we say no more to it */
+	int fd;              /* owned, -1 = none */
+	bool ended;          /* it says no more */
+	bool closed;         /* we say no more to it */
+	struct relay *relay; /* TLS is spoken there, and `fd` is this relay's; NULL = it is not */
 };
 
 /* Bytes on their way from one end to the other: in a pipe where there are many, else in memory. */
@@ -41,7 +45,7 @@ struct way {
 	struct buf rest; /* what could not be sent yet */
 	int pipe[2];     /* of the pool while it is used; -1 = none */
 	size_t piped;
-	bool bulk;
+	bool bulk, spare; /* spare: there was more than belongs there */
 	uint64_t total;
 };
 
@@ -57,10 +61,13 @@ struct conn {
 	struct target target;
 	struct page_flow flow; /* who it is; serial 0 = not known */
 	int family;
-	uint16_t port;    /* it comes from */
-	int looks;        /* for its flow, in vain */
-	bool transparent; /* its client means to talk to flow.to */
-	bool tls;         /* a tunnel from the start: whatever we say to it is no HTTP */
+	uint16_t port;     /* it comes from */
+	int looks;         /* for its flow, in vain */
+	bool transparent;  /* its client means to talk to flow.to */
+	bool tls;          /* a tunnel from the start: whatever we say to it is no HTTP */
+	char *kept;        /* owned: whose connection `server` still is, after an exchange; NULL = nobody's */
+	bool server_keeps; /* it says so */
+	bool again;        /* this request is the second or later on it */
 	bool is_connect;
 	bool gate;                     /* what the client says first in a tunnel is to be looked at */
 	bool upgrade;                  /* the request wants a websocket */
@@ -70,6 +77,7 @@ struct conn {
 	bool up_lost;                  /* the server does not take the rest of the request */
 	bool hung_up;                  /* the client says no more, while its answer is on its way */
 	bool opened;                   /* a connection was told of; its end is, too */
+	bool inside;                   /* the requests come from within TLS, all for the target's host */
 	struct net_redirect *redirect; /* owned: where it is led instead of its target; NULL = nowhere */
 	bool followed;                 /* that was tried, and could not be done */
 	struct verdict held;           /* what is asked about, or was approved, in `approval` */
@@ -99,9 +107,10 @@ struct proxy {
 	struct proxy_options o;
 	struct listener listeners[PROXY_LISTENERS];
 	size_t n_listeners;
-	struct timer pause;  /* after running out of descriptors */
-	uint64_t *served[2]; /* the serial of the last flow from each port, of IPv4 and IPv6 */
-	struct list conns;   /* oldest first */
+	uint64_t n_batches, accepted_in; /* the batch in which somebody came last */
+	struct timer pause;              /* after running out of descriptors */
+	uint64_t *served[2];             /* the serial of the last flow from each port, of IPv4 and IPv6 */
+	struct list conns;               /* oldest first */
 	struct list dead;
 	uint64_t n_asked; /* approvals */
 	int n_conns, n_pipes, n_kept;
@@ -117,7 +126,9 @@ enum proxy_rule {
 	RULE_NO_NAME,
 	RULE_HIDDEN_NAME,
 	RULE_NOT_TLS,
-	RULE_STRANGER
+	RULE_STRANGER,
+	RULE_OWN,
+	RULE_UNTRUSTED
 };
 struct verdict proxy_rule(enum proxy_rule which);
 
@@ -177,8 +188,17 @@ void tunnel_start(struct conn *c);
 enum { TUNNEL_UP = 1, TUNNEL_DOWN = 2 };
 void tunnel_run(struct conn *c, unsigned ways); /* those to look at */
 
+/* intercept.c: hosts whose TLS is ended here. */
+bool intercept_applies(const struct conn *c);
+void intercept_start(struct conn *c);   /* the target may be reached: it is the client's turn */
+void intercept_read(struct conn *c);    /* CONN_INTERCEPT, and there are bytes */
+void intercept_request(struct conn *c); /* a head has come from inside */
+void intercept_dialled(struct conn *c); /* there is a connection to the server */
+
 /* exchange.c */
 void exchange_start(struct conn *c);
+/* The same server is asked once more, on the connection that is there. */
+bool exchange_again(struct conn *c);
 void exchange_run(struct conn *c);
 
 /* head.c: heads as they are passed on. False: out of memory. */
@@ -214,4 +234,5 @@ bool tell_asked(struct conn *c, int64_t ns);
 void tell_answered(struct conn *c, bool approved, const char *reason);
 bool tell_stranger(struct conn *c, const struct verdict *v);
 bool tell_tls(struct conn *c, const struct verdict *v, const char *name);
+bool tell_distrusted(struct conn *c, const struct verdict *v, const char *why);
 void tell_closed(struct conn *c);

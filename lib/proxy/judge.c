@@ -1,5 +1,7 @@
 #include "proxy/impl.h"
 
+#include "net/ours.h"
+
 #include <string.h>
 
 static struct verdict dial_verdict(const struct conn *c, const char *host, const struct dns_address *a)
@@ -9,6 +11,8 @@ static struct verdict dial_verdict(const struct conn *c, const char *host, const
 		.host = host, .addr = a->addr, .addr_len = a->len, .port = c->target.port
 	};
 
+	if (o->ours && ours_is(o->ours, a->addr, a->len, c->target.port))
+		return proxy_rule(RULE_OWN);
 	return decide_dial(o->policy, o->cache, &r);
 }
 
@@ -85,13 +89,20 @@ static bool judge_all(struct conn *c, const struct resolver_answer *answer, stru
 
 void judge_go(struct conn *c, const struct verdict *v)
 {
-	if (CONFIG_APPROVALS && v->effective == EFFECT_APPROVE) {
+	const bool intercepted = CONFIG_TLS_INTERCEPT && (c->is_connect || c->tls) && intercept_applies(c);
+
+	if (intercepted && v->effective == EFFECT_APPROVE) {
+		/* Each request is asked about. */
+		intercept_start(c);
+	} else if (CONFIG_APPROVALS && v->effective == EFFECT_APPROVE) {
 		approve_ask(c, v);
 	} else if (v->effective != EFFECT_ALLOW) {
 		tell_request(c, v, NULL);
 		refuse_by(c, v);
 	} else if (!tell_request(c, v, &c->addresses[0])) {
 		refuse_with(c, 503, "events cannot be kept");
+	} else if (intercepted) {
+		intercept_start(c);
 	} else {
 		c->opened = true;
 		dial_next(c);

@@ -1,10 +1,10 @@
 /* names - the name service for programs that are governed: answers only what some rule could let through.
  *
- * UDP and TCP on one address. A and AAAA questions go to the resolver, whose
- * servers hear nothing else; other types are not passed on. Of the answers,
- * addresses that no rule would let be connected to by that name are taken out. What is
- * answered is written down first (net/page.h), so that a connection to the
- * address is known by its name.
+ * UDP and TCP on one address. A and AAAA questions go to the resolver, whose servers hear nothing else; of
+ * the answers, addresses that no rule would let be connected to by that name are taken out. Other types are
+ * passed on for names that a rule lets through by themselves. What is answered is written down first
+ * (net/page.h), so that a connection to the address is known by its name. Names that dns_redirects lead
+ * elsewhere are not asked for.
  */
 #pragma once
 
@@ -15,8 +15,6 @@
 #include "net/resolver.h"
 
 struct names;
-
-enum { NAMES_A_MINUTE = 600 }; /* that are asked for outside; more are refused */
 
 struct names_options {
 	struct loop *loop;
@@ -33,4 +31,6 @@ struct names_options {
 struct names *names_new(const struct names_options *o, struct err *e);
 /* Takes both sockets, the second one listening. */
 int names_listen(struct names *n, int udp, int tcp, struct err *e);
+/* Judge by this one from now on. */
+void names_policy(struct names *n, const struct policy *policy, struct decide_cache *cache);
 void names_free(struct names *n);

@@ -22,6 +22,7 @@
 #include "net/resolver.h"
 
 struct proxy;
+struct intercept; /* intercept.h */
 
 struct proxy_options {
 	struct loop *loop;
@@ -29,12 +30,17 @@ struct proxy_options {
 	const struct policy *policy;
 	struct decide_cache *cache;
 	const char *session_id;
+	struct intercept *intercept; /* hosts whose TLS is ended here; NULL = none. Borrowed */
 	int max_conns;               /* 0 = 4096 */
 	int64_t head_timeout_ns;     /* 0 = 15 s */
 	const struct net_page *page; /* NULL = nobody is led here */
 	int64_t approval_ns; /* how long somebody is asked; 0 = nobody is, and what is to be approved is
 	                        denied */
 	bool demand_flows;   /* who was not seen to connect by a supervisor is refused */
+	/* Else: may who connected there use the proxy? *command: the number of its command, 0 = not known.
+	 * NULL = everybody may. */
+	bool (*is_caller)(void *arg, int fd, uint32_t *command);
+	const uint8_t *ours; /* net/ours.h: listeners nobody is led to; NULL = there are none */
 	/* Events, of the session's command of this number, 0 = of none. False: it could not be kept; then
 	 * what it tells of does not happen. */
 	bool (*sink)(void *arg, const char *json, size_t len, uint32_t command, uint32_t flags);
@@ -48,6 +54,8 @@ struct proxy *proxy_new(const struct proxy_options *o, struct err *e);
 /* Takes the listening socket, one of IPv4 and one of IPv6. */
 int proxy_listen(struct proxy *p, int fd, struct err *e);
 void proxy_free(struct proxy *p); /* connections end at once */
+/* Judge by this one from now on. */
+void proxy_policy(struct proxy *p, const struct policy *policy, struct decide_cache *cache);
 int proxy_conns(const struct proxy *p);
 
 /* The answer to event "approval_requested". False: nobody waits for that one. */

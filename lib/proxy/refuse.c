@@ -19,13 +19,21 @@ OWN(mismatch, "tls-name-mismatch", "TLS asks for another host than the proxy was
 OWN(no_name, "tls-no-name", "TLS names no host");
 OWN(hidden, "tls-hidden-name", "TLS hides the host's name (ECH)");
 OWN(not_tls, "tls-only", "what is said on port 443 is not TLS");
+OWN(own, "own-listeners", "the address is the governor's own");
+OWN(untrusted, "tls-untrusted-server", "the server cannot prove to be the host that was asked for");
 OWN(stranger, "session-only", "the proxy serves programs of its session only");
 
 struct verdict proxy_rule(enum proxy_rule which)
 {
 	static const struct rule *const rules[] = {
-		[RULE_MALFORMED] = &malformed, [RULE_NAME_MISMATCH] = &mismatch, [RULE_NO_NAME] = &no_name,
-		[RULE_HIDDEN_NAME] = &hidden,  [RULE_NOT_TLS] = &not_tls,        [RULE_STRANGER] = &stranger
+		[RULE_MALFORMED] = &malformed,
+		[RULE_NAME_MISMATCH] = &mismatch,
+		[RULE_NO_NAME] = &no_name,
+		[RULE_HIDDEN_NAME] = &hidden,
+		[RULE_NOT_TLS] = &not_tls,
+		[RULE_STRANGER] = &stranger,
+		[RULE_OWN] = &own,
+		[RULE_UNTRUSTED] = &untrusted,
 	};
 
 	return (struct verdict){ .rule = rules[which] };

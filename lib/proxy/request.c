@@ -49,8 +49,13 @@ static const char *take_target(struct conn *c)
 
 static void take_request(struct conn *c)
 {
-	const char *why = take_target(c);
+	const char *why;
 
+	if (CONFIG_TLS_INTERCEPT && c->inside) {
+		intercept_request(c);
+		return;
+	}
+	why = take_target(c);
 	if (why)
 		refuse_with(c, 400, why);
 	else

@@ -22,6 +22,9 @@ static int start_proxy(struct service *s, struct err *e)
 		                         .session_id = o->session_id,
 		                         .page = o->page,
 		                         .demand_flows = o->demand_flows,
+		                         .ours = o->ours,
+		                         .is_caller = o->is_caller,
+		                         .intercept = o->intercept,
 		                         .approval_ns = o->approval_ns,
 		                         .sink = o->sink,
 		                         .command_id = o->command_id,
@@ -76,6 +79,20 @@ struct service *service_new(const struct service_options *o, struct err *e)
 		return s;
 	service_free(s);
 	return NULL;
+}
+
+int service_policy(struct service *s, const struct policy *policy, struct err *e)
+{
+	struct decide_cache *cache = decide_cache_new(policy);
+
+	if (!cache)
+		return err_set(e, "out of memory");
+	proxy_policy(s->proxy, policy, cache);
+	if (CONFIG_PROXY_DNS && s->names)
+		names_policy(s->names, policy, cache);
+	decide_cache_free(s->cache);
+	s->cache = cache;
+	return 0;
 }
 
 struct proxy *service_proxy(struct service *s)

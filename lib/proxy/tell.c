@@ -106,14 +106,15 @@ bool tell_request(struct conn *c, const struct verdict *v, const struct dns_addr
 	const struct event_field fields[] = { { .name = "method",
 		                                .text = c->tls ? "transparent" : h->method },
 		                              { .name = "resolved_ip", .text = a ? address_text(a, ip) : "" },
-		                              { .name = "path", .text = c->target.path } };
+		                              { .name = "path", .text = c->target.path },
+		                              { .name = "scheme", .text = c->inside ? "https" : "" } };
 	struct event ev = { .type = tunnel ? "net_connect" : "net_http_request",
 		            .domain = c->target.host.name,
 		            .remote = target_text(&c->target, 0, remote),
 		            .operation = "connect",
 		            .verdict = v,
 		            .fields = fields,
-		            .n_fields = tunnel ? 2 : 3 };
+		            .n_fields = tunnel ? 2 : 4 };
 
 	ev.message = message_of(c, v, remote, message, sizeof message);
 	return tell(c, &ev);
@@ -241,6 +242,27 @@ bool tell_tls(struct conn *c, const struct verdict *v, const char *name)
 		            .message = v->rule->description,
 		            .fields = fields,
 		            .n_fields = 1 };
+
+	return tell(c, &ev);
+}
+
+/* Whoever is there is not spoken to. */
+bool tell_distrusted(struct conn *c, const struct verdict *v, const char *why)
+{
+	char remote[TARGET_TEXT], ip[INET6_ADDRSTRLEN];
+	const struct event_field fields[] = { { .name = "method", .text = c->request.head.method },
+		                              { .name = "path", .text = c->target.path },
+		                              { .name = "resolved_ip",
+		                                .text = address_text(&c->addresses[c->next - 1], ip) },
+		                              { .name = "scheme", .text = "https" } };
+	struct event ev = { .type = "net_http_request",
+		            .domain = c->target.host.name,
+		            .remote = target_text(&c->target, 0, remote),
+		            .operation = "connect",
+		            .verdict = v,
+		            .message = why,
+		            .fields = fields,
+		            .n_fields = 4 };
 
 	return tell(c, &ev);
 }

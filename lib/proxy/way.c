@@ -103,6 +103,13 @@ enum way_state way_flush(struct proxy *p, struct way *w, const struct end *to)
 	return WAY_EMPTY;
 }
 
+/* It says no more. Within TLS it must have said so, or what came may not be all. */
+static enum way_state take_end(struct end *from)
+{
+	from->ended = true;
+	return CONFIG_TLS_INTERCEPT && from->relay && relay_broken(from->relay) ? WAY_BROKEN : WAY_ENDED;
+}
+
 /* Many bytes that nobody needs to look at. */
 static enum way_state move_many(struct proxy *p, struct way *w, struct end *from, const struct end *to,
                                 struct frame *frame)
@@ -120,10 +127,8 @@ static enum way_state move_many(struct proxy *p, struct way *w, struct end *from
 		return WAY_EMPTY;
 	}
 	w->bulk = n >= FEW;
-	if (!n) {
-		from->ended = true;
-		return WAY_ENDED;
-	}
+	if (!n)
+		return take_end(from);
 	w->piped = (size_t)n;
 	if (frame && frame->kind == HTTP_BODY_LENGTH) {
 		frame->left -= (uint64_t)n;
@@ -142,15 +147,14 @@ static enum way_state move_few(struct proxy *p, struct way *w, struct end *from,
 
 	if (n < 0)
 		return is_again() ? WAY_EMPTY : WAY_BROKEN;
-	if (!n) {
-		from->ended = true;
-		return WAY_ENDED;
-	}
+	if (!n)
+		return take_end(from);
 	len = frame ? frame_feed(frame, p->scratch, (size_t)n) : (size_t)n;
 	if (len < (size_t)n) {
 		/* Without anywhere to put it, it is nobody's. */
 		if (beyond)
 			buf_add(beyond, p->scratch + len, (size_t)n - len);
+		w->spare = true;
 		if (frame->bad || (beyond && beyond->failed))
 			return WAY_BROKEN;
 	}

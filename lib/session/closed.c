@@ -3,6 +3,7 @@
 #include "base/path.h"
 #include "config/config.h"
 #include "enforce/exec/plan.h"
+#include "session/connected.h"
 #include "session/granted.h"
 #include "session/judged.h"
 #include "sys/caps.h"
@@ -171,11 +172,17 @@ int closed_make(const struct session *s, struct floor *f, struct err *e)
 		                   .uid = s->uid,
 		                   .signals = plan_scopes_signals(s->core->found) };
 	char *dirs[DIRS] = { 0 };
-	int rc;
+	uint16_t ports[CONNECTED_PORTS];
+	int rc, n;
 
 	if (!CONFIG_CLOSED_FILES)
 		return floor_make(f, &o, e);
 	list(s, &o, items, dirs);
+	if (CONFIG_LAYER_NET) {
+		o.ports = (n = connected_ports(s, ports)) >= 0;
+		o.connect_ports = ports;
+		o.n_connect_ports = n > 0 ? (size_t)n : 0;
+	}
 	rc = CONFIG_FILES && judged_here(s) ? make_floor(s, f, &o, e) : floor_make(f, &o, e);
 	free_dirs(dirs);
 	return rc;

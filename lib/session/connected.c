@@ -1,6 +1,7 @@
 #include "session/connected.h"
 
 #include "config/config.h"
+#include "enforce/landlock/floor.h"
 #include "enforce/net/wired.h"
 #include "enforce/rung.h"
 #include "session/proxied.h"
@@ -21,6 +22,44 @@ bool connected_wanted(const struct session *s)
 bool connected_judged(const struct session *s)
 {
 	return connected_wanted(s) && s->core->found->rung == RUNG_NOTIFY;
+}
+
+/* It knows no addresses: what listens on such a port elsewhere can be reached, too. So as few as can be. */
+int connected_ports(const struct session *s, uint16_t *out)
+{
+	const struct rung_found *found = s->core->found;
+	const struct proxied_places *places = proxied_places(s);
+	char host[256];
+	uint16_t port;
+	int n = 0;
+
+	if (!connected_wanted(s) || found->rung == RUNG_NOTIFY || found->landlock < FLOOR_PORTS)
+		return -1;
+	if (places && places->proxy4.port)
+		out[n++] = places->proxy4.port;
+	if (places && places->proxy6.port && places->proxy6.port != places->proxy4.port)
+		out[n++] = places->proxy6.port;
+	if (config_addr(s->core->config->server.http.addr, host, sizeof host, &port) && port)
+		out[n++] = port;
+	return n;
+}
+
+const char *connected_degraded(const struct session *s)
+{
+	uint16_t ports[CONNECTED_PORTS];
+
+	if (!connected_wanted(s) || connected_judged(s))
+		return "";
+	return connected_ports(s, ports) < 0
+	               ? "network: nobody is asked where connections lead"
+	               : "network: proxy only, ports by Landlock, at any address; local sockets are open";
+}
+
+bool connected_may_lack(const struct session *s)
+{
+	const struct config *c = s->core->config;
+
+	return c->sandbox.allow_degraded || !c->sandbox.network.judge_set;
 }
 
 static uint32_t flags_of(const struct config *c)

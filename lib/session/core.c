@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "session/impl.h"
+#include "session/proxied.h"
 #include "sys/trim.h"
 
 #include <errno.h>
@@ -174,6 +175,8 @@ void core_gather(struct core *core, struct session *s)
 	drain(core, s);
 	if (CONFIG_LAYER_FUSE && core->hooks.view_gather)
 		core->hooks.view_gather(core, s);
+	if (CONFIG_APPLET_PROXY)
+		proxied_gather(core, s);
 }
 
 void core_drain(struct core *core, struct session *s)
@@ -184,6 +187,8 @@ void core_drain(struct core *core, struct session *s)
 		written(s);
 	if (CONFIG_LAYER_FUSE && core->hooks.view_gather)
 		core->hooks.view_gather(core, s);
+	if (CONFIG_APPLET_PROXY)
+		proxied_gather(core, s);
 }
 
 static bool take_other(struct core *core, struct session *s, struct ring_record *r)
@@ -413,6 +418,8 @@ void core_free(struct core *core)
 	loop_untimer(core->loop, &core->again);
 	policies_put(core, core->standard);
 	policies_rest(core);
+	if (CONFIG_APPLET_PROXY)
+		proxied_release(core);
 	if (core->writer)
 		writer_close(core->writer, NULL);
 	buf_release(&core->scratch);

@@ -13,6 +13,7 @@
 #include "enforce/env/build.h"
 #include "enforce/rung.h"
 #include "session/hello.h"
+#include "session/proxied.h"
 #include "session/session.h"
 #include "session/views.h"
 #include "session/worker.h"
@@ -311,7 +312,9 @@ static int build_env(struct session *s, struct hello *h, const struct rule *rule
 {
 	const struct config_map *inject = &s->core->config->sandbox.env_inject;
 	struct policy_pair *pairs = arena_array(h->arena, inject->n + 1, sizeof *pairs);
-	struct policy_pair always[] = { { "AGENTSH_IN_SESSION", "1" }, { "AGENTSH_SESSION_ID", s->id } };
+	struct policy_pair always[2 + (CONFIG_APPLET_PROXY ? PROXIED_ENV : 0)] = {
+		{ "AGENTSH_IN_SESSION", "1" }, { "AGENTSH_SESSION_ID", s->id }
+	};
 	struct env_spec spec = { .policy = s->policy->policy,
 		                 .rule = rule,
 		                 .env = h->env,
@@ -325,6 +328,8 @@ static int build_env(struct session *s, struct hello *h, const struct rule *rule
 		err_set(e, "out of memory");
 		return -1;
 	}
+	if (CONFIG_APPLET_PROXY)
+		spec.n_add += proxied_env(s, always + 2);
 	for (size_t i = 0; i < inject->n; i++)
 		pairs[i] = (struct policy_pair){ inject->items[i].name, inject->items[i].value };
 	return env_build(h->arena, &spec, out, e);

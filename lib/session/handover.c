@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "session/impl.h"
 #include "session/place.h"
+#include "session/proxied.h"
 #include "session/views.h"
 #include "session/worker.h"
 
@@ -112,7 +113,7 @@ static void put_env(struct handover *h, const struct session *s)
 	}
 }
 
-static void put_session(struct handover *h, const struct session *s)
+static int put_session(struct handover *h, const struct session *s, struct err *e)
 {
 	const char *texts[] = {
 		s->home, s->user, s->workspace, s->project_root, s->git_root, s->cwd, s->dir
@@ -137,6 +138,7 @@ static void put_session(struct handover *h, const struct session *s)
 	worker_hand_over(s, h);
 	msg_u32(&h->m, (uint32_t)s->n_commands);
 	list_each(n, &s->commands) put_command(h, list_item(n, struct command, node));
+	return CONFIG_APPLET_PROXY ? proxied_hand_over(s, h, e) : 0;
 }
 
 /* Texts that decide where things are: with others the new program must not go on as if nothing had happened.
@@ -174,7 +176,13 @@ int handover_core(struct handover *h, struct core *core, struct err *e)
 	msg_u64(&h->m, (uint64_t)core->started_ns);
 	msg_u64(&h->m, core->n_events);
 	msg_u32(&h->m, (uint32_t)core->n_sessions);
-	list_each(n, &core->sessions) put_session(h, list_item(n, struct session, node));
+	if (CONFIG_APPLET_PROXY)
+		proxied_hand_over_ports(core, h);
+	list_each(n, &core->sessions)
+	{
+		if (put_session(h, list_item(n, struct session, node), e) < 0)
+			return -1;
+	}
 	if (CONFIG_LAYER_FUSE && views_hand_over(core, h, e) < 0)
 		return -1;
 	return h->m.b.failed ? err_set(e, "out of memory") : 0;
@@ -344,6 +352,8 @@ static int fill(struct session *s, struct msg_reader *r, bool dry, struct err *e
 	for (uint32_t i = 0; i < n; i++)
 		if (get_command(s, r, e) < 0)
 			return -1;
+	if (CONFIG_APPLET_PROXY && proxied_take_over(s, r, dry, e) < 0)
+		return -1;
 	s->state = s->n_live ? SESSION_BUSY : SESSION_READY;
 	return index_add(core, s, e);
 }
@@ -367,6 +377,8 @@ static int get_core(struct core *core, struct msg_reader *r, bool dry, struct er
 	core->started_ns = (int64_t)msg_get_u64(r);
 	core->n_events = msg_get_u64(r);
 	n = msg_get_u32(r);
+	if (CONFIG_APPLET_PROXY && proxied_take_over_ports(core, r, dry, e) < 0)
+		return -1;
 	for (uint32_t i = 0; i < n; i++) {
 		struct session *s = calloc(1, sizeof *s);
 

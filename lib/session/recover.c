@@ -123,19 +123,24 @@ static void log_ended(struct recovery *r, const char *id, unsigned n)
 static void recover_session(struct recovery *r, const char *id)
 {
 	const char *base = r->core->config->sessions.base_dir;
-	char ring[4096], tag[4096];
+	char ring[4096], tag[4096], proxy[CONFIG_APPLET_PROXY ? 4096 : 1] = "";
 	unsigned before = r->n;
 
 	if (snprintf(ring, sizeof ring, "%s/%s/" SESSION_RING, base, id) >= (int)sizeof ring ||
 	    snprintf(tag, sizeof tag, "%s/%s/" SESSION_TAG, base, id) >= (int)sizeof tag)
 		return;
+	if (CONFIG_APPLET_PROXY &&
+	    snprintf(proxy, sizeof proxy, "%s/%s/" SESSION_PROXY_RING, base, id) >= (int)sizeof proxy)
+		return;
 	if (access(ring, F_OK) < 0 && access(tag, F_OK) < 0)
 		return;
 	kill_processes(r->core, id, tag);
-	if (!recover(r, ring))
+	if (!recover(r, ring) || (CONFIG_APPLET_PROXY && !recover(r, proxy)))
 		return; /* the log does not take them: they stay for the next server */
 	log_ended(r, id, r->n - before);
 	unlink(ring);
+	if (CONFIG_APPLET_PROXY)
+		unlink(proxy);
 	unlink(tag);
 	*strrchr(tag, '/') = 0;
 	rmdir(tag); /* what else lies there (journal, workspace view) keeps the directory */

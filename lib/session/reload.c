@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "enforce/rung.h"
 #include "session/impl.h"
+#include "session/proxied.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +106,8 @@ static void commit_session(struct core *core, struct change *c)
 	log_changed(core, s, before);
 	if (CONFIG_LAYER_FUSE && core->hooks.view_policy)
 		core->hooks.view_policy(core, s);
+	if (CONFIG_APPLET_PROXY)
+		proxied_policy(core, s);
 	if (s->worker_state == WORKER_UP && is_traced(core)) {
 		core->hooks.worker_stop(core, s);
 		s->worker_state = WORKER_OFF;

@@ -6,8 +6,10 @@
 #include "base/path.h"
 #include "config/config.h"
 #include "enforce/rung.h"
+#include "session/connected.h"
 #include "session/impl.h"
 #include "session/kept.h"
+#include "session/proxied.h"
 #include "session/reload.h"
 #include "sys/tag.h"
 
@@ -209,6 +211,9 @@ static void remove_dir(const struct session *s)
 	if (CONFIG_LAYER_FUSE &&
 	    snprintf(path, sizeof path, "%s/" SESSION_VIEW_RING, s->dir) < (int)sizeof path)
 		unlink(path);
+	if (CONFIG_APPLET_PROXY &&
+	    snprintf(path, sizeof path, "%s/" SESSION_PROXY_RING, s->dir) < (int)sizeof path)
+		unlink(path);
 	rmdir(s->dir); /* stays when a journal is kept in it */
 }
 
@@ -230,7 +235,7 @@ static bool can_change_policy(const struct session *s)
 static int log_rung(struct core *core, struct session *s)
 {
 	char lines[RUNG_LINES][RUNG_LINE];
-	const char *list[RUNG_LINES + 1] = { lines[0], lines[1], NULL };
+	const char *list[RUNG_LINES + 2] = { lines[0], lines[1], NULL };
 	const struct event_field fields[] = {
 		{ .name = "degraded", .list = list },
 		{ .name = "rung", .text = rung_name(core->found->rung) },
@@ -238,6 +243,8 @@ static int log_rung(struct core *core, struct session *s)
 	};
 	size_t n = rung_degraded(core->found, lines);
 
+	if (CONFIG_LAYER_NET && *connected_degraded(s))
+		list[n++] = connected_degraded(s);
 	list[n] = NULL;
 	return core_event(core, s, NULL,
 	                  &(struct event){ .type = n ? "session_degraded" : "session_enforced",
@@ -316,14 +323,19 @@ struct session *session_new(struct core *core, const struct session_spec *spec, 
 		release(s);
 		return NULL;
 	}
-	if (index_add(core, s, e) < 0 || log_created(core, s) < 0 || (core->found && log_rung(core, s) < 0)) {
+	if ((CONFIG_APPLET_PROXY && proxied_open(s, e) < 0) || index_add(core, s, e) < 0 ||
+	    log_created(core, s) < 0 || (core->found && log_rung(core, s) < 0)) {
 		index_remove(core, s);
 		index_forget(core, s);
 		core_can_log(core, e);
+		if (CONFIG_APPLET_PROXY)
+			proxied_close(s);
 		remove_dir(s);
 		release(s);
 		return NULL;
 	}
+	if (CONFIG_APPLET_PROXY && *proxied_url(s))
+		proxied_log(s, "net_proxy_started", "url", proxied_url(s));
 	if (can_change_policy(s))
 		log_line(LOG_WARN, "session %s: its uid %u owns the policy %s; give it to root", s->id,
 		         (unsigned)s->uid, s->policy->path);
@@ -419,6 +431,8 @@ static int start(struct core *core, struct session *s, struct err *e)
 		return err_in(e, "start supervisor");
 	core_wake(core, s);
 	s->worker_state = WORKER_UP;
+	if (CONFIG_APPLET_PROXY)
+		proxied_supervised(s);
 	return 0;
 }
 
@@ -526,6 +540,8 @@ void session_end(struct core *core, struct session *s, const char *type, const c
 	core_drain(core, s);
 	if (CONFIG_LAYER_FUSE && core->hooks.view_leave)
 		core->hooks.view_leave(core, s);
+	if (CONFIG_APPLET_PROXY)
+		proxied_close(s);
 	log_ended(core, s, type, reason);
 	if (CONFIG_FILES)
 		kept_purge(core, s);

@@ -7,6 +7,7 @@
 #include "enforce/env/build.h"
 #include "enforce/entry.h"
 #include "enforce/launch.h"
+#include "session/proxied.h"
 #include "session/views.h"
 #include "session/worker.h"
 #include "shell/plain.h"
@@ -131,7 +132,7 @@ static int make_env(struct arena *a, struct session *s, const struct exec_spec *
 	const char *base[] = { "PATH=" PATH_PLAIN, "LANG=C.UTF-8",
 		               arena_fmt(a, "HOME=%s", s->home ? s->home : "/") };
 	struct policy_pair *inject = arena_array(a, config->n + 1, sizeof *inject), *add;
-	size_t n = 0, room = 2 + spec->n_env;
+	size_t n = 0, room = 2 + (CONFIG_APPLET_PROXY ? PROXIED_ENV : 0) + spec->n_env;
 	struct env_spec es = { .policy = s->policy->policy,
 		               .rule = rule,
 		               .env = base,
@@ -147,6 +148,8 @@ static int make_env(struct arena *a, struct session *s, const struct exec_spec *
 		inject[i] = (struct policy_pair){ config->items[i].name, config->items[i].value };
 	add[n++] = (struct policy_pair){ "AGENTSH_IN_SESSION", "1" };
 	add[n++] = (struct policy_pair){ "AGENTSH_SESSION_ID", s->id };
+	if (CONFIG_APPLET_PROXY)
+		n += proxied_env(s, add + n);
 	/* The first of a name counts: the request's before the session's. */
 	for (size_t i = 0; i < spec->n_env; i++)
 		add[n++] = spec->env[i];

@@ -58,6 +58,7 @@ static struct governor *make_governor(struct supervised *s, struct rules *rules,
 		rules->net = net_wired_judge(&s->net, rules->policy, s->tag, &o, e);
 		if (!rules->net)
 			return NULL;
+		net_watch(rules->net, s->loop);
 	}
 #endif
 	return serve_new(&o, e);

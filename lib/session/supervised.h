@@ -26,6 +26,7 @@ struct supervised {
 	event_sink *sink;
 	void (*answered)(void *arg);
 	void *arg;
+	struct loop *loop; /* likewise */
 
 	struct ring *ring;
 	int inbox;           /* owned */

@@ -14,6 +14,7 @@
 #include "session/judged.h"
 #include "session/limited.h"
 #include "session/policy_wire.h"
+#include "session/proxied.h"
 #include "session/views.h"
 #include "sys/proc.h"
 #include "sys/hunt.h"
@@ -59,6 +60,11 @@ const struct launch_plan *worker_plan(const struct session *s)
 int worker_inbox(const struct session *s)
 {
 	return s->worker ? s->worker->inbox : -1;
+}
+
+bool worker_connected(const struct session *s)
+{
+	return s->worker && s->worker->connected;
 }
 
 const char *worker_armed(const struct session *s)
@@ -225,6 +231,9 @@ int worker_approve(struct session *s, const char *id, bool approved, const char 
 	struct msg m = { 0 };
 	int rc;
 
+	/* Which of the two asked, nobody knows here. */
+	if (CONFIG_APPLET_PROXY && proxied_approve(s, id, approved, reason) && !s->worker)
+		return 0;
 	if (!s->worker)
 		return err_set(e, "nothing waits in this session");
 	msg_start(&m, WIRE_APPROVAL);
@@ -299,6 +308,7 @@ static int make_plan(struct worker *w, struct err *e)
 		                  .n_blocked = block->n,
 		                  .keep_caps = closed_caps(w->core->config),
 		                  .found = w->core->found };
+	uint16_t ports[CONNECTED_PORTS];
 	struct err why;
 	int rc;
 
@@ -323,6 +333,9 @@ static int make_plan(struct worker *w, struct err *e)
 	if (CONFIG_LAYER_NET) {
 		o.net = connected_wanted(w->session);
 		w->connected = connected_judged(w->session);
+		o.ports = connected_ports(w->session, ports) >= 0;
+		if (o.net && !w->connected && !(o.ports ? o.ruleset >= 0 : connected_may_lack(w->session)))
+			return err_set(e, "connections cannot be judged here: %s", w->core->found->why);
 	}
 	if (plan_make(&w->plan, &o, e) < 0)
 		return -1;

@@ -36,6 +36,9 @@ void far_listener(int fd, struct far_end *out);
  * tell. */
 bool far_bound_file(int fd, uint32_t *inode);
 
+/* Is it held by a process of this session? *command: of which command. */
+bool far_is_held_in(const struct far_end *far, uint64_t tag, uint32_t *command);
+
 /* Is it held by a process of a session? *tag: of that session, 0 = not known. False only when nobody of a
  * session was found with it and somebody else was, or when no session's process can have made it. `hint`: who
  * may be the one, looked at first; set to who it was. Our own process and its children do not count. */

@@ -20,6 +20,7 @@ struct search {
 	bool found;
 	pid_t pid;                 /* who was found */
 	uint64_t tag;              /* and its session */
+	uint32_t command;          /* and its command there */
 	bool any, could_be_theirs; /* there are tagged processes; one that may have made such a socket */
 	pid_t hidden[HIDDEN_MAX];  /* could not be looked at */
 	int n_hidden;              /* may be more than there is room for */
@@ -150,6 +151,32 @@ static bool look_if_other(pid_t pid, void *arg)
 	if (s->found && is_own(s->pid))
 		s->found = false;
 	return !s->found && s->links < LINKS_MAX;
+}
+
+static bool look_if_in(pid_t pid, void *arg)
+{
+	struct search *s = arg;
+	uint32_t command;
+	uint64_t tag;
+
+	if (!tag_of(pid, &tag, &command) || tag != s->tag)
+		return true;
+	look_at(pid, s);
+	s->command = command;
+	return !s->found && s->links < LINKS_MAX;
+}
+
+bool far_is_held_in(const struct far_end *far, uint64_t tag, uint32_t *command)
+{
+	struct search s = { .tagged = true, .tag = tag };
+
+	*command = 0;
+	if (far->kind != FAR_HELD)
+		return false;
+	snprintf(s.link, sizeof s.link, "socket:[%lu]", far->inode);
+	proc_each(look_if_in, &s);
+	*command = s.found ? s.command : 0;
+	return s.found;
 }
 
 bool far_is_governed(const struct far_end *far, uint64_t *tag, pid_t *hint)

@@ -35,7 +35,9 @@ enum wire_op {
 	WIRE_SHOWN,   /* server -> supervisor: the workspace is a view now; with the shared page */
 	WIRE_UNDER,   /* server -> view: somebody changes what is below; with his socket */
 	WIRE_ENDED,   /* server -> view: a command is over */
-	WIRE_LISTEN,  /* server -> proxy: the sockets it serves */
+	WIRE_LISTEN,  /* server -> proxy: the sockets it serves, and one to ask at */
+	WIRE_WHOSE,   /* proxy -> server: which command's connection is this? And the answer */
+	WIRE_TRUST,   /* server -> proxy: hosts whose TLS it ends; with the file of whom to trust */
 };
 
 struct msg {

@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/io_uring.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -346,6 +348,45 @@ static long p_x32(void)
 	return syscall(0x40000000 | 520, args[0], args, environ);
 }
 
+/* Bytes to a port of this machine, by this kind of socket. */
+enum { FASTOPEN = 1, FASTOPEN_CONNECT };
+static long send_to_port(int type, int protocol, int how)
+{
+	const struct sockaddr_in to = { .sin_family = AF_INET,
+		                        .sin_port = htons((uint16_t)pid_arg()),
+		                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, type, protocol), one = 1;
+
+	if (fd < 0 || (how == FASTOPEN_CONNECT &&
+	               setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &one, sizeof one) < 0))
+		return -1;
+	if (how == FASTOPEN)
+		return sendto(fd, "x", 1, MSG_FASTOPEN, (const struct sockaddr *)&to, sizeof to);
+	if (connect(fd, (const struct sockaddr *)&to, sizeof to) < 0)
+		return -1;
+	return send(fd, "x", 1, MSG_NOSIGNAL);
+}
+static long p_tcp(void)
+{
+	return send_to_port(SOCK_STREAM, 0, 0);
+}
+static long p_mptcp(void)
+{
+	return send_to_port(SOCK_STREAM, 262, 0);
+}
+static long p_fastopen(void)
+{
+	return send_to_port(SOCK_STREAM, 0, FASTOPEN);
+}
+static long p_fastopen_connect(void)
+{
+	return send_to_port(SOCK_STREAM, 0, FASTOPEN_CONNECT);
+}
+static long p_udp(void)
+{
+	return send_to_port(SOCK_DGRAM, 0, 0);
+}
+
 static const struct {
 	const char *name;
 	long (*try)(void);
@@ -381,6 +422,11 @@ static const struct {
 	{ "thread", p_thread },
 	{ "argc0", p_argc0 },
 	{ "race", p_race },
+	{ "tcp", p_tcp },
+	{ "mptcp", p_mptcp },
+	{ "fastopen", p_fastopen },
+	{ "fastopen-connect", p_fastopen_connect },
+	{ "udp", p_udp },
 	{ "i386", p_i386 },
 	{ "x32", p_x32 },
 };

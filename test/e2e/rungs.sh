@@ -232,6 +232,92 @@ judge "and says what is missing when told" \
 	'[ "$rc" = 0 ] && [ "$(cat "$TMP/o")" = fine ] && grep -q "degraded: .*exec: nothing" "$TMP/e"'
 finish
 
+# --- connections that nobody can be asked about: the proxy's port and the API's, by Landlock; no UDP
+cat >"$TMP/hear.py" <<'END'
+"""Write down what arrives on the ports given, until the pipe closes."""
+import select, socket, sys
+to, ports = open(sys.argv[1], "a", buffering=1), sys.argv[2:]
+heard = {}
+for port in map(int, ports):
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        s = socket.socket(socket.AF_INET, kind)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", port))
+        if kind == socket.SOCK_STREAM:
+            s.listen(16)
+        heard[s] = "%d %s" % (port, "tcp" if kind == socket.SOCK_STREAM else "udp")
+open(sys.argv[1] + ".ready", "w").close()
+while True:
+    for s in select.select(list(heard), [], [])[0]:
+        if "tcp" in heard[s]:
+            s.accept()[0].close()
+        else:
+            s.recv(1)
+        print(heard[s], file=to)
+END
+ways='tcp mptcp fastopen fastopen-connect udp'
+unasked() { # NAME OUTER: with judge on
+	image "$1" 's/^  network:/&\n    judge: true/'
+	OUTER="/usr/bin/outer $2 --"
+	: >"$TMP/arrived"
+	/usr/bin/python3 "$TMP/hear.py" "$TMP/arrived" 18999 &
+	hearer=$!
+	until_true 5 test -e "$TMP/arrived.ready"
+}
+arrived() { [ -s "$TMP/arrived" ]; }
+unasked_ends() {
+	kill "$hearer"
+	wait "$hearer" 2>/dev/null
+	rm -f "$TMP/arrived"*
+	finish
+}
+held_by_ports() {
+	in_root /bin/sh -c 'echo fine'
+	judge "a command works" '[ "$rc" = 0 ] && [ "$(cat "$TMP/o")" = fine ]'
+	judge "each command says what holds connections" 'said "\"layers\":\"[^\"]*,network\(ports\)"'
+	judge "and what that lacks" \
+		'said "network: proxy only, ports by Landlock, at any address; local sockets are open.*session_degraded"'
+	for way in $ways; do
+		in_root /bin/sh -c "$probe $way 18999; :"
+		judge "probe $way: refused by the kernel" 'grep -q "^REFUSED $way: " "$TMP/o" && ! arrived'
+	done
+	in_root /bin/sh -c "$probe tcp 18999; :"
+	judge "a connection: EACCES" 'grep -q "^REFUSED tcp: Permission denied" "$TMP/o"'
+	in_root /bin/sh -c "$probe tcp 18080"
+	judge "the API can be asked" '[ "$rc" = 0 ]'
+	in_root /usr/bin/agentsh session create --workspace /tmp --json
+	judge "a session says so, too" 'grep -q "network: proxy only" "$TMP/o"'
+}
+unasked ports-ptrace listener
+# Without the layer all of it arrives, or it would prove nothing.
+sed -i 's/judge: true/judge: false/' "$R/etc/agentsh/config.yaml"
+for way in $ways; do
+	: >"$TMP/arrived"
+	in_root /bin/sh -c "$probe $way 18999; :"
+	judge "without it: probe $way arrives, or this machine has no such thing" \
+		'until_true 2 arrived || grep -qE "^REFUSED $way: (Protocol not|Operation not supp)" "$TMP/o"'
+done
+stop_server
+sed -i 's/judge: false/judge: true/' "$R/etc/agentsh/config.yaml"
+: >"$LOG"
+: >"$TMP/arrived"
+held_by_ports
+unasked_ends
+unasked ports-entry 'listener no-ptrace'
+held_by_ports
+unasked_ends
+# No Landlock, no ports: where the configuration asks for it, nothing is run without.
+unasked no-ports 'listener no-landlock'
+in_root /bin/sh -c 'echo fine'
+judge "said to be missing" '[ "$(cat "$TMP/o")" = fine ] &&
+	said "network: nobody is asked where connections lead\".*session_degraded"'
+unasked_ends
+unasked no-ports-strict 'listener no-landlock'
+sed -i 's/allow_degraded: true/allow_degraded: false/' "$R/etc/agentsh/config.yaml"
+in_root /bin/sh -c 'echo fine'
+closed "refused where that is not allowed" 'denied: .*connections cannot be judged here'
+unasked_ends
+
 # --- what the configuration wants
 refused() { # TEXT CONFIGURATION-CHANGE OUTER WHY
 	image "$1" "$2"

@@ -46,9 +46,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct dns_query asked = { .id = (uint16_t)(data[0] << 8 | data[1]),
 			                   .type = data[size - 1] & 1 ? DNS_A : DNS_AAAA };
 
+		struct dns_writer w;
+		uint8_t out[DNS_UDP_MAX];
+
 		strcpy(asked.name, "a.test");
 		if (dns_read_answer(data, size, &asked, &f) &&
 		    (f.n > DNS_ADDRESSES || f.n_aliases > DNS_ALIASES))
+			abort();
+		/* And as what it is the answer to; room for some of it. */
+		if (size > 12 + 8 + 4)
+			asked.type = (uint16_t)(data[20] << 8 | data[21]);
+		dns_answer(&w, out, data[size - 1] & 2 ? sizeof out : 80, &asked);
+		if (dns_pass(&w, data, size, &asked, (struct dns_span){ 1, 60 }) && !dns_passes(asked.type))
+			abort();
+		if (dns_answer_end(&w, &asked, DNS_OK) > sizeof out)
 			abort();
 	}
 	return 0;

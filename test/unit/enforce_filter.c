@@ -449,6 +449,54 @@ T_CASE(network)
 	}
 }
 
+/* Where nobody can be asked, TCP by connect(2) is left, whose ports Landlock holds. */
+T_CASE(network_unasked)
+{
+	static const struct {
+		const char *what;
+		long nr;
+		uint64_t args[6];
+		uint32_t want;
+	} asked[] = {
+		{ "connect", __NR_connect, { 3 }, A },
+		{ "sendto", __NR_sendto, { 3, 1, 1, 0, 8 }, A },
+		{ "sendto that connects", __NR_sendto, { 3, 1, 1, 0x20000000, 8 }, E(EOPNOTSUPP) },
+		{ "sendmsg", __NR_sendmsg, { 3, 1 }, A },
+		{ "sendmsg that connects", __NR_sendmsg, { 3, 1, 0x20000000 }, E(EOPNOTSUPP) },
+		{ "sendmmsg that connects", __NR_sendmmsg, { 3, 1, 2, 0x20000000 }, E(EOPNOTSUPP) },
+		{ "local", __NR_socket, { 1, 2 }, A },
+		{ "tcp", __NR_socket, { 2, 1 | 02000000, 6 }, A },
+		{ "tcp, IPv6", __NR_socket, { 10, 1 }, A },
+		{ "mptcp", __NR_socket, { 10, 1, 262 }, E(EPROTONOSUPPORT) },
+		{ "udp", __NR_socket, { 10, 2 | 04000, 1ULL << 40 }, E(EPERM) },
+		{ "sctp", __NR_socket, { 2, 1, 132 }, E(EPROTONOSUPPORT) },
+		{ "smc", __NR_socket, { 43, 1 }, E(EAFNOSUPPORT) },
+		{ "raw", __NR_socket, { 2, 3, 0 }, E(EPERM) },
+		{ "routes", __NR_socket, { 16, 3, 0 }, A },
+		{ "audit", __NR_socket, { 16, 3, 9 }, E(EPROTONOSUPPORT) },
+		{ "TCP_FASTOPEN_CONNECT", __NR_setsockopt, { 3, 6, 30 }, E(EOPNOTSUPP) },
+		{ "IP_OPTIONS", __NR_setsockopt, { 3, 0, 4 }, E(EPERM) },
+	};
+	static const enum filter_kind kinds[] = { FILTER_TRACER, FILTER_ALONE };
+
+	for (size_t n = 0; n < sizeof kinds / sizeof *kinds; n++) {
+		const struct filter_options o = { .kind = kinds[n], .net = true };
+		struct filter f;
+
+		if (!ok(filter_make(&f, &filter_native, &o, NULL) == 0, "made"))
+			return;
+		ok(bpf_is_sound(f.code, f.n), "%zu instructions", f.n);
+		for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+			struct seccomp_data d = { .arch = NATIVE_AUDIT_ARCH, .nr = (int)asked[i].nr };
+			size_t steps = 0;
+
+			for (size_t k = 0; k < 6; k++)
+				d.args[k] = asked[i].args[k];
+			is_int(simulate(&f, &d, &steps), asked[i].want, "%s", asked[i].what);
+		}
+	}
+}
+
 /* ---- the kernel's opinion ------------------------------------------------------------------------ */
 
 static long bare(long nr, const uint64_t *a)

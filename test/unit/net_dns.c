@@ -205,3 +205,115 @@ T_CASE(reverse)
 	ok(dns_reverse(name, &a) && a.len == 16 && a.addr[0] == 0xf0 && a.addr[15] == 1);
 	ok(!dns_reverse(name + 2, &a));
 }
+
+/* The data of the n-th answer: its length, or -1. */
+static int data_of(const uint8_t *m, size_t len, const uint8_t **data)
+{
+	size_t at = 12 + 21; /* the question: www.example.org */
+
+	if (len < at || m[at] != 0xc0)
+		return -1;
+	at += 2 + 8;
+	*data = m + at + 2;
+	return m[at] << 8 | m[at + 1];
+}
+
+/* Other types: names are written in full, what is malformed is nothing. */
+static const struct passed {
+	const char *what;
+	uint16_t type;
+	const char *data;
+	size_t len;
+	const char *want; /* NULL: malformed */
+	size_t want_len;
+} passed[] = {
+#define ROW(what, type, data, want)                                        \
+	{                                                                  \
+		what, type, data, sizeof(data) - 1, want, sizeof(want) - 1 \
+	}
+#define BAD(what, type, data)                               \
+	{                                                   \
+		what, type, data, sizeof(data) - 1, NULL, 0 \
+	}
+	ROW("MX", DNS_MX, "\0\x0a\4mail\xc0\x10", "\0\x0a\4mail\7example\3org\0"),
+	ROW("MX of the root", DNS_MX, "\0\0\0", "\0\0\0"),
+	ROW("SRV", DNS_SRV, "\0\1\0\2\1\xbb\2s1\xc0\x0c", "\0\1\0\2\1\xbb\2s1" WWW),
+	ROW("SOA", DNS_SOA,
+	    "\xc0\x10\5a.b c\0"
+	    "12345678901234567890",
+	    "\7example\3org\0\5a.b c\0"
+	    "12345678901234567890"),
+	ROW("TXT", DNS_TXT, "\5hello\0", "\5hello\0"),
+	ROW("CAA", DNS_CAA, "\0\5issueca.test", "\0\5issueca.test"),
+	ROW("NS", DNS_NS, "\2ns\xc0\x10", "\2ns\7example\3org\0"),
+	BAD("no TXT", DNS_TXT, ""),
+	BAD("a TXT that ends early", DNS_TXT, "\5hell"),
+	BAD("half an MX", DNS_MX, "\0"),
+	BAD("an MX and more", DNS_MX, "\0\x0a\1a\0x"),
+	BAD("a pointer at itself", DNS_NS, "\xc0\x2d"),
+	BAD("a pointer forward", DNS_NS, "\xc0\x2f\1a\0"),
+	BAD("a pointer into the head", DNS_NS, "\xc0\x02"),
+	BAD("half a pointer", DNS_NS, "\xc0"),
+	BAD("a name without an end", DNS_NS, "\1a"),
+	BAD("an odd label", DNS_NS, "\x40"),
+	BAD("a short SOA", DNS_SOA,
+	    "\0\0"
+	    "1234"),
+};
+
+static void pass_row(const struct passed *row)
+{
+	struct message m = { .len = 0 };
+	struct dns_query q = asked_for(row->type);
+	const uint8_t fixed[] = { 0xc0, 12, (uint8_t)(q.type >> 8), (uint8_t)q.type, 0, 1, 0, 0, 0,
+		                  0,    0,  (uint8_t)row->len };
+	const uint8_t type[] = { (uint8_t)(q.type >> 8), (uint8_t)q.type, 0, 1 };
+	const uint8_t *data = NULL;
+	struct dns_writer w;
+	uint8_t out[512];
+	int n;
+
+	ADD(&m, HEAD("\1"));
+	ADD(&m, WWW);
+	add(&m, type, 4);
+	q.question = m.data + 12;
+	q.question_len = m.len - 12;
+	add(&m, fixed, sizeof fixed);
+	add(&m, row->data, row->len);
+	dns_answer(&w, out, sizeof out, &q);
+	is_int(dns_pass(&w, m.data, m.len, &q, (struct dns_span){ 1, 9 }), row->want != NULL, "%s",
+	       row->what);
+	n = row->want ? data_of(out, dns_answer_end(&w, &q, DNS_OK), &data) : -1;
+	if (row->want)
+		ok(n == (int)row->want_len && !memcmp(data, row->want, (size_t)n), "%s: %d", row->what, n);
+	for (size_t cut = 0; cut < m.len; cut++) {
+		dns_answer(&w, out, sizeof out, &q);
+		ok(!dns_pass(&w, m.data, cut, &q, (struct dns_span){ 1, 9 }), "%s cut at %zu", row->what,
+		   cut);
+	}
+}
+
+T_CASE(passing)
+{
+	for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
+		pass_row(&passed[i]);
+	ok(!dns_passes(DNS_ANY) && !dns_passes(10) && !dns_passes(DNS_A) && !dns_passes(252) &&
+	   !dns_passes(0));
+}
+
+T_CASE(versions)
+{
+	uint8_t out[512];
+	struct dns_writer w;
+	struct dns_query q;
+	size_t n = dns_write_query(out, sizeof out, 77, "a", DNS_A);
+	uint8_t in[512];
+
+	memcpy(in, out, n);
+	in[n - 11 + 6] = 1;
+	is_int(dns_read_query(in, n, &q), DNS_BADVERS);
+	dns_answer(&w, out, sizeof out, &q);
+	n = dns_answer_end(&w, &q, DNS_BADVERS);
+	is_int(out[3] & 15, 0);
+	is_int(out[n - 11 + 5], 1, "its upper half");
+}

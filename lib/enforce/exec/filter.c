@@ -217,6 +217,19 @@ static const struct step steps[] = {
 		{ LOW, .k = 5 }, { HAS, NEXT, NOTIFY, 0 }, { HIGH, .k = 5 }, { IS, ALLOW, NOTIFY, 0 },
 	{ BLOCK, 3, 0, BLOCK_SENDMMSG },
 		{ HAS, NO_OPERATION, NOTIFY, 0x20000000 },
+	/* Where nobody is asked: TCP alone, whose ports Landlock holds (it knows no MPTCP, nor what connects
+	 * by sending). */
+	{ BLOCK, 0, 0, BLOCK_SOCKET_TCP },
+		{ IS, ALLOW, NEXT, 1 /* unix */ }, { IS, THERE, NEXT, 16 /* netlink */ },
+		{ MASK, .k = ~8u }, { IS, NEXT, NO_FAMILY, 2 /* inet, inet6 */ },
+		{ LOW, .k = 1 }, { MASK, .k = 0xf }, { IS, NEXT, REFUSE, 1 /* SOCK_STREAM */ },
+		{ LOW, .k = 2 }, { IS, ALLOW, NEXT, 6 /* TCP */ },
+		{ HERE, .k = 0 },
+		{ LOW, .k = 2 }, { IS, ALLOW, NO_PROTOCOL, 0 },
+	{ BLOCK, 3, 0, BLOCK_FLAGS_THIRD }, /* from 0: sendto, sendmmsg */
+		{ HAS, NO_OPERATION, ALLOW, 0x20000000 /* MSG_FASTOPEN */ },
+	{ BLOCK, 2, 0, BLOCK_FLAGS_SECOND },
+		{ HAS, NO_OPERATION, ALLOW, 0x20000000 },
 	/* What sends packets elsewhere than a connection leads: routes in IP_OPTIONS, IPV6_2292RTHDR,
 	 * IPV6_2292PKTOPTIONS and IPV6_RTHDR. And TCP_FASTOPEN_CONNECT, which puts connecting off. */
 	{ BLOCK, 1, 0, BLOCK_SETSOCKOPT },
@@ -477,7 +490,7 @@ int filter_make(struct filter *f, const struct filter_target *t, const struct fi
 		             .reads = o->files & FILTER_READS,
 		             .changes = CONFIG_FILES && o->files & FILTER_ATTRIBUTES,
 		             .listens = o->kind == FILTER_LISTENER,
-		             .net = CONFIG_LAYER_NET && o->net && o->kind == FILTER_LISTENER };
+		             .net = CONFIG_LAYER_NET && o->net && o->kind != FILTER_OWN };
 	bool done = false;
 
 	f->n = 0;
@@ -487,7 +500,7 @@ int filter_make(struct filter *f, const struct filter_target *t, const struct fi
 		if (CONFIG_FILES && o->kind == FILTER_LISTENER)
 			n = filter_files(all, n, o->files);
 		if (CONFIG_LAYER_NET && p.net)
-			n = filter_net(all, n);
+			n = filter_net(all, n, p.listens);
 		if (o->kind == FILTER_OWN)
 			n = only_own(all, n);
 		for (size_t i = 0; i < n; i++)

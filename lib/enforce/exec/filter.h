@@ -63,8 +63,9 @@ enum filter_kind { FILTER_LISTENER, FILTER_TRACER, FILTER_ALONE, FILTER_OWN };
 struct filter_options {
 	enum filter_kind kind;
 	bool signals;
-	unsigned files;     /* FILTER_…: of a listener, also asked on files */
-	bool net;           /* of a listener: also asked where connections and messages lead */
+	unsigned files; /* FILTER_…: of a listener, also asked on files */
+	bool net; /* a listener is also asked where connections and messages lead; else there is TCP only, and
+	             nothing connects but by connect(2) */
 	bool tasks;         /* the supervisor sets RLIMIT_NPROC: sessions may not */
 	const int *blocked; /* further system call numbers to refuse with EPERM */
 	size_t n_blocked;

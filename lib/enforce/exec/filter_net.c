@@ -1,4 +1,4 @@
-/* Calls on sockets, for a supervisor that judges where they lead: enforce/net. */
+/* Calls on sockets, for a supervisor that judges where they lead: enforce/net. And where there is none. */
 #include "enforce/exec/filter_rows.h"
 #include "sys/uapi/compat.h"
 
@@ -6,11 +6,13 @@
 #define FILTER_NR(name) __NR_##name
 #endif
 
-static const struct {
+struct one {
 	uint32_t nr;
 	unsigned char answer, block;
 	unsigned char instead; /* of what stands there already: only of this block */
-} calls[] = {
+};
+
+static const struct one calls[] = {
 	{ FILTER_NR(connect), NOTIFY, NO_BLOCK, NO_BLOCK },
 	{ FILTER_NR(sendto), ALLOW, BLOCK_SENDTO, NO_BLOCK },
 	{ FILTER_NR(sendmsg), NOTIFY, BLOCK_SENDMSG, NO_BLOCK },
@@ -21,21 +23,31 @@ static const struct {
 	{ FILTER_NR(clone), ALLOW, BLOCK_CLONE, BLOCK_NAMESPACES },
 };
 
-size_t filter_net(struct filter_row *rows, size_t n)
+static const struct one unasked[] = {
+	{ FILTER_NR(sendto), ALLOW, BLOCK_FLAGS_THIRD, NO_BLOCK },
+	{ FILTER_NR(sendmsg), ALLOW, BLOCK_FLAGS_SECOND, NO_BLOCK },
+	{ FILTER_NR(sendmmsg), ALLOW, BLOCK_FLAGS_THIRD, NO_BLOCK },
+	{ FILTER_NR(setsockopt), ALLOW, BLOCK_SETSOCKOPT, NO_BLOCK },
+	{ FILTER_NR(socketpair), ALLOW, BLOCK_SOCKETPAIR, NO_BLOCK },
+	{ FILTER_NR(socket), ALLOW, BLOCK_SOCKET_TCP, BLOCK_SOCKET },
+};
+
+size_t filter_net(struct filter_row *rows, size_t n, bool asked)
 {
-	size_t had = n;
+	const size_t had = n, more = asked ? sizeof calls / sizeof *calls : sizeof unasked / sizeof *unasked;
 
 	_Static_assert(sizeof calls / sizeof *calls <= FILTER_NET, "FILTER_NET");
-	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-		const struct filter_row row = { calls[i].nr, calls[i].nr, calls[i].answer, calls[i].block };
+	for (size_t i = 0; i < more; i++) {
+		const struct one *c = asked ? &calls[i] : &unasked[i];
+		const struct filter_row row = { c->nr, c->nr, c->answer, c->block };
 		size_t k = 0;
 
 		/* What the configuration refuses stays refused. */
-		while (k < had && !(rows[k].first <= calls[i].nr && calls[i].nr <= rows[k].last))
+		while (k < had && !(rows[k].first <= c->nr && c->nr <= rows[k].last))
 			k++;
 		if (k == had)
 			rows[n++] = row;
-		else if (calls[i].instead && rows[k].block == calls[i].instead)
+		else if (c->instead && rows[k].block == c->instead)
 			rows[k] = row;
 	}
 	return n;

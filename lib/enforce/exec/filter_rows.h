@@ -59,6 +59,9 @@ enum block {
 	BLOCK_SENDMSG,
 	BLOCK_SENDMMSG,
 	BLOCK_SETSOCKOPT,
+	BLOCK_SOCKET_TCP,
+	BLOCK_FLAGS_THIRD,
+	BLOCK_FLAGS_SECOND,
 	FILTER_BLOCKS
 };
 
@@ -73,6 +76,6 @@ struct filter_row {
 enum { FILTER_FILES = 48 };
 size_t filter_files(struct filter_row *rows, size_t n, unsigned groups);
 
-/* filter_net.c: the same for calls on sockets. */
+/* filter_net.c: the same for calls on sockets; asked about, or refused but for what Landlock can hold. */
 enum { FILTER_NET = 8 };
-size_t filter_net(struct filter_row *rows, size_t n);
+size_t filter_net(struct filter_row *rows, size_t n, bool asked);

@@ -26,6 +26,8 @@ static const char *judged(const struct plan_options *o)
 {
 	bool here = o->found->rung == RUNG_NOTIFY;
 
+	if (CONFIG_LAYER_NET && !here && o->net && o->ports)
+		return ",network(ports)";
 	if (CONFIG_LAYER_NET && here && o->net)
 		return o->files ? ",files,network" : ",network";
 	return CONFIG_FILES && here && o->files ? ",files" : "";
@@ -52,7 +54,9 @@ static int say_unasked(const struct plan_options *o, int n, char *out, size_t si
 {
 	if (!o->net || o->found->rung == RUNG_NOTIFY)
 		return 0;
-	return snprintf(out, size, "%snetwork: nobody is asked where connections lead: %.120s", n ? "; " : "",
+	return snprintf(out, size, "%snetwork: %s: %.120s", n ? "; " : "",
+	                o->ports ? "proxy only, ports by Landlock, at any address; local sockets are open"
+	                         : "nobody is asked where connections lead",
 	                o->found->why);
 }
 #endif
@@ -118,7 +122,7 @@ int plan_make(struct plan *p, const struct plan_options *o, struct err *e)
 	fo.tasks = o->count_tasks;
 	fo.files = o->files;
 	if (CONFIG_LAYER_NET)
-		fo.net = o->net; /* of a listener only */
+		fo.net = o->net && (o->found->rung == RUNG_NOTIFY || o->ports);
 	if (!numbers || !f) {
 		err_set(e, "out of memory");
 	} else if (p->launch.ruleset < 0 && o->found->rung == RUNG_ENTRY) {

@@ -29,6 +29,7 @@ struct plan_options {
 	bool count_tasks;    /* by the supervisor */
 	unsigned files;      /* calls on files that it judges: FILTER_… of filter.h; 0 = none */
 	bool net;            /* it judges where connections lead */
+	bool ports;          /* or, where it cannot be asked, the ruleset holds the ports of TCP */
 	uint64_t keep_caps;  /* capabilities that root keeps beside the usual ones: sys/caps.h */
 };
 

@@ -21,6 +21,7 @@
 #define SETGID          (1ULL << 6)
 #define SETUID          (1ULL << 7)
 #define SETPCAP         (1ULL << 8)
+#define BIND_SERVICE    (1ULL << 10)
 #define SYS_PTRACE      (1ULL << CAPS_SYS_PTRACE)
 #define SYS_ADMIN       (1ULL << 21)
 #define SYS_RESOURCE    (1ULL << 24)
@@ -34,6 +35,10 @@ static const struct {
 	 * sessions, looking at it, and reading its tag. */
 	{ ROLE_SERVER,
 	  DAC_OVERRIDE | DAC_READ_SEARCH | KILL | SETGID | SETUID | SETPCAP | SYS_PTRACE | SYS_RESOURCE },
+#if CONFIG_APPLET_PROXY
+	/* Name services of sessions listen on port 53. */
+	{ ROLE_SERVER, BIND_SERVICE },
+#endif
 	/* Files that are executed; what is said goes to any terminal; the same signals and looks. */
 	{ ROLE_SUPERVISE, DAC_OVERRIDE | DAC_READ_SEARCH | KILL | SYS_PTRACE | SYS_RESOURCE },
 	/* What root's own calls would do with files, as root and as others. */
@@ -239,6 +244,9 @@ static const struct may {
 	MAY(recvfrom, ROLE_PROXY),
 	MAY(recvmsg, ROLE_PROXY),
 	MAY(pipe2, ROLE_PROXY),
+#if CONFIG_TLS_INTERCEPT
+	MAY(socketpair, ROLE_PROXY),
+#endif
 	MAY(splice, ROLE_PROXY),
 #endif
 	/* the log and its rotation */

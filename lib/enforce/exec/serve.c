@@ -179,12 +179,7 @@ void serve_gone(struct governor *g, const struct governed *c)
 
 bool serve_wait(struct governor *g)
 {
-	bool more = CONFIG_FILES && g->o.file_wait && g->o.file_wait(g->o.files);
-
-#if CONFIG_LAYER_NET
-	more |= g->o.net_wait && g->o.net_wait(g->o.net);
-#endif
-	return more;
+	return CONFIG_FILES && g->o.file_wait && g->o.file_wait(g->o.files);
 }
 
 /* As proc_tgid(). For threads that call often what is remembered is asked for, which is far cheaper. */

@@ -48,7 +48,6 @@ struct governor_options {
 #if CONFIG_LAYER_NET
 	/* Likewise for what it marks for the network. */
 	void (*net_call)(void *net, const struct call *k);
-	bool (*net_wait)(void *net);
 	void *net;
 #endif
 };

@@ -408,7 +408,11 @@ static int fill(struct work *w, uint64_t rights, int abi, struct err *e)
 		if (!w->files)
 			return -1;
 	}
+	if (CONFIG_LAYER_NET && w->options->ports && abi >= FLOOR_PORTS)
+		h.ports |= LANDLOCK_CONNECT;
 	f->ruleset = landlock_make(&h, e);
+	for (size_t i = 0; CONFIG_LAYER_NET && f->ruleset >= 0 && i < w->options->n_connect_ports; i++)
+		landlock_grant_port(f->ruleset, LANDLOCK_CONNECT, w->options->connect_ports[i]);
 	if (f->ruleset >= 0) {
 		grant_all(w, "/", rights);
 		grant_devices(w, rights);

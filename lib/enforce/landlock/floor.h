@@ -74,8 +74,11 @@ struct floor_options {
 	const char *const *open; /* directories where sessions make files; what lies in one
 	                            of them cannot be closed and is named in `missing` */
 	size_t n_open;
-	uid_t uid;                       /* of the session */
-	bool signals;                    /* keep signals inside, too */
+	uid_t uid;    /* of the session */
+	bool signals; /* keep signals inside, too */
+	bool ports;   /* TCP connections are made to these ports only, at any address (ABI 4) */
+	const uint16_t *connect_ports;
+	size_t n_connect_ports;
 	const struct floor_rules *rules; /* NULL: file rules are not enforced here */
 };
 
@@ -107,6 +110,8 @@ struct floor {
 	size_t n_grants;
 	bool incomplete; /* there was not enough of something to grant all: stale from the start */
 };
+
+enum { FLOOR_PORTS = 4 }; /* the ABI that knows ports */
 
 /* Make the ruleset. Where this kernel has no Landlock: -1. One that is too old for this: an open one, and
  * `missing`. */

@@ -255,8 +255,9 @@ static void on_events(struct loop *l, struct watch *w, uint32_t events)
 		loop_unwatch(l, w);
 }
 
-int beside_watch(struct beside *b, struct loop *l, struct err *e)
+int beside_watch(struct beside *b, struct net *n, struct loop *l, struct err *e)
 {
+	net_watch(n, l);
 	if (!b->pid)
 		return 0;
 	b->events = (struct watch){ .fd = b->events_fd, .ready = on_events };
@@ -270,7 +271,9 @@ void beside_stop(struct beside *b, struct loop *l)
 	if (l && b->pid > 0)
 		loop_unwatch(l, &b->events);
 	if (b->pid > 0) {
-		shutdown(b->events_fd, SHUT_WR);
+		/* Whatever it hears from us, it ends. */
+		if (write(b->events_fd, "", 1) != 1)
+			kill(b->pid, SIGKILL);
 		while (poll(&p, 1, PATIENCE_MS) > 0 && take_events(b))
 			;
 		kill(b->pid, SIGKILL);

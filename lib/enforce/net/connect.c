@@ -82,7 +82,7 @@ static int connect_to(struct deed *d, const struct target *t, const struct targe
 	if (meant && (!error || error == EINPROGRESS))
 		put_flow(d, meant);
 	if (blocks && (error == EINPROGRESS || error == EALREADY)) {
-		w = wait_put(d);
+		w = wait_put(d, true);
 		if (!w)
 			return EAGAIN;
 		w->to = *t;
@@ -141,7 +141,7 @@ static void unix_drop(struct waiting *w)
 
 static int unix_wait(struct deed *d, struct local *l)
 {
-	struct waiting *w = wait_put(d);
+	struct waiting *w = wait_put(d, false);
 
 	if (!w)
 		return EAGAIN;

@@ -5,6 +5,7 @@
 #include "decide/decide.h"
 #include "enforce/exec/call.h"
 #include "enforce/net/net.h"
+#include "loop/loop.h"
 #include "sys/uapi/compat.h"
 
 #include <sys/socket.h>
@@ -26,6 +27,8 @@ struct net {
 	} told[NET_TOLD]; /* messages of which the log knows */
 	struct list waiting;
 	size_t n_waiting;
+	struct loop *loop;
+	struct timer look; /* while any waits */
 };
 
 /* One call on its way to its answer. */
@@ -121,17 +124,19 @@ int send_judge(struct deed *d, int nr);
 /* ---- wait.c ---------------------------------------------------------------------------------------------
  */
 
-enum waited { WAITED_DONE, WAITED_MORE };
+enum waited { WAITED_DONE, WAITED_MORE, WAITED_SOME /* more, and it comes to an end */ };
 
 struct waiting {
 	struct list node;
-	int listener; /* owned: a copy */
+	struct net *net;
+	struct watch room; /* of the socket; fd -1: it does not say */
+	int listener;      /* owned: a copy */
 	uint64_t id;
 	pid_t tid, pid;
-	int sock;       /* owned */
-	int64_t end_ns; /* of the caller's patience; 0 = none */
-	int end_error;  /* what is answered then */
-	int ticks;
+	int sock;         /* owned */
+	int64_t end_ns;   /* of the caller's patience; 0 = none */
+	int end_error;    /* what is answered then */
+	int64_t asked_ns; /* when it was looked whether a signal came */
 	/* Try again. WAITED_DONE: *value is the answer, negative -errno. */
 	enum waited (*again)(struct waiting *w, int64_t *value);
 	void (*drop)(struct waiting *w); /* what it holds beside; or NULL */
@@ -141,8 +146,8 @@ struct waiting {
 };
 
 /* Put the call aside; its socket goes over. NULL: there are too many. The caller sets what is not known here.
- */
-struct waiting *wait_put(struct deed *d);
+ * `tells`: when the socket has room, or its connection is there, it says so. */
+struct waiting *wait_put(struct deed *d, bool tells);
 void wait_free(struct net *n);
 /* How long the socket's owner wants to wait: SO_SNDTIMEO; 0 = for ever. */
 int64_t wait_patience(int sock);

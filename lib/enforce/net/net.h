@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 struct call;
+struct loop;
 struct net;
 
 /* Somewhere on this machine. */
@@ -46,5 +47,5 @@ void net_free(struct net *n);
 /* Take the call and answer it. `net` is a struct net. */
 void net_call(void *net, const struct call *k);
 
-/* Some calls wait: governor_options.net_wait. */
-bool net_wait(void *net);
+/* Before the first call: those that wait are looked after by this loop. It outlives the judge. */
+void net_watch(struct net *n, struct loop *l);

@@ -70,7 +70,6 @@ static enum waited send_again(struct waiting *w, int64_t *value)
 	bool stream = w->stream;
 	int64_t n;
 
-	/* Of a named one's receiver the socket does not know. */
 	if (!m->to.len && poll(&p, 1, 0) <= 0)
 		return WAITED_MORE;
 	n = send_now(NULL, w->sock, m);
@@ -79,7 +78,7 @@ static enum waited send_again(struct waiting *w, int64_t *value)
 	if (n > 0)
 		m->sent += (size_t)n;
 	if (stream && n >= 0 && m->sent < m->len)
-		return WAITED_MORE;
+		return WAITED_SOME;
 	*value = m->sent ? (int64_t)m->sent : n;
 	if (*value >= 0 && m->count_at)
 		*value = tell_count(w->tid, m, *value) ? 1 : -EFAULT;
@@ -94,7 +93,8 @@ static void send_drop(struct waiting *w)
 /* The message goes over. */
 static int wait_for_room(struct deed *d, struct message **m, bool stream)
 {
-	struct waiting *w = wait_put(d);
+	/* Of a named one's receiver the socket does not know. */
+	struct waiting *w = wait_put(d, !(*m)->to.len);
 
 	if (!w)
 		return EAGAIN;

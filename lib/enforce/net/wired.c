@@ -75,7 +75,6 @@ struct net *net_wired_judge(const struct net_wired *w, const struct policy *p, u
 
 	if (n) {
 		g->net_call = net_call;
-		g->net_wait = net_wait;
 		g->net = n;
 	}
 	return n;

@@ -7,7 +7,7 @@ if [ $# -eq 0 ]; then
 	default) set -- run ;;
 	*) set -- shim commands arguments contexts platforms attacks environment influence builtins policy diagnostics server \
 		http self helpers mounts outsiders benign terminal \
-		badinput audit policyfile files softdelete undo view view_stuck net ;;
+		badinput audit policyfile files softdelete undo view view_stuck sockets net ;;
 	esac
 fi
 : >/opt/e2e/count

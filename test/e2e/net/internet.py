@@ -44,6 +44,15 @@ ZONE = {
     'local.allowed.test': [(A, '127.0.0.1')],
     'dead.allowed.test': [(A, '192.0.2.99')],
 }
+# Of other types: data as it is sent; b'\xc0\x0c' is the name that was asked for.
+MX, TXT, SRV, NAPTR, CAA = 15, 16, 33, 35, 257
+OTHERS = {
+    'allowed.test': [(MX, b'\0\x0a\4mail\xc0\x0c'), (TXT, b'\5hello'), (CAA, b'\0\5issueca.test'),
+                     (NAPTR, b'\0\1\0\2\1s\7SIP+D2U\0\4_sip\xc0\x0c')],
+    '_sip._udp.deep.allowed.test': [(SRV, b'\0\1\0\2\x13\xc4\xc0\x1b')],
+    'huge.allowed.test': [(TXT, b'\xff' + b'x' * 255)] * 200,
+    'odd.allowed.test': [(TXT, b'\x0cshort')],
+}
 TURNS = {'turns.allowed.test': [[(A, '192.0.2.10')], [(A, '169.254.169.254')]]}
 LOCK = threading.Lock()
 
@@ -74,7 +83,8 @@ def answer(query, tcp):
             if kind == A:
                 TURNS[name].append(TURNS[name].pop(0))
             ZONE[name] = TURNS[name][-1]
-    records, found = [], name in ZONE
+    records, found = [], name in ZONE or name in OTHERS
+    records += [(name, t, data) for t, data in OTHERS.get(name, []) if t == kind]
     while name in ZONE:
         owner, name = name, None
         for t, value in ZONE[owner]:
@@ -143,6 +153,14 @@ class Web(http.server.BaseHTTPRequestHandler):
 
     def page_hello(self, _query):
         self.say('hello from %s\n' % self.connection.getsockname()[0])
+
+    def page_port(self, _query):
+        self.say('from port %d\n' % self.client_address[1])
+
+    def page_last(self, _query):
+        """The answer looks as if more could be asked, and then there is nobody."""
+        self.page_port(_query)
+        self.close_connection = True
 
     def page_headers(self, _query):
         self.say(self.requestline + '\n' + str(self.headers))

@@ -11,10 +11,11 @@ function speak(socket) {
 	const secure = tls.connect(socket ? { ...options, socket } : options, () => {
 		const client = http2.connect(`https://${host}`, { createConnection: () => secure }).on('error', fail);
 		const ask = (headers, body, then) => {
-			const stream = client.request(headers).on('error', fail);
+			const stream = client.request(headers, { endStream: !body }).on('error', fail);
 			let text = '';
 			stream.on('data', (d) => { text += d; }).on('end', () => then(text));
-			stream.end(body);
+			if (body)
+				stream.end(body);
 		};
 		ask({ ':path': '/row-1' }, '', (hello) =>
 			ask({ ':path': '/echo', ':method': 'POST' }, 'x'.repeat(100000), (echo) => {

@@ -11,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WAY, SIZE = sys.argv[1], int(sys.argv[2]) << 20
@@ -139,6 +140,15 @@ def http2():
     return p.stdout.strip() == 'hello from h2 h2 100000', p.stdout + p.stderr
 
 
+def clone():
+    env = {k: v for k, v in os.environ.items() if WAY == 'proxy' or not k.lower().endswith('_proxy')}
+    with tempfile.TemporaryDirectory() as to:
+        p = subprocess.run(['git', 'clone', '-q', 'https://%s/row-2/repo.git' % HOST, to + '/copy'], text=True,
+                           capture_output=True, timeout=60, env={**env, 'GIT_SSL_CAINFO': CA})
+        with open(to + '/copy/README') as f:
+            return f.read() == 'from over there\n', p.stderr
+
+
 def six():
     with dial(family=socket.AF_INET6) as s, s.makefile('rb') as f:
         ask(s, 'GET /', 'Connection: close\r\n')
@@ -182,7 +192,7 @@ def main():
               ('%d MiB up, byte by byte' % (SIZE >> 20), lambda: up(SIZE)),
               ('a slow reader', lambda: down(2 << 20, True)),
               ('server-sent events come one by one', sse), ('a websocket', websocket), ('HTTP/2 by ALPN', http2),
-              ('half-closed', half_closed), ('%d connections at once' % CONNECTIONS, lambda: many(CONNECTIONS))]
+              ('half-closed', half_closed), ('a clone by git', clone), ('%d connections at once' % CONNECTIONS, lambda: many(CONNECTIONS))]
     if WAY == 'direct':
         checks.append(('IPv6', six))
     for text, check in checks:

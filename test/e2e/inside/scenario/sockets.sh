@@ -42,6 +42,10 @@ sh_c 'ln -sf /run/docker.sock /tmp/plain.sock'
 shut "through a link" /run/docker.sock $S "$unix" /tmp/plain.sock
 rm -f /tmp/plain.sock
 ungoverned && { kill $outsider; exit 0; }
+way='import socket; s = socket.socket(2, 2); s.connect(("%s", 0)); print("led")'
+sh_c "$(says "$way" 203.0.113.7)"
+check_that "which way an address leads: not told, and nobody is taught" '[ "$rc" = 1 ] && ! grep -q agentsh: $TRY/err'
+check_ok "which way this machine is" '^led$' /bin/bash -c "$(says "$way" 127.0.0.1)"
 
 section "what goes on"
 for how in "$tcp" "$udp" "$held"; do
