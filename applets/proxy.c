@@ -237,7 +237,9 @@ static int run(int argc, char **argv)
 	if (at.intercept.n && !CONFIG_TLS_INTERCEPT)
 		die(EXIT_MISUSE, "agentsh-proxy: --intercept is not in this build");
 	if (events) {
-		r.events = open(events, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+		/* One that nobody reads from is refused, one that is full keeps nothing: nothing here waits.
+		 */
+		r.events = open(events, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0600);
 		if (r.events < 0)
 			die(EXIT_FAILED, "agentsh-proxy: cannot open '%s': %s", events, strerror(errno));
 	}

@@ -9,7 +9,7 @@
 struct asked {
 	const struct policy *policy;
 	const struct host *host;   /* as asked for, canonical */
-	struct host_form forms[3]; /* addresses, canonical one first */
+	struct host_form forms[4]; /* addresses, canonical one first */
 	size_t n_forms;
 	uint16_t port;
 	bool any_address; /* of a name: it may lead into any range */

@@ -134,6 +134,20 @@ void loop_unwatch(struct loop *l, struct watch *w)
 	w->fd = -1;
 }
 
+void loop_close(struct loop *l, struct watch *w)
+{
+	struct slot *s = slot_of(l, w);
+	const int fd = w->fd;
+
+	if (!s || w->direct)
+		loop_unwatch(l, w);
+	else
+		s->watch = NULL; /* the kernel forgets what is closed */
+	w->fd = -1;
+	if (fd >= 0)
+		close(fd);
+}
+
 void loop_timer(struct loop *l, struct timer *t, int64_t in_ns)
 {
 	struct list *after;

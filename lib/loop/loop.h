@@ -46,6 +46,8 @@ int loop_watch(struct loop *l, struct watch *w, uint32_t events, struct err *e);
 int loop_watch_direct(struct loop *l, struct watch *w, uint32_t events, struct err *e);
 void loop_rewatch(struct loop *l, struct watch *w, uint32_t events); /* change the mask */
 void loop_unwatch(struct loop *l, struct watch *w); /* does not close; harmless when not watched */
+/* The same and closes, which is cheaper: for a descriptor that nobody has a copy of. */
+void loop_close(struct loop *l, struct watch *w);
 
 void loop_timer(struct loop *l, struct timer *t, int64_t in_ns); /* (re)arm, relative; t->due must be set */
 void loop_untimer(struct loop *l, struct timer *t);              /* harmless when not armed or zeroed */

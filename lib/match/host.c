@@ -13,8 +13,8 @@ static const uint8_t *embedded(const uint8_t *a)
 	static const uint8_t local_nat64[6] = { 0, 0x64, 0xff, 0x9b, 0, 1 };
 	bool low = !a[12] && !a[13] && !a[14] && a[15] <= 1; /* :: and ::1 are themselves */
 
-	if (!memcmp(a, mapped, 12) || !memcmp(a, nat64, 12) || !memcmp(a, local_nat64, 6) ||
-	    (!memcmp(a, zero, 12) && !low))
+	if (!memcmp(a, mapped, 12) || !memcmp(a, nat64, 12) ||
+	    (!memcmp(a, local_nat64, 6) && memcmp(a + 12, zero, 4)) || (!memcmp(a, zero, 12) && !low))
 		return a + 12;
 	return a[0] == 0x20 && a[1] == 0x02 ? a + 2 : NULL;
 }
@@ -23,6 +23,26 @@ static void add_other(struct host *h, const uint8_t *addr, size_t len)
 {
 	memcpy(h->other[h->n_other].addr, addr, len);
 	h->other[h->n_other++].len = len;
+}
+
+/* What a tunnel's address leads to by IPv4: Teredo's client (its bits turned over) and server, ISATAP's end;
+ * and behind the local prefix of NAT64, the layout for 48 bits. They stay what they are: rules that restrict
+ * IPv4 hold for them, too. */
+static void add_tunnels(struct host *h, const uint8_t *a)
+{
+	static const uint8_t teredo[4] = { 0x20, 0x01 }, isatap[3] = { 0, 0x5e, 0xfe },
+	                     local_nat64[6] = { 0, 0x64, 0xff, 0x9b, 0, 1 };
+	const uint8_t client[4] = { a[12] ^ 0xff, a[13] ^ 0xff, a[14] ^ 0xff, a[15] ^ 0xff },
+	              spread[4] = { a[6], a[7], a[9], a[10] };
+
+	if (!memcmp(a, teredo, 4)) {
+		add_other(h, client, 4);
+		add_other(h, a + 4, 4);
+	} else if (!memcmp(a, local_nat64, 6)) {
+		add_other(h, spread, 4);
+	} else if (!(a[8] & ~2) && !memcmp(a + 9, isatap, 3)) {
+		add_other(h, a + 12, 4);
+	}
 }
 
 /* connect(2) to the unspecified address reaches this machine. */
@@ -112,6 +132,8 @@ bool host_from_address(const uint8_t *addr, size_t len, struct host *out)
 		memcpy(out->address.addr, four, 4);
 		out->address.len = 4;
 	}
+	if (len == 16 && (CONFIG_LAYER_NET || CONFIG_APPLET_PROXY))
+		add_tunnels(out, addr);
 	add_loopback(out);
 	out->len = out->address.len == 4 ? put_four(out->address.addr, out->name)
 	                                 : put_six(out->address.addr, out->name);

@@ -5,7 +5,8 @@
  * single dots, labels up to 63, whole up to 253; anything else is no host.
  * Addresses: brackets and zone are dropped; IPv4 in every spelling that
  * inet_aton takes (127.1, 0x7f.1, 017700000001, 2130706433); IPv6 that carries an
- * IPv4 address (mapped, compatible, NAT64, 6to4) becomes that address.
+ * IPv4 address (mapped, compatible, NAT64, 6to4) becomes that address; tunnels' addresses (Teredo, ISATAP)
+ * are also those that they lead to.
  */
 #pragma once
 
@@ -25,7 +26,7 @@ struct host {
 	char name[256]; /* canonical: the name, or the address as text */
 	size_t len;
 	struct host_form address;  /* HOST_ADDRESS: canonical */
-	struct host_form other[2]; /* HOST_ADDRESS: what else reaches the same machine; rules that restrict
+	struct host_form other[3]; /* HOST_ADDRESS: what else reaches the same machine; rules that restrict
 	                              hold there too */
 	size_t n_other;
 };

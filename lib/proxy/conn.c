@@ -176,7 +176,7 @@ void conn_interest(struct conn *c)
 	case CONN_DIAL:
 		/* An early EOF is a half-closed client perhaps; nothing is read meanwhile. */
 		want(c, &c->client, 0);
-		want(c, &c->server, EPOLLOUT);
+		want(c, &c->server, c->state == CONN_DIAL ? EPOLLOUT : 0);
 		break;
 	case CONN_TUNNEL:
 		want(c, &c->client, relay_events(&c->client, &c->up, &c->down));
@@ -218,11 +218,13 @@ static void close_end(struct conn *c, struct end *e, bool hard)
 
 	if (e->fd < 0)
 		return;
-	loop_unwatch(c->proxy->o.loop, &e->watch);
 	/* Whoever reads it must not take what came so far for all. */
 	if (hard)
 		setsockopt(e->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-	close(e->fd);
+	if (e->watch.fd >= 0)
+		loop_close(c->proxy->o.loop, &e->watch);
+	else
+		close(e->fd);
 	e->fd = -1;
 	if (CONFIG_TLS_INTERCEPT && e->relay)
 		relay_leave(e->relay, hard);
@@ -232,6 +234,8 @@ static void close_end(struct conn *c, struct end *e, bool hard)
 /* What was told of as open is told of as closed. */
 void conn_drop_server(struct conn *c)
 {
+	free(c->kept);
+	c->kept = NULL;
 	close_end(c, &c->server, false);
 	way_release(c->proxy, &c->up);
 }
@@ -270,6 +274,7 @@ void conn_free(struct conn *c)
 	http_parser_release(&c->answer);
 	buf_release(&c->in);
 	free(c->redirect);
+	free(c->kept);
 	list_remove(&c->node);
 	free(c);
 }
@@ -277,8 +282,12 @@ void conn_free(struct conn *c)
 void conn_next(struct conn *c)
 {
 	tell_closed(c);
-	conn_drop_server(c);
+	if (!c->kept)
+		conn_drop_server(c);
+	want(c, &c->server, 0);
+	way_release(c->proxy, &c->up);
 	way_release(c->proxy, &c->down);
+	c->up.spare = c->down.spare = c->again = false;
 	http_parser_reset(&c->request);
 	http_parser_reset(&c->answer);
 	c->is_connect = c->upgrade = c->answered = c->up_lost = c->is_head = c->opened = false;

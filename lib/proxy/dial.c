@@ -75,6 +75,8 @@ void dial_next(struct conn *c)
 {
 	bool late = c->state == CONN_DIAL && c->timer.at_ns == 0, done;
 
+	if (c->state != CONN_DIAL && exchange_again(c))
+		return;
 	c->state = CONN_DIAL;
 	conn_drop_server(c);
 	while (c->next < c->n_addresses) {

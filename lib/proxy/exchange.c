@@ -1,12 +1,77 @@
 #include "proxy/impl.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+
+/* Whom the connection leads to, as it was judged. */
+static char *authority(const struct conn *c)
+{
+	char text[TARGET_TEXT];
+
+	return strdup(target_text(&c->target, 0, text));
+}
+
+/* Nothing is on its way on it any more, and the server leaves it open. Of answers without a body some servers
+ * send one all the same. */
+static bool is_clean(const struct conn *c)
+{
+	const enum http_body_kind kind = c->answering.kind;
+
+	return c->server_keeps && (kind == HTTP_BODY_LENGTH || kind == HTTP_BODY_CHUNKED) &&
+	       !c->server.ended && !c->down.spare && !c->up.spare;
+}
+
+/* Only what can be asked twice: the server may end the connection just then. */
+static bool is_repeatable(const struct conn *c)
+{
+	const char *method = c->request.head.method;
+
+	return c->request.decoder.kind == HTTP_BODY_NONE && !c->upgrade &&
+	       (!strcmp(method, "GET") || !strcmp(method, "HEAD") || !strcmp(method, "OPTIONS"));
+}
+
+static bool is_judged(const struct conn *c)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof peer;
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&peer;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&peer;
+
+	if (getpeername(c->server.fd, (struct sockaddr *)&peer, &len) < 0)
+		return false;
+	for (size_t i = 0; i < c->n_addresses; i++) {
+		const struct dns_address *a = &c->addresses[i];
+
+		if (a->len == (peer.ss_family == AF_INET ? 4 : 16) &&
+		    !memcmp(a->addr, a->len == 4 ? (const void *)&v4->sin_addr : &v6->sin6_addr, a->len))
+			return true;
+	}
+	return false;
+}
+
+bool exchange_again(struct conn *c)
+{
+	char text[TARGET_TEXT], byte;
+
+	if (!c->kept || c->is_connect || c->tls || strcmp(c->kept, target_text(&c->target, 0, text)) != 0 ||
+	    !is_repeatable(c) || !is_judged(c) ||
+	    recv(c->server.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN)
+		return false;
+	c->again = true;
+	c->server.ended = c->server.closed = false;
+	exchange_start(c);
+	return true;
+}
 
 /* The client waits for no more of it. */
 static void finish(struct conn *c)
 {
 	if (c->keep && c->asking.done && !c->up_lost) {
+		free(c->kept);
+		c->kept = is_clean(c) ? authority(c) : NULL;
 		conn_next(c);
 		return;
 	}
@@ -20,7 +85,13 @@ static void finish(struct conn *c)
 /* The server has ended, or broke off. */
 static void lost(struct conn *c)
 {
-	if (!c->answered)
+	if (!c->answered && c->again && http_parser_idle(&c->answer)) {
+		/* It did so before it read anything of this. */
+		c->again = c->up_lost = false;
+		way_release(c->proxy, &c->up);
+		c->next = 0;
+		dial_next(c);
+	} else if (!c->answered)
 		refuse_with(c, 502, "it ended the connection without an answer");
 	else
 		conn_break(c);
@@ -45,8 +116,10 @@ static void take_head(struct conn *c, const char *more, size_t len)
 	int status = c->answer.head.status;
 	size_t n;
 
-	if (status >= 200)
+	if (status >= 200) {
 		choose_frame(c);
+		c->server_keeps = c->answer.head.keep_alive;
+	}
 	if ((status == 101 && !c->upgrade) || !head_answer(c, &c->down.rest)) {
 		conn_break(c);
 		return;
@@ -65,6 +138,7 @@ static void take_head(struct conn *c, const char *more, size_t len)
 	}
 	n = frame_feed(&c->answering, more, len);
 	buf_add(&c->down.rest, more, n);
+	c->down.spare = n < len;
 	/* Bytes behind an answer are nobody's. */
 	if (c->answering.bad || c->down.rest.failed)
 		conn_break(c);

@@ -62,8 +62,9 @@ bool head_request(struct conn *c, struct buf *out)
 	add_fields(h, "Host", out);
 	if (c->request.decoder.kind == HTTP_BODY_CHUNKED)
 		buf_str(out, "Transfer-Encoding: chunked\r\n");
-	buf_str(out, c->upgrade ? "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-	                        : "Connection: close\r\n\r\n");
+	buf_str(out, c->upgrade                 ? "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+	             : c->keep && h->minor == 1 ? "\r\n"
+	                                        : "Connection: close\r\n\r\n");
 	return !out->failed;
 }
 

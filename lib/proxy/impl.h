@@ -45,7 +45,7 @@ struct way {
 	struct buf rest; /* what could not be sent yet */
 	int pipe[2];     /* of the pool while it is used; -1 = none */
 	size_t piped;
-	bool bulk;
+	bool bulk, spare; /* spare: there was more than belongs there */
 	uint64_t total;
 };
 
@@ -61,10 +61,13 @@ struct conn {
 	struct target target;
 	struct page_flow flow; /* who it is; serial 0 = not known */
 	int family;
-	uint16_t port;    /* it comes from */
-	int looks;        /* for its flow, in vain */
-	bool transparent; /* its client means to talk to flow.to */
-	bool tls;         /* a tunnel from the start: whatever we say to it is no HTTP */
+	uint16_t port;     /* it comes from */
+	int looks;         /* for its flow, in vain */
+	bool transparent;  /* its client means to talk to flow.to */
+	bool tls;          /* a tunnel from the start: whatever we say to it is no HTTP */
+	char *kept;        /* owned: whose connection `server` still is, after an exchange; NULL = nobody's */
+	bool server_keeps; /* it says so */
+	bool again;        /* this request is the second or later on it */
 	bool is_connect;
 	bool gate;                     /* what the client says first in a tunnel is to be looked at */
 	bool upgrade;                  /* the request wants a websocket */
@@ -104,9 +107,10 @@ struct proxy {
 	struct proxy_options o;
 	struct listener listeners[PROXY_LISTENERS];
 	size_t n_listeners;
-	struct timer pause;  /* after running out of descriptors */
-	uint64_t *served[2]; /* the serial of the last flow from each port, of IPv4 and IPv6 */
-	struct list conns;   /* oldest first */
+	uint64_t n_batches, accepted_in; /* the batch in which somebody came last */
+	struct timer pause;              /* after running out of descriptors */
+	uint64_t *served[2];             /* the serial of the last flow from each port, of IPv4 and IPv6 */
+	struct list conns;               /* oldest first */
 	struct list dead;
 	uint64_t n_asked; /* approvals */
 	int n_conns, n_pipes, n_kept;
@@ -193,6 +197,8 @@ void intercept_dialled(struct conn *c); /* there is a connection to the server *
 
 /* exchange.c */
 void exchange_start(struct conn *c);
+/* The same server is asked once more, on the connection that is there. */
+bool exchange_again(struct conn *c);
 void exchange_run(struct conn *c);
 
 /* head.c: heads as they are passed on. False: out of memory. */

@@ -20,6 +20,7 @@ static void bury(void *arg)
 {
 	struct proxy *p = arg;
 
+	p->n_batches++;
 	list_each(node, &p->dead) conn_free(list_item(node, struct conn, node));
 }
 
@@ -66,7 +67,9 @@ static void on_accept(struct loop *l, struct watch *w, uint32_t events)
 {
 	const struct listener *at = list_item(w, struct listener, watch);
 	struct proxy *p = at->proxy;
+	const bool crowded = p->n_batches - p->accepted_in <= 1;
 
+	p->accepted_in = p->n_batches;
 	(void)l;
 	(void)events;
 	for (int i = 0; i < ACCEPTS_PER_BATCH; i++) {
@@ -78,6 +81,9 @@ static void on_accept(struct loop *l, struct watch *w, uint32_t events)
 			pause_listening(p);
 			return;
 		}
+		/* As a rule there is one, and the loop tells of the next. */
+		if (i == 1 && !crowded)
+			return;
 		fd = accept4(at->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			struct conn *c = conn_new(p, fd);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 enum { HTTPS = 443 };
+#define SILENCE_NS (60 * 1000000000LL)
 
 /* Does what the client says first fit what it asked us for? A verdict without a rule says yes. What says no
  * name counts where none is needed. */
@@ -77,8 +78,10 @@ static void look(struct conn *c, const char *data, size_t len)
 
 	net_hello_read((const uint8_t *)data, len, &h);
 	if (h.state == HELLO_MORE && !c->client.ended) {
-		if (data != c->in.data)
+		if (data != c->in.data) {
 			buf_add(&c->in, data, len);
+			conn_timer(c, c->proxy->o.head_timeout_ns);
+		}
 		if (c->in.failed)
 			conn_break(c);
 		return;
@@ -123,7 +126,9 @@ static void pass_end(const struct end *from, const struct way *w, struct end *to
 {
 	if (!from->ended || to->closed || way_blocked(w))
 		return;
-	shutdown(to->fd, SHUT_WR);
+	/* When it has ended, too, it is closed right away. */
+	if (!to->ended)
+		shutdown(to->fd, SHUT_WR);
 	to->closed = true;
 }
 
@@ -149,11 +154,15 @@ static void run_up(struct conn *c)
 
 static void run_down(struct conn *c)
 {
+	const uint64_t before = c->down.total;
 	enum way_state state;
 
 	if (c->client.closed)
 		return;
 	state = way_move(c->proxy, &c->down, &c->server, &c->client, NULL, NULL);
+	/* It is the server that began. */
+	if (c->gate && !c->in.len && c->target.port != HTTPS && c->down.total != before)
+		conn_timer(c, 0);
 	if (state == WAY_LOST || state == WAY_BROKEN)
 		conn_break(c);
 	else
@@ -204,8 +213,9 @@ void tunnel_start(struct conn *c)
 			buf_fmt(&c->down.rest, "X-Agentsh-Redirect: %s\r\n", redirect_notice(c));
 		buf_str(&c->down.rest, "\r\n");
 	}
-	if (c->gate && c->target.port == HTTPS)
-		conn_timer(c, c->proxy->o.head_timeout_ns);
+	/* Elsewhere the server may be the one to begin. */
+	if (c->gate)
+		conn_timer(c, c->target.port == HTTPS ? c->proxy->o.head_timeout_ns : SILENCE_NS);
 	if (c->gate && c->in.len)
 		look(c, buf_text(&c->in), c->in.len);
 	/* Neither has had time to say more. */

@@ -154,6 +154,7 @@ static enum way_state move_few(struct proxy *p, struct way *w, struct end *from,
 		/* Without anywhere to put it, it is nobody's. */
 		if (beyond)
 			buf_add(beyond, p->scratch + len, (size_t)n - len);
+		w->spare = true;
 		if (frame->bad || (beyond && beyond->failed))
 			return WAY_BROKEN;
 	}

@@ -25,7 +25,7 @@ struct handover;
 struct msg_reader;
 
 struct proxied_places {
-	struct net_place proxy4, proxy6, dns; /* port 0: none */
+	struct net_place proxy4, proxy6, dns; /* port 0: none; the second two where connections are judged */
 };
 
 /* When the session begins and ends. */
@@ -43,11 +43,13 @@ int proxied_ports(const struct core *core);
 void proxied_reserve(struct core *core, int fd); /* the port that this socket listens on */
 
 /* Variables of commands that lead to it, to be filtered as any: how many, at most PROXIED_ENV. */
-enum { PROXIED_ENV = 8 };
+enum { PROXIED_ENV = 8 + (CONFIG_TLS_INTERCEPT ? 8 : 0) };
 size_t proxied_env(const struct session *s, struct policy_pair *out);
 
 /* What its process said of connections is in its ring: into the log. */
 void proxied_gather(struct core *core, struct session *s);
+/* There is a new supervisor, which tells who connects, or does not. */
+void proxied_supervised(struct session *s);
 /* An event of it, with one field. */
 void proxied_log(struct session *s, const char *type, const char *name, const char *value);
 /* As worker_approve(): what waits may wait there. */

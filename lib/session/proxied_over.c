@@ -22,12 +22,16 @@ int proxied_hand_over(const struct session *s, struct handover *h, struct err *e
 	for (int i = 0; i < PROXIED_SOCKETS; i++)
 		handover_fd(h, p->fds[i]);
 	handover_fd(h, p->page);
+	msg_str(&h->m, p->trust);
+	if (p->trust[0])
+		handover_fd(h, p->trust_fd);
 	msg_u32(&h->m, p->ring != NULL);
 	msg_u32(&h->m, p->deaths);
 	handover_fd(h, p->control);
 	handover_fd(h, p->asking);
 	msg_u32(&h->m, (uint32_t)p->pid);
 	msg_u64(&h->m, (uint64_t)p->since_ns);
+	msg_u32(&h->m, p->demands);
 	return 0;
 }
 
@@ -37,12 +41,16 @@ static int get(struct proxied *p, struct msg_reader *r, bool *ring, struct err *
 	for (int i = 0; i < PROXIED_SOCKETS; i++)
 		p->fds[i] = handover_get_fd(r);
 	p->page = handover_get_fd(r);
+	snprintf(p->trust, sizeof p->trust, "%s", msg_get_str(r));
+	if (p->trust[0])
+		p->trust_fd = handover_get_fd(r);
 	*ring = msg_get_u32(r) != 0;
 	p->deaths = msg_get_u32(r);
 	p->control = handover_get_fd(r);
 	p->asking = handover_get_fd(r);
 	p->pid = (pid_t)msg_get_u32(r);
 	p->since_ns = (int64_t)msg_get_u64(r);
+	p->demands = msg_get_u32(r) != 0;
 	if (!msg_ok(r) || p->page < 0)
 		return err_set(e, "the proxy of session %s is missing", p->session->id);
 	proxied_places_of(p);

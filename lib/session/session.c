@@ -431,6 +431,8 @@ static int start(struct core *core, struct session *s, struct err *e)
 		return err_in(e, "start supervisor");
 	core_wake(core, s);
 	s->worker_state = WORKER_UP;
+	if (CONFIG_APPLET_PROXY)
+		proxied_supervised(s);
 	return 0;
 }
 

@@ -62,6 +62,11 @@ int worker_inbox(const struct session *s)
 	return s->worker ? s->worker->inbox : -1;
 }
 
+bool worker_connected(const struct session *s)
+{
+	return s->worker && s->worker->connected;
+}
+
 const char *worker_armed(const struct session *s)
 {
 	struct worker *w = s->worker;

@@ -40,6 +40,9 @@ int worker_take_over(struct core *core, struct session *s, struct msg_reader *r,
 /* views.c: the workspace is a view from now on. */
 void worker_shown(struct session *s);
 
+/* Does the supervisor that runs judge connections? */
+bool worker_connected(const struct session *s);
+
 /* The layers in force ("exec,signals,syscalls,landlock") and those that could not be armed, with reasons. */
 const char *worker_armed(const struct session *s);
 const char *worker_missing(const struct session *s);

@@ -56,6 +56,15 @@ from_inside() {
 		/usr/bin/python3 "$TMP/caller.py" "$@" 2>/dev/null
 }
 
+cat >"$TMP/judged.yaml" <<'END'
+version: 1
+name: judged
+command_rules:
+  - {name: all, commands: ["*"], decision: allow}
+network_rules:
+  - {name: loopback, cidrs: ["127.0.0.0/8", "::1/128"], decision: allow}
+END
+
 # serve ADDRESS [KEYS]: a server of that user, where commands without the API find it, too, and a session in
 # which something runs: whoever cannot be made out may be that.
 round=0
@@ -66,6 +75,10 @@ serve() {
 	sed -i "s/127.0.0.1:0/$1:0/; s|$D/run|/run/agentsh|" "$D/config.yaml"
 	echo "audit: {output: $D/log/events.jsonl}" >>"$D/config.yaml"
 	echo "sessions: {base_dir: $D/log}" >>"$D/config.yaml"
+	if [ -n "${JUDGE:-}" ]; then
+		echo "sandbox: {network: {enabled: true, judge: true}}" >>"$D/config.yaml"
+		sed -n '/^network_rules/,$p' "$TMP/judged.yaml" >>"$D/policies/default.yaml"
+	fi
 	if [ -n "${2:-}" ]; then
 		echo '- {id: a, key: approver-key-1, role: approver}' >"$D/keys.yaml"
 		chmod 600 "$D/keys.yaml"
@@ -115,7 +128,7 @@ held() { # TEXT STATUS: what inside() tried has not happened
 # ---- AP-14: what a process can do with its connection ----
 ways() {
 	for socket in "127.0.0.1 $PORT" "unix /run/agentsh/gate.sock.http"; do
-		name="uid $user ${socket%% *}"
+		name="$as ${socket%% *}"
 		outside plain $socket
 		is "$name: who is outside may" "$R" 204
 		# Who connected is named by the kernel, over a unix socket, and must still be there.
@@ -131,22 +144,22 @@ ways() {
 		done
 	done
 	inside device 127.0.0.1 "$PORT"
-	held "uid $user: bound to a device" 403
+	held "$as: bound to a device" 403
 }
 refused_inside() { # METHOD TARGET BODY
-	is "uid $user: $1 $2 is refused inside" "$(from_inside flight "$@" 127.0.0.1 "$PORT")" 403
+	is "$as: $1 $2 is refused inside" "$(from_inside flight "$@" 127.0.0.1 "$PORT")" 403
 }
 requests() {
-	is "uid $user: its own session is open to it" \
+	is "$as: its own session is open to it" \
 		"$(from_inside plain GET /api/v1/sessions/own '' 127.0.0.1 "$PORT")" 200
 	refused_inside POST /api/v1/sessions '{"workspace":"/tmp","id":"made"}'
-	not_ok "uid $user: no session was made" agentsh session info made
+	not_ok "$as: no session was made" agentsh session info made
 	refused_inside PATCH /api/v1/sessions/own '{"cwd":"/workspace"}'
 	refused_inside POST /api/v1/sessions/own/kill/cmd-1 '{}'
 	# A session before its first command has no mark yet, and a caller that cannot be made out has none.
 	agentsh session create --id fresh --workspace "$D/ws" >/dev/null
 	refused_inside POST /api/v1/sessions/fresh/exec "{\"command\":\"touch\",\"args\":[\"$D/ws/canary\"]}"
-	not_ok "uid $user: nor did it run" test -e "$D/ws/canary"
+	not_ok "$as: nor did it run" test -e "$D/ws/canary"
 }
 
 # A connection of somebody outside, handed on to what he starts.
@@ -163,13 +176,13 @@ handed_on() {
 	for socket in "127.0.0.1 $PORT" "unix /run/agentsh/gate.sock.http"; do
 		hand_on="as_user /usr/bin/python3 $TMP/hand_on.py $socket"
 		ask="/usr/bin/python3 $TMP/caller.py plain"
-		is "uid $user ${socket%% *}: a connection from outside serves its new holder" \
+		is "$as ${socket%% *}: a connection from outside serves its new holder" \
 			"$($hand_on $ask GET /api/v1/sessions/victim '' fd 9)" 200
-		is "uid $user ${socket%% *}: but not inside" \
+		is "$as ${socket%% *}: but not inside" \
 			"$($hand_on /usr/bin/env -u AGENTSH_SERVER -u AGENTSH_API_KEY \
 				"$AGENTSH" exec --events none own -- $ask $END '' fd 9)" 403
 	done
-	ok "uid $user: the session is still there" victim_lives
+	ok "$as: the session is still there" victim_lives
 	unset CALLER_HOST
 }
 
@@ -208,14 +221,6 @@ while not os.path.exists(sys.argv[1] + ".go"):
     time.sleep(0.02)
 os.execv("/usr/bin/python3", ["python3", sys.argv[0].replace("take", "caller"), "plain", "DELETE",
                               "/api/v1/sessions/victim", "", "fd", "9"])
-END
-cat >"$TMP/judged.yaml" <<'END'
-version: 1
-name: judged
-command_rules:
-  - {name: all, commands: ["*"], decision: allow}
-network_rules:
-  - {name: loopback, cidrs: ["127.0.0.0/8", "::1/128"], decision: allow}
 END
 chmod 644 "$TMP/judged.yaml" "$TMP/leave.py" "$TMP/take.py"
 supervised() { # WAY ADDRESS...
@@ -281,6 +286,33 @@ except OSError as e:
 	rm -f "$D/ws/run.jsonl"
 }
 
+# What a session needs of the server, with a supervisor between them.
+own_needs() {
+	victim
+	for server in "http://127.0.0.1:$PORT" unix:///run/agentsh/gate.sock; do
+		name="$as, inside, over ${server%%:*}"
+		inside_own="agentsh exec --events none own -- env AGENTSH_SERVER=$server $AGENTSH"
+		is "$name: its session" "$($inside_own session info own --json | jq -r .id)" own
+		is "$name: a command" "$($inside_own exec own -- echo finished)" finished
+		not_ok "$name: not in another session" agentsh exec --events none own -- \
+			env -u AGENTSH_SESSION_ID AGENTSH_SERVER=$server "$AGENTSH" exec victim -- \
+			touch "$D/ws/canary"
+		not_ok "$name: which did not happen" test -e "$D/ws/canary"
+	done
+	# The proxy does not lead there; were it to, it would be known as the session's, too.
+	export CALLER_HOST="127.0.0.1:$PORT"
+	for way in via tunnel; do
+		for each in 127.0.0.1 localhost 127.0.0.2 '[::ffff:127.0.0.1]'; do
+			victim
+			is "$as, inside, by the proxy ($way $each)" \
+				"$(from_inside plain $END '' $way "$each" "$PORT")" 403
+			ok "$as, inside, by the proxy ($way $each): it did not happen" victim_lives
+		done
+	done
+	unset CALLER_HOST
+	ok "$as: what is armed" grep -q '"layers":"[^"]*network' "$LOG"
+}
+
 # ---- AP-06: every address there is ----
 # address LISTENER ADDRESS [FROM]
 address() {
@@ -327,13 +359,23 @@ with_key() {
 }
 
 local=$(ip -6 -o addr show dev veth0 scope link | sed 's/.*inet6 \([^/]*\).*/\1/')
+JUDGE=
 for user in 0 1000; do
+	as="uid $user"
 	serve 127.0.0.1
 	ways
 	requests
 	handed_on
 	judged
 	stop
+	JUDGE=yes as="uid $user, connections judged"
+	serve 127.0.0.1
+	ways
+	requests
+	handed_on
+	own_needs
+	stop
+	JUDGE=
 	listeners='127.0.0.1 [::1] 0.0.0.0 [::]'
 	[ "$user" = 0 ] || listeners='[::]'
 	for listener in $listeners; do

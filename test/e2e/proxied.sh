@@ -1,6 +1,6 @@
 #!/bin/bash
 # proxied - the proxy that a server gives each session: its variables, what goes through it, whose it is, and
-# that its address outlives the processes behind it. As root, and as a user.
+# that its address outlives the processes behind it. As root, and as a user whose connections are judged, too.
 if [ -z "${PROXY_INSIDE:-}" ] && [ "$(id -u)" = 0 ]; then
 	PROXY_INSIDE=1 exec unshare --net --mount --pid --fork --kill-child --propagation private "$0" "$@"
 fi
@@ -28,7 +28,7 @@ as() { # NAME: a world whose server runs as root or as a user, with PORT for its
 		policies: {dir: $D/policies}
 		sandbox:
 		  allow_degraded: true
-		  network: {enabled: true}
+		  network: {enabled: true, judge: $([ "$1" = user ] && echo true || echo false)}
 	END
 	policy deny
 }
@@ -108,6 +108,11 @@ for who in root user; do
 	has "$who: guidance, too" "$(cat "$D/answer")" '"policy_rule":"evil"'
 	has "$who: and metrics" "$(curl -s --noproxy '*' "http://$ADDR/metrics")" \
 		'type="net_http_request"\} [1-9]'
+	[ "$who" = root ] || {
+		before=$(canary 203.0.113.66)
+		is 'user: nor past the proxy' "$(get --noproxy "'*'" http://203.0.113.66/)" '403  0'
+		is 'user: where nothing arrives either' "$(canary 203.0.113.66)" "$before"
+	}
 	is "$who: a neighbour on loopback, past the proxy" \
 		"$(run 'python3 -m http.server 18555 --bind 127.0.0.1 >/dev/null 2>&1 & p=$!; i=0
 			until curl -s -o /dev/null http://127.0.0.1:18555/; do
@@ -182,7 +187,7 @@ for who in root user; do
 	wait "$PID" 2>/dev/null
 	begin
 	has "$who: what it told is in the log after" "$(events net_http_request)" '"domain":"allowed.test"'
-	sed -i 's/network: {enabled: true}/network: {enabled: false}/' "$D/config.yaml"
+	sed -i 's/network: {enabled: true/network: {enabled: false/' "$D/config.yaml"
 	kill -HUP "$PID"
 	until_true 5 grep -q '"type":"reloaded"' "$D/events.jsonl" || sleep 1
 	first=$(session)

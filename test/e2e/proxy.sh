@@ -146,6 +146,18 @@ is "it does not arrive" "$(wc -l <reached)" "$before"
 led https://renamed.allowed.test/ >o
 is "the server is asked by the other name" "$(cat named)" allowed.test
 kill -TERM "$led"
+mkfifo fifo
+timeout 10 "$AGENTSH" proxy --policy wide.yaml --listen 127.0.0.1:3131 --events fifo >o 2>&1
+has "events for nobody: refused at once" "$? $(cat o)" "^1 .*cannot open 'fifo'"
+exec 5<>fifo
+"$AGENTSH" proxy --policy wide.yaml --listen 127.0.0.1:3131 --events fifo 2>>err &
+stuck=$!
+until_true 10 curl -s --noproxy "*" -o answer http://127.0.0.1:3131/
+for i in $(seq 400); do echo "url = http://allowed.test/$i" && echo "output = o"; done >urls
+curl -s -m 30 -x http://127.0.0.1:3131 -K urls -w '%{http_code}\n' | sort | uniq -c >codes
+has "what nobody reads of does not happen, and nobody waits" "$(cat codes)" ' 503$'
+kill -TERM "$stuck"
+exec 5>&-
 
 # A denial of a name that nobody filled in would deny nothing.
 sed "s/\*\*/\${NOBODY}.test/" wide.yaml >variable.yaml

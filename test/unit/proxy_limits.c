@@ -65,7 +65,7 @@ static const char *const names[] = {
 /* As they are made of a file by well-known programs. */
 static const char *const tunnels[] = {
 	"1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8.t.example.com",
-	"paaaa4maiqaqeaydaq3gk3tfomxa4d2bmzxw633mn5zgsz3poj2gq2lb.mfrggzdfmztwq2lkmfrggzdfmztwq2lkmfrgg.t.test",
+	"dnscat.9c3e01d7bd42f0a18e6b5c7d8e9f0a1b2c3d4e5f60718293.f90a1b2c3d4e5f607.t.test",
 	"0001aba82f0d1c2b3a495867768594a3b2c1d0efee.0e1d2c3b4a59687786950a4b3c2d1e0ff0.t.test",
 	"dnscat.9c3e01d7bd42f0a18e6b5c7d8e9f0a1b2c3d4e5f60718293a4b5c6d7e8.f90a1b2c3d4e5f607.t.test",
 	"aGVsbG8td29ybGQ-dGhpcyBpcyBhIGxvbmcgdGV4dCB0aGF0IHNv.c2VuZHMtYXdheSBieSBuYW1lcyBvZi.x.test",

@@ -217,8 +217,8 @@ static const struct step steps[] = {
 		{ LOW, .k = 5 }, { HAS, NEXT, NOTIFY, 0 }, { HIGH, .k = 5 }, { IS, ALLOW, NOTIFY, 0 },
 	{ BLOCK, 3, 0, BLOCK_SENDMMSG },
 		{ HAS, NO_OPERATION, NOTIFY, 0x20000000 },
-	/* Where nobody is asked: TCP alone, whose ports Landlock holds (it knows no MPTCP, nor what connects by
-	 * sending). */
+	/* Where nobody is asked: TCP alone, whose ports Landlock holds (it knows no MPTCP, nor what connects
+	 * by sending). */
 	{ BLOCK, 0, 0, BLOCK_SOCKET_TCP },
 		{ IS, ALLOW, NEXT, 1 /* unix */ }, { IS, THERE, NEXT, 16 /* netlink */ },
 		{ MASK, .k = ~8u }, { IS, NEXT, NO_FAMILY, 2 /* inet, inet6 */ },

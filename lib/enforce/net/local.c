@@ -264,8 +264,9 @@ static struct verdict judge_local(const struct deed *d, const struct local *l, e
 {
 	struct verdict v;
 
-	/* Who is governed does not ask to be. The API, beside it, knows us as the caller's deputy. */
-	if (fnmatch("*/gate.sock", l->path, 0) == 0)
+	/* Who is governed does not ask to be. The API, beside it, knows us as the caller's deputy; its
+	 * clients try this name first, and learn that it is of another kind. */
+	if (fnmatch("*/gate.sock", l->path, 0) == 0 && net_option(d->sock, SO_TYPE) == SOCK_DGRAM)
 		return (struct verdict){ .rule = &own_sockets };
 	v = by_rules(d, l, op);
 	/* Whatever rules allow: Landlock, which does not hold us, keeps them inside. */

@@ -125,6 +125,14 @@ def framing():
     got = say(one + two + one)
     ok([status(b'HTTP/1.1 ' + x) for x in got.split(b'HTTP/1.1 ')[1:]] == [200, 403, 200] and
        not any('203.0.113.66' in x for x in lines('reached')[BEFORE:]), 'NW-13 each of several requests is judged', got)
+    ports = [p.split(b'\n')[0] for p in say(b''.join(
+        b'%s http://%s HTTP/1.1\r\nHost: x\r\nConnection: %s\r\n\r\n' % x for x in (
+            (b'GET', b'allowed.test/port', b'keep-alive'), (b'GET', b'allowed.test/port', b'keep-alive'),
+            (b'GET', b'www.allowed.test/port', b'keep-alive'), (b'GET', b'allowed.test/last', b'keep-alive'),
+            (b'GET', b'allowed.test/port', b'keep-alive'), (b'GET', b'other.allowed.test/port', b'keep-alive'),
+            (b'GET', b'allowed.test/port', b'close')))).split(b'from port ')[1:]]
+    ok(len(ports) == 7 and ports[0] == ports[1] and len(set(ports)) == 6,
+       'NW-13 one connection to a server for requests to it alone, and another when it ends', ports)
     got = say((one * 50)[:-2] + b'Connection: close\r\n\r\n')
     ok(got.count(b'hello from 192.0.2.10') == 50, 'fifty requests in one piece', len(got))
     got = say(two * 1000)

@@ -154,6 +154,14 @@ class Web(http.server.BaseHTTPRequestHandler):
     def page_hello(self, _query):
         self.say('hello from %s\n' % self.connection.getsockname()[0])
 
+    def page_port(self, _query):
+        self.say('from port %d\n' % self.client_address[1])
+
+    def page_last(self, _query):
+        """The answer looks as if more could be asked, and then there is nobody."""
+        self.page_port(_query)
+        self.close_connection = True
+
     def page_headers(self, _query):
         self.say(self.requestline + '\n' + str(self.headers))
 
