@@ -138,7 +138,8 @@ struct config {
 				int64_t ttl_ns;
 				uint64_t quota, hash_small_files_under;
 			} audit;
-			bool mount; /* until that is the default: CONFIG_VIEWS_MOUNTED */
+			bool mount, mount_set; /* until that is the default: CONFIG_VIEWS_MOUNTED; was it
+			                          given? */
 		} fuse;
 		struct {
 			bool enabled;
