@@ -222,6 +222,9 @@ void config_complete(struct load *l, enum config_place place)
 	directories(l, place);
 	if (CONFIG_FILES)
 		file_rules(l);
+#if CONFIG_LAYER_FUSE
+	l->config->sandbox.fuse.mount_set = seen(l, "sandbox.fuse.mount");
+#endif
 #if CONFIG_LAYER_NET
 	l->config->sandbox.network.judge_set = seen(l, "sandbox.network.judge");
 #endif

@@ -138,13 +138,18 @@ struct config {
 				int64_t ttl_ns;
 				uint64_t quota, hash_small_files_under;
 			} audit;
-			bool mount; /* until that is the default: CONFIG_VIEWS_MOUNTED */
+			bool mount, mount_set; /* until that is the default: CONFIG_VIEWS_MOUNTED; was it
+			                          given? */
 		} fuse;
 		struct {
 			bool enabled;
 			int intercept_mode; /* 0 all, 1 tcp_only, 2 monitor */
 			const char *proxy_listen_addr;
 			bool judge, judge_set; /* where connections lead; was it given? */
+			struct {
+				bool enabled;
+				struct config_list hosts;
+			} tls_inspection;
 			struct {
 				bool enabled;
 				const char *subnet_base;

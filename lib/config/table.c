@@ -157,7 +157,12 @@ const struct key config_keys[] = {
 	{ "sandbox.network.proxy_port", KEY_IGNORED, .more = not_yet },
 	{ "sandbox.network.dns_port", KEY_IGNORED, .more = not_yet },
 	{ "sandbox.network.rate_limits", KEY_IGNORED, .more = not_yet },
+#if CONFIG_TLS_INTERCEPT
+	{ "sandbox.network.tls_inspection.enabled", KEY_BOOL, AT(sandbox.network.tls_inspection.enabled) },
+	{ "sandbox.network.tls_inspection.hosts", KEY_LIST, AT(sandbox.network.tls_inspection.hosts) },
+#else
 	{ "sandbox.network.tls_inspection", KEY_IGNORED, .more = not_yet },
+#endif
 	{ "sandbox.network.transparent.enabled", KEY_BOOL, AT(sandbox.network.transparent.enabled) },
 	{ "sandbox.network.transparent.subnet_base", KEY_TEXT, AT(sandbox.network.transparent.subnet_base),
 	  "10.250.0.0/16" },

@@ -14,8 +14,7 @@ static const uint8_t *embedded(const uint8_t *a)
 	bool low = !a[12] && !a[13] && !a[14] && a[15] <= 1; /* :: and ::1 are themselves */
 
 	if (!memcmp(a, mapped, 12) || !memcmp(a, nat64, 12) ||
-	    (!memcmp(a, local_nat64, 6) && memcmp(a + 12, zero, 4)) ||
-	    (!memcmp(a, zero, 12) && !low))
+	    (!memcmp(a, local_nat64, 6) && memcmp(a + 12, zero, 4)) || (!memcmp(a, zero, 12) && !low))
 		return a + 12;
 	return a[0] == 0x20 && a[1] == 0x02 ? a + 2 : NULL;
 }

@@ -15,7 +15,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-static bool is_asked(const struct config *c)
+bool judged_wanted(const struct config *c)
 {
 	return c->sandbox.seccomp.file_monitor.set ? c->sandbox.seccomp.file_monitor.enabled
 	                                           : POLICY_FILES_ENFORCED;
@@ -23,7 +23,7 @@ static bool is_asked(const struct config *c)
 
 bool judged_here(const struct session *s)
 {
-	return CONFIG_FILES && is_asked(s->core->config) && s->policy &&
+	return CONFIG_FILES && judged_wanted(s->core->config) && s->policy &&
 	       policy_needs(s->policy->policy).files;
 }
 

@@ -4,6 +4,10 @@
 #include "session/session.h"
 #include "wire/msg.h"
 
+/* Does the configuration have file rules enforced? */
+struct config;
+bool judged_wanted(const struct config *c);
+
 /* Are file rules enforced in this session? As the configuration says (seccomp.file_monitor.enabled), else as
  * POLICY_FILES_ENFORCED does. */
 bool judged_here(const struct session *s);

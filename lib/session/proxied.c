@@ -283,7 +283,7 @@ struct proxied *proxied_make(struct session *s)
 	if (!p)
 		return NULL;
 	p->session = s;
-	p->page = p->control = p->asking = p->pidfd = -1;
+	p->trust_fd = p->page = p->control = p->asking = p->pidfd = -1;
 	p->said.fd = p->asked.fd = -1;
 	for (int i = 0; i < PROXIED_SOCKETS; i++)
 		p->fds[i] = p->watches[i].watch.fd = -1;
@@ -317,7 +317,12 @@ static int open_all(struct session *s, struct err *e)
 	mark_all(p, true);
 	page = page_new(&p->page, e);
 	page_unmap(page);
-	return page ? proxied_wait(p, e) : -1;
+	if (!page)
+		return -1;
+	/* Programs look at whom to trust when they start. */
+	if (CONFIG_TLS_INTERCEPT && proxied_inspects(s))
+		return proxied_trust_open(p, e) < 0 ? -1 : proxied_start(p, e);
+	return proxied_wait(p, e);
 }
 
 int proxied_open(struct session *s, struct err *e)
@@ -345,6 +350,8 @@ void proxied_close(struct session *s)
 	for (int i = 0; i < PROXIED_SOCKETS; i++)
 		fd_close(&p->fds[i]);
 	fd_close(&p->page);
+	if (CONFIG_TLS_INTERCEPT)
+		proxied_trust_close(p);
 	ring_close(p->ring);
 	free(p);
 	s->proxied = NULL;
@@ -375,13 +382,13 @@ const struct proxied_places *proxied_places(const struct session *s)
 
 size_t proxied_env(const struct session *s, struct policy_pair *out)
 {
-	static const char *const names[PROXIED_ENV] = { "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
-		                                        "http_proxy", "https_proxy", "all_proxy",
-		                                        "NO_PROXY",   "no_proxy" };
+	static const char *const names[] = { "HTTP_PROXY",  "HTTPS_PROXY", "ALL_PROXY", "http_proxy",
+		                             "https_proxy", "all_proxy",   "NO_PROXY",  "no_proxy" };
+	const size_t n = sizeof names / sizeof *names;
 
 	if (!s->proxied)
 		return 0;
-	for (size_t i = 0; i < PROXIED_ENV; i++)
+	for (size_t i = 0; i < n; i++)
 		out[i] = (struct policy_pair){ names[i], i < 6 ? s->proxied->url : "localhost,127.0.0.1" };
-	return PROXIED_ENV;
+	return n + (CONFIG_TLS_INTERCEPT ? proxied_trust_env(s->proxied, out + n) : 0);
 }

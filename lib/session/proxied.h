@@ -43,7 +43,7 @@ int proxied_ports(const struct core *core);
 void proxied_reserve(struct core *core, int fd); /* the port that this socket listens on */
 
 /* Variables of commands that lead to it, to be filtered as any: how many, at most PROXIED_ENV. */
-enum { PROXIED_ENV = 8 };
+enum { PROXIED_ENV = 8 + (CONFIG_TLS_INTERCEPT ? 8 : 0) };
 size_t proxied_env(const struct session *s, struct policy_pair *out);
 
 /* What its process said of connections is in its ring: into the log. */

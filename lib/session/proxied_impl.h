@@ -21,6 +21,8 @@ struct proxied {
 	int fds[PROXIED_SOCKETS];                /* owned, -1 = none */
 	struct waiting watches[PROXIED_SOCKETS]; /* while nobody serves them */
 	int page;
+	char trust[64];    /* a file of whom clients are to trust; "" = TLS goes through as it is */
+	int trust_fd;      /* owned, -1 = none */
 	struct ring *ring; /* with the first process */
 	struct ring_record stuck;
 	int control; /* of the process; -1 = there is none */
@@ -49,7 +51,15 @@ struct proxied *proxied_make(struct session *s); /* without anything */
 void proxied_places_of(struct proxied *p);       /* from its sockets */
 int proxied_map_ports(struct proxied_shared *p, struct err *e);
 
+/* proxied_trust.c: what commands need where sandbox.network.tls_inspection lists hosts. */
+bool proxied_inspects(const struct session *s);
+int proxied_trust_open(struct proxied *p, struct err *e);
+void proxied_trust_close(struct proxied *p);
+int proxied_trust_send(const struct proxied *p, struct err *e);
+size_t proxied_trust_env(const struct proxied *p, struct policy_pair *out);
+
 /* proxied_worker.c: wait for the first thing that comes; end what serves them. */
 int proxied_wait(struct proxied *p, struct err *e);
+int proxied_start(struct proxied *p, struct err *e); /* at once, and until it serves */
 void proxied_end(struct proxied *p);
 int proxied_hear(struct proxied *p, struct err *e); /* one that runs already */

@@ -22,6 +22,9 @@ int proxied_hand_over(const struct session *s, struct handover *h, struct err *e
 	for (int i = 0; i < PROXIED_SOCKETS; i++)
 		handover_fd(h, p->fds[i]);
 	handover_fd(h, p->page);
+	msg_str(&h->m, p->trust);
+	if (p->trust[0])
+		handover_fd(h, p->trust_fd);
 	msg_u32(&h->m, p->ring != NULL);
 	msg_u32(&h->m, p->deaths);
 	handover_fd(h, p->control);
@@ -38,6 +41,9 @@ static int get(struct proxied *p, struct msg_reader *r, bool *ring, struct err *
 	for (int i = 0; i < PROXIED_SOCKETS; i++)
 		p->fds[i] = handover_get_fd(r);
 	p->page = handover_get_fd(r);
+	snprintf(p->trust, sizeof p->trust, "%s", msg_get_str(r));
+	if (p->trust[0])
+		p->trust_fd = handover_get_fd(r);
 	*ring = msg_get_u32(r) != 0;
 	p->deaths = msg_get_u32(r);
 	p->control = handover_get_fd(r);

@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { RING_BYTES = 512 << 10, END_MS = 200, FAILURES = 6, ASKS = 50 /* a second */ };
+enum { RING_BYTES = 512 << 10, END_MS = 200, FAILURES = 6, START_MS = 10000, ASKS = 50 /* a second */ };
 #define LASTED_NS (10 * 1000000000LL)
 #define DELAY_NS  (200 * 1000000LL)
 #define SECOND_NS 1000000000LL
@@ -83,8 +83,11 @@ static int send_sockets(const struct proxied *p, int ask, struct err *e)
 		if (p->fds[i] >= 0)
 			fds[n++] = p->fds[i];
 	}
+	msg_u32(&m, p->trust[0] != 0);
 	rc = wire_send(p->control, &m, fds, n, MSG_DONTWAIT, e);
 	msg_release(&m);
+	if (CONFIG_TLS_INTERCEPT && rc == 0 && p->trust[0])
+		rc = proxied_trust_send(p, e);
 	return rc;
 }
 
@@ -134,12 +137,19 @@ static void reap(struct proxied *p)
 	p->pid = 0;
 }
 
+static int start(struct proxied *p, struct err *e);
+static void died(struct proxied *p, const char *how);
+static void on_something(struct loop *l, struct watch *w, uint32_t events);
+
 static void again(struct loop *l, struct timer *t)
 {
 	struct proxied *p = list_item(t, struct proxied, retry);
-	struct err e;
+	struct err e = { 0 };
 
-	if (proxied_wait(p, &e) < 0)
+	/* Whom to trust is another one now, and programs read it before they connect. */
+	if (CONFIG_TLS_INTERCEPT && p->trust[0] && start(p, &e) < 0)
+		died(p, e.text);
+	else if (!p->trust[0] && proxied_wait(p, &e) < 0)
 		loop_timer(l, t, DELAY_NS);
 }
 
@@ -282,6 +292,23 @@ static int start(struct proxied *p, struct err *e)
 	if (open_ring(p, e) == 0 && spawn(p, e) == 0 && proxied_hear(p, e) == 0)
 		return 0;
 	return -1;
+}
+
+int proxied_start(struct proxied *p, struct err *e)
+{
+	struct pollfd ready = { .events = POLLIN };
+
+	for (int i = 0; i < PROXIED_SOCKETS; i++) {
+		p->watches[i].proxied = p;
+		p->watches[i].watch = (struct watch){ .fd = -1, .ready = on_something };
+	}
+	if (start(p, e) < 0)
+		return -1;
+	ready.fd = p->control;
+	/* The first thing it says is that, or its end. */
+	return poll(&ready, 1, START_MS) == 1 && !(ready.revents & POLLHUP)
+	               ? 0
+	               : err_set(e, "its process does not begin");
 }
 
 static void on_something(struct loop *l, struct watch *w, uint32_t events)

@@ -7,6 +7,7 @@
 #include "enforce/exec/role.h"
 #include "loop/loop.h"
 #include "policy/policy.h"
+#include "proxy/intercept.h"
 #include "proxy/service.h"
 #include "session/policy_wire.h"
 #include "session/proxied.h"
@@ -27,7 +28,15 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { CONTROL = 3, SOCKETS = 4, FILES_MAX = 16384, NAMED = 32, ROOM_MS = 500, ASK_MS = 1000 };
+enum {
+	CONTROL = 3,
+	SOCKETS = 4,
+	FILES_MAX = 16384,
+	NAMED = 32,
+	ROOM_MS = 500,
+	HOSTS_MAX = 256,
+	ASK_MS = 1000
+};
 /* Of no user and of no session: beyond what systems give out, below "nobody". */
 enum { OWN_ID = 65530 };
 
@@ -48,6 +57,8 @@ struct proxying {
 	struct old_policy *old;
 	struct service *service;
 	int sockets[SOCKETS], asking;
+	bool inspects; /* hosts are listed whose TLS is ended here */
+	struct intercept *intercept;
 	char session_id[160];
 	bool demands;
 	int64_t approval_ns;
@@ -192,6 +203,7 @@ static int take_sockets(struct proxying *p, struct err *e)
 		p->sockets[i] = p->in.fds[n];
 		p->in.fds[n++] = -1;
 	}
+	p->inspects = msg_get_u32(&r) != 0;
 	return msg_ok(&r) ? 0 : err_set(e, "no sockets");
 }
 
@@ -328,6 +340,37 @@ static void on_control(struct loop *l, struct watch *w, uint32_t events)
 		loop_stop(l);
 }
 
+/* What clients are to trust goes into the file that they are told of. */
+static int write_trust(int fd, const char *text, struct err *e)
+{
+	if (ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0 && fd_write(fd, text, strlen(text)) == 0)
+		return 0;
+	return err_sys(e, "file of certificates");
+}
+
+static int take_trust(struct proxying *p, struct err *e)
+{
+	const char *hosts[HOSTS_MAX];
+	struct msg_reader r;
+	size_t n;
+
+	if (!p->inspects)
+		return 0;
+	if (wire_recv(CONTROL, &p->in, 0, e) <= 0)
+		return -1;
+	if (msg_open(&r, p->in.data.data, p->in.data.len) != WIRE_TRUST || p->in.n_fds != 1)
+		return err_set(e, "no list of hosts");
+	n = msg_get_u32(&r);
+	if (n > HOSTS_MAX)
+		return err_set(e, "more than %d hosts in sandbox.network.tls_inspection", HOSTS_MAX);
+	for (size_t i = 0; i < n; i++)
+		hosts[i] = msg_get_str(&r);
+	if (!msg_end(&r))
+		return err_set(e, "no list of hosts");
+	p->intercept = intercept_new(p->loop, hosts, n, NULL, e);
+	return p->intercept ? write_trust(p->in.fds[0], intercept_bundle(p->intercept), e) : -1;
+}
+
 static int set_up(struct proxying *p, struct err *e)
 {
 	struct service_options o = { .policy = p->policy,
@@ -345,6 +388,9 @@ static int set_up(struct proxying *p, struct err *e)
 		                     .arg = p };
 
 	p->loop = o.loop = loop_new(e);
+	if (CONFIG_TLS_INTERCEPT && (!p->loop || take_trust(p, e) < 0))
+		return -1;
+	o.intercept = p->intercept;
 	p->service = p->loop ? service_new(&o, e) : NULL;
 	if (!p->service)
 		return -1;
@@ -356,6 +402,8 @@ static int set_up(struct proxying *p, struct err *e)
 static void release(struct proxying *p)
 {
 	service_free(p->service); /* tells what was open */
+	if (CONFIG_TLS_INTERCEPT)
+		intercept_free(p->intercept);
 	if (p->loop) {
 		loop_unwatch(p->loop, &p->control);
 		loop_free(p->loop);

@@ -8,6 +8,7 @@
 #include "enforce/acting.h"
 #include "journal/record.h"
 #include "session/impl.h"
+#include "enforce/rung.h"
 #include "session/judged.h"
 #include "session/kept.h"
 #include "session/mounter.h"
@@ -36,7 +37,11 @@ enum { MOUNT_MS = 2000, TELL_MS = 1500, LEAVE_MS = 300, RING_BYTES = 1 << 20 };
 
 bool views_wanted(const struct core *core)
 {
-	return CONFIG_LAYER_FUSE && core->config->sandbox.fuse.enabled && core->config->sandbox.fuse.mount;
+	const struct config *c = core->config;
+
+	if (!CONFIG_LAYER_FUSE || !c->sandbox.fuse.enabled || c->sandbox.fuse.mount_set)
+		return CONFIG_LAYER_FUSE && c->sandbox.fuse.enabled && c->sandbox.fuse.mount;
+	return c->sandbox.fuse.mount || (core->found && core->found->rung != RUNG_NOTIFY && judged_wanted(c));
 }
 
 bool views_shown(const struct session *s)
@@ -351,10 +356,12 @@ static int enter(struct session *s, struct err *e)
 	return 0;
 }
 
-/* Without a layer that holds its file rules a session runs only where the configuration lets it. */
+/* Without a layer that holds its file rules a session runs only where the configuration lets it; but nobody
+ * asked for a view that is there by itself. */
 static int without(const struct session *s, struct err *e)
 {
-	if (s->core->config->sandbox.allow_degraded || judged_asked(s))
+	if (s->core->config->sandbox.allow_degraded || !s->core->config->sandbox.fuse.mount ||
+	    judged_asked(s))
 		return 0;
 	return err_set(e, "there is no view of the workspace: %s",
 	               s->view ? s->view->missing : "out of memory");

@@ -32,7 +32,8 @@ void views_close(struct core *core);
 int views_hand_over(struct core *core, struct handover *h, struct err *e);
 int views_take_over(struct core *core, struct msg_reader *r, bool dry, struct err *e);
 
-/* Does the configuration ask for a view? Is it there? If not, why ("" = it was not tried yet). */
+/* Does the configuration ask for a view, or have one where calls cannot be judged? Is it there? If not, why
+ * ("" = it was not tried yet). */
 bool views_wanted(const struct core *core);
 bool views_shown(const struct session *s);
 const char *views_missing(const struct session *s);

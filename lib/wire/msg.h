@@ -37,6 +37,7 @@ enum wire_op {
 	WIRE_ENDED,   /* server -> view: a command is over */
 	WIRE_LISTEN,  /* server -> proxy: the sockets it serves, and one to ask at */
 	WIRE_WHOSE,   /* proxy -> server: which command's connection is this? And the answer */
+	WIRE_TRUST,   /* server -> proxy: hosts whose TLS it ends; with the file of whom to trust */
 };
 
 struct msg {

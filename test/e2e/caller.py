@@ -2,7 +2,8 @@
 
 usage: caller.py WAY METHOD TARGET BODY ADDRESS...
 
-ADDRESS is "HOST PORT [FROM]", "unix PATH" or "fd NUMBER". Prints the status of
+ADDRESS is "HOST PORT [FROM]", "unix PATH", "fd NUMBER", or "via HOST PORT": through the proxy of the environment, by
+the target alone, or as "tunnel HOST PORT" by CONNECT. Prints the status of
 the answer, "none" when there was none.
 """
 import array
@@ -22,6 +23,15 @@ def reach():
     if address[0] == "unix":
         s = socket.socket(socket.AF_UNIX)
         s.connect(address[1])
+    elif address[0] in ("via", "tunnel"):
+        host, _, port = os.environ["http_proxy"].rpartition("//")[2].rpartition(":")
+        s = socket.create_connection((host, int(port)))
+        if address[0] == "tunnel":
+            s.sendall(b"CONNECT %s:%s HTTP/1.1\r\nHost: %s:%s\r\n\r\n" % ((*map(str.encode, address[1:]),) * 2))
+            said = s.recv(4096)
+            if b" 200" not in said[:14]:
+                print(said[9:12].decode())
+                sys.exit()
     elif address[0] == "fd":
         s = socket.socket(fileno=int(address[1]))
     else:
@@ -42,7 +52,8 @@ def text():
     if address[0] not in ("unix", "fd"):
         host = ("[%s]:%s" if ":" in address[0] and "%" not in address[0] else "%s:%s") % (address[0], address[1])
     host = os.environ.get("CALLER_HOST") or host
-    head = "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n" % (method, target, host)
+    where = "http://%s:%s" % (*address[1:],) if address[0] == "via" else ""
+    head = "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n" % (method, where + target, host)
     if os.environ.get("CALLER_KEY"):
         head += "X-API-Key: %s\r\n" % os.environ["CALLER_KEY"]
     if body:

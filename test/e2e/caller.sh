@@ -293,12 +293,23 @@ own_needs() {
 		name="$as, inside, over ${server%%:*}"
 		inside_own="agentsh exec --events none own -- env AGENTSH_SERVER=$server $AGENTSH"
 		is "$name: its session" "$($inside_own session info own --json | jq -r .id)" own
-		is "$name: a command" "$($inside_own exec own -- echo done)" done
+		is "$name: a command" "$($inside_own exec own -- echo finished)" finished
 		not_ok "$name: not in another session" agentsh exec --events none own -- \
 			env -u AGENTSH_SESSION_ID AGENTSH_SERVER=$server "$AGENTSH" exec victim -- \
 			touch "$D/ws/canary"
 		not_ok "$name: which did not happen" test -e "$D/ws/canary"
 	done
+	# The proxy does not lead there; were it to, it would be known as the session's, too.
+	export CALLER_HOST="127.0.0.1:$PORT"
+	for way in via tunnel; do
+		for each in 127.0.0.1 localhost 127.0.0.2 '[::ffff:127.0.0.1]'; do
+			victim
+			is "$as, inside, by the proxy ($way $each)" \
+				"$(from_inside plain $END '' $way "$each" "$PORT")" 403
+			ok "$as, inside, by the proxy ($way $each): it did not happen" victim_lives
+		done
+	done
+	unset CALLER_HOST
 	ok "$as: what is armed" grep -q '"layers":"[^"]*network' "$LOG"
 }
 

@@ -47,6 +47,14 @@ session_says() { # RUNG
 	judge "the session says $1" 'grep -qE "\"rung\": *\"'"$1"'\"" "$TMP/o"'
 }
 
+mounter() { # the process that mounts views, of this image's server
+	for p in /proc/[0-9]*; do
+		! grep -qzx -e '--mount' "$p/cmdline" 2>/dev/null ||
+			[ "$(readlink "$p/root")" != "$R" ] || return 0
+	done
+	return 1
+}
+
 # --- another supervisor listens already: ptrace
 image ptrace
 OUTER='/usr/bin/outer listener --'
@@ -57,6 +65,7 @@ judge "each command says how it is held" \
 	'said "\"layers\":\"exec\(ptrace\),signals\(ptrace\),syscalls,landlock[^\"]*\""'
 session_says ptrace
 detects ptrace
+judge "views are mounted where calls on files cannot be judged" mounter
 
 in_root /bin/sh -c 'echo a | cat | cat; (exit 3); echo $?; sleep 0.05 & wait; kill -TERM $$; echo no'
 judge "pipes, exit codes, background, a signal to itself" '[ "$rc" = 143 ] && [ "$(cat "$TMP/o")" = "a
@@ -150,6 +159,22 @@ sleep 0.2
 judge "a killed tracer: nothing goes on ungoverned" '[ "$(wc -c <"$R/tmp/beat")" = "$before" ]'
 sleep 0.5
 shell_behaves /bin/sh
+finish
+
+# --- without views
+n=0
+for change in 's/^  fuse:/&\n    mount: false/' 's/^  seccomp:/&\n    file_monitor: {enabled: false}/'; do
+	n=$((n + 1))
+	image "no-views-$n" "$change"
+	OUTER='/usr/bin/outer listener --'
+	in_root /bin/sh -c 'echo fine'
+	judge "none where the configuration wants none" '[ "$(cat "$TMP/o")" = fine ] && ! mounter'
+	finish
+done
+image no-views-judged
+OUTER=
+in_root /bin/sh -c 'echo fine'
+judge "nor where calls are judged" '[ "$(cat "$TMP/o")" = fine ] && ! mounter'
 finish
 
 # --- a user of its own, without rights
@@ -260,6 +285,8 @@ held_by_ports() {
 	judge "a connection: EACCES" 'grep -q "^REFUSED tcp: Permission denied" "$TMP/o"'
 	in_root /bin/sh -c "$probe tcp 18080"
 	judge "the API can be asked" '[ "$rc" = 0 ]'
+	in_root /bin/sh -c "$probe tcp \${http_proxy##*:}"
+	judge "the session's proxy can be asked" '[ "$rc" = 0 ]'
 	in_root /usr/bin/agentsh session create --workspace /tmp --json
 	judge "a session says so, too" 'grep -q "network: proxy only" "$TMP/o"'
 }

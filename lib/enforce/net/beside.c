@@ -271,7 +271,9 @@ void beside_stop(struct beside *b, struct loop *l)
 	if (l && b->pid > 0)
 		loop_unwatch(l, &b->events);
 	if (b->pid > 0) {
-		shutdown(b->events_fd, SHUT_WR);
+		/* Whatever it hears from us, it ends. */
+		if (write(b->events_fd, "", 1) != 1)
+			kill(b->pid, SIGKILL);
 		while (poll(&p, 1, PATIENCE_MS) > 0 && take_events(b))
 			;
 		kill(b->pid, SIGKILL);

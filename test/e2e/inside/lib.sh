@@ -29,7 +29,7 @@ later() { ungoverned || [ -n "${E2E_LATER:-}" ]; }
 # The file layer decides about files (stage: E2E_FILES), connections are judged (E2E_NET), the view of the workspace is there (E2E_VIEW=on).
 files_armed() { [ "${E2E_FILES:-off}" = on ]; }
 net_armed() { [ "${E2E_NET:-off}" = on ]; }
-view_armed() { [ "${E2E_VIEW:-off}" = on ]; }
+view_armed() { [ "${E2E_VIEW:-off}" != off ]; }
 
 # --- TAP ---------------------------------------------------------------------
 
