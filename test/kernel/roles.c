@@ -62,9 +62,8 @@ static const struct deed {
 	{ "find a process", d_signal, S | V | T | N | A },
 	{ "signal", d_continue, S | V | T | N },
 	{ "hold another's calls", d_listener, S },
-	/* its supervisors, which inherit its filter, may */
-	{ "write memory", d_write_memory, S },
 	/* needed by none */
+	{ "write memory", d_write_memory, CONFIG_LAYER_NET ? S : 0 }, /* its supervisors must */
 	{ "user namespace", d_namespace, 0 },
 	{ "mount namespace", d_mount_namespace, 0 },
 	{ "setns", d_setns, 0 },
