@@ -285,6 +285,8 @@ held_by_ports() {
 	judge "a connection: EACCES" 'grep -q "^REFUSED tcp: Permission denied" "$TMP/o"'
 	in_root /bin/sh -c "$probe tcp 18080"
 	judge "the API can be asked" '[ "$rc" = 0 ]'
+	in_root /bin/sh -c "$probe tcp \${http_proxy##*:}"
+	judge "the session's proxy can be asked" '[ "$rc" = 0 ]'
 	in_root /usr/bin/agentsh session create --workspace /tmp --json
 	judge "a session says so, too" 'grep -q "network: proxy only" "$TMP/o"'
 }

@@ -8,9 +8,11 @@
 #include "session/spawn.h"
 #include "session/worker.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -22,6 +24,8 @@ static const char asking[] = "version: 1\nname: ask\nfile_rules:\n"
                              "  - {name: ask-env, paths: ['${PROJECT_ROOT}/*.env'], operations: ['*'],\n"
                              "     decision: approve}\n"
                              "  - {name: rest, paths: ['**'], operations: ['*'], decision: allow}\n"
+                             "network_rules:\n"
+                             "  - {name: ask-net, cidrs: ['127.0.0.0/8'], decision: approve}\n"
                              "command_rules:\n"
                              "  - {name: all, commands: ['*'], decision: allow}\n";
 
@@ -163,7 +167,8 @@ static bool enter(void)
 {
 	struct err e = { 0 };
 
-	if (!world_begin("approvals: {enabled: true, timeout: 1h}\n"))
+	if (!world_begin("approvals: {enabled: true, timeout: 1h}\n"
+	                 "sandbox: {network: {enabled: true, judge: true}}\n"))
 		return false;
 	write_file("policies/ask.yaml", asking);
 	if (chmod(w.dir, 0755) < 0 || chmod(w.ws, 0755) < 0 || chown(w.ws, user, user) < 0 ||
@@ -249,6 +254,55 @@ static void to_nobody(void)
 	ok(!there("gone.env") && there("later.env"), "what the dead asked for did not happen");
 }
 
+/* A listener outside of the session. */
+static int listen_here(int *port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof a;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	ok(fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0 && listen(fd, 8) == 0 &&
+	           getsockname(fd, (struct sockaddr *)&a, &len) == 0,
+	   "somebody listens");
+	*port = ntohs(a.sin_port);
+	return fd;
+}
+
+static bool was_reached(int listener)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static void connections(void)
+{
+	char words[200], remote[64], id[64];
+	const char *line, *at;
+	struct exec_start x;
+	int port, fd = listen_here(&port);
+
+	snprintf(remote, sizeof remote, "\"target\":\"127.0.0.1:%d\"", port);
+	snprintf(words, sizeof words, "exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/%d' 2>/dev/null", port);
+	for (int yes = 1; yes >= 0; yes--) {
+		buf_clear(&heard);
+		x = begin(one, words);
+		ok(wait_for("approval_requested", remote, "ask-net"), "a connection is asked about");
+		ok(!was_reached(fd), "and waits");
+		line = said("approval_requested", remote, "");
+		at = line ? strstr(line, "\"id\":\"approval-") : NULL;
+		snprintf(id, sizeof id, "%.*s", at ? (int)strcspn(at + 6, "\"") : 0, at ? at + 6 : "");
+		answer(one, id, yes);
+		ok((end(&x) == 0) == yes, "it comes to what was said");
+		ok(was_reached(fd) == yes, "there, too");
+		ok(wait_for("\"net_connect\"", yes ? "\"allowed\"" : "\"denied\"", "\"rule\":\"ask-net\""),
+		   "told with its rule");
+	}
+	close(fd);
+}
+
 static void all_cases(uid_t uid)
 {
 	user = uid;
@@ -258,6 +312,7 @@ static void all_cases(uid_t uid)
 	too_late();
 	to_another();
 	to_nobody();
+	connections();
 	leave();
 }
 

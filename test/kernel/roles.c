@@ -63,7 +63,7 @@ static const struct deed {
 	{ "signal", d_continue, S | V | T | N },
 	{ "hold another's calls", d_listener, S },
 	/* needed by none */
-	{ "write memory", d_write_memory, 0 },
+	{ "write memory", d_write_memory, CONFIG_LAYER_NET ? S : 0 }, /* its supervisors must */
 	{ "user namespace", d_namespace, 0 },
 	{ "mount namespace", d_mount_namespace, 0 },
 	{ "setns", d_setns, 0 },

@@ -64,7 +64,11 @@ static const struct filter_row rows[] = {
 	DENY(setns),
 	CALL(ptrace, LOOK, NO_BLOCK),
 	CALL(process_vm_readv, LOOK, NO_BLOCK),
+#if CONFIG_LAYER_NET
+	CALL(process_vm_writev, LOOK, NO_BLOCK), /* how much of each message was sent */
+#else
 	DENY(process_vm_writev),
+#endif
 	CALL(pidfd_getfd, LOOK, NO_BLOCK),
 	DENY(kcmp),
 	DENY_RANGE(440, 440), /* process_madvise */
