@@ -454,7 +454,7 @@ static void set_up(struct runner *r)
 	if (CONFIG_FILES && (r->judge_files || policy_holds_files(r->policy)) && r->found.rung == RUNG_NOTIFY)
 		judge_files(r, &p, &g);
 #if CONFIG_LAYER_NET
-	if (r->judge_net)
+	if (r->judge_net || policy_holds_net(r->policy))
 		judge_net(r, &p, &g);
 #endif
 	if (CONFIG_LIMITS)

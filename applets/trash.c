@@ -201,7 +201,8 @@ static void absolute(const char *path, char *out)
 
 static int restore(const struct trash *t, const char *token)
 {
-	char dest[PATH_MAX], to[PATH_MAX];
+	static char to[JOURNAL_PATH];
+	char dest[PATH_MAX];
 	struct journal_restore how = { .force = t->force };
 	struct journal j;
 	struct err e;

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/room.h"
 #include "enforce/fuse/under.h"
 #include "journal/line.h"
 #include "journal/record.h"
@@ -134,7 +135,7 @@ static int write_restore(const void *arg, int fd)
 	struct json j = { .out = &body };
 	struct journal_entry en;
 	struct journal store;
-	char to[PATH_MAX];
+	ROOM char to[JOURNAL_PATH];
 	struct beneath b;
 	struct err e;
 

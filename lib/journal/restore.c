@@ -133,7 +133,7 @@ static int put_back(struct journal *j, const struct journal_entry *en, const str
 	char name[NAME_MAX + 1], manifest[JOURNAL_TOKEN + 8];
 	AUTO_FD dir = -1;
 
-	if (!path_clean(how->to ? how->to : en->path, to, PATH_MAX))
+	if (!path_clean(how->to ? how->to : en->path, to, JOURNAL_PATH))
 		return err_set(e, "%s: no absolute path", how->to ? how->to : en->path);
 	if (!how->force && check_unchanged(j, en, e) < 0)
 		return -1;

@@ -98,13 +98,15 @@ struct journal_under {
 	void *arg;
 };
 
+enum { JOURNAL_PATH = 1 << 16 };
+
 struct journal_restore {
 	const char *to;                    /* absolute path, NULL = where it was */
 	bool force;                        /* replace a file that is there (never a directory) */
 	const struct journal_under *under; /* or NULL */
 };
 
-/* Put a version back and forget the entry. `to` (PATH_MAX) is where. No component of the way may be a
- * symbolic link. */
+/* Put a version back and forget the entry. `to` (JOURNAL_PATH) is where: trees may be deeper than paths go.
+ * No component of the way may be a symbolic link. */
 int journal_put_back(struct journal *j, const char *token, const struct journal_restore *how, char *to,
                      struct err *e);

@@ -10,19 +10,21 @@ struct explain {
 	size_t max;
 };
 
+#define NET_BY(text)   CONFIG_LAYER_NET ? (text) : "network rules are not built into this file"
+#define LIMIT_BY(text) CONFIG_LIMITS ? (text) : "limits are not built into this file"
+
 /* What enforces a scope. Whoever builds a layer changes its row here. */
 static const struct {
 	bool enforced;
 	const char *by;
 } scopes[SCOPES] = {
 	[SCOPE_FILE] = { false, "file rules are not built into this file" },
-	[SCOPE_NETWORK] = { false, "not enforced yet by any built layer" },
+	[SCOPE_NETWORK] = { CONFIG_LAYER_NET,
+	                    NET_BY("each connection and datagram; names by the session's proxy") },
 	[SCOPE_COMMAND] = { true, "each execve, by file and name" },
-	[SCOPE_UNIX] = { false, "not enforced yet by any built layer" },
+	[SCOPE_UNIX] = { CONFIG_LAYER_NET, NET_BY("each connection and datagram of local sockets") },
 	[SCOPE_SIGNAL] = { true, "each kill, tkill, tgkill and pidfd_send_signal" },
 };
-
-#define LIMIT_BY(text) CONFIG_LIMITS ? (text) : "limits are not built into this file"
 
 static const struct {
 	const char *section, *key; /* key NULL = the section as a whole */
@@ -56,8 +58,8 @@ static const struct {
 	{ "audit", "include_stderr", "audit", false, "events do not hold output" },
 	{ "audit", "include_file_content", "audit", false, "events do not hold file contents" },
 	{ "audit", "retention_days", "audit", false, "audit.retention of the configuration counts" },
-	{ "dns_redirects", NULL, "network", false, "not enforced yet by any built layer" },
-	{ "connect_redirects", NULL, "network", false, "not enforced yet by any built layer" },
+	{ "dns_redirects", NULL, "network", CONFIG_LAYER_NET, NET_BY("the session's name service") },
+	{ "connect_redirects", NULL, "network", CONFIG_LAYER_NET, NET_BY("the session's proxy") },
 	{ "process_contexts", NULL, "command", false, "accepted for other versions, not used" },
 	{ "process_identities", NULL, "command", false, "accepted for other versions, not used" },
 	{ "registry_rules", NULL, "file", false, "rules for another operating system" },

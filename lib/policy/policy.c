@@ -88,6 +88,11 @@ bool policy_holds_files(const struct policy *p)
 	return CONFIG_FILES && POLICY_FILES_ENFORCED && policy_needs(p).files;
 }
 
+bool policy_holds_net(const struct policy *p)
+{
+	return CONFIG_LAYER_NET && POLICY_NET_ENFORCED && (p->n_net > 0 || p->n_unix > 0);
+}
+
 int policy_redirects(const struct policy *p, const char **section)
 {
 	const struct redirect_rule *first = p->n_dns       ? p->dns_redirects

@@ -60,7 +60,7 @@ struct policy;
 enum { POLICY_FILES_ENFORCED = 1 };
 
 /* Likewise network rules and those for local sockets (sandbox.network.judge)? */
-enum { POLICY_NET_ENFORCED = 0 };
+enum { POLICY_NET_ENFORCED = 1 };
 
 /* Parse, check and compile. `file` is the name shown in problems and denials. NULL with `out` filled on
  * failure. */
@@ -92,6 +92,9 @@ bool policy_names_sockets(const struct policy *p);
 
 /* Are this policy's file rules enforced? One without any says nothing about files. */
 bool policy_holds_files(const struct policy *p);
+
+/* Likewise its rules for the network and local sockets. */
+bool policy_holds_net(const struct policy *p);
 
 /* The line of its first rule in dns_redirects or connect_redirects, and which of them; 0 if there is none. */
 int policy_redirects(const struct policy *p, const char **section);

@@ -19,7 +19,7 @@ cp "$AGENTSH" "$TMP/agentsh"
 chmod 755 "$TMP" "$TMP/agentsh"
 AGENTSH=$TMP/agentsh
 
-begin() { # NAME INSPECTION: a server, as root or as a user
+begin() { # NAME INSPECTION [JUDGE]: a server, as root or as a user
 	world "$1"
 	prefix=
 	cat >>"$D/config.yaml" <<-END
@@ -27,7 +27,7 @@ begin() { # NAME INSPECTION: a server, as root or as a user
 		sessions: {base_dir: $D/state}
 		policies: {dir: $D/policies}
 		sandbox:
-		  network: {enabled: true, tls_inspection: $2}
+		  network: {enabled: true, judge: ${3:-false}, tls_inspection: $2}
 	END
 	cat >"$D/policies/default.yaml" <<-END
 		version: 1
@@ -94,6 +94,16 @@ print(u.urlopen(\"https://allowed.test/\", timeout=20).read().decode(), end=\"\"
 	not_ok "$who: the file goes with the session" test -e "$file"
 	kill -TERM "$PID"
 done
+begin judged '{enabled: true, hosts: [allowed.test]}' true
+direct() { # CURL-ARGUMENTS...: knowing of no proxy
+	run "curl --noproxy '*' --resolve '*:443:192.0.2.10' -sS -m 20 $*"
+}
+is "who knows of no proxy is led to it" "$(direct https://allowed.test/)" "$hello"
+has "what he asks for is told of" "$(events net_http_request)" '"path":"/","resolved_ip".*"scheme":"https"'
+has "another Host is refused him" "$(direct -H Host:evil.test https://allowed.test/)" '^blocked by policy'
+is "others are themselves" "$(direct -k https://www.allowed.test/)" "$hello"
+is "of that nothing is seen" "$(events net_http_request | grep -c www.allowed.test)" 0
+kill -TERM "$PID"
 begin none '{enabled: true, hosts: []}'
 is "without a list nobody is told whom to trust" "$(run 'printenv SSL_CERT_FILE')" " 1"
 begin off '{enabled: false, hosts: ["*"]}'

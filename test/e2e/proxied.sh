@@ -197,3 +197,29 @@ for who in root user; do
   1'
 	stop
 done
+
+# --- where connections are judged, names are the session's, too, whoever is asked for them
+
+cat >question.py <<'PY'
+import socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(10)
+for name in 'allowed', 'evil':
+    labels = b'%c%s' % (len(name), name.encode()) + b'\4test\0'
+    s.sendto(b'\0\1\1\0\0\1\0\0\0\0\0\0' + labels + b'\0\1\0\1', ('192.0.2.53', 53))
+    m = s.recv(512)
+    print(m[3] & 15, socket.inet_ntoa(m[-4:]) if not m[3] & 15 else '')
+PY
+chmod 644 question.py
+as root
+sed -i 's/judge: false/judge: true/' "$D/config.yaml"
+begin
+S=$(session | member id)
+before=$(grep -c "^evil.test" asked 2>err)
+is "whatever server is asked, the session answers" "$(run "exec 2>&1; python3 $TMP/question.py")" \
+	'0 192.0.2.10
+3 
+  0'
+is "who never heard of it" "$(grep -c '^evil.test' asked)" "${before:-0}"
+has "and the log has it" "$(events dns_query)" '"domain":"evil.test".*"rule":"evil"'
+stop

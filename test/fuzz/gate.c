@@ -140,6 +140,8 @@ static void take_over(struct session *s, int control, int inbox)
 	msg_u32(&m, (uint32_t)-1);
 	if (CONFIG_FILES)
 		msg_u32(&m, 0);
+	if (CONFIG_LAYER_NET)
+		msg_u32(&m, 0);
 	msg_u32(&m, 0);
 	msg_u32(&m, 0);
 	msg_str(&m, "");

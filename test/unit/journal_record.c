@@ -289,7 +289,8 @@ T_CASE(a_store_that_is_filled_to_drive_something_out)
 {
 	struct journal_log *other = NULL, *own;
 	struct journal_limits all = { .ttl_ns = -1, .quota = 0 };
-	char precious[JOURNAL_TOKEN], to[PATH_MAX];
+	static char to[JOURNAL_PATH];
+	char precious[JOURNAL_TOKEN];
 	int refused = 0, kept = 0;
 	struct journal j;
 
@@ -334,7 +335,7 @@ T_CASE(a_store_that_is_filled_to_drive_something_out)
 T_CASE(changed_after_it_was_deleted)
 {
 	struct journal_restore how = { .force = false };
-	char to[PATH_MAX];
+	static char to[JOURNAL_PATH];
 	struct journal j;
 	struct err e;
 	int fd;

@@ -49,7 +49,7 @@ static bool keep(const char *name, const char *session, char *token)
 static const char *back(const char *token, const char *to, bool force)
 {
 	struct journal_restore how = { .to = to, .force = force };
-	static char path[PATH_MAX];
+	static char path[JOURNAL_PATH];
 	static struct err e;
 
 	return journal_put_back(&j, token, &how, path, &e) == 0 ? "" : e.text;
@@ -428,5 +428,38 @@ T_CASE(found_across_pieces)
 		arena_release(&a);
 	}
 	is_int(found, 100, "wherever it stands");
+	end();
+}
+
+/* Where it was has a longer name than any path may have. */
+T_CASE(deeper_than_paths)
+{
+	enum { DEPTH = 60, PART = 200 };
+	static char path[JOURNAL_PATH];
+	char part[PART + 1], token[] = "1234567890123456789";
+	struct journal_line line = { .kind = 'D', .at = 1234567890123456789, .command = "c", .path = path };
+	int fd, at_fd;
+
+	if (!begin())
+		return;
+	memset(part, 'p', PART);
+	part[PART] = 0;
+	snprintf(path, sizeof path, "%s", top);
+	for (int i = 0; i < DEPTH; i++) {
+		size_t len = strlen(path);
+
+		snprintf(path + len, sizeof path - len, "/%s", part);
+	}
+	line.to_path = "";
+	forge_lines(&line, 1);
+	is_str(back(token, NULL, true), "");
+	at_fd = dup(dir);
+	for (int i = 0; i < DEPTH && at_fd >= 0; i++) {
+		fd = openat(at_fd, part, i + 1 < DEPTH ? O_RDONLY | O_DIRECTORY : O_RDONLY);
+		fd_close(&at_fd);
+		at_fd = fd;
+	}
+	ok(at_fd >= 0, "it is there");
+	fd_close(&at_fd);
 	end();
 }

@@ -165,7 +165,7 @@ T_CASE(too_many_descriptors)
 	for (int i = 0; i < 32; i++)
 		fds[i] = 1;
 	before = count_fds();
-	raw("i\1\2\3\4", 5, fds, 5);
+	raw("i\1\2\3\4", 5, fds, WIRE_FDS + 1);
 	is_int(wire_recv(pair[1], &in, 0, &e), 1, "one too many");
 	is_int(in.n_fds, WIRE_FDS, "is dropped");
 	raw("i\1\2\3\4", 5, fds, 32);

@@ -60,6 +60,8 @@ start_world || {
 	fail "there is an internet" "$(tail -5 $W/log)"
 	exit 0
 }
+. $W/seeds.sh
+seeds
 if native; then
 	begin
 	LIMIT=120 try /usr/bin/python3 -B $NET/client.py none "$rows" $family

@@ -52,6 +52,15 @@ for how in "$tcp" "$udp" "$held"; do
 	check_ok "to this machine" '^hello$' /bin/bash -c "$(says "$how" 127.0.0.1)"
 done
 check_ok "by name" '^hello$' /bin/bash -c "$(says "$tcp" localhost)"
+check_ok "several messages in one call" '^2 True$' python3 -c '
+import ctypes, socket
+u = socket.socket(2, 2); u.bind(("127.0.0.1", 0)); u.settimeout(5)
+s = socket.socket(2, 2); s.connect(u.getsockname())
+class iov(ctypes.Structure): _fields_ = [("b", ctypes.c_char_p), ("n", ctypes.c_size_t)]
+class head(ctypes.Structure): _fields_ = [("name", ctypes.c_void_p), ("len", ctypes.c_uint), ("iov", ctypes.POINTER(iov)), ("n", ctypes.c_size_t), ("c", ctypes.c_void_p), ("cl", ctypes.c_size_t), ("f", ctypes.c_int), ("p", ctypes.c_int), ("sent", ctypes.c_uint), ("q", ctypes.c_uint)]
+v = iov(b"abc", 3); m = (head * 2)(*[head(None, 0, ctypes.pointer(v), 1, None, 0, 0, 0, 0, 0)] * 2)
+n = ctypes.CDLL(None).sendmmsg(s.fileno(), m, 2, 0)
+print(n, n == 2 and m[0].sent == m[1].sent == 3 and u.recv(9) == u.recv(9) == b"abc")'
 check_ok "to a local socket" '^hello$' /bin/bash -c "$(says "$unix" /srv/outside/plain.sock)"
 check_ok "to an abstract name of its own" '^hello$' python3 -c '
 import socket, threading
