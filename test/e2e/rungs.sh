@@ -275,8 +275,8 @@ held_by_ports() {
 	in_root /bin/sh -c 'echo fine'
 	judge "a command works" '[ "$rc" = 0 ] && [ "$(cat "$TMP/o")" = fine ]'
 	judge "each command says what holds connections" 'said "\"layers\":\"[^\"]*,network\(ports\)"'
-	judge "and what that lacks" \
-		'said "network: proxy only, ports by Landlock, at any address; local sockets are open.*session_degraded"'
+	lacks='network: proxy only, ports by Landlock, at any address; local sockets are open'
+	judge "and what that lacks" "said \"$lacks.*session_degraded\""
 	for way in $ways; do
 		in_root /bin/sh -c "$probe $way 18999; :"
 		judge "probe $way: refused by the kernel" 'grep -q "^REFUSED $way: " "$TMP/o" && ! arrived'

@@ -121,14 +121,14 @@ for uid in 0 $USER_ID; do
 
 	policy false <<<"{name: no-a, paths: [\"$work/a\"], operations: [read], decision: deny}
 $rest"
-	acts "$work" chmod "reads are restricted: so are names"
+	acts "$work" '' "reads are restricted: so are names and attributes"
 	is "$who: the file is not read" "$(told ended)" "$(some read)"
 	ok "$who: and that is told" denied file_open no-a
 
 	policy false <<<"{name: no-c, paths: [\"$work/c\"], operations: [delete], decision: deny}
 $rest"
-	acts "$work" "read list proc write create chmod" \
-		"deletions are restricted: only names are asked about"
+	acts "$work" "read list proc write create" \
+		"deletions are restricted: only names and attributes are asked about"
 	is "$who: the file is not deleted" "$(told ended)" "$(some delete)"
 	ok "$who: it is there" [ -e "$work/c" ]
 	ok "$who: and that is told" denied file_delete no-c

@@ -6,9 +6,10 @@
 #include "test/policy.h"
 
 enum {
-	R = FILTER_READS | FILTER_WRITES | FILTER_NAMES,
-	W = FILTER_WRITES | FILTER_NAMES | FILTER_ATTRIBUTES,
-	ALL = R | W
+	N = FILTER_NAMES | FILTER_ATTRIBUTES,
+	R = FILTER_READS | FILTER_WRITES | N,
+	W = FILTER_WRITES | N,
+	ALL = R
 };
 
 #define ALLOW(what) "  - {name: a, paths: [\"/**\"], operations: [" what "], decision: allow}\n"
@@ -36,15 +37,14 @@ static const struct {
 	{ "the rule comes too late", ALLOW("\"*\"") RULE("/srv/x", "read", "deny"), 0 },
 	{ "not for opening", ALLOW("read, list") RULE("/srv/x", "open", "deny") ALLOW("\"*\""), 0 },
 	{ "one directory short", RULE("/a/**", "\"*\"", "allow") RULE("/b/**", "\"*\"", "allow"), ALL },
-	{ "deletions", RULE("/srv/**", "delete", "deny") ALLOW("\"*\""), FILTER_NAMES },
-	{ "deletions are kept", RULE("/srv/**", "delete, rmdir", "soft_delete") ALLOW("\"*\""),
-	  FILTER_NAMES },
-	{ "renames", RULE("/srv/**", "rename", "deny") ALLOW("\"*\""), FILTER_NAMES },
-	{ "new directories", RULE("/srv/**", "mkdir", "deny") ALLOW("\"*\""), FILTER_NAMES },
+	{ "deletions", RULE("/srv/**", "delete", "deny") ALLOW("\"*\""), N },
+	{ "deletions are kept", RULE("/srv/**", "delete, rmdir", "soft_delete") ALLOW("\"*\""), N },
+	{ "renames", RULE("/srv/**", "rename", "deny") ALLOW("\"*\""), N },
+	{ "new directories", RULE("/srv/**", "mkdir", "deny") ALLOW("\"*\""), N },
 	{ "new files", RULE("/srv/**", "create", "deny") ALLOW("\"*\""), W },
 	{ "cutting", RULE("/srv/**", "truncate", "deny") ALLOW("\"*\""), W },
-	{ "modes", RULE("/srv/**", "chmod", "deny") ALLOW("\"*\""), FILTER_ATTRIBUTES | FILTER_NAMES },
-	{ "owners", RULE("/srv/**", "chown", "deny") ALLOW("\"*\""), FILTER_ATTRIBUTES | FILTER_NAMES },
+	{ "modes", RULE("/srv/**", "chmod", "deny") ALLOW("\"*\""), N },
+	{ "owners", RULE("/srv/**", "chown", "deny") ALLOW("\"*\""), N },
 	{ "what is only looked at", RULE("/srv/**", "stat, readlink", "deny") ALLOW("\"*\""), 0 },
 };
 

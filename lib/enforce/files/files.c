@@ -34,10 +34,9 @@ unsigned files_asked(uint32_t plain, bool reads, bool changes)
 		calls |= FILTER_READS | FILTER_WRITES; /* openat2(2) may be either */
 	if (changes || rules & written)
 		calls |= FILTER_WRITES;
-	if (changes || rules & (KIND(CHMOD) | KIND(CHOWN) | KIND(TOUCH) | written))
-		calls |= FILTER_ATTRIBUTES;
-	if (calls || rules & ((1u << ACCESS_KINDS) - 1) & ~seen)
-		calls |= FILTER_NAMES;
+	/* Landlock knows no attributes: what is closed keeps its own by being asked about. */
+	if (calls || changes || rules & ((1u << ACCESS_KINDS) - 1) & ~seen)
+		calls |= FILTER_NAMES | FILTER_ATTRIBUTES;
 	return calls;
 }
 

@@ -38,7 +38,8 @@ enum { FILES_READ = 1, FILES_WRITE = 2, FILES_REMOVE = 4 };
 /* Which calls must be asked about: FILTER_… of enforce/exec/filter.h, 0 = none. `plain`: what the policy
  * leaves alone (decide_plain()); `reads`, `changes`: all of these are wanted for something else, to be told
  * of or kept. What may be renamed or linked gets another name, and with it another rule: names are asked
- * about when any rule restricts anything. */
+ * about when any rule restricts anything; and attributes, which Landlock does not know: those of what is
+ * closed would be open. */
 unsigned files_asked(uint32_t plain, bool reads, bool changes);
 
 /* Strings and lists are copied; the policy is borrowed. */
