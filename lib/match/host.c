@@ -1,6 +1,7 @@
 #include "match/host.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,10 +12,13 @@ static const uint8_t *embedded(const uint8_t *a)
 	static const uint8_t zero[12], mapped[12] = { [10] = 0xff, [11] = 0xff },
 	                               nat64[12] = { 0, 0x64, 0xff, 0x9b };
 	static const uint8_t local_nat64[6] = { 0, 0x64, 0xff, 0x9b, 0, 1 };
-	bool low = !a[12] && !a[13] && !a[14] && a[15] <= 1; /* :: and ::1 are themselves */
+	uint32_t last;
+	bool low; /* :: and ::1 are themselves */
 
-	if (!memcmp(a, mapped, 12) || !memcmp(a, nat64, 12) ||
-	    (!memcmp(a, local_nat64, 6) && memcmp(a + 12, zero, 4)) || (!memcmp(a, zero, 12) && !low))
+	memcpy(&last, a + 12, 4);
+	low = be32toh(last) <= 1;
+	if (!memcmp(a, mapped, 12) || !memcmp(a, nat64, 12) || (!memcmp(a, local_nat64, 6) && last) ||
+	    (!memcmp(a, zero, 12) && !low))
 		return a + 12;
 	return a[0] == 0x20 && a[1] == 0x02 ? a + 2 : NULL;
 }
