@@ -8,6 +8,7 @@
 #pragma once
 
 #include "proxy/frame.h"
+#include "proxy/limits.h"
 #include "proxy/proxy.h"
 #include "proxy/target.h"
 #include "proxy/tell.h"
@@ -116,6 +117,7 @@ struct proxy {
 	int n_conns, n_pipes, n_kept;
 	struct pipe_pair kept[PIPES_KEPT];
 	struct teller teller;
+	struct limits limits; /* of names whose requests are to be approved */
 	char scratch[PROXY_SCRATCH];
 };
 

@@ -144,6 +144,22 @@ static void on_answer(void *arg, const struct resolver_answer *answer)
 		refuse_with(c, 503, "events cannot be kept");
 }
 
+/* What somebody has yet to approve must not tell much before. */
+static void ask_outside(struct conn *c, const struct verdict *v)
+{
+	const struct proxy_options *o = &c->proxy->o;
+	struct verdict limit = { .rule = NULL };
+
+	if (v->effective == EFFECT_APPROVE)
+		limit.rule = limits_ask(&c->proxy->limits, o->policy, c->target.host.name);
+	c->wait.done = on_answer;
+	c->wait.arg = c;
+	if (limit.rule)
+		judge_go(c, &limit);
+	else if (resolver_ask(o->resolver, c->target.host.name, &c->wait, NULL) < 0)
+		refuse_with(c, 503, "too many names are asked for");
+}
+
 /* Names that no rule could let through are not even asked for: to ask is to tell. */
 static void judge_by_name(struct conn *c)
 {
@@ -159,10 +175,7 @@ static void judge_by_name(struct conn *c)
 	} else if (resolver_known(o->resolver, name, &answer)) {
 		judge_take(c, &answer, false);
 	} else {
-		c->wait.done = on_answer;
-		c->wait.arg = c;
-		if (resolver_ask(o->resolver, name, &c->wait, NULL) < 0)
-			refuse_with(c, 503, "too many names are asked for");
+		ask_outside(c, &v);
 	}
 }
 

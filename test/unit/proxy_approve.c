@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "loop/loop.h"
+#include "net/resolver.h"
 #include "proxy/proxy.h"
 
 #include <arpa/inet.h>
@@ -12,13 +13,15 @@
 
 static const char text[] = "version: 1\nname: asks\nnetwork_rules:\n"
                            "  - name: ask\n    cidrs: [\"127.0.0.1/32\"]\n    decision: approve\n"
-                           "    timeout: 300ms\n";
+                           "    timeout: 300ms\n"
+                           "  - name: names\n    domains: [\"*.asks.test\"]\n    decision: approve\n";
 
 struct lab {
 	struct loop *loop;
 	struct policy *policy;
 	struct decide_cache *cache;
 	struct proxy *proxy;
+	struct resolver *resolver;
 	int client, origin;
 	uint16_t port; /* of the origin */
 	char events[16384], id[64];
@@ -58,7 +61,7 @@ static int listen_at(uint16_t *port)
 	return fd;
 }
 
-static void set_up(struct lab *l, int64_t approval_ns)
+static void set_up_for(struct lab *l, int64_t approval_ns, const char *host, int requests)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct policy_options options = { .approvals = true };
@@ -66,12 +69,14 @@ static void set_up(struct lab *l, int64_t approval_ns)
 	struct proxy_options o = { .approval_ns = approval_ns, .session_id = "test", .sink = sink, .arg = l };
 	AUTO_BUF ask = { 0 };
 	uint16_t port;
+	struct resolver_options names = { .hosts = "/dev/null", .servers = "/dev/null", .patience_ns = 1 };
 	int fd;
 
 	*l = (struct lab){ .loop = loop_new(NULL) };
+	names.loop = o.loop = l->loop;
+	l->resolver = o.resolver = resolver_new(&names, NULL);
 	l->policy = policy_load(text, sizeof text - 1, "asks.yaml", &options, &problems);
 	l->cache = decide_cache_new(l->policy);
-	o.loop = l->loop;
 	o.policy = l->policy;
 	o.cache = l->cache;
 	l->proxy = proxy_new(&o, NULL);
@@ -81,10 +86,15 @@ static void set_up(struct lab *l, int64_t approval_ns)
 	l->client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	a.sin_port = htons(port);
 	ok(connect(l->client, (struct sockaddr *)&a, sizeof a) == 0);
-	buf_fmt(&ask, "CONNECT 127.0.0.1:%u HTTP/1.1\r\nHost: x\r\n\r\n", l->port);
+	buf_fmt(&ask, "CONNECT %s:%u HTTP/1.1\r\nHost: x\r\n\r\n", host, l->port);
 	ok(send(l->client, ask.data, ask.len, 0) == (ssize_t)ask.len);
-	for (int i = 0; i < 500 && !l->n_requested; i++)
+	for (int i = 0; i < 500 && l->n_requested < requests; i++)
 		loop_once(l->loop, 20, NULL);
+}
+
+static void set_up(struct lab *l, int64_t approval_ns)
+{
+	set_up_for(l, approval_ns, "127.0.0.1", 1);
 }
 
 static void tear_down(struct lab *l)
@@ -92,6 +102,7 @@ static void tear_down(struct lab *l)
 	close(l->client);
 	close(l->origin);
 	proxy_free(l->proxy);
+	resolver_free(l->resolver);
 	loop_free(l->loop);
 	decide_cache_free(l->cache);
 	policy_free(l->policy);
@@ -186,5 +197,23 @@ T_CASE(nobody_can_be_asked)
 	is_str(answer(&l, &arrived), "HTTP/1.1 403 Forbidden");
 	ok(!arrived);
 	is_int(l.n_requested, 0);
+	tear_down(&l);
+}
+
+/* To look a name up is to tell it to whoever serves the domain. */
+T_CASE(names_tell_little_before)
+{
+	static const char word[] = "0a1b2c3d4e5f6071829304a5b6c7d8e9f0a1b2c3d4e5f607182930";
+	char host[160];
+	struct lab l;
+	bool arrived;
+
+	snprintf(host, sizeof host, "%s.%s.asks.test", word, word);
+	set_up_for(&l, 60 * 1000000000LL, host, 0);
+	is_str(answer(&l, &arrived), "HTTP/1.1 403 Forbidden");
+	is_int(l.n_requested, 0);
+	tear_down(&l);
+	set_up_for(&l, 60 * 1000000000LL, "short.asks.test", 0);
+	is_str(answer(&l, &arrived), "HTTP/1.1 504 Gateway Timeout", "it is asked for");
 	tear_down(&l);
 }
