@@ -14,14 +14,15 @@ static char *authority(const struct conn *c)
 	return strdup(target_text(&c->target, 0, text));
 }
 
-/* Nothing is on its way on it any more, and the server leaves it open. Of answers without a body some servers
- * send one all the same. */
+/* Nothing is on its way on it any more (a server may answer before it has read the body: what it were sent
+ * next would be the rest of that), and the server leaves it open. Of answers without a body some servers send
+ * one all the same. */
 static bool is_clean(const struct conn *c)
 {
 	const enum http_body_kind kind = c->answering.kind;
 
 	return c->server_keeps && (kind == HTTP_BODY_LENGTH || kind == HTTP_BODY_CHUNKED) &&
-	       !c->server.ended && !c->down.spare && !c->up.spare;
+	       !c->server.ended && !c->down.spare && !c->up.spare && !way_blocked(&c->up);
 }
 
 /* Only what can be asked twice: the server may end the connection just then. */
@@ -97,13 +98,14 @@ static void lost(struct conn *c)
 		conn_break(c);
 }
 
-/* How the answer's body ends. */
+/* How the answer's body ends. Some have none, whatever length they tell of: a 304 tells of the one that it
+ * would have. */
 static void choose_frame(struct conn *c)
 {
 	const struct http_parser *a = &c->answer;
 	enum http_body_kind kind = a->decoder.kind;
 
-	if (c->is_head)
+	if (c->is_head || a->head.status == 204 || a->head.status == 304)
 		kind = HTTP_BODY_NONE;
 	frame_init(&c->answering, kind, a->decoder.left, true);
 	if (kind == HTTP_BODY_REST)

@@ -163,6 +163,8 @@ def framing():
     ok(status(got) == 200 and b'HTTP/1.0' in got, 'HTTP/1.0', got)
     got = say(b'HEAD http://allowed.test/big?n=1000 HTTP/1.1\r\n' + GOOD + b'\r\n' + one)
     ok(b'Content-Length: 1000' in got and b'hello from' in got, 'HEAD, and another after it', got)
+    got = say(b'GET http://allowed.test/same HTTP/1.1\r\n' + GOOD + b'\r\n' + get(b'http://allowed.test/hello'))
+    ok(status(got) == 304 and b'hello from' in got, '304 with a length, and another after it', got)
     got = say(get(b'http://allowed.test/short'))
     ok(got.endswith(b'<reset>'), 'an answer that is cut off is seen to be', got)
     got = say(get(b'http://dead.allowed.test:7/'))
@@ -190,6 +192,26 @@ def bodies():
     for how in (b'', b'&chunked=1', b'&close=1'):
         got = say(get(b'http://allowed.test/big?n=1000000' + how))
         ok(got.count(bytes(range(256))) >= 3906 and status(got) == 200, 'an answer %s' % how.decode(), len(got))
+
+
+def hasty():
+    """A server answers before it has read the body, part of which is still with the proxy: what it is sent
+    behind that part would not be read as a request, or the end of one would be."""
+    swallowed, tried = 0, 0
+    for size in range(2400000, 5400000, 50000):
+        with connect() as s:
+            s.settimeout(1)
+            try:
+                s.sendall(b'POST http://allowed.test/hasty HTTP/1.1\r\n' + GOOD + b'Content-Length: %d\r\n\r\n' % size)
+                s.sendall(b'x' * size)
+                tried += b'before it is read' in s.recv(4096)
+                s.sendall(get(b'http://allowed.test/'))
+                s.recv(4096)
+            except TimeoutError:
+                swallowed += 1
+            except OSError:
+                pass
+    ok(tried > 0 and not swallowed, 'NW-13 nothing is asked behind a body that has not gone out', (tried, swallowed))
 
 
 def streams():
@@ -398,6 +420,6 @@ def bulk():
     ok(memory() <= 6144, 'and still in 6 MiB', memory())
 
 
-for part in (authorities, framing, bodies, streams, names, resolving, many, bulk):
+for part in (authorities, framing, bodies, hasty, streams, names, resolving, many, bulk):
     part()
 ok(say(get(b'http://allowed.test/')).endswith(b'hello from 192.0.2.10\n'), 'the proxy serves on')

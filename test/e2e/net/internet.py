@@ -162,6 +162,12 @@ class Web(http.server.BaseHTTPRequestHandler):
         self.page_port(_query)
         self.close_connection = True
 
+    def page_same(self, _query):
+        """Tells of a length, as it may, and has no body."""
+        self.send_response(304)
+        self.send_header('Content-Length', '500')
+        self.end_headers()
+
     def page_headers(self, _query):
         self.say(self.requestline + '\n' + str(self.headers))
 
@@ -246,6 +252,12 @@ class Web(http.server.BaseHTTPRequestHandler):
         if self.path == '/early':
             self.close_connection = True
             self.say('too much\n', 413, [('Connection', 'close')])
+            return
+        if self.path == '/hasty':
+            time.sleep(0.03)
+            self.say('answered before it is read\n')
+            for _ in self.body():
+                pass
             return
         digest, total = hashlib.sha256(), 0
         for data in self.body():
