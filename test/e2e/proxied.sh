@@ -224,8 +224,8 @@ is "who never heard of it" "$(grep -c '^evil.test' asked)" "${before:-0}"
 has "and the log has it" "$(events dns_query)" '"domain":"evil.test".*"rule":"evil"'
 stop
 
-# --- programs that look at who answers (musl, c-ares) ask whom resolv.conf names: the session's service, where
-# calls that read are judged
+# --- programs that look at who answers (musl, c-ares) ask whom resolv.conf names: the session's service,
+# where calls that read are judged
 
 cat >particular.py <<'PY'
 import socket
