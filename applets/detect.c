@@ -73,8 +73,7 @@ static const struct {
 	{ "seccomp_wait_killable", PROBE_KILLABLE, false },
 };
 
-/* What only a command that was really governed can show. A layer counts as armed only with its proof; one
- * that this version does not have can have none. */
+/* What only a command that was really governed can show: a layer counts as armed only with its proof. */
 enum proof {
 	NOT_BUILT = 0,
 	PROOF_NO_NEW_PRIVS = 1,
@@ -125,7 +124,8 @@ static const struct domain domains[] = {
 	      "what is started first is judged, nothing below it" } } },
 	{ "Network",
 	  20,
-	  { { "proxy", PROBE_NO_NEW_PRIVS, NOT_BUILT, "domains, addresses, ports" },
+	  { { "proxy", PROBE_NO_NEW_PRIVS, CONFIG_LAYER_NET ? PROOF_OPTIONAL : NOT_BUILT,
+	      "domains, addresses, ports" },
 	    { "landlock-network", PROBE_LANDLOCK_NET, NOT_BUILT, "TCP ports" },
 	    { "ebpf", PROBE_EBPF, NOT_BUILT, "connections by control group" } } },
 	{ "Resource Limits",
@@ -213,7 +213,9 @@ static const char *state(const struct found *f, const struct backend *b, char *o
 		return "armed";
 	if (b->proof == PROOF_OPTIONAL)
 		return b->needs == PROBE_FUSE ? "not armed (only with sandbox.fuse.mount)"
-		                              : "not armed (only with file_monitor.enabled)";
+		       : CONFIG_LAYER_NET && b->needs == PROBE_NO_NEW_PRIVS
+		               ? "not armed (only with sandbox.network.enabled)"
+		               : "not armed (only with file_monitor.enabled)";
 	if (b->proof == NOT_BUILT)
 		return "not armed (not built in this version)";
 	if (f->proofs & (b->proof & PROOF_ANY ? PROOF_ANY : PROOF_LIMITS) & (b->proof - 1) &&
@@ -256,15 +258,13 @@ static int try_script(char *path, struct probe *out)
 }
 
 /* Looks at itself, tries to look at us outside, and to start what is denied; tells by its exit code. */
-static const char script[] = "#!/bin/sh\n"
-                             "n=64\n"
+static const char script[] = "#!/bin/sh\nn=64\n"
                              "while read -r key value; do\n"
                              "	case $key$value in\n"
                              "	NoNewPrivs:1) n=$((n + 1)) ;;\n"
                              "	Seccomp:2) n=$((n + 2)) ;;\n"
                              "	TracerPid:[1-9]*) n=$((n + 8)) ;;\n"
-                             "	esac\n"
-                             "done </proc/self/status\n"
+                             "	esac\ndone </proc/self/status\n"
                              "(: </proc/%d/environ) 2>/dev/null || n=$((n + 4))\n"
                              "\"${0%%/*}/sudo\" 2>/dev/null\n"
                              "[ $? != 126 ] || n=$((n + 16))\n"

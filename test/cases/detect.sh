@@ -20,9 +20,9 @@ done
 has 'landlock_abi is a version' "$capabilities" '^  landlock_abi +(✓ \(v[0-9]+\)|-)$'
 keys=$(printf '%s\n' "$capabilities" | awk '{ print $1 }')
 is 'keys are sorted' "$keys" "$(printf '%s\n' "$keys" | LC_ALL=C sort)"
-for layer in proxy ebpf; do
-	has "$layer is not claimed" "$table" "^  $layer +-  not armed \(not built in this version\)"
-done
+has 'ebpf is not claimed' "$table" '^  ebpf +-  not armed \(not built in this version\)'
+has 'proxy is not claimed' "$table" \
+	'^  proxy +-  not armed \((only with sandbox.network.enabled|not built in this version)\)'
 has 'fuse is not claimed' "$table" \
 	'^  fuse +-  not armed \((only with sandbox.fuse.mount|not built in this version)\)'
 if "$AGENTSH" --help | grep -q '^  run ' &&

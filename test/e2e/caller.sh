@@ -126,6 +126,7 @@ held() { # TEXT STATUS: what inside() tried has not happened
 }
 
 # ---- AP-14: what a process can do with its connection ----
+# ways WAYS: judged() goes through all of them with a supervisor between.
 ways() {
 	for socket in "127.0.0.1 $PORT" "unix /run/agentsh/gate.sock.http"; do
 		name="$as ${socket%% *}"
@@ -134,7 +135,7 @@ ways() {
 		# Who connected is named by the kernel, over a unix socket, and must still be there.
 		[ "${socket%% *}" = unix ] || outside child $socket
 		is "$name: also where another process connected" "$R" 204
-		for way in plain flight table child hidden leaderless; do
+		for way in $1; do
 			inside $way $socket
 			held "$name: $way" 403
 		done
@@ -363,14 +364,14 @@ JUDGE=
 for user in 0 1000; do
 	as="uid $user"
 	serve 127.0.0.1
-	ways
+	ways 'plain flight table child hidden leaderless'
 	requests
 	handed_on
 	judged
 	stop
 	JUDGE=yes as="uid $user, connections judged"
 	serve 127.0.0.1
-	ways
+	ways 'flight leaderless'
 	requests
 	handed_on
 	own_needs

@@ -118,7 +118,7 @@ kill $! 2>/dev/null
 wait $! 2>/dev/null
 
 for way in proxy direct; do
-	LIMIT=180 try /bin/bash -c "exec python3 -B $NET/intact.py $way ${E2E_NET_MIB:-64}"
+	LIMIT=180 try /bin/bash -c "exec python3 -B $NET/intact.py $way ${E2E_NET_MIB:-8}"
 	lines "$TRY/out"
 done
 exit 0
