@@ -223,3 +223,44 @@ is "whatever server is asked, the session answers" "$(run "exec 2>&1; python3 $T
 is "who never heard of it" "$(grep -c '^evil.test' asked)" "${before:-0}"
 has "and the log has it" "$(events dns_query)" '"domain":"evil.test".*"rule":"evil"'
 stop
+
+# --- programs that look at who answers (musl, c-ares) ask whom resolv.conf names: the session's service,
+# where calls that read are judged
+
+cat >particular.py <<'PY'
+import socket
+conf = open('/etc/resolv.conf').read().split()
+server = (conf[conf.index('nameserver') + 1], 53)
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(3)
+for name in 'allowed', 'evil':
+    labels = b'%c%s' % (len(name), name.encode()) + b'\4test\0'
+    s.sendto(b'\0\1\1\0\0\1\0\0\0\0\0\0' + labels + b'\0\1\0\1', server)
+    m, who = s.recvfrom(512)
+    print(m[3] & 15 if who == server else 'not from %s' % server[0])
+mine = open('/etc/resolv.conf')
+try:
+    open('/proc/self/fd/%d' % mine.fileno(), 'r+b', 0).write(b'nameserver 1.1.1.1')
+    print('written to')
+except PermissionError:
+    print(' '.join(conf[2:]))
+PY
+chmod 644 particular.py
+echo 'options timeout:2' >>/etc/resolv.conf
+as root
+sed -i 's/judge: false/judge: true/' "$D/config.yaml"
+cat >>"$D/policies/default.yaml" <<-'END'
+	file_rules:
+	  - {name: no-env, paths: ["**/.env"], operations: ["*"], decision: deny}
+	  - {name: all, paths: ["/**"], operations: ["*"], decision: allow}
+END
+begin
+S=$(session | member id)
+is "who looks at who answers gets answers, and refusals" "$(run "exec 2>&1; python3 $TMP/particular.py")" \
+	'0
+3
+options timeout:2
+  0'
+is "root's own file is as it was" "$(cat /etc/resolv.conf)" 'nameserver 192.0.2.53
+options timeout:2'
+stop

@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/room.h"
+#include "enforce/files/instead.h"
 #include "enforce/files/keep.h"
 #include "enforce/files/spell.h"
 
@@ -169,6 +170,12 @@ static void read_it(struct attempt *t)
 	if (fstat(fd, &t->p.st) == 0 && is_plain(&t->p)) {
 		t->error = 0;
 		if (open_is_allowed(t->a, t->o, &t->p)) {
+			int other = CONFIG_LAYER_NET ? instead_open(t->a, t->o, &t->p) : -1;
+
+			if (other >= 0) {
+				act_give(t->a, other, cloexec);
+				return;
+			}
 			open_unblock(fd, t->o->how.flags);
 			act_inject(t->a, fd, cloexec);
 		}

@@ -62,6 +62,7 @@ struct files_options {
 	/* All is told that changes masks and names: umask(2) is marked, with all calls that do the latter,
 	 * and files_exec() called. Both may be remembered then. */
 	bool masks;
+	int resolver;                  /* borrowed: instead.h; 0 = none */
 	bool soft_block;               /* nothing may be deleted, renamed or truncated */
 	const struct files_view *view; /* borrowed; or NULL */
 };

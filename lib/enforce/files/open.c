@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/room.h"
+#include "enforce/files/instead.h"
 #include "enforce/files/keep.h"
 #include "enforce/files/moving.h"
 #include "enforce/files/known.h"
@@ -263,7 +264,7 @@ bool open_is_allowed(struct act *a, const struct opening *o, const struct place 
 
 static int open_there(struct act *a, const struct opening *o, const struct place *p)
 {
-	int error = check_type(a, o, p);
+	int error = check_type(a, o, p), fd;
 	enum journal_kind kind;
 	bool ours = false;
 
@@ -271,6 +272,10 @@ static int open_there(struct act *a, const struct opening *o, const struct place
 		return error;
 	if (!open_is_allowed(a, o, p))
 		return 0;
+	if (CONFIG_LAYER_NET && (fd = instead_open(a, o, p)) >= 0) {
+		hand_over(a, o, fd);
+		return 0;
+	}
 	error = special_open(a, o, p, &ours);
 	if (error || !ours)
 		return error;
