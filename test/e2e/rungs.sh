@@ -62,7 +62,7 @@ shell_behaves /bin/sh
 judge "the log names the rung at the start" \
 	'said "\"degraded\":\[\"commands: ptrace: .*another .*\"rung\":\"ptrace\".*session_degraded"'
 judge "each command says how it is held" \
-	'said "\"layers\":\"exec\(ptrace\),signals\(ptrace\),syscalls,landlock[^\"]*\""'
+	'said "\"layers\":\"exec\(ptrace\),signals\(ptrace\),syscalls,network\(ports\),landlock[^\"]*\""'
 session_says ptrace
 detects ptrace
 judge "views are mounted where calls on files cannot be judged" mounter
@@ -209,7 +209,7 @@ in_root /bin/sh -c 'env ssh whoami; exit $?'
 judge "below a program nothing is judged, as it says" ran
 judge "the log names the rung and why" 'said "\"rung\":\"entry\".*session_degraded"'
 judge "each command says how it is held" \
-	'said "\"layers\":\"entry,syscalls,signals\(landlock\),landlock[^\"]*\""'
+	'said "\"layers\":\"entry,syscalls,network\(ports\),signals\(landlock\),landlock[^\"]*\""'
 session_says entry
 detects entry
 forget

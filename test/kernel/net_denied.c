@@ -171,6 +171,15 @@ static int by_path(void)
 	return to_path(path, SOCK_STREAM);
 }
 
+/* To connect a datagram socket reaches nobody. */
+static int by_sent_path(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	snprintf(a.sun_path, sizeof a.sun_path, "%s", lab_env("NL_TO"));
+	return tell((int)sendto(socket(AF_UNIX, SOCK_DGRAM, 0), "", 0, 0, (struct sockaddr *)&a, sizeof a));
+}
+
 static int by_relative(void)
 {
 	return to_path("docker.sock", SOCK_STREAM);
@@ -410,6 +419,7 @@ const struct lab_attack lab_attacks[] = { { "connect", by_connect },
 	                                  { "fastopen", by_fastopen },
 	                                  { "late_connect", by_late_connect },
 	                                  { "path", by_path },
+	                                  { "sent_path", by_sent_path },
 	                                  { "relative", by_relative },
 	                                  { "link", by_link },
 	                                  { "descriptor", by_descriptor },
@@ -512,16 +522,17 @@ T_CASE(kinds_of_sockets)
 	ok(lab_exit(&o) == EPERM, "governed there is none: %d", lab_exit(&o));
 }
 
-static void serve_local(const char *path, bool canary)
+static void serve_local(const char *path, int type, bool canary)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path) + (*path == '/'));
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
 	snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
 	if (a.sun_path[0] == '@')
 		a.sun_path[0] = 0;
-	lab_need(bind(fd, (struct sockaddr *)&a, len) == 0 && listen(fd, 64) == 0, path);
+	lab_need(bind(fd, (struct sockaddr *)&a, len) == 0, path);
+	lab_need(type == SOCK_DGRAM || listen(fd, 64) == 0, path);
 	chmod(path, 0666);
 	nl_start(fd, canary);
 }
@@ -550,33 +561,22 @@ T_CASE(local_sockets)
 	nl_build();
 	lab_write(lab.policy, policy, 0644);
 	snprintf(path, sizeof path, "%s/docker.sock", lab.drop);
-	serve_local(path, true);
+	serve_local(path, SOCK_STREAM, true);
 	setenv("NL_TO", path, 1);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		one_local(names[i], "daemon-sockets");
-	serve_local("@net-denied", true);
+	serve_local("@net-denied", SOCK_STREAM, true);
 	one_local("abstract", "abstract-sockets");
+	/* A server hears datagrams there: clients of its API connect to it first, and learn that. */
 	snprintf(path, sizeof path, "%s/gate.sock", lab.drop);
-	serve_local(path, true);
+	serve_local(path, SOCK_DGRAM, true);
 	setenv("NL_TO", path, 1);
-	one_local("path", "closed-to-sessions");
+	one_local("sent_path", "closed-to-sessions");
 	snprintf(path, sizeof path, "%s/plain.sock", lab.drop);
-	serve_local(path, false);
+	serve_local(path, SOCK_STREAM, false);
 	setenv("NL_TO", path, 1);
 	lab_attack("path", true, lab.user, &o);
 	ok(lab_exit(&o) == 0, "another is open: %d", lab_exit(&o));
-}
-
-/* What the last one has sent is counted: nothing comes in any more. */
-static void wait_for_quiet(void)
-{
-	struct stat st;
-
-	for (int i = 0, quiet = 0; i < 500 && quiet < 20; i++) {
-		quiet = stat(lab.reached, &st) == 0 ? 0 : quiet + 1;
-		unlink(lab.reached);
-		poll(NULL, 0, 10);
-	}
 }
 
 /* NW-07. Natively they are won at once, which shows that they would be. */
@@ -591,7 +591,7 @@ T_CASE(races)
 		lab_attack(names[i], false, lab.user, &o);
 		ok(o.reached, "%s is won ungoverned, %s", names[i], o.out);
 		unsetenv("NL_MS");
-		wait_for_quiet();
+		nl_wait_for_quiet();
 		lab_attack(names[i], true, lab.user, &o);
 		ok(lab_exit(&o) == 0 && !o.reached, "%s is not won, %s", names[i], o.out);
 		ok(lab_logged(&o, "close-canary", "denied") || i == 2, "%s has tried", names[i]);

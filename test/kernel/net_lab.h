@@ -156,6 +156,18 @@ static void nl_end(void)
 	}
 }
 
+/* What the last one has sent is counted: nothing comes in any more. */
+static inline void nl_wait_for_quiet(void)
+{
+	struct stat st;
+
+	for (int i = 0, quiet = 0; i < 500 && quiet < 20; i++) {
+		quiet = stat(lab.reached, &st) == 0 ? 0 : quiet + 1;
+		unlink(lab.reached);
+		poll(NULL, 0, 10);
+	}
+}
+
 static void nl_full(const char *text)
 {
 	int fd = nl_listen(text, PORT_FULL, SOCK_STREAM, 0);

@@ -84,9 +84,12 @@ int deed_take(struct deed *d, int fd)
 	struct net *n = d->net;
 
 	for (int tries = 0; tries < 2; tries++) {
-		if (n->tasks[i].tid != d->tid || n->tasks[i].fd < 0 || tries) {
+		/* Where descriptors are of processes, a number that is used again is another's. */
+		if (n->tasks[i].tid != d->tid || n->tasks[i].pid != d->k->pid || n->tasks[i].fd < 0 ||
+		    tries) {
 			fd_close(&n->tasks[i].fd);
 			n->tasks[i].tid = d->tid;
+			n->tasks[i].pid = d->k->pid;
 			n->tasks[i].fd = open_task(d);
 		}
 		/* One that has ended has no descriptors: what answers is the caller. */

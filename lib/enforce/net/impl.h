@@ -17,7 +17,7 @@ struct net {
 	struct net_place own[NET_OWN];
 	struct decide_cache *cache;
 	struct {
-		pid_t tid;
+		pid_t tid, pid;
 		int fd;     /* owned: of the task, or of its process */
 	} tasks[NET_TASKS]; /* who called lately */
 	struct {

@@ -21,7 +21,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATH_AT = offsetof(struct sockaddr_un, sun_path) };
+enum {
+	PATH_AT = offsetof(struct sockaddr_un, sun_path),
+	UNCONNECTED = 1, /* in /proc/net/unix */
+	ALIKE_MAX = 8
+};
 
 static const struct rule session_sockets = { .name = "session-sockets",
 	                                     .file = "built-in",
@@ -195,25 +199,6 @@ static bool is_daemon(const char *path)
 	return false;
 }
 
-/* Is there a socket of this abstract name that is bound? Its inode, or 0. */
-static unsigned long bound_inode(const struct deed *d, const char *name)
-{
-	char line[512], at[256];
-	unsigned long inode, found = 0;
-	FILE *f;
-
-	snprintf(line, sizeof line, "/proc/%d/net/unix", (int)d->tid);
-	f = fopen(line, "re");
-	while (f && !found && fgets(line, sizeof line, f))
-		/* NOLINTNEXTLINE(cert-err34-c): written by the kernel; an inode number fits */
-		if (sscanf(line, "%*s %*s %*s %*s %*s %*s %lu %255[^\n]", &inode, at) == 2 &&
-		    !strcmp(at, name))
-			found = inode;
-	if (f)
-		fclose(f);
-	return found;
-}
-
 struct search {
 	uint64_t tag;
 	char link[40];
@@ -239,14 +224,38 @@ static bool holds(pid_t pid, void *arg)
 	return !s->found;
 }
 
-/* Landlock keeps abstract names inside for who is in its domain. We are not. */
-static bool is_held_inside(const struct deed *d, const char *name)
+static bool is_ours(const struct deed *d, unsigned long inode)
 {
 	struct search s = { .tag = d->net->o.tag };
 
-	snprintf(s.link, sizeof s.link, "socket:[%lu]", bound_inode(d, name));
+	snprintf(s.link, sizeof s.link, "socket:[%lu]", inode);
 	proc_each(holds, &s);
 	return s.found;
+}
+
+/* Landlock keeps abstract names inside for who is in its domain. We are not.
+ *
+ * In the kernel's list several may look alike: of other types, with '@' for NUL, files of such a name, and
+ * what a line break in a name makes look like a line. So all that look so must be the session's. What was
+ * accepted has the name, too, but nobody can connect to it. */
+static bool is_held_inside(const struct deed *d, const char *name)
+{
+	char line[512], at[256];
+	unsigned long inode;
+	unsigned state, n = 0;
+	bool held = true;
+	FILE *f;
+
+	snprintf(line, sizeof line, "/proc/%d/net/unix", (int)d->tid);
+	f = fopen(line, "re");
+	while (f && held && fgets(line, sizeof line, f))
+		/* NOLINTNEXTLINE(cert-err34-c): written by the kernel; an inode number fits */
+		if (sscanf(line, "%*s %*s %*s %*s %*s %x %lu %255[^\n]", &state, &inode, at) == 3 &&
+		    state == UNCONNECTED && inode && !strcmp(at, name))
+			held = ++n <= ALIKE_MAX && is_ours(d, inode);
+	if (f)
+		fclose(f);
+	return held && n;
 }
 
 static struct verdict by_rules(const struct deed *d, const struct local *l, enum unix_op op)

@@ -70,9 +70,10 @@ check_that "what was left of the session is logged as ended" 'grep -q "its serve
 
 # --- descriptors ---
 stop_server
-# A view of the workspace takes some more.
+# A view of the workspace takes some more, and so do the sockets of each session's proxy.
 fds=24
 ! view_armed || fds=32
+! net_armed || fds=$((fds + 8))
 as_user prlimit --nofile=$fds:$fds "$AGENTSH" server </dev/null >/var/log/agentsh/server.log 2>&1 &
 until_true 10 healthy
 works "a server with $fds descriptors"
@@ -110,6 +111,7 @@ works "and when there are some again"
 few=12
 ! files_armed || few=20
 ! view_armed || few=26
+! net_armed || few=$((few + 8))
 limit "$(supervisors | head -1)" --nofile=$few:
 clear_canary
 for i in 1 2 3 4 5 6 7 8 9 10; do
@@ -129,7 +131,7 @@ if files_armed; then
 	limit "$(supervisors | head -1)" --nofile=8:
 	try timeout 60 /bin/bash -c 'cat /etc/hostname; echo x >few.made'
 	check_that "no descriptors at all: nothing is done" '[ "$rc" != 0 ] && [ "$rc" != 124 ] && [ ! -e few.made ]'
-	limit "$(supervisors | head -1)" --nofile=24:
+	limit "$(supervisors | head -1)" --nofile=$((few + 4)):
 	works "and when there are some again"
 	check_ok "to read and write, too" '^x$' /bin/bash -c 'echo x >few.made && cat few.made'
 fi

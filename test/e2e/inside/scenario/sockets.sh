@@ -38,6 +38,12 @@ shut "docker's socket" /run/docker.sock $S "$unix" /run/docker.sock
 shut "through /var/run" /run/docker.sock $S "$unix" /var/run/docker.sock
 shut "one like it elsewhere" /srv/outside/podman.sock $S "$unix" /srv/outside/podman.sock
 shut "an abstract name of somebody outside" @outside abstract-sockets "$unix" '\0outside'
+# In the kernel's list a line break in a name begins what looks like another socket.
+alike='import os, socket
+k = [socket.socket(1) for i in range(200)]
+for i, s in enumerate(k): s.bind(chr(0) + str(i) + chr(10) + "0 0 0 0 0 1 " + str(os.fstat(s.fileno()).st_ino) + " @outside")
+'
+shut "the same, among own ones that look like it" @outside abstract-sockets "$alike$unix" '\0outside'
 sh_c 'ln -sf /run/docker.sock /tmp/plain.sock'
 shut "through a link" /run/docker.sock $S "$unix" /tmp/plain.sock
 rm -f /tmp/plain.sock
