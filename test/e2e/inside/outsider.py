@@ -8,7 +8,9 @@ import threading
 
 def add_address(name, text):
     with socket.socket() as s:
-        fcntl.ioctl(s, 0x8916, struct.pack("16sH2s4s8x", name, 2, b"", socket.inet_aton(text)))  # SIOCSIFADDR
+        # One address, not the network around it, where others may be.
+        for call, value in (0x8916, text), (0x891c, "255.255.255.255"):  # SIOCSIFADDR, SIOCSIFNETMASK
+            fcntl.ioctl(s, call, struct.pack("16sH2s4s8x", name, 2, b"", socket.inet_aton(value)))
 
 
 def reached(what):
