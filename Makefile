@@ -265,8 +265,8 @@ check: ## all that CI runs: every preset, lint, sizes, every test
 	$(Q)$(MAKE) --no-print-directory $(UNIT) $(REPLAY) $(THREADS) $(KERNEL_C) $(FSOPS)
 	-$(Q)$(MAKE) --no-print-directory -k analyze-shipped
 	-$(Q)$(MAKE) --no-print-directory TARGET=aarch64 presets unit-static
-	$(Q)LIMIT=600 $(RUN) "build/lint/run $(O)" build/lint/analysis "build/size $(PRESETS)" $(UNIT_RUNS) $(KERNEL) \
-		$(E2E) $(BUILD_TESTS)
+	$(Q)LIMIT=600 $(RUN) "build/lint/run $(O)" build/lint/analysis "build/size $(PRESETS)" \
+		$(UNIT_RUNS) $(KERNEL) $(E2E) $(BUILD_TESTS)
 T := 60
 fuzz: $(FUZZERS:%=$(O)/fuzz/%) ## run every fuzzer for T seconds (make fuzz T=60)
 	$(Q)for f in $(FUZZERS); do mkdir -p $(O)/fuzz/new/$$f test/fuzz/corpus/$$f; \
