@@ -60,7 +60,7 @@ static const struct journal_group *group_of(struct journal_list *l, const struct
 
 static struct journal_item *more(struct journal_list *l)
 {
-	size_t room = l->room ? l->room + l->room / 2 : 64;
+	size_t room = l->room < 64 ? 64 : l->room + l->room / 2;
 	struct journal_item *items = l->n < l->room ? l->items : realloc(l->items, room * sizeof *items);
 
 	if (!items)
