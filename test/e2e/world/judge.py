@@ -120,6 +120,11 @@ def open_places(family):
     return places
 
 
+def is_bare(url, how):
+    """Python before 3.12 asks for CONNECT fd00::1:443, without brackets: that can be read in two ways."""
+    return url.startswith('https://[') and how == "OSError('Tunnel connection failed: 400 Bad Request')"
+
+
 def governed(family, mode, amount, found, world, log):
     reached, events = reached_of(world), events_of(log)
     by_target = collections.defaultdict(list)
@@ -133,7 +138,7 @@ def governed(family, mode, amount, found, world, log):
                 wrong.append('%s: not reached: %s' % (row['client'], one['how']))
             elif rules is not None and (one['reached'] or has_token(row) and arrived(row, reached)):
                 wrong.append('%s: REACHED: %s' % (row['client'], one['how']))
-            elif rules is not None and one['how'] not in DENIED:
+            elif rules is not None and one['how'] not in DENIED and not is_bare(url, one['how']):
                 wrong.append('%s: fails by %s' % (row['client'], one['how']))
         if rules is None:
             say(not wrong, '%s: %s is reached by all %d' % (mode, url, len(some)), wrong)
