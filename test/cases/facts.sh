@@ -73,7 +73,7 @@ verdict 'what chmod makes of a mode'
 for line in '. -delete' '-delete' '. -name x -delete' '. -name -delete' '. -exec true -delete ;' \
 	'. -exec true {} + -delete' \
 	'. --delete' '-- . -delete' '-L . -delete' '-D tree . -delete' '-O2 . -delete' '. -path -delete' \
-	'. -newermt 1 -delete' \
+	'. -newermt 2001-01-01 -delete' \
 	'. -delet' '. ( -name x ) -delete' '. ! -name y -delete' '. -printf -delete' \
 	'. -exec true {} ; -delete' '. -name y -o -delete'; do
 	mkdir -p "$TMP/w"
