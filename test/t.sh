@@ -4,6 +4,7 @@
 #	not_ok TEXT COMMAND...		passes when it fails
 #	is TEXT GOT WANT		passes when both are the same text
 #	has TEXT GOT PATTERN		passes when a line of GOT matches the extended regular expression
+#	checks COMMAND...		each line "ok TEXT" or "not ok TEXT" that it prints is a check, and that it ends well
 #	skip TEXT REASON		one check that cannot run here
 #	skip_all REASON			none can; ends the test
 #	needs WHAT...			skip_all unless there is: root, userns, netns, fuse, or a command of that name
@@ -82,6 +83,18 @@ has() {
 		t_report 1 "$1"
 		printf 'no line matches %s in:\n%s\n' "$3" "$2" | sed 's/^/# /'
 	fi
+}
+
+checks() {
+	"$@" >"$TMP/.checks"
+	is "all of it was looked at" $? 0
+	while IFS= read -r t_line; do
+		case $t_line in
+		ok\ *) t_report 0 "${t_line#ok }" ;;
+		not\ ok\ *) t_report 1 "${t_line#not ok }" ;;
+		*) echo "$t_line" ;;
+		esac
+	done <"$TMP/.checks"
 }
 
 skip() {

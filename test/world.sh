@@ -2,7 +2,8 @@
 #
 #	world NAME [PORT]	make the folder D: config.yaml (a free port, a socket in run/), policies/default.yaml
 #				(every command is allowed), ws/ for everybody
-#	start [ARGS...]		run `agentsh server` there and wait until it listens or has ended; sets PID, ADDR
+#	start [ARGS...]		run `agentsh server` there (by the command in world_as, if there is one) and wait until it
+#				listens or has ended; sets PID, ADDR
 #	stop [SIGNAL]		end it; sets STATUS
 #
 # What still runs at the end is killed.
@@ -36,7 +37,8 @@ world() {
 
 start() {
 	: >"$D/out" # what an earlier one said there does not count
-	(cd "$D" && exec "$AGENTSH" server "$@" >"$D/out" 2>"$D/err") &
+	# shellcheck disable=SC2086 # words
+	(cd "$D" && exec ${world_as-} "$AGENTSH" server "$@" >"$D/out" 2>"$D/err") &
 	PID=$!
 	world_pids="$world_pids $PID"
 	until_true 10 sh -c "grep -q listening '$D/out' || ! kill -0 $PID"

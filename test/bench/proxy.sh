@@ -7,6 +7,7 @@
 set -eu -o pipefail
 here=$(cd "$(dirname "$0")" && pwd -P)
 repo=$(cd "$here/../.." && pwd -P)
+. "$repo/test/until.sh"
 OUT=${OUT:-$repo/build/out} AGENTSH=${AGENTSH:-$repo/build/out/agentsh}
 rounds=${1:-11} count=${2:-300} mib=${3:-512}
 whole=$#
@@ -37,20 +38,16 @@ END
 free_port() {
 	python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
+is_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 until_open() { # PORT: somebody listens there
-	for ((n = 0; n < 200; n++)); do
-		! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null || return 0
-		sleep 0.05
-	done
-	echo "nobody listens on $1" >&2
-	exit 1
+	until_true 10 is_open "$1" || { echo "nobody listens on $1" >&2; exit 1; }
 }
 
 mkfifo "$top/hold"
 "$via" serve <"$top/hold" >"$top/port" &
 pids="$pids $!"
 exec 9>"$top/hold"
-until [ -s "$top/port" ]; do sleep 0.01; done
+until_true 10 test -s "$top/port" || exit 1
 read -r port <"$top/port"
 ours=$(free_port)
 "$AGENTSH" proxy --policy "$top/policy.yaml" --listen "127.0.0.1:$ours" --events /dev/null 2>"$top/err" &
@@ -163,7 +160,7 @@ middle() { # differences and ratios to the first, round by round: their medians
 		read -r -t 30 said <&"${held[0]}" && [ "$said" = ready ]
 		kib=$(rss "$pid") held_pid=$!
 		eval "exec ${held[1]}>&-"
-		wait "$held_pid" || true
+		wait "$held_pid"
 		limit=–
 		[ "$name" != agentsh ] || limit="6144 $([ "$kib" -le 6144 ] && echo ✓ || echo ✗)"
 		printf '| %s | %d | %s |\n' "$name" "$kib" "$limit"

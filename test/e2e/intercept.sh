@@ -146,10 +146,7 @@ http.request({ host: '127.0.0.1', port: process.env.http_proxy.split(':')[2], me
 	}).on('error', fail);
 }).on('error', fail).end();
 JS
-programs=(curl python strict openssl)
-python3 -c 'import requests' 2>o && programs+=(requests)
-command -v node >o && programs+=(node)
-command -v wget >o && programs+=(wget)
+programs=(curl python strict openssl requests node wget)
 fetch() { # PROGRAM URL
 	case $1 in
 	curl) curl -sSf -m 20 "$2" ;;

@@ -11,17 +11,18 @@ needs root ip python3 openssl curl setpriv
 anchors=/etc/ssl/certs/ca-certificates.crt
 [ -f $anchors ] || skip_all "no system certificates"
 . "$(dirname "$0")/../world.sh"
+. "$(dirname "$0")/net/session.sh"
 . "$here/lay.sh"
 cat $anchors ca.pem >anchors
 mount --bind anchors $anchors || skip_all "no system certificates of its own"
+# shellcheck disable=SC2034 # of session.sh
 USER_ID=61234
 cp "$AGENTSH" "$TMP/agentsh"
 chmod 755 "$TMP" "$TMP/agentsh"
 AGENTSH=$TMP/agentsh
 
-begin() { # NAME INSPECTION [JUDGE]: a server, as root or as a user
+serve() { # NAME INSPECTION [JUDGE]: a server, as root or as a user
 	world "$1"
-	prefix=
 	cat >>"$D/config.yaml" <<-END
 		audit: {output: $D/events.jsonl}
 		sessions: {base_dir: $D/state}
@@ -38,50 +39,31 @@ begin() { # NAME INSPECTION [JUDGE]: a server, as root or as a user
 		  - {name: local, cidrs: ["127.0.0.0/8", "::1/128"], decision: allow}
 		  - {name: test, domains: ["allowed.test", "*.allowed.test"], decision: allow}
 	END
-	[ "$1" = root ] || {
-		prefix="setpriv --reuid $USER_ID --regid $USER_ID --clear-groups"
-		chown -R $USER_ID "$D"
-	}
-	: >"$D/out"
-	(cd "$D" && exec $prefix "$AGENTSH" server --config "$D/config.yaml" >"$D/out" 2>>"$D/err") &
-	PID=$!
-	world_pids="$world_pids $PID"
-	until_true 10 sh -c "grep -q listening '$D/out' || ! kill -0 $PID"
-	API=http://$(sed -n 's/^agentsh server listening on //p' "$D/out")/api/v1/sessions
-	S=$(curl -s --noproxy '*' -d "{\"workspace\":\"$D/ws\"}" "$API" |
-		python3 -c 'import json, sys; print(json.load(sys.stdin).get("id", ""))')
-	[ -n "$S" ] || skip_all "no session: $(cat "$D/err")"
+	owner "$1"
+	begin
+	S=$(session | member id)
+	ok "$1: a session" test -n "$S"
 }
-run() { # SHELL-COMMAND: its output, and the exit code in the last line
-	python3 -c 'import json, sys
-print(json.dumps({"command": "/bin/sh", "args": ["-c", sys.argv[1]]}))' "$1" |
-		curl -s --noproxy '*' -m 60 -d @- "$API/$S/exec" >"$D/answer"
-	python3 -c 'import json, sys
-r = json.load(sys.stdin)["result"]
-print(r.get("stdout", ""), r["exit_code"])' <"$D/answer"
-}
-events() { grep -F "\"session_id\":\"$S\"" "$D/events.jsonl" | grep -F "\"type\":\"$1\""; }
-worker() { pgrep -P "$PID" -f '^proxy --session'; }
 hello="hello from 192.0.2.10
- 0"
+  0"
 for who in root user; do
-	begin $who '{enabled: true, hosts: [allowed.test]}'
+	serve $who '{enabled: true, hosts: [allowed.test]}'
 	file=$(run 'echo $SSL_CERT_FILE')
 	file=${file%%.pem*}.pem
 	is "$who: variables name one file" "$(run 'for v in SSL_CERT_FILE CURL_CA_BUNDLE REQUESTS_CA_BUNDLE \
 		NODE_EXTRA_CA_CERTS GIT_SSL_CAINFO PIP_CERT CARGO_HTTP_CAINFO AWS_CA_BUNDLE; do
-			printenv $v; done | sort -u' | tr -d '\n')" "$file 0"
+			printenv $v; done | sort -u' | tr -d '\n')" "$file  0"
 	is "$who: curl trusts a listed host" "$(run 'curl -sS -m 20 https://allowed.test/')" "$hello"
 	is "$who: python does" "$(run 'python3 -c "import urllib.request as u
 print(u.urlopen(\"https://allowed.test/\", timeout=20).read().decode(), end=\"\")"')" "$hello"
 	has "$who: the request is told of" "$(events net_http_request)" \
 		'"path":"/","resolved_ip".*"scheme":"https"'
 	is "$who: another Host is refused" "$(run \
-		'curl -s -o /dev/null -w "%{http_code}" -H "Host: evil.test" https://allowed.test/')" "403 0"
+		'curl -s -o /dev/null -w "%{http_code}" -H "Host: evil.test" https://allowed.test/')" "403  0"
 	has "$who: by its rule" "$(events net_http_request)" '"rule":"tls-name-mismatch"'
 	before=$(events net_http_request | wc -l)
 	is "$who: others are themselves" \
-		"$(run 'curl -sS -m 20 -o /dev/null -w "%{http_code}" https://www.allowed.test/')" "200 0"
+		"$(run 'curl -sS -m 20 -o /dev/null -w "%{http_code}" https://www.allowed.test/')" "200  0"
 	is "$who: and what is asked of them is not seen" "$(events net_http_request | wc -l)" "$before"
 	is "$who: no file holds a key" "$(grep -rlE 'PRIVATE KEY' "$D" "$file")" ""
 	not_ok "$who: a user of the session cannot look into the proxy" \
@@ -94,7 +76,7 @@ print(u.urlopen(\"https://allowed.test/\", timeout=20).read().decode(), end=\"\"
 	not_ok "$who: the file goes with the session" test -e "$file"
 	kill -TERM "$PID"
 done
-begin judged '{enabled: true, hosts: [allowed.test]}' true
+serve judged '{enabled: true, hosts: [allowed.test]}' true
 direct() { # CURL-ARGUMENTS...: knowing of no proxy
 	run "curl --noproxy '*' --resolve '*:443:192.0.2.10' -sS -m 20 $*"
 }
@@ -104,9 +86,9 @@ has "another Host is refused him" "$(direct -H Host:evil.test https://allowed.te
 is "others are themselves" "$(direct -k https://www.allowed.test/)" "$hello"
 is "of that nothing is seen" "$(events net_http_request | grep -c www.allowed.test)" 0
 kill -TERM "$PID"
-begin none '{enabled: true, hosts: []}'
-is "without a list nobody is told whom to trust" "$(run 'printenv SSL_CERT_FILE')" " 1"
-begin off '{enabled: false, hosts: ["*"]}'
+serve none '{enabled: true, hosts: []}'
+is "without a list nobody is told whom to trust" "$(run 'printenv SSL_CERT_FILE')" "  1"
+serve off '{enabled: false, hosts: ["*"]}'
 is "nor when it is off" \
-	"$(run 'printenv SSL_CERT_FILE; curl -sSk -m 20 -o /dev/null https://allowed.test/')" " 0"
+	"$(run 'printenv SSL_CERT_FILE; curl -sSk -m 20 -o /dev/null https://allowed.test/')" "  0"
 is "and nothing is opened" "$(events net_http_request | wc -l)" 0

@@ -8,7 +8,9 @@ fi
 here=$(cd "$(dirname "$0")" && pwd)/net
 needs root ip python3 openssl curl setpriv
 . "$(dirname "$0")/../world.sh"
+. "$(dirname "$0")/net/session.sh"
 . "$here/lay.sh"
+# shellcheck disable=SC2034 # of session.sh
 USER_ID=61234
 cp "$AGENTSH" "$TMP/agentsh"
 chmod 755 "$TMP" "$TMP/agentsh"
@@ -16,11 +18,7 @@ AGENTSH=$TMP/agentsh
 
 as() { # NAME: a world whose server runs as root or as a user, with PORT for its API
 	world "$1"
-	prefix=
-	[ "$1" = root ] || {
-		prefix="setpriv --reuid $USER_ID --regid $USER_ID --clear-groups"
-		chown -R $USER_ID "$D"
-	}
+	owner "$1"
 	cat >>"$D/config.yaml" <<-END
 		audit: {output: $D/events.jsonl}
 		metrics: {enabled: true}
@@ -46,29 +44,8 @@ policy() { # DECISION for evil.test
 		  - {name: evil, domains: ["evil.test"], decision: $1}
 	END
 }
-begin() { # start, as a user too
-	: >"$D/out"
-	(cd "$D" && exec $prefix "$AGENTSH" server --config "$D/config.yaml" >"$D/out" 2>>"$D/err") &
-	PID=$!
-	world_pids="$world_pids $PID"
-	until_true 10 sh -c "grep -q listening '$D/out' || ! kill -0 $PID"
-	ADDR=$(sed -n 's/^agentsh server listening on //p' "$D/out")
-	API=http://$ADDR/api/v1/sessions
-}
-session() { curl -s --noproxy '*' -d "{\"workspace\":\"$D/ws\"}" "$API"; }
-member() { python3 -c 'import json, sys; print(json.load(sys.stdin).get(sys.argv[1], ""))' "$1"; }
-run() { # SHELL-COMMAND: its output, and the exit code in the last line
-	python3 -c 'import json, sys
-print(json.dumps({"command": "/bin/sh", "args": ["-c", sys.argv[1]]}))' "$1" |
-		curl -s --noproxy '*' -m 60 -d @- "$API/$S/exec" >"$D/answer"
-	python3 -c 'import json, sys
-r = json.load(sys.stdin)["result"]
-print(r.get("stdout", ""), r.get("stderr", ""), r["exit_code"])' <"$D/answer"
-}
 get() { run "curl -sk -m 20 -o /dev/null -w '%{http_code}' $*"; }
 canary() { grep -c "^$1 " reached; }
-events() { grep -F "\"session_id\":\"$S\"" "$D/events.jsonl" | grep -F "\"type\":\"$1\""; }
-worker() { pgrep -P "$PID" -f '^proxy --session'; }
 port() { printf '%s' "${URL##*:}"; }
 
 for who in root user; do
@@ -116,7 +93,7 @@ for who in root user; do
 	is "$who: a neighbour on loopback, past the proxy" \
 		"$(run 'python3 -m http.server 18555 --bind 127.0.0.1 >/dev/null 2>&1 & p=$!; i=0
 			until curl -s -o /dev/null http://127.0.0.1:18555/; do
-				i=$((i + 1)); [ $i -gt 100 ] && break; sleep 0.1
+				i=$((i + 1)); [ $i -le 100 ] || exit 1; sleep 0.1
 			done
 			curl -s -o /dev/null -w "%{http_code}" http://localhost:18555/; kill $p')" '200  0'
 
@@ -188,8 +165,10 @@ for who in root user; do
 	begin
 	has "$who: what it told is in the log after" "$(events net_http_request)" '"domain":"allowed.test"'
 	sed -i 's/network: {enabled: true/network: {enabled: false/' "$D/config.yaml"
+	before=$(grep -c '"type":"reloaded"' "$D/events.jsonl")
 	kill -HUP "$PID"
-	until_true 5 grep -q '"type":"reloaded"' "$D/events.jsonl" || sleep 1
+	ok "$who: another configuration" until_true 5 \
+		sh -c "[ \$(grep -c '\"type\":\"reloaded\"' '$D/events.jsonl') -gt ${before:-0} ]"
 	first=$(session)
 	S=$(printf '%s' "$first" | member id)
 	is "$who: none where none is wanted" \

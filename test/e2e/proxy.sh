@@ -168,17 +168,6 @@ is "a variable that is not set is refused" \
 # --- byte by byte
 
 unset http_proxy https_proxy
-checks() { # COMMAND...: each of its lines is one
-	"$@" >checks
-	is "all of it was looked at" $? 0
-	while IFS= read -r line; do
-		case $line in
-		ok\ *) t_report 0 "${line#ok }" ;;
-		not\ ok\ *) t_report 1 "${line#not ok }" ;;
-		*) echo "$line" ;;
-		esac
-	done <checks
-}
 PROXY_MIB=${PROXY_MIB:-256} checks timeout 100 python3 -B "$here/client.py" "$PORT" "$TMP" "$proxy" "$WIDE"
 kill -TERM "$wide"
 

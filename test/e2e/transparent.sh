@@ -81,17 +81,6 @@ done
 
 # --- socket by socket
 
-checks() { # COMMAND...: each of its lines is one
-	"$@" >checks
-	is "all of it was looked at" $? 0
-	while IFS= read -r line; do
-		case $line in
-		ok\ *) t_report 0 "${line#ok }" ;;
-		not\ ok\ *) t_report 1 "${line#not ok }" ;;
-		*) echo "$line" ;;
-		esac
-	done <checks
-}
 checks governed python3 -B "$here/straight.py" "$TMP" 2>e
 
 # --- who is not of the session

@@ -40,15 +40,7 @@ def connect(port=PORT):
 
 
 def read_all(s):
-    out = b''
-    try:
-        while True:
-            data = s.recv(65536)
-            if not data:
-                return out
-            out += data
-    except ConnectionResetError:
-        return out + b'<reset>'
+    return said.read_all(s, b'<reset>')
 
 
 def say(data, port=PORT):

@@ -16,3 +16,16 @@ def lines(name, where):
             return f.read().splitlines()
     except FileNotFoundError:
         return []
+
+
+def read_all(s, mark=b''):
+    """Until the other end has closed; `mark` at the end where it did so hard."""
+    out = b''
+    try:
+        while True:
+            data = s.recv(65536)
+            if not data:
+                return out
+            out += data
+    except ConnectionResetError:
+        return out + mark

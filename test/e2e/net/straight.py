@@ -13,7 +13,7 @@ import sys
 import threading
 
 import said
-from said import ok
+from said import ok, read_all
 
 DIR = sys.argv[1]
 GOOD, EVIL, PRIVATE, SIX = '192.0.2.10', '203.0.113.66', '10.0.0.1', '2001:db8::10'
@@ -28,18 +28,6 @@ def dial(host, port, family=socket.AF_INET):
     s.settimeout(20)
     s.connect((host, port))
     return s
-
-
-def read_all(s):
-    out = b''
-    try:
-        while True:
-            data = s.recv(65536)
-            if not data:
-                return out
-            out += data
-    except ConnectionResetError:
-        return out
 
 
 def say(data, host=GOOD, port=80):

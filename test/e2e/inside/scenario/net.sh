@@ -81,7 +81,7 @@ check_same "programs of a session talk to each other" \
 	/bin/bash -c 'mkdir -p ~/talk && rm -f ~/talk/* && exec python3 -B /usr/lib/e2e/net/local.py ~/talk'
 check_same "a database over a local socket" /bin/bash -c 'cd && : >db.conf && redis-server db.conf --port 0 \
 	--unixsocket ~/db.sock --save "" --daemonize no >/dev/null 2>&1 & server=$!; cd
-	for i in $(seq 100); do redis-cli -s db.sock ping >/dev/null 2>&1 && break; sleep 0.1; done
+	i=0; until redis-cli -s db.sock ping >/dev/null 2>&1; do i=$((i + 1)); [ $i -le 100 ] || exit 1; sleep 0.1; done
 	redis-cli -s db.sock set a "$(seq 1000 | tr "\n" -)" && redis-cli -s db.sock get a
 	redis-cli -s db.sock shutdown nosave; wait $server'
 check_that "and it answers" '[ "$(sed -n 1p "$TRY/out")" = OK ] && grep -q "^1-2-3-" "$TRY/out"'

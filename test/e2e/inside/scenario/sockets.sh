@@ -94,7 +94,8 @@ local=$!
 until_true 20 test -S /tmp/served/sock
 check_ok "a local socket from command to command" '^hello$' /bin/bash -c "$(says "$unix" /tmp/served/sock)"
 if command -v tmux >/dev/null; then
-	check_ok "tmux" '^inside tmux$' /bin/bash -c 'cd /tmp/served && tmux -S t new-session -d "echo inside tmux >out; sleep 1" && sleep 0.5 && cat out'
+	check_ok "tmux" '^inside tmux$' /bin/bash -c 'cd /tmp/served && rm -f out && tmux -S t new-session -d "echo inside tmux >now && mv now out; sleep 1" && i=0 &&
+	until [ -e out ]; do i=$((i + 1)); [ $i -le 100 ] || exit 1; sleep 0.1; done; cat out'
 fi
 kill $web $local
 
