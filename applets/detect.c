@@ -92,9 +92,10 @@ enum proof {
 	/* It could not read what file rules deny: names anywhere, whole trees. */
 	PROOF_NAMES = 512,
 	PROOF_TREES = 1024,
-	PROOF_OPTIONAL = 2048, /* never shown: only the configuration arms it */
+	PROOF_OPTIONAL = 2048, /* never shown: the configuration arms it, by the key in its description */
 };
 #define FILES(proof) (!CONFIG_FILES ? NOT_BUILT : POLICY_FILES_ENFORCED ? (proof) : PROOF_OPTIONAL)
+#define NET          (CONFIG_LAYER_NET ? PROOF_OPTIONAL : NOT_BUILT)
 
 struct backend {
 	const char *name;
@@ -114,7 +115,8 @@ static const struct domain domains[] = {
 	  25,
 	  { { "file-monitor", PROBE_ADDFD, FILES(PROOF_NAMES), "file rules by acting for the caller" },
 	    { "landlock-files", PROBE_LANDLOCK, FILES(PROOF_TREES), "file rules on whole trees" },
-	    { "fuse", PROBE_FUSE, CONFIG_LAYER_FUSE ? PROOF_OPTIONAL : NOT_BUILT, "rules in a view" } } },
+	    { "fuse", PROBE_FUSE, CONFIG_LAYER_FUSE ? PROOF_OPTIONAL : NOT_BUILT,
+	      "rules in a view (sandbox.fuse.mount)" } } },
 	{ "Command Control",
 	  25,
 	  { { "seccomp-notify", PROBE_NOTIFY, PROOF_EXEC, "each execve is judged" },
@@ -124,9 +126,10 @@ static const struct domain domains[] = {
 	      "what is started first is judged, nothing below it" } } },
 	{ "Network",
 	  20,
-	  { { "proxy", PROBE_NO_NEW_PRIVS, CONFIG_LAYER_NET ? PROOF_OPTIONAL : NOT_BUILT,
-	      "domains, addresses, ports" },
-	    { "landlock-network", PROBE_LANDLOCK_NET, NOT_BUILT, "TCP ports" },
+	  { { "net-monitor", PROBE_ADDFD, NET,
+	      "connections by acting for the caller (sandbox.network.judge)" },
+	    { "proxy", PROBE_NO_NEW_PRIVS, NET, "domains, addresses, ports (sandbox.network.enabled)" },
+	    { "landlock-network", PROBE_LANDLOCK_NET, NET, "TCP ports, where nobody can be asked" },
 	    { "ebpf", PROBE_EBPF, NOT_BUILT, "connections by control group" } } },
 	{ "Resource Limits",
 	  15,
@@ -212,10 +215,7 @@ static const char *state(const struct found *f, const struct backend *b, char *o
 	if (is_armed(f, b))
 		return "armed";
 	if (b->proof == PROOF_OPTIONAL)
-		return b->needs == PROBE_FUSE ? "not armed (only with sandbox.fuse.mount)"
-		       : CONFIG_LAYER_NET && b->needs == PROBE_NO_NEW_PRIVS
-		               ? "not armed (only with sandbox.network.enabled)"
-		               : "not armed (only with file_monitor.enabled)";
+		return "not armed (by configuration only)";
 	if (b->proof == NOT_BUILT)
 		return "not armed (not built in this version)";
 	if (f->proofs & (b->proof & PROOF_ANY ? PROOF_ANY : PROOF_LIMITS) & (b->proof - 1) &&

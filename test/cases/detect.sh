@@ -21,10 +21,11 @@ has 'landlock_abi is a version' "$capabilities" '^  landlock_abi +(✓ \(v[0-9]+
 keys=$(printf '%s\n' "$capabilities" | awk '{ print $1 }')
 is 'keys are sorted' "$keys" "$(printf '%s\n' "$keys" | LC_ALL=C sort)"
 has 'ebpf is not claimed' "$table" '^  ebpf +-  not armed \(not built in this version\)'
-has 'proxy is not claimed' "$table" \
-	'^  proxy +-  not armed \((only with sandbox.network.enabled|not built in this version)\)'
-has 'fuse is not claimed' "$table" \
-	'^  fuse +-  not armed \((only with sandbox.fuse.mount|not built in this version)\)'
+for layer in net-monitor:proxy proxy:proxy landlock-network:proxy fuse:fuse; do
+	why='not built in this version'
+	! "$AGENTSH" --version --verbose | grep -qx "applet ${layer#*:}" || why='by configuration only'
+	has "${layer%:*} is not claimed" "$table" "^  ${layer%:*} +-  not armed \($why\)"
+done
 if "$AGENTSH" --help | grep -q '^  run ' &&
 	printf '%s\n' "$capabilities" | grep -q '^  seccomp_user_notify *✓'; then
 	has 'a command was governed' "$table" '^  seccomp-notify +✓  armed '

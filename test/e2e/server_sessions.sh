@@ -28,6 +28,10 @@ gone() { # PID: no such process, or only its body
 	[ ! -d "/proc/$1" ] || grep -q '^State:.*Z' "/proc/$1/status"
 }
 
+# What was just written is in memory in large pieces, which are mapped as a whole; an installed file is read.
+cp "$AGENTSH" "$TMP/agentsh"
+AGENTSH=$TMP/agentsh
+sync "$AGENTSH" && dd if="$AGENTSH" iflag=nocache count=0 2>"$TMP/dd"
 start --config "$D/config.yaml"
 URL=http://$ADDR/api/v1/sessions
 s=$(session default)
