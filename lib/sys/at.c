@@ -118,6 +118,21 @@ void at_release(int *fd)
 	errno = error;
 }
 
+int at_connect(int sock, const struct sockaddr *to, socklen_t len)
+{
+	struct sigaction own;
+	int rc, error;
+
+	begin_alarms(2000, &own);
+	rc = connect(sock, to, len);
+	error = errno;
+	end_alarms(&own);
+	if (error == EINTR)
+		error = to->sa_family == AF_UNIX ? EAGAIN : EINPROGRESS;
+	errno = error;
+	return rc;
+}
+
 int at_descriptor(pid_t tid, int fd)
 {
 	struct sigaction own;
