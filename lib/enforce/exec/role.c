@@ -205,6 +205,9 @@ static const struct may {
 #if CONFIG_LAYER_NET
 	/* with a session's sockets */
 	MAY(connect, ROLE_NET),
+	MAY(listen, ROLE_NET),
+	MAY(bind, ROLE_NET),
+	MAY(shutdown, ROLE_NET),
 	MAY(getsockname, ROLE_NET),
 	MAY(getsockopt, ROLE_NET),
 	MAY(sendmsg, ROLE_NET),
