@@ -138,6 +138,7 @@ static void dispatch(const struct call *k)
 		break;
 #if CONFIG_LAYER_NET
 	case __NR_connect:
+	case __NR_listen:
 	case __NR_sendto:
 	case __NR_sendmsg:
 	case __NR_sendmmsg:

@@ -82,12 +82,17 @@ bool deed_alone(const struct deed *d);
 int aim_read(const struct deed *d, uint64_t addr, int len, struct target *t);
 /* What the bytes mean. */
 void aim_parse(struct target *t);
+/* Where a socket of IPv4 or IPv6 is itself; 0.0.0.0 and :: are every address. */
+bool aim_name(int sock, struct target *t);
+/* Is it reached from this machine only? */
+bool aim_is_here(const struct target *t);
 /* The same target written as an address of this family: false when that cannot be. */
 bool aim_write(const struct net_place *place, int family, struct target *t);
 /* Where the proxy is, for the caller's socket. */
 bool aim_proxy(const struct deed *d, int family, struct target *t);
-/* "192.0.2.1:80", "[2001:db8::1]:80". */
+/* "192.0.2.1:80", "[2001:db8::1]:80"; "192.0.2.1", "2001:db8::1". */
 enum { TARGET_TEXT = 64 };
+const char *aim_address(const struct target *t, char out[TARGET_TEXT]);
 const char *aim_text(const struct target *t, char out[TARGET_TEXT]);
 
 /* ---- settle.c --------------------------------------------------------------------------------------------
@@ -109,8 +114,9 @@ struct net_report {
 	const char *type, *operation;
 	const char *remote, *domain, *path; /* or NULL */
 	const char *protocol;
-	int port;   /* -1 = none */
-	bool often; /* of many alike the first is told */
+	const struct target *at; /* or NULL; instead of `remote`, which then only names it in messages */
+	int port;                /* -1 = none */
+	bool often;              /* of many alike the first is told */
 	bool abstract;
 };
 bool settle_call(struct deed *d, struct verdict v, const struct net_report *r);
@@ -119,6 +125,7 @@ bool settle_call(struct deed *d, struct verdict v, const struct net_report *r);
  */
 int connect_judge(struct deed *d);
 int send_judge(struct deed *d, int nr);
+int listen_judge(struct deed *d);
 /* An address of a local socket, for a connection or a message: connect.c, send.c. */
 
 /* ---- wait.c ---------------------------------------------------------------------------------------------

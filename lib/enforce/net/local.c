@@ -302,7 +302,9 @@ bool local_allowed(struct deed *d, const struct local *l, enum unix_op op)
 
 static int64_t act(const struct local *l, int sock, struct msghdr *message, int flags)
 {
-	ssize_t n = message ? sendmsg(sock, message, flags) : at_connect(sock, &l->to.raw.any, l->to.len);
+	ssize_t n = message ? sendmsg(sock, message, flags)
+	            : l     ? at_connect(sock, &l->to.raw.any, l->to.len)
+	                    : listen(sock, flags);
 
 	return n < 0 ? -errno : n;
 }
@@ -338,4 +340,9 @@ static int64_t act_as(const struct deed *d, const struct local *l, int sock, str
 int64_t local_do(struct deed *d, const struct local *l, int sock, struct msghdr *message, int flags)
 {
 	return l->other_ids ? act_as(d, l, sock, message, flags) : act(l, sock, message, flags);
+}
+
+int64_t local_listen(const struct deed *d, int backlog)
+{
+	return has_own_ids(d) ? act(NULL, d->sock, NULL, backlog) : act_as(d, NULL, d->sock, NULL, backlog);
 }

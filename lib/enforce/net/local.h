@@ -30,3 +30,6 @@ bool local_allowed(struct deed *d, const struct local *l, enum unix_op op);
 /* Connect (`message` NULL) or send as who calls. Bytes sent, or -errno. Does not wait when the socket is set
  * so, or flags say so. */
 int64_t local_do(struct deed *d, const struct local *l, int sock, struct msghdr *message, int flags);
+
+/* listen(2) on the socket of the deed, as who calls. 0 or -errno. */
+int64_t local_listen(const struct deed *d, int backlog);

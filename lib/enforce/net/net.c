@@ -43,7 +43,10 @@ void net_free(struct net *n)
 void net_call(void *net, const struct call *k)
 {
 	struct deed d = { .net = net, .k = k, .args = k->n->data.args, .tid = (pid_t)k->n->pid, .sock = -1 };
-	int error = k->n->data.nr == __NR_connect ? connect_judge(&d) : send_judge(&d, k->n->data.nr);
+	const int nr = k->n->data.nr;
+	int error = nr == __NR_connect  ? connect_judge(&d)
+	            : nr == __NR_listen ? listen_judge(&d)
+	                                : send_judge(&d, nr);
 
 	if (!d.answered)
 		deed_fail(&d, error ? error : EACCES);

@@ -137,19 +137,26 @@ static bool was_told(struct deed *d, const struct verdict *v, const struct net_r
 static bool report(const struct deed *d, const struct verdict *v, const struct net_report *r,
                    const char *message)
 {
-	const struct event_field fields[] = { { .name = "protocol", .text = r->protocol } };
+	char address[TARGET_TEXT] = "";
+	const struct event_field fields[] = {
+		{ .name = "protocol", .text = r->protocol },
+		{ .name = "address", .text = r->at ? aim_address(r->at, address) : NULL },
+		{ .name = "port", .number = r->port },
+	};
 	struct event ev = { .type = r->type,
 		            .depth = -1,
 		            .verdict = v,
 		            .message = message && *message ? message : NULL,
 		            .path = r->path,
 		            .domain = r->domain && *r->domain ? r->domain : NULL,
-		            .remote = r->remote,
+		            .remote = r->at ? NULL : r->remote,
 		            .operation = r->operation,
 		            .abstract = r->abstract,
 		            .effective_action = v->effective == EFFECT_ALLOW ? "allowed" : "denied",
 		            .fields = fields,
-		            .n_fields = r->protocol ? 1 : 0 };
+		            .n_fields = r->at         ? 3
+		                        : r->protocol ? 1
+		                                      : 0 };
 
 	return serve_report(d->k, &ev, v->effective == EFFECT_ALLOW ? 0 : RING_DENIED);
 }
