@@ -11,7 +11,8 @@ static struct verdict dial_verdict(const struct conn *c, const char *host, const
 		.host = host, .addr = a->addr, .addr_len = a->len, .port = c->target.port
 	};
 
-	if (o->ours && ours_is(o->ours, a->addr, a->len, c->target.port))
+	if ((o->apart && ours_loopback(a->addr, a->len)) ||
+	    (o->ours && ours_is(o->ours, a->addr, a->len, c->target.port)))
 		return proxy_rule(RULE_OWN);
 	return decide_dial(o->policy, o->cache, &r);
 }

@@ -32,6 +32,11 @@ struct proxied_places {
 int proxied_open(struct session *s, struct err *e);
 void proxied_close(struct session *s);
 
+/* The network namespace of its commands (sys/netspace.h), borrowed, -1 = none; and why there is none, though
+ * it was to have one, "" = it has, or was not to. */
+int proxied_space(const struct session *s);
+const char *proxied_lacks(const struct session *s);
+
 const char *proxied_url(const struct session *s); /* "http://127.0.0.1:PORT"; "" = there is none */
 int proxied_page(const struct session *s);        /* net/page.h, borrowed; -1 = none */
 const struct proxied_places *proxied_places(const struct session *s); /* NULL = none */

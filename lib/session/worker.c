@@ -334,7 +334,9 @@ static int make_plan(struct worker *w, struct err *e)
 		o.net = connected_wanted(w->session);
 		w->connected = connected_judged(w->session);
 		o.ports = connected_ports(w->session, ports) >= 0;
-		if (o.net && !w->connected && !(o.ports ? o.ruleset >= 0 : connected_may_lack(w->session)))
+		o.apart = proxied_space(w->session) >= 0;
+		if (o.net && !w->connected && !o.apart &&
+		    !(o.ports ? o.ruleset >= 0 : connected_may_lack(w->session)))
 			return err_set(e, "connections cannot be judged here: %s", w->core->found->why);
 	}
 	if (plan_make(&w->plan, &o, e) < 0)

@@ -134,6 +134,16 @@ bool aim_proxy(const struct deed *d, int family, struct target *t)
 	                 family, t);
 }
 
+bool aim_names(const struct deed *d, int family, const struct target *meant, struct target *t)
+{
+	const struct net_options *o = &d->net->o;
+
+	if (meant->port != 53 || o->monitor || !o->dns.port)
+		return false;
+	*t = *meant;
+	return o->apart || aim_write(&o->dns, family, t);
+}
+
 const char *aim_address(const struct target *t, char out[TARGET_TEXT])
 {
 	return inet_ntop(t->addr.len == 4 ? AF_INET : AF_INET6, t->addr.bytes, out, TARGET_TEXT);

@@ -206,7 +206,7 @@ struct net *beside_start(struct beside *b, const struct beside_options *o, struc
 	struct service_options s = { .policy = o->policy,
 		                     .session_id = o->session_id,
 		                     .demand_flows = true,
-		                     .listeners = { -1, -1 },
+		                     .listeners = { -1, -1, -1, -1 },
 		                     .udp = -1,
 		                     .tcp = -1 };
 	int events[2] = { -1, -1 };

@@ -39,6 +39,7 @@ struct net_options {
 	bool monitor;    /* of connections and messages to addresses: told, not refused */
 	bool open_local; /* local sockets are not judged, but for our own */
 	bool no_tcp;     /* no connection is made, but to our own listeners */
+	bool apart; /* in a network namespace where all addresses lead to our listeners: none is led there */
 };
 
 struct net *net_new(const struct net_options *o, struct err *e);

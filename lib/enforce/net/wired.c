@@ -70,7 +70,8 @@ struct net *net_wired_judge(const struct net_wired *w, const struct policy *p, u
 		                       .n_own = w->n_own,
 		                       .monitor = w->flags & NET_WIRED_MONITOR,
 		                       .open_local = !(w->flags & NET_WIRED_LOCAL),
-		                       .no_tcp = w->flags & NET_WIRED_NO_TCP };
+		                       .no_tcp = w->flags & NET_WIRED_NO_TCP,
+		                       .apart = w->flags & NET_WIRED_APART };
 	struct net *n = net_new(&o, e);
 
 	if (n) {

@@ -13,6 +13,7 @@ enum {
 	NET_WIRED_MONITOR = 4, /* net_options: monitor … */
 	NET_WIRED_LOCAL = 8,   /* … not open_local */
 	NET_WIRED_NO_TCP = 16, /* … no_tcp */
+	NET_WIRED_APART = 32,  /* … apart */
 };
 enum { NET_WIRED_OWN = 4 };
 
