@@ -12,6 +12,7 @@ needs root ip python3 openssl curl git setpriv
 . "$(dirname "$0")/../world.sh"
 . "$here/session.sh"
 . "$here/lay.sh"
+cp "$AGENTSH" "$TMP/agentsh"
 export CURL_CA_BUNDLE=$TMP/ca.pem
 bare="env -u http_proxy -u https_proxy -u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY -u all_proxy CURL_CA_BUNDLE=$TMP/ca.pem"
 with="env CURL_CA_BUNDLE=$TMP/ca.pem GIT_SSL_CAINFO=$TMP/ca.pem"
@@ -101,10 +102,16 @@ for rung in ${RUNGS:-seccomp-notify ptrace entry}; do
 	[ $rung != entry ] || printf '  allow_degraded: true\n' >>"$D/config.yaml"
 	start --config "$D/config.yaml"
 	API=http://$ADDR/api/v1/sessions
-	server=$(pgrep -P "$PID" -f 'agentsh server' || echo "$PID") # outer may be between
+	SERVER=$(pgrep -P "$PID" -f "^$AGENTSH server" || echo "$PID") # outer may be between
 	begin_session
 	is "$rung: is what is played" "$(printf '%s' "$first" | member rung)" "$rung"
 	not_ok "$rung: it is not degraded" grep -q 'network' <<<"$(printf '%s' "$first" | member degraded)"
+
+	run true >/dev/null
+	there() { # COMMAND... of a process that enters by itself, as a shell does
+		(cd "$D/ws" && AGENTSH_SERVER=http://$ADDR timeout 20 "$AGENTSH" exec --events none "$S" -- "$@")
+	}
+	is "$rung: who enters by itself is there, too" "$(there python3 -B "$here/apart.py" ns)" "$(inside ns)"
 
 	# --- what is allowed
 	for how in "$with" "$bare"; do
@@ -170,7 +177,7 @@ print(u.urlopen(\"http://allowed.test/\").read().decode())'" | sed -n 1p)" "hell
 	is "$rung: its own does" "$(S=$one inside tcp 127.0.0.1 7777)" connected
 
 	# --- no way out
-	has "$rung: NW-22 the server's namespace" "$(inside setns "$server") $(inside setns 1)" \
+	has "$rung: NW-22 the server's namespace" "$(inside setns "$SERVER") $(inside setns 1)" \
 		'^(EPERM|EACCES) (EPERM|EACCES)$'
 	for deed in "setns self" unshare route link; do
 		is "$rung: NW-22 $deed" "$(inside "$deed")" EPERM
@@ -181,14 +188,55 @@ print(u.urlopen(\"http://allowed.test/\").read().decode())'" | sed -n 1p)" "hell
 	# --- it stays through an upgrade, and goes with the session
 	space=$(inside ns)
 	[ $rung = entry ] || {
-		kill -USR2 "$server"
+		kill -USR2 "$SERVER"
 		until_true 20 grep -q '"type":"server_upgraded"' "$D/events.jsonl"
 	}
 	is "$rung: the same after an upgrade" "$(inside ns)" "$space"
 	is "$rung: with what is behind it" "$(run "$bare curl -sS -m 20 http://allowed.test/" | sed -n 1p)" \
 		"hello from 192.0.2.10"
-	kill -KILL "$server"
+	kill -KILL "$SERVER"
 	wait "$PID"
 	gone() { ! ls -l /proc/[0-9]*/ns/net /proc/[0-9]*/fd 2>/dev/null | grep -qF "$space"; }
 	ok "$rung: nobody holds it when all were killed" until_true 10 gone
 done
+
+# --- NW-22 without a namespace: root may not change the network; with the capability it could
+world_as=
+as plain 'intercept_mode: all'
+start --config "$D/config.yaml"
+API=http://$ADDR/api/v1/sessions
+rung=plain
+begin_session
+for deed in route link unshare "setns self"; do
+	is "NW-22 of this machine: $deed" "$(inside "$deed")" EPERM
+done
+not_ok "NW-22 there is no such route" grep -q 198.51.100 <<<"$(ip route show table all)"
+stop
+printf 'capabilities: {allow: [NET_ADMIN]}\n' >>"$D/config.yaml"
+start --config "$D/config.yaml"
+API=http://$ADDR/api/v1/sessions
+begin_session
+is "NW-22 with the capability it is changed" "$(inside route)" "done"
+ip route del 198.51.100.0/24
+stop
+
+# --- who has no such rights
+as user
+USER_ID=61234
+owner user
+world_as="setpriv --reuid 61234 --regid 61234 --clear-groups"
+AGENTSH=$TMP/agentsh
+start --config "$D/config.yaml"
+API=http://$ADDR/api/v1/sessions
+has "a user's server: no session, and why" "$(session)" 'network namespace: Operation not permitted'
+stop
+printf '  allow_degraded: true\n' >>"$D/config.yaml"
+start --config "$D/config.yaml"
+API=http://$ADDR/api/v1/sessions
+begin_session
+has "unless that is let pass, and told" "$(printf '%s' "$first" | member degraded)" \
+	'network\(netns\): network namespace: Operation not permitted'
+has "and in the log" "$(events session_degraded)" 'network\(netns\)'
+is "the rest holds" "$(run "$bare curl -sS -m 20 http://allowed.test/" | sed -n 1p)" "hello from 192.0.2.10"
+ok "and judges" denied 203.0.113.66 "$bare curl -sSf -m 10 http://203.0.113.66/" nothing-else
+stop
