@@ -485,22 +485,13 @@ static int open_all(struct server *s, char *addr, size_t size, struct err *e)
 	return 0;
 }
 
-/* What it takes to give sessions network namespaces, where they are to have them. */
-static unsigned spaces(const struct config *c)
-{
-	return NETNS_BUILT && c->sandbox.network.enabled &&
-	                       c->sandbox.network.intercept_mode == INTERCEPT_NETNS
-	               ? ROLE_SPACES
-	               : 0;
-}
-
 static int serve(struct server *s, struct err *e)
 {
 	char addr[300] = "";
 
 	if (open_all(s, addr, sizeof addr, e) < 0 || open_gate(s, e) < 0 || open_api(s, e) < 0 ||
 	    (CONFIG_LAYER_FUSE && !s->adopt && views_open(s->core, e) < 0) ||
-	    (CONFIG_CONFINE && role_enter(ROLE_SERVER | spaces(s->config), closed_caps(s->config), e) < 0))
+	    (CONFIG_CONFINE && role_enter(proxied_role(s->config), closed_caps(s->config), e) < 0))
 		return -1;
 	s->rest.due = on_rest;
 	loop_after_batch(s->loop, between_batches, s);

@@ -25,9 +25,9 @@ const char *proxied_lacks(const struct session *s)
 	return NETNS_BUILT && s->proxied ? s->proxied->lacks : "";
 }
 
-static bool is_wanted(const struct session *s)
+bool proxied_spaces(const struct config *c)
 {
-	return s->core->config->sandbox.network.intercept_mode == INTERCEPT_NETNS;
+	return c->sandbox.network.enabled && c->sandbox.network.intercept_mode == INTERCEPT_NETNS;
 }
 
 /* Its commands go there: those of the API are sent, shells go by themselves. */
@@ -42,7 +42,7 @@ int proxied_apart_begin(struct proxied *p, struct err *e)
 {
 	const struct session *s = p->session;
 
-	if (!is_wanted(s))
+	if (!proxied_spaces(s->core->config))
 		return -1;
 	p->space = make(s, e);
 	if (p->space >= 0)

@@ -1,6 +1,7 @@
 #!/bin/bash
-# netns - sessions in a network namespace of their own (sandbox.network.intercept_mode: netns), on each rung: by the
-# names that rules allow, and nothing else; nobody's loopback but one's own; no way out.
+# netns - sessions in a network namespace of their own (sandbox.network.intercept_mode: netns), on each rung:
+# by the names that rules allow, and nothing else; nobody's loopback but one's own; no way out.
+# shellcheck disable=SC2034 # for world.sh and session.sh
 if [ -z "${NETNS_INSIDE:-}" ] && [ "$(id -u)" = 0 ]; then
 	test/e2e/stage programs || exit 1
 	NETNS_INSIDE=1 exec unshare --net --mount --pid --fork --kill-child --propagation private "$0" "$@"
@@ -14,8 +15,10 @@ needs root ip python3 openssl curl git setpriv
 . "$here/lay.sh"
 cp "$AGENTSH" "$TMP/agentsh"
 export CURL_CA_BUNDLE=$TMP/ca.pem
-bare="env -u http_proxy -u https_proxy -u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY -u all_proxy CURL_CA_BUNDLE=$TMP/ca.pem"
+bare="env -u http_proxy -u https_proxy -u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY -u all_proxy"
+bare="$bare CURL_CA_BUNDLE=$TMP/ca.pem"
 with="env CURL_CA_BUNDLE=$TMP/ca.pem GIT_SSL_CAINFO=$TMP/ca.pem"
+evil="--resolve evil.test:80:203.0.113.66 --resolve evil.test:443:203.0.113.66"
 apart="python3 -B $here/apart.py"
 chmod 755 "$TMP"
 
@@ -69,7 +72,7 @@ as() { # NAME [LINE of sandbox.network]
 		network_rules:
 		  - {name: local, cidrs: ["127.0.0.0/8", "::1/128"], decision: allow}
 		  - {name: odd, cidrs: ["192.0.2.10/32"], ports: [4444], decision: allow}
-		  - {name: test, domains: ["allowed.test", "*.allowed.test"], ports: [80, 443], decision: allow}
+		  - {name: test, domains: ["*.allowed.test", allowed.test], ports: [80, 443], decision: allow}
 		  - {name: nothing-else, domains: ["**"], decision: deny}
 	END
 }
@@ -108,22 +111,25 @@ for rung in ${RUNGS:-seccomp-notify ptrace entry}; do
 	not_ok "$rung: it is not degraded" grep -q 'network' <<<"$(printf '%s' "$first" | member degraded)"
 
 	run true >/dev/null
-	there() { # COMMAND... of a process that enters by itself, as a shell does
-		(cd "$D/ws" && AGENTSH_SERVER=http://$ADDR timeout 20 "$AGENTSH" exec --events none "$S" -- "$@")
-	}
-	is "$rung: who enters by itself is there, too" "$(there python3 -B "$here/apart.py" ns)" "$(inside ns)"
+	there() ( # COMMAND... of a process that enters by itself, as a shell does
+		cd "$D/ws" && AGENTSH_SERVER=http://$ADDR timeout 20 "$AGENTSH" exec --events none "$S" -- "$@"
+	)
+	is "$rung: who enters by itself is there, too" \
+		"$(there python3 -B "$here/apart.py" ns)" "$(inside ns)"
 
 	# --- what is allowed
 	for how in "$with" "$bare"; do
 		for url in http://allowed.test/ https://allowed.test/; do
-			is "$rung: $url ${how%% CURL*}" "$(run "$how curl -sS -m 20 $url" | sed -n 1p)" \
-				"hello from 192.0.2.10"
+			is "$rung: $url ${how%% CURL*}" \
+				"$(run "$how curl -sS -m 20 $url" | sed -n 1p)" "hello from 192.0.2.10"
 		done
 	done
-	has "$rung: the layer is named" "$(events command_started)" "\"layers\":\"[^\"]*${judged}network\(netns\)"
+	has "$rung: the layer is named" \
+		"$(events command_started)" "\"layers\":\"[^\"]*${judged}network\(netns\)"
 	is "$rung: python" "$(run "$bare python3 -c 'import urllib.request as u
 print(u.urlopen(\"http://allowed.test/\").read().decode())'" | sed -n 1p)" "hello from 192.0.2.10"
-	has "$rung: git asks the server that is allowed" "$(run "$with git ls-remote https://allowed.test/x.git")" \
+	has "$rung: git asks the server that is allowed" \
+		"$(run "$with git ls-remote https://allowed.test/x.git")" \
 		'not found|not valid|fatal'
 	ok "$rung: and is there" grep -q '^192.0.2.10 443 GET /x.git/info/refs' reached
 	has "$rung: the log says how, and of which command" "$(events net_connect)" \
@@ -133,31 +139,39 @@ print(u.urlopen(\"http://allowed.test/\").read().decode())'" | sed -n 1p)" "hell
 	for how in "$with" "$bare"; do
 		for url in http://evil.test/ https://evil.test/; do
 			ok "$rung: NW-01 $url is denied ${how%% CURL*}" denied 203.0.113.66 \
-				"$how curl -sSf -m 10 --resolve evil.test:80:203.0.113.66 --resolve evil.test:443:203.0.113.66 $url" \
+				"$how curl -sSf -m 10 $evil $url" \
 				nothing-else
 		done
 	done
-	ok "$rung: NW-01 an address without a name" denied 203.0.113.66 "$bare curl -sSf -m 10 http://203.0.113.66/" \
+	ok "$rung: NW-01 an address without a name" \
+		denied 203.0.113.66 "$bare curl -sSf -m 10 http://203.0.113.66/" \
 		nothing-else
-	ok "$rung: NW-15 over TLS" denied 203.0.113.66 "$bare curl -sSkf -m 10 https://203.0.113.66/" tls-no-name
+	ok "$rung: NW-15 over TLS" \
+		denied 203.0.113.66 "$bare curl -sSkf -m 10 https://203.0.113.66/" tls-no-name
 	before=$(sang)
 	is "$rung: an odd port" "$(inside tcp 203.0.113.66 4444)" "$refused"
-	is "$rung: an odd port that a rule allows: by CONNECT only" "$(inside tcp 192.0.2.10 4444)" ECONNREFUSED
+	is "$rung: an odd port that a rule allows: by CONNECT only" \
+		"$(inside tcp 192.0.2.10 4444)" ECONNREFUSED
 	has "$rung: a message" "$(inside udp 203.0.113.66 4444)" '^(sent|EACCES)$'
-	has "$rung: a message to an address that a rule allows" "$(inside udp 192.0.2.10 4444)" '^(sent|EACCES)$'
+	has "$rung: a message to an address that a rule allows" \
+		"$(inside udp 192.0.2.10 4444)" '^(sent|EACCES)$'
 	is "$rung: this machine's loopback is not the session's" "$(inside tcp 127.0.0.1 4444)" ECONNREFUSED
 	has "$rung: nor by the proxy" \
-		"$(run "curl -sS -m 10 --noproxy '' http://127.0.0.1:4444/ -o /dev/null -w '%{http_code}'")" '^ *403'
+		"$(run "curl -sS -m 10 --noproxy '' http://127.0.0.1:4444/ -o /dev/null -w '%{http_code}'")" \
+			'^ *403'
 	has "$rung: and the log says so" "$(events net_http_request)" '"rule":"own-listeners"'
-	has "$rung: an abstract socket outside" "$(inside abstract netns-canary)" '^(ECONNREFUSED|EACCES|EPERM)$'
+	has "$rung: an abstract socket outside" \
+		"$(inside abstract netns-canary)" '^(ECONNREFUSED|EACCES|EPERM)$'
 	is "$rung: nobody of them heard anything" "$(sang)" "$before"
-	has "$rung: other families" "$(inside kind 40 1) $(inside kind 17 3)" '^(EAFNOSUPPORT|EPERM) (EAFNOSUPPORT|EPERM)$'
+	has "$rung: other families" \
+		"$(inside kind 40 1) $(inside kind 17 3)" '^(EAFNOSUPPORT|EPERM) (EAFNOSUPPORT|EPERM)$'
 
 	# --- names: whoever is asked, it is ours
 	for server in 192.0.2.53 203.0.113.66 127.0.0.11 2001:db8::77; do
 		for way in udp tcp; do
 			is "$rung: $server over $way" "$(inside ask $server allowed.test $way)" 192.0.2.10
-			has "$rung: DN-01 $server over $way does not tell others" "$(inside ask $server evil.test $way)" \
+			has "$rung: DN-01 $server over $way does not tell others" \
+				"$(inside ask $server evil.test $way)" \
 				'^none'
 		done
 	done
@@ -196,7 +210,8 @@ print(u.urlopen(\"http://allowed.test/\").read().decode())'" | sed -n 1p)" "hell
 		"hello from 192.0.2.10"
 	kill -KILL "$SERVER"
 	wait "$PID"
-	gone() { ! ls -l /proc/[0-9]*/ns/net /proc/[0-9]*/fd 2>/dev/null | grep -qF "$space"; }
+	literal=$(printf '%s' "$space" | sed 's,[][],\\&,g')
+	gone() { ! find /proc/[0-9]*/ns/net /proc/[0-9]*/fd -lname "$literal" 2>/dev/null | grep -q .; }
 	ok "$rung: nobody holds it when all were killed" until_true 10 gone
 done
 
