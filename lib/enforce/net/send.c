@@ -145,8 +145,7 @@ static int judge_inet(struct deed *d, struct message *m, int domain)
 
 	if (error || !m->to.len)
 		return error;
-	if (m->to.port == 53 && !d->net->o.monitor && d->net->o.dns.port &&
-	    aim_write(&d->net->o.dns, domain, &to)) {
+	if (m->to.port == 53 && aim_names(d, domain, &to)) {
 		m->to = to;
 		return 0;
 	}
