@@ -27,6 +27,7 @@ struct net {
 	} told[NET_TOLD]; /* messages of which the log knows */
 	struct list waiting;
 	size_t n_waiting;
+	size_t kept; /* bytes of messages that wait */
 	struct loop *loop;
 	struct timer look; /* while any waits */
 };
@@ -144,7 +145,8 @@ struct waiting {
 	pid_t tid, pid;
 	int sock;         /* owned */
 	int64_t end_ns;   /* of the caller's patience; 0 = none */
-	int end_error;    /* what is answered then */
+	int end_error;    /* what is answered then, or to a signal, where … */
+	int64_t done;     /* … nothing was done; else this */
 	int64_t asked_ns; /* when it was looked whether a signal came */
 	/* Try again. WAITED_DONE: *value is the answer, negative -errno. */
 	enum waited (*again)(struct waiting *w, int64_t *value);
