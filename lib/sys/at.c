@@ -140,6 +140,20 @@ void at_release(int *fd)
 	errno = error;
 }
 
+int at_connect(int sock, const struct sockaddr *to, socklen_t len)
+{
+	int rc, error;
+
+	begin_alarms();
+	rc = connect(sock, to, len);
+	error = errno;
+	end_alarms();
+	if (error == EINTR)
+		error = to->sa_family == AF_UNIX ? EAGAIN : EINPROGRESS;
+	errno = error;
+	return rc;
+}
+
 int at_descriptor(pid_t tid, int fd)
 {
 	char name[24];

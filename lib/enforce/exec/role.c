@@ -211,12 +211,13 @@ static const struct may {
 	MAY(getsockname, ROLE_NET),
 	MAY(getsockopt, ROLE_NET),
 	MAY(sendmsg, ROLE_NET),
-	MAY(setitimer, ROLE_NET), /* at_release() */
+	MAY(setitimer, ROLE_NET), /* at_release(), at_connect() */
 	MAY(process_vm_writev, ROLE_NET),
 	MAY(fchdir, ROLE_NET),
 	MAY(setresuid, ROLE_NET),
 	MAY(setresgid, ROLE_NET),
 	MAY(setgroups, ROLE_NET),
+	MAY(pipe2, ROLE_NET), /* act_as() */
 	MAY(clone, ROLE_NET),
 	MAY(set_tid_address, ROLE_NET),
 	MAY(set_robust_list, ROLE_NET),
@@ -268,14 +269,13 @@ static const struct may {
 #ifdef __x86_64__
 	MAY(access, S | R),
 	MAY(epoll_wait, S | R),
-	MAY(fork, F),
+	MAY(fork, F | ROLE_NET),
 	MAY(link, L),
 	MAY(lstat, S | R),
 	MAY(open, S | R),
 	MAY(poll, S | R),
 	MAY(readlink, S | R),
 	MAY(rename, L),
-	MAY(rmdir, L), /* of its control groups */
 	MAY(rmdir, L), /* its control groups, of run */
 	MAY(stat, S | R),
 	MAY(unlink, L),

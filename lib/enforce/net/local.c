@@ -2,6 +2,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "sys/at.h"
 #include "sys/fsids.h"
 #include "sys/openat2.h"
 #include "sys/proc.h"
@@ -335,7 +336,7 @@ bool local_allowed(struct deed *d, const struct local *l, enum unix_op op)
 static int64_t act(const struct local *l, int sock, struct msghdr *message, int flags)
 {
 	ssize_t n = message ? sendmsg(sock, message, flags)
-	            : l     ? connect(sock, &l->to.raw.any, l->to.len)
+	            : l     ? at_connect(sock, &l->to.raw.any, l->to.len)
 	                    : listen(sock, flags);
 
 	return n < 0 ? -errno : n;
