@@ -202,10 +202,11 @@ static void close_all(struct service_options *s)
 
 struct net *beside_start(struct beside *b, const struct beside_options *o, struct err *e)
 {
-	struct net_options n = { .policy = o->policy, .tag = o->tag };
+	struct net_options n = { .policy = o->policy, .tag = o->tag, .foreign = o->foreign };
 	struct service_options s = { .policy = o->policy,
 		                     .session_id = o->session_id,
 		                     .demand_flows = true,
+		                     .named_loopback = o->foreign == NET_FOREIGN_DENY,
 		                     .listeners = { -1, -1 },
 		                     .udp = -1,
 		                     .tcp = -1 };

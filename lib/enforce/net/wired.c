@@ -70,6 +70,9 @@ struct net *net_wired_judge(const struct net_wired *w, const struct policy *p, u
 		                       .n_own = w->n_own,
 		                       .monitor = w->flags & NET_WIRED_MONITOR,
 		                       .open_local = !(w->flags & NET_WIRED_LOCAL),
+		                       .foreign = w->flags & NET_WIRED_OWN_ONLY ? NET_FOREIGN_DENY
+		                                  : w->flags & NET_WIRED_TELL   ? NET_FOREIGN_AUDIT
+		                                                                : NET_FOREIGN_ALLOW,
 		                       .no_tcp = w->flags & NET_WIRED_NO_TCP };
 	struct net *n = net_new(&o, e);
 

@@ -9,10 +9,12 @@
 /* Flags in the message; 0: nothing is judged, and nothing follows. */
 enum {
 	NET_WIRED = 1,
-	NET_WIRED_PAGE = 2,    /* of names and flows: a descriptor beside the message */
-	NET_WIRED_MONITOR = 4, /* net_options: monitor … */
-	NET_WIRED_LOCAL = 8,   /* … not open_local */
-	NET_WIRED_NO_TCP = 16, /* … no_tcp */
+	NET_WIRED_PAGE = 2,      /* of names and flows: a descriptor beside the message */
+	NET_WIRED_MONITOR = 4,   /* net_options: monitor … */
+	NET_WIRED_LOCAL = 8,     /* … not open_local */
+	NET_WIRED_NO_TCP = 16,   /* … no_tcp */
+	NET_WIRED_TELL = 32,     /* … foreign: NET_FOREIGN_AUDIT … */
+	NET_WIRED_OWN_ONLY = 64, /* … NET_FOREIGN_DENY */
 };
 enum { NET_WIRED_OWN = 4 };
 
