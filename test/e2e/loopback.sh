@@ -1,5 +1,5 @@
 #!/bin/bash
-# loopback - sandbox.network.foreign_loopback (NW-18): who listens on this machine and is of no session, whatever
+# loopback - sandbox.network.foreign_loopback (NW-18): who listens here and is of no session, whatever
 # way is taken to it; and net_listen (NW-21) of a server's sessions. As root and as a user.
 if [ -z "${LOOPBACK_INSIDE:-}" ] && [ "$(id -u)" = 0 ]; then
 	LOOPBACK_INSIDE=1 exec unshare --net --mount --pid --fork --kill-child --propagation private "$0" "$@"
@@ -83,7 +83,7 @@ for who in root user; do
 	is "$who: it was" "$(reached)" 2
 	before=$(events net_connect | grep -c '"listener"')
 	is "$who: a server of the session" \
-		"$(serving "curl -s --noproxy '*' -o /dev/null -w '%{http_code}' http://127.0.0.1:$own/")" '200  0'
+		"$(serving "curl -s --noproxy '*' -o out -w '%{http_code}' http://127.0.0.1:$own/")" '200  0'
 	is "$who: is none to tell of" "$(events net_connect | grep -c '"listener"')" "$before"
 	has "$who: but that it listens is" "$(events net_listen)" \
 		'"command_id":"cmd-.*"address":"0.0.0.0","port":18557.*"decision":"allow"'
@@ -103,7 +103,7 @@ for who in root user; do
 	has "$who: with its rule" "$(events net_http_request)" '"rule":"foreign-loopback"'
 	is "$who: nobody came" "$(reached)" 0
 	is "$who: a server of the session is reached" \
-		"$(serving "curl -s --noproxy '*' -o /dev/null -w '%{http_code}' http://127.0.0.1:$own/")" '200  0'
+		"$(serving "curl -s --noproxy '*' -o out -w '%{http_code}' http://127.0.0.1:$own/")" '200  0'
 	stop
 
 	as $who deny $foreign

@@ -15,6 +15,7 @@ struct beside {
 	struct watch events;
 	int events_fd;         /* owned: a message each */
 	struct net_page *page; /* owned */
+	struct whose *whose;   /* owned */
 	bool (*sink)(void *arg, const char *json, size_t len, uint32_t command, uint32_t flags);
 	void *arg;
 };

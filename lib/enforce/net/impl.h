@@ -126,10 +126,8 @@ bool settle_call(struct deed *d, struct verdict v, const struct net_report *r);
 /* ---- whose.c --------------------------------------------------------------------------------------------
  */
 
-/* Before we may open nothing more. */
-void whose_open(void);
-/* A socket of the session listens. */
-void whose_remember(int sock);
+/* The socket of the deed listens. */
+void whose_remember(const struct deed *d);
 /* After the policy. What the event says of who listens there: NULL, "foreign", or "unknown". */
 const char *whose_judge(const struct deed *d, const struct target *t, struct judged *j);
 

@@ -1,9 +1,8 @@
 /* Whose a listener on this machine is, by sock_diag(7): where it is none of the session's, who connects to it
- * is served by somebody whom no rules hold.
- *
- * A process supervises one session, whatever its policies: what is known of its sockets is so for all. */
+ * is served by somebody whom no rules hold. */
 #include "enforce/net/impl.h"
 
+#include "base/fd.h"
 #include "enforce/net/local.h"
 
 #include <errno.h>
@@ -12,6 +11,7 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Loopback's number in every network namespace. */
@@ -23,19 +23,29 @@ static const struct rule foreign_loopback = { .name = "foreign-loopback",
 	                                      .message = "who listens there is not of this session; a rule "
 	                                                 "that names the port opens it" };
 
-static struct {
-	int fd; /* 0: not tried yet; -1: the kernel has none */
+struct whose {
+	int fd;
 	uint32_t sequence;
 	struct {
 		uint64_t cookie; /* of a socket; the kernel gives each only once. 0: none */
 		bool ours;
 	} known[KNOWN];
-} diag;
+};
 
-void whose_open(void)
+struct whose *whose_new(void)
 {
-	if (!diag.fd)
-		diag.fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	struct whose *w = calloc(1, sizeof *w);
+
+	if (w)
+		w->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	return w;
+}
+
+void whose_free(struct whose *w)
+{
+	if (w)
+		fd_close(&w->fd);
+	free(w);
 }
 
 /* ---- what the kernel says -------------------------------------------------------------------------------
@@ -46,7 +56,7 @@ struct found {
 	unsigned long inode;
 };
 
-static bool ask(const struct target *t)
+static bool ask(struct whose *w, const struct target *t)
 {
 	struct {
 		struct nlmsghdr head;
@@ -54,7 +64,7 @@ static bool ask(const struct target *t)
 	} q = { .head = { .nlmsg_len = sizeof q,
 		          .nlmsg_type = SOCK_DIAG_BY_FAMILY,
 		          .nlmsg_flags = NLM_F_REQUEST,
-		          .nlmsg_seq = ++diag.sequence },
+		          .nlmsg_seq = ++w->sequence },
 		.req = { .sdiag_family = t->addr.len == 4 ? AF_INET : AF_INET6,
 		         .sdiag_protocol = IPPROTO_TCP,
 		         .idiag_states = 1U << TCP_LISTEN } };
@@ -63,11 +73,11 @@ static bool ask(const struct target *t)
 	q.req.id.idiag_sport = htons(t->port);
 	q.req.id.idiag_if = LO;
 	q.req.id.idiag_cookie[0] = q.req.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-	return send(diag.fd, &q, sizeof q, 0) == (ssize_t)sizeof q;
+	return send(w->fd, &q, sizeof q, 0) == (ssize_t)sizeof q;
 }
 
 /* Whom a connection would come to. 0, or errno: ENOENT where nobody listens. */
-static int find(const struct target *t, struct found *out)
+static int find(struct whose *w, const struct target *t, struct found *out)
 {
 	union {
 		struct nlmsghdr head;
@@ -77,11 +87,11 @@ static int find(const struct target *t, struct found *out)
 	const struct inet_diag_msg *m = NLMSG_DATA(&a.head);
 	ssize_t n;
 
-	if (diag.fd <= 0 || !ask(t))
+	if (!w || w->fd < 0 || !ask(w, t))
 		return EIO;
 	do
-		n = recv(diag.fd, &a, sizeof a, MSG_DONTWAIT);
-	while (n >= (ssize_t)sizeof a.head && a.head.nlmsg_seq != diag.sequence);
+		n = recv(w->fd, &a, sizeof a, MSG_DONTWAIT);
+	while (n >= (ssize_t)sizeof a.head && a.head.nlmsg_seq != w->sequence);
 	if (n >= (ssize_t)NLMSG_LENGTH(sizeof *error) && a.head.nlmsg_type == NLMSG_ERROR)
 		return error->error ? -error->error : EIO;
 	if (n < (ssize_t)NLMSG_LENGTH(sizeof *m) || a.head.nlmsg_type != SOCK_DIAG_BY_FAMILY)
@@ -96,29 +106,30 @@ static int find(const struct target *t, struct found *out)
 /* ---- what is known --------------------------------------------------------------------------------------
  */
 
-static void remember(uint64_t cookie, bool ours)
+static void remember(struct whose *w, uint64_t cookie, bool ours)
 {
-	diag.known[cookie % KNOWN].cookie = cookie;
-	diag.known[cookie % KNOWN].ours = ours;
+	w->known[cookie % KNOWN].cookie = cookie;
+	w->known[cookie % KNOWN].ours = ours;
 }
 
-void whose_remember(int sock)
+void whose_remember(const struct deed *d)
 {
 	uint64_t cookie = 0;
 	socklen_t size = sizeof cookie;
 
-	if (getsockopt(sock, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0)
-		remember(cookie, true);
+	if (d->net->o.whose && getsockopt(d->sock, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0)
+		remember(d->net->o.whose, cookie, true);
 }
 
 /* Of what it made itself, nobody needs to be asked. Of MPTCP another socket is the one that listens. */
 static bool is_ours(const struct deed *d, const struct found *f)
 {
+	struct whose *w = d->net->o.whose;
 	const size_t i = f->cookie % KNOWN;
 
-	if (diag.known[i].cookie != f->cookie)
-		remember(f->cookie, local_is_ours(d, f->inode));
-	return diag.known[i].ours;
+	if (w->known[i].cookie != f->cookie)
+		remember(w, f->cookie, local_is_ours(d, f->inode));
+	return w->known[i].ours;
 }
 
 /* ---- the verdict ----------------------------------------------------------------------------------------
@@ -133,7 +144,7 @@ const char *whose_judge(const struct deed *d, const struct target *t, struct jud
 	if (foreign == NET_FOREIGN_ALLOW || !aim_is_here(t) || j->noted || j->own || j->proxied ||
 	    j->verdict.effective != EFFECT_ALLOW || decide_names_ports(j->verdict.rule))
 		return NULL;
-	error = find(t, &f);
+	error = find(d->net->o.whose, t, &f);
 	if (error == ENOENT || (!error && is_ours(d, &f)))
 		return NULL;
 	if (foreign == NET_FOREIGN_DENY)
