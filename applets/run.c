@@ -75,9 +75,7 @@ struct runner {
 	char root[PATH_MAX];  /* of the project */
 	char store[PATH_MAX]; /* in it: what was deleted */
 	bool allow_degraded, ended;
-	bool judge_files;  /* every call on files, not only what Landlock closes */
-	bool judge_net;    /* where connections and messages lead */
-	bool own_loopback; /* over loopback to listeners of the command only */
+	bool judge_files, judge_net, own_loopback; /* all calls on files; connections; those to here */
 	struct files *files;
 	pid_t child;
 	int status;
@@ -366,15 +364,8 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 #if CONFIG_LAYER_NET
 static void judge_net(struct runner *r, struct plan_options *p, struct governor_options *g)
 {
-	const struct beside_options o = {
-		.policy = r->policy,
-		.tag = p->tag,
-		.session_id = "run",
-		.command_id = "cmd-1",
-		.foreign = r->own_loopback ? NET_FOREIGN_DENY : NET_FOREIGN_AUDIT,
-		.sink = sink,
-		.arg = r,
-	};
+	const enum net_foreign foreign = r->own_loopback ? NET_FOREIGN_DENY : NET_FOREIGN_AUDIT;
+	const struct beside_options o = { r->policy, p->tag, "run", "cmd-1", foreign, sink, r };
 	struct err e;
 
 	if (r->found.rung != RUNG_NOTIFY) {

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "enforce/net/local.h"
+#include "sys/at.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,9 +23,9 @@ static int connect_now(int sock, const struct target *t, bool *blocks)
 	*blocks = flags >= 0 && !(flags & O_NONBLOCK);
 	if (*blocks)
 		fcntl(sock, F_SETFL, flags | O_NONBLOCK);
-	error = connect(sock, &t->raw.any, t->len) < 0 ? errno : 0;
+	error = at_connect(sock, &t->raw.any, t->len) < 0 ? errno : 0;
 	/* One on this machine is there by now, and says so when asked again. */
-	if (*blocks && error == EINPROGRESS && connect(sock, &t->raw.any, t->len) == 0)
+	if (*blocks && error == EINPROGRESS && at_connect(sock, &t->raw.any, t->len) == 0)
 		error = 0;
 	else if (*blocks && error == EINPROGRESS && errno != EALREADY)
 		error = errno;

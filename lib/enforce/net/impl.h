@@ -136,6 +136,8 @@ const char *whose_judge(const struct deed *d, const struct target *t, struct jud
 int connect_judge(struct deed *d);
 int send_judge(struct deed *d, int nr);
 int listen_judge(struct deed *d);
+/* 0 and not answered: it may go on. */
+int bind_judge_name(struct deed *d);
 /* An address of a local socket, for a connection or a message: connect.c, send.c. */
 
 /* ---- wait.c ---------------------------------------------------------------------------------------------

@@ -24,7 +24,13 @@ void local_release(struct local *l);
 /* Find it: 0 or errno. */
 int local_find(struct deed *d, const struct target *t, struct local *l);
 
-/* As settle_call(). */
+/* Where the socket would lie that it names, if it were there: only `abstract` and `path` are set. */
+int local_name(struct deed *d, const struct target *t, struct local *l);
+
+/* Does the policy have rules for local sockets, and are they in force? */
+bool local_ruled(const struct deed *d);
+
+/* As settle_call(). To bind and to listen, what is allowed is not told of. */
 bool local_allowed(struct deed *d, const struct local *l, enum unix_op op);
 
 /* Connect (`message` NULL) or send as who calls. Bytes sent, or -errno. Does not wait when the socket is set

@@ -55,7 +55,7 @@ struct net *net_new(const struct net_options *o, struct err *e);
 void net_free(struct net *n);
 
 /* Take the call and answer it. `net` is a struct net. */
-void net_call(void *net, const struct call *k);
+bool net_call(void *net, const struct call *k);
 
 /* Before the first call: those that wait are looked after by this loop. It outlives the judge. */
 void net_watch(struct net *n, struct loop *l);
