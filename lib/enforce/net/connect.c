@@ -111,8 +111,7 @@ static int connect_inet(struct deed *d, struct target *t, int domain)
 		                .port = t->port,
 		                .often = !stream && !t->port };
 
-	if (t->port == 53 && !d->net->o.monitor && aim_write(&d->net->o.dns, domain, &to) &&
-	    d->net->o.dns.port)
+	if (t->port == 53 && aim_names(d, domain, &to))
 		return connect_to(d, &to, NULL);
 	settle_target(d, t, stream, &j);
 	if (stream)

@@ -27,6 +27,7 @@ struct net {
 	} told[NET_TOLD]; /* messages of which the log knows */
 	struct list waiting;
 	size_t n_waiting;
+	size_t kept; /* bytes of messages that wait */
 	struct loop *loop;
 	struct timer look; /* while any waits */
 };
@@ -90,6 +91,8 @@ bool aim_is_here(const struct target *t);
 bool aim_write(const struct net_place *place, int family, struct target *t);
 /* Where the proxy is, for the caller's socket. */
 bool aim_proxy(const struct deed *d, int family, struct target *t);
+/* Where names are asked for by it, whomever it means to ask; false: nobody else answers for him. */
+bool aim_names(const struct deed *d, int family, struct target *t);
 /* "192.0.2.1:80", "[2001:db8::1]:80"; "192.0.2.1", "2001:db8::1". */
 enum { TARGET_TEXT = 64 };
 const char *aim_address(const struct target *t, char out[TARGET_TEXT]);
@@ -154,7 +157,8 @@ struct waiting {
 	pid_t tid, pid;
 	int sock;         /* owned */
 	int64_t end_ns;   /* of the caller's patience; 0 = none */
-	int end_error;    /* what is answered then */
+	int end_error;    /* what is answered then, or to a signal, where … */
+	int64_t done;     /* … nothing was done; else this */
 	int64_t asked_ns; /* when it was looked whether a signal came */
 	/* Try again. WAITED_DONE: *value is the answer, negative -errno. */
 	enum waited (*again)(struct waiting *w, int64_t *value);
