@@ -105,6 +105,7 @@ struct judged {
 	struct verdict verdict;
 	char domain[PAGE_NAME]; /* of the rule that decided, "" = by the address */
 	bool proxied;           /* allowed only as what the proxy finds it to be */
+	bool own;               /* it is ours */
 	bool noted;             /* it is the proxy, which is to know who comes */
 };
 
@@ -117,12 +118,21 @@ struct net_report {
 	const char *type, *operation;
 	const char *remote, *domain, *path; /* or NULL */
 	const char *protocol;
+	const char *listener;    /* or NULL */
 	const struct target *at; /* or NULL; instead of `remote`, which then only names it in messages */
 	int port;                /* -1 = none */
 	bool often;              /* of many alike the first is told */
 	bool abstract;
 };
 bool settle_call(struct deed *d, struct verdict v, const struct net_report *r);
+
+/* ---- whose.c --------------------------------------------------------------------------------------------
+ */
+
+/* The socket of the deed listens. */
+void whose_remember(const struct deed *d);
+/* After the policy. What the event says of who listens there: NULL, "foreign", or "unknown". */
+const char *whose_judge(const struct deed *d, const struct target *t, struct judged *j);
 
 /* ---- calls: 0 when answered, or the errno to answer with ------------------------------------------------
  */

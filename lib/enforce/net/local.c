@@ -251,7 +251,7 @@ static bool holds(pid_t pid, void *arg)
 	return !s->found;
 }
 
-static bool is_ours(const struct deed *d, unsigned long inode)
+bool local_is_ours(const struct deed *d, unsigned long inode)
 {
 	struct search s = { .tag = d->net->o.tag };
 
@@ -279,7 +279,7 @@ static bool is_held_inside(const struct deed *d, const char *name)
 		/* NOLINTNEXTLINE(cert-err34-c): written by the kernel; an inode number fits */
 		if (sscanf(line, "%*s %*s %*s %*s %*s %x %lu %255[^\n]", &state, &inode, at) == 3 &&
 		    state == UNCONNECTED && inode && !strcmp(at, name))
-			held = ++n <= ALIKE_MAX && is_ours(d, inode);
+			held = ++n <= ALIKE_MAX && local_is_ours(d, inode);
 	if (f)
 		fclose(f);
 	return held && n;

@@ -39,3 +39,6 @@ int64_t local_do(struct deed *d, const struct local *l, int sock, struct msghdr 
 
 /* listen(2) on the socket of the deed, as who calls. 0 or -errno. */
 int64_t local_listen(const struct deed *d, int backlog);
+
+/* Has any process of the session this socket? Asks all of them. */
+bool local_is_ours(const struct deed *d, unsigned long inode);

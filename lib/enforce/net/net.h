@@ -26,6 +26,14 @@ struct net_place {
 	uint16_t port; /* 0: there is none */
 };
 
+/* Connections over loopback to listeners that are nobody's of the session, where no rule names the port. */
+enum net_foreign { NET_FOREIGN_ALLOW, NET_FOREIGN_AUDIT /* the event says so */, NET_FOREIGN_DENY };
+
+/* What is known of the listeners of a session. Made before system calls are given up. NULL: out of memory. */
+struct whose;
+struct whose *whose_new(void);
+void whose_free(struct whose *w); /* NULL is harmless */
+
 /* The policy and the page are borrowed, the rest is copied. */
 struct net_options {
 	const struct policy *policy;
@@ -38,7 +46,9 @@ struct net_options {
 	size_t n_own;
 	bool monitor;    /* of connections and messages to addresses: told, not refused */
 	bool open_local; /* local sockets are not judged, but for our own */
-	bool no_tcp;     /* no connection is made, but to our own listeners */
+	enum net_foreign foreign;
+	struct whose *whose; /* borrowed; NULL: nothing is known */
+	bool no_tcp;         /* no connection is made, but to our own listeners */
 };
 
 struct net *net_new(const struct net_options *o, struct err *e);
