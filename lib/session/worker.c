@@ -205,35 +205,34 @@ static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 	core->in = in;
 }
 
-static struct plan_options options_of(const struct worker *w)
+/* All but what it lacks. */
+static void set_options(const struct worker *w, struct plan_options *o)
 {
-	const struct config_list *block = &w->core->config->sandbox.seccomp.syscalls.block;
-	struct plan_options o = { .tag = w->session->tag,
-		                  .blocked = block->items,
-		                  .n_blocked = block->n,
-		                  .keep_caps = closed_caps(w->core->config),
-		                  .found = w->core->found,
-		                  .ruleset = w->floor.ruleset };
 	uint16_t ports[CONNECTED_PORTS];
 
+	o->tag = w->session->tag;
+	o->blocked = w->core->config->sandbox.seccomp.syscalls.block.items;
+	o->n_blocked = w->core->config->sandbox.seccomp.syscalls.block.n;
+	o->keep_caps = closed_caps(w->core->config);
+	o->found = w->core->found;
+	o->ruleset = w->floor.ruleset;
 	if (CONFIG_LIMITS) {
-		o.count_tasks = limited_counts(w->core, &w->limits);
-		o.limits = limited_layer(w->core, &w->limits);
+		o->count_tasks = limited_counts(w->core, &w->limits);
+		o->limits = limited_layer(w->core, &w->limits);
 	}
 	if (CONFIG_FILES)
-		o.files = w->judged;
+		o->files = w->judged;
 	if (CONFIG_LAYER_NET) {
-		o.net = connected_wanted(w->session);
-		o.ports = connected_ports(w->session, ports) >= 0;
+		o->net = connected_wanted(w->session);
+		o->ports = connected_ports(w->session, ports) >= 0;
 	}
-	return o;
 }
 
 /* What a supervisor needs to compile the policy whose text goes with the message. */
 int worker_policy(struct core *core, struct session *s, struct err *e)
 {
 	struct worker *w = s->worker;
-	struct plan_options o;
+	struct plan_options o = { .tag = 0 };
 	struct msg m = { 0 };
 	int rc;
 
@@ -244,7 +243,7 @@ int worker_policy(struct core *core, struct session *s, struct err *e)
 		return err_set(e, "network rules came or went");
 	if (CONFIG_FILES && judged_calls(s) & ~w->judged) {
 		w->judged |= judged_calls(s);
-		o = options_of(w);
+		set_options(w, &o);
 		if (plan_ask(&w->plan, &o, e) < 0)
 			return -1;
 	}
@@ -334,7 +333,7 @@ void worker_shown(struct session *s)
 
 static int make_plan(struct worker *w, struct err *e)
 {
-	struct plan_options o;
+	struct plan_options o = { .tag = 0 };
 	struct err why;
 	int rc;
 
@@ -349,7 +348,7 @@ static int make_plan(struct worker *w, struct err *e)
 		w->judged = judged_calls(w->session);
 	if (CONFIG_LAYER_NET)
 		w->connected = connected_judged(w->session);
-	o = options_of(w);
+	set_options(w, &o);
 	o.missing = rc < 0 ? why.text : w->floor.missing;
 	if (CONFIG_FILES)
 		o.loose = w->floor.inexact;
