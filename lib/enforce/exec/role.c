@@ -210,6 +210,7 @@ static const struct may {
 	MAY(shutdown, ROLE_NET),
 	MAY(getsockname, ROLE_NET),
 	MAY(getsockopt, ROLE_NET),
+	MAY(setsockopt, ROLE_NET),
 	MAY(sendmsg, ROLE_NET),
 	MAY(setitimer, ROLE_NET), /* at_release(), at_connect() */
 	MAY(process_vm_writev, ROLE_NET),

@@ -134,6 +134,19 @@ bool aim_proxy(const struct deed *d, int family, struct target *t)
 	                 family, t);
 }
 
+bool aim_names(const struct deed *d, int family, struct target *t)
+{
+	const struct net_options *o = &d->net->o;
+	const int both = 0;
+
+	if (o->monitor || !o->dns.port || !aim_write(&o->dns, family, t))
+		return false;
+	/* One of IPv6 alone becomes one of both. Whoever has bound it already is left as he is. */
+	if (family == AF_INET6)
+		setsockopt(d->sock, IPPROTO_IPV6, IPV6_V6ONLY, &both, sizeof both);
+	return true;
+}
+
 const char *aim_address(const struct target *t, char out[TARGET_TEXT])
 {
 	return inet_ntop(t->addr.len == 4 ? AF_INET : AF_INET6, t->addr.bytes, out, TARGET_TEXT);

@@ -103,18 +103,19 @@ static int connect_inet(struct deed *d, struct target *t, int domain)
 	char remote[TARGET_TEXT];
 	struct judged j;
 	struct target to;
-	const struct net_report r = { .type = "net_connect",
-		                      .operation = "connect",
-		                      .remote = aim_text(t, remote),
-		                      .domain = j.domain,
-		                      .protocol = stream ? "tcp" : "udp",
-		                      .port = t->port,
-		                      .often = !stream && !t->port };
+	struct net_report r = { .type = "net_connect",
+		                .operation = "connect",
+		                .remote = aim_text(t, remote),
+		                .domain = j.domain,
+		                .protocol = stream ? "tcp" : "udp",
+		                .port = t->port,
+		                .often = !stream && !t->port };
 
-	if (t->port == 53 && !d->net->o.monitor && aim_write(&d->net->o.dns, domain, &to) &&
-	    d->net->o.dns.port)
+	if (t->port == 53 && aim_names(d, domain, &to))
 		return connect_to(d, &to, NULL);
 	settle_target(d, t, stream, &j);
+	if (stream)
+		r.listener = whose_judge(d, t, &j);
 	if (!settle_call(d, j.verdict, &r))
 		return 0;
 	if (!j.proxied)

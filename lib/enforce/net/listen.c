@@ -86,6 +86,7 @@ static int listen_inet(struct deed *d, int domain)
 			return errno;
 		if (aim_name(d->sock, &then) && then.port == at.port &&
 		    !memcmp(&then.addr, &at.addr, sizeof at.addr)) {
+			whose_remember(d);
 			deed_return(d, 0);
 			return 0;
 		}

@@ -86,7 +86,8 @@ void settle_target(struct deed *d, const struct target *t, bool stream, struct j
 
 	memset(out, 0, sizeof *out);
 	out->noted = stream && is_proxy(n, t);
-	if (is_own(n, t) || out->noted) {
+	out->own = is_own(n, t);
+	if (out->own || out->noted) {
 		out->verdict = (struct verdict){ EFFECT_ALLOW, EFFECT_ALLOW, &own, NULL, false };
 		return;
 	}
@@ -140,7 +141,8 @@ static bool report(const struct deed *d, const struct verdict *v, const struct n
 	char address[TARGET_TEXT] = "";
 	const struct event_field fields[] = {
 		{ .name = "protocol", .text = r->protocol },
-		{ .name = "address", .text = r->at ? aim_address(r->at, address) : NULL },
+		{ .name = "listener", .text = r->listener ? r->listener : "" },
+		{ .name = "address", .text = r->at ? aim_address(r->at, address) : "" },
 		{ .name = "port", .number = r->port },
 	};
 	struct event ev = { .type = r->type,
@@ -154,8 +156,8 @@ static bool report(const struct deed *d, const struct verdict *v, const struct n
 		            .abstract = r->abstract,
 		            .effective_action = v->effective == EFFECT_ALLOW ? "allowed" : "denied",
 		            .fields = fields,
-		            .n_fields = r->at         ? 3
-		                        : r->protocol ? 1
+		            .n_fields = r->at         ? 4
+		                        : r->protocol ? 2
 		                                      : 0 };
 
 	return serve_report(d->k, &ev, v->effective == EFFECT_ALLOW ? 0 : RING_DENIED);
