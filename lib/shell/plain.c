@@ -6,7 +6,7 @@
 
 /* Builtins and reserved words of bash 5, dash and BusyBox ash. */
 static const char special[] =
-        " ! . : [ [[ ]] alias bg bind break builtin caller case cd chdir command compgen "
+        "! . : [ [[ ]] alias bg bind break builtin caller case cd chdir command compgen "
         "complete compopt continue coproc declare dirs disown do done echo elif else enable "
         "esac eval exec exit export false fc fg fi for function getopts hash help history if "
         "in jobs kill let local logout mapfile popd printf pushd pwd read readarray readonly "
@@ -17,8 +17,8 @@ static bool is_special(const char *word)
 {
 	size_t len = strlen(word);
 
-	for (const char *at = special + 1; (at = strstr(at, word)); at++)
-		if (at[-1] == ' ' && at[len] == ' ')
+	for (const char *at = special; *at; at = strchr(at, ' ') + 1)
+		if (!strncmp(at, word, len) && at[len] == ' ')
 			return true;
 	return false;
 }
