@@ -133,6 +133,9 @@ static bool sink(void *arg, const char *json, size_t len, uint32_t number, uint3
 	if ((!s->missed || tell_missed(s)) &&
 	    (put(s, json, len, number, flags) || wait_for_room(s, json, len, number, flags))) {
 		s->stuck = false;
+		/* Who works on end has the server begin before the ring is full: it works beside us then. */
+		if (CONFIG_FILES && s->wake && ring_fills(s->its.ring))
+			tell(s, WIRE_NEWS);
 		return true;
 	}
 	s->missed += (flags & RING_DENIED) != 0;
