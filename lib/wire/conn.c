@@ -196,11 +196,6 @@ int wire_recv(int fd, struct wire_in *in, int flags, struct err *e)
 	return rc;
 }
 
-bool wire_is(const struct wire_in *in, uint32_t op, int n_fds, struct msg_reader *r)
-{
-	return msg_open(r, in->data.data, in->data.len) == op && in->n_fds == n_fds;
-}
-
 void wire_in_release(struct wire_in *in)
 {
 	drop_fds(in);
