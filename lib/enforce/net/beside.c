@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -139,16 +138,6 @@ static void let_go(const struct service_options *s, int events)
 	fd_close_from(top + 1);
 }
 
-static void raise_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max < 16384 ? limit.rlim_max : 16384;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static int serve(struct child *c, struct service_options s)
 {
 	struct service *service = NULL;
@@ -164,7 +153,7 @@ static int serve(struct child *c, struct service_options s)
 	if (!s.loop || tag_deputise(c->tag, &e) < 0 || loop_watch(s.loop, &c->parent, EPOLLIN, &e) < 0 ||
 	    !(service = service_new(&s, &e)))
 		return 1;
-	raise_limit();
+	fd_raise_limit(SERVICE_FILES);
 	if (CONFIG_CONFINE && role_enter(ROLE_PROXY, 0, &e) < 0)
 		return 1;
 	rc = loop_run(s.loop, &e);

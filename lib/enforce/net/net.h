@@ -49,6 +49,7 @@ struct net_options {
 	enum net_foreign foreign;
 	struct whose *whose; /* borrowed; NULL: nothing is known */
 	bool no_tcp;         /* no connection is made, but to our own listeners */
+	bool no_bind;        /* nobody listens at a port that chance gives: Landlock sees bind(2) only */
 };
 
 struct net *net_new(const struct net_options *o, struct err *e);
