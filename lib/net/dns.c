@@ -88,7 +88,7 @@ bool dns_take_name(struct dns_reader *r, char *out)
 }
 
 /* Over a name, whatever is in it. */
-bool dns_skip_name(struct dns_reader *r)
+static bool skip_name(struct dns_reader *r)
 {
 	for (size_t total = 0; r->at < r->len && total <= 255; total++) {
 		unsigned n = r->data[r->at++];
@@ -323,7 +323,7 @@ bool dns_is_whole(struct dns_reader r, unsigned n)
 			return false;
 	others += more;
 	while (others--)
-		if (!dns_skip_name(&r) || !dns_take_rest(&r, &record))
+		if (!skip_name(&r) || !dns_take_rest(&r, &record))
 			return false;
 	return r.at == r.len;
 }

@@ -34,8 +34,6 @@ int dns_next_label(struct dns_reader *r, struct dns_walk *w, const uint8_t **lab
 
 /* A name from where the reader is, in lower case; moves behind it. */
 bool dns_take_name(struct dns_reader *r, char *out);
-/* Over a name, whatever is in it. */
-bool dns_skip_name(struct dns_reader *r);
 /* Owner and fixed part, and over the data. */
 bool dns_take_record(struct dns_reader *r, struct dns_record *out);
 /* The fixed part behind a name, and over the data. */

@@ -42,7 +42,7 @@ struct net_options {
 	struct net_place dns;        /* all that goes to port 53 goes there */
 	struct net_place proxy;      /* ports 80 and 443 of addresses that are not decided by themselves */
 	struct net_place proxy6;     /* the same over IPv6, for sockets that speak nothing else */
-	const struct net_place *own; /* listeners of ours that sessions may use, beside these two */
+	const struct net_place *own; /* listeners of ours that sessions may use, beside these */
 	size_t n_own;
 	bool monitor;    /* of connections and messages to addresses: told, not refused */
 	bool open_local; /* local sockets are not judged, but for our own */
