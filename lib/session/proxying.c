@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 enum { CONTROL = 3, SOCKETS = 4, NAMED = 32, ROOM_MS = 500, HOSTS_MAX = 256, ASK_MS = 1000 };
+enum { WAKE_NS = 20000000 };
 /* Of no user and of no session: beyond what systems give out, below "nobody". */
 enum { OWN_ID = 65530 };
 
@@ -53,7 +54,8 @@ struct proxying {
 	char session_id[160];
 	bool demands, named_loopback;
 	int64_t approval_ns;
-	bool wake; /* the server sleeps and there are records */
+	bool wake;        /* the server sleeps and there are records */
+	struct timer nap; /* until it is told */
 	struct named {
 		uint32_t number;
 		char id[41];
@@ -98,12 +100,22 @@ static bool sink(void *arg, const char *json, size_t len, uint32_t command, uint
 	return false;
 }
 
+/* Once for many: to wake it for each takes longer than the connection. */
+static void wake_server(struct loop *l, struct timer *t)
+{
+	struct proxying *p = list_item(t, struct proxying, nap);
+
+	(void)l;
+	if (p->wake)
+		tell(p, WIRE_NEWS);
+}
+
 static void after_batch(void *arg)
 {
 	struct proxying *p = arg;
 
-	if (p->wake)
-		tell(p, WIRE_NEWS);
+	if (p->wake && !p->nap.at_ns)
+		loop_timer(p->loop, &p->nap, WAKE_NS);
 }
 
 /* ---- whose connections ---- */
@@ -374,6 +386,7 @@ static int set_up(struct proxying *p, struct err *e)
 	p->service = p->loop ? service_new(&o, e) : NULL;
 	if (!p->service)
 		return -1;
+	p->nap.due = wake_server;
 	loop_after_batch(p->loop, after_batch, p);
 	p->control = (struct watch){ .fd = CONTROL, .ready = on_control };
 	return loop_watch(p->loop, &p->control, EPOLLIN, e);

@@ -132,7 +132,8 @@ for who in root user; do
 	begin
 	S=$(session | member id)
 	listens() {
-		run "exec 2>&1; python3 -c 'import socket; s = socket.socket(); $1s.listen(); print(\"listens\")'"
+		run "exec 2>&1; python3 -c 'import socket
+s = socket.socket(); $1s.listen(); print(\"listens\")'"
 	}
 	has "$who: a port that is open to servers" "$(listens "s.bind((\"127.0.0.1\", 18560)); ")" '^listens'
 	has "$who: one that is not" "$(listens 's.bind(("127.0.0.1", 18559)); ')" 'Permission denied'

@@ -48,6 +48,7 @@ T_CASE(one_after_the_other)
 	struct policy *p = policy_of("version: 1\nname: t\nenv_policy:\n  allow: [\"*\"]\n");
 	char names[300][16];
 	const char *env[300];
+	struct map room = { 0 };
 	struct err e;
 
 	for (int i = 0; i < 300; i++) {
@@ -57,12 +58,13 @@ T_CASE(one_after_the_other)
 	for (size_t n = 1; n <= 300; n = n * 2 + 1) {
 		for (int again = 0; again < 2; again++) {
 			AUTO_ARENA a = { 0 };
-			const struct env_spec spec = { .policy = p, .env = env, .n_env = n };
+			const struct env_spec spec = { .policy = p, .env = env, .n_env = n, .names = &room };
 			struct env_built built;
 
 			ok(!env_build(&a, &spec, &built, &e) && built.n == n, "%zu names", n);
 		}
 	}
+	map_release(&room);
 	policy_free(p);
 }
 

@@ -1,6 +1,5 @@
 #include "enforce/env/build.h"
 
-#include "base/map.h"
 #include "decide/decide.h"
 
 #include <string.h>
@@ -169,11 +168,11 @@ static int build(struct build *b, const struct env_spec *spec, struct err *e)
 
 int env_build(struct arena *a, const struct env_spec *spec, struct env_built *out, struct err *e)
 {
-	static struct map names; /* its room is kept: a mapping of its own for each command costs more */
-	struct build b = { .spec = spec, .arena = a, .seen = &names };
+	struct map own = { 0 };
+	struct build b = { .spec = spec, .arena = a, .seen = spec->names ? spec->names : &own };
 	int rc = build(&b, spec, e);
 
-	map_clear(&names, NAMES_KEPT);
+	map_clear(b.seen, spec->names ? NAMES_KEPT : 0);
 	*out = (struct env_built){ .envp = b.envp, .from = b.from, .n = b.n, .removed = b.removed };
 	return rc;
 }

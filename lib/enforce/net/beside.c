@@ -18,7 +18,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BACKLOG = 512, TRIES = 8, EVENTS_ROOM = 1 << 20, TEXT = 16384, PATIENCE_MS = 2000 };
+enum {
+	BACKLOG = 512,
+	TRIES = 8,
+	EVENTS_ROOM = 1 << 20,
+	TEXT = 16384,
+	PATIENCE_MS = 2000,
+	AGAIN_NS = 5000000
+};
 
 union address {
 	struct sockaddr any;
@@ -239,11 +246,23 @@ static bool take_events(const struct beside *b)
 	return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
+/* More comes soon, and need not wake us: it is looked for in a moment. */
 static void on_events(struct loop *l, struct watch *w, uint32_t events)
 {
+	struct beside *b = list_item(w, struct beside, events);
+
 	(void)events;
-	if (!take_events(list_item(w, struct beside, events)))
+	if (take_events(b)) {
+		loop_rewatch(l, w, 0);
+		loop_timer(l, &b->again, AGAIN_NS);
+	} else {
 		loop_unwatch(l, w);
+	}
+}
+
+static void look_again(struct loop *l, struct timer *t)
+{
+	loop_rewatch(l, &list_item(t, struct beside, again)->events, EPOLLIN);
 }
 
 int beside_watch(struct beside *b, struct net *n, struct loop *l, struct err *e)
@@ -252,6 +271,7 @@ int beside_watch(struct beside *b, struct net *n, struct loop *l, struct err *e)
 	if (!b->pid)
 		return 0;
 	b->events = (struct watch){ .fd = b->events_fd, .ready = on_events };
+	b->again.due = look_again;
 	return loop_watch(l, &b->events, EPOLLIN, e);
 }
 
@@ -259,8 +279,10 @@ void beside_stop(struct beside *b, struct loop *l)
 {
 	struct pollfd p = { .fd = b->events_fd, .events = POLLIN };
 
-	if (l && b->pid > 0)
+	if (l && b->pid > 0) {
+		loop_untimer(l, &b->again);
 		loop_unwatch(l, &b->events);
+	}
 	if (b->pid > 0) {
 		/* Whatever it hears from us, it ends. */
 		if (write(b->events_fd, "", 1) != 1)

@@ -13,6 +13,7 @@
 struct beside {
 	pid_t pid; /* 0 = there is none */
 	struct watch events;
+	struct timer again;
 	int events_fd;         /* owned: a message each */
 	struct net_page *page; /* owned */
 	struct whose *whose;   /* owned */

@@ -7,11 +7,11 @@
 
 #define memmove own_move
 #define memcpy  own_copy
-#define COPY_TESTED
+#define MEM_TESTED
 void *own_move(void *out, const void *in, size_t n);
 void *own_copy(void *restrict out, const void *restrict in, size_t n);
 /* NOLINTNEXTLINE(bugprone-suspicious-include): to have it under another name */
-#include "base/copy.c"
+#include "base/mem.c"
 #undef memmove
 #undef memcpy
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__x86_64__) && (!defined(__GLIBC__) || defined(COPY_TESTED))
+#if defined(__x86_64__) && (!defined(__GLIBC__) || defined(MEM_TESTED))
 
 enum { LONG = 512 }; /* from here on the string instruction is faster, where the two are apart */
 
