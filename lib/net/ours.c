@@ -37,26 +37,12 @@ static bool is_here(const struct in6_addr *a)
 	return v4 ? !memcmp(&four.sin_addr, a->s6_addr + 12, 4) : !memcmp(&six.sin6_addr, a, sizeof *a);
 }
 
-static struct in6_addr in_form(const uint8_t *addr, size_t len)
+bool ours_is(const uint8_t *ports, const uint8_t *addr, size_t len, uint16_t port)
 {
 	struct in6_addr a = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
 
-	memcpy(a.s6_addr + (len == 4 ? 12 : 0), addr, len == 4 ? 4 : 16);
-	return a;
-}
-
-bool ours_loopback(const uint8_t *addr, size_t len)
-{
-	const struct in6_addr a = in_form(addr, len);
-
-	return is_loopback(&a);
-}
-
-bool ours_is(const uint8_t *ports, const uint8_t *addr, size_t len, uint16_t port)
-{
-	const struct in6_addr a = in_form(addr, len);
-
 	if (!(ports[port / 8] >> port % 8 & 1))
 		return false;
+	memcpy(a.s6_addr + (len == 4 ? 12 : 0), addr, len == 4 ? 4 : 16);
 	return is_here(&a);
 }

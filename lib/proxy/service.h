@@ -9,13 +9,15 @@
 
 struct service;
 
+/* Descriptors that it may have: two a connection, and some for what is on its way. */
+enum { SERVICE_FILES = 16384 };
+
 struct service_options {
 	struct loop *loop;
 	const struct policy *policy;
 	const char *session_id;
 	struct net_page *page; /* shared with the supervisor; NULL = there is none */
-	bool demand_flows;
-	bool apart;
+	bool demand_flows, named_loopback, apart;
 	struct intercept *intercept; /* borrowed; NULL = none */
 	int64_t approval_ns;
 	int listeners[PROXY_LISTENERS]; /* taken; -1 = none */

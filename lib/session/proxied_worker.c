@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "enforce/net/net.h"
 #include "session/connected.h"
 #include "session/impl.h"
 #include "session/policy_wire.h"
@@ -61,11 +62,14 @@ static int send_start(struct proxied *p, struct err *e)
 	struct msg m = { 0 };
 	int rc;
 
+	p->demands = demands(s);
 	msg_start(&m, WIRE_START);
 	msg_str(&m, s->id);
 	msg_u64(&m, s->tag);
 	msg_u32(&m, s->uid);
-	msg_u32(&m, p->demands = demands(s));
+	msg_u32(&m, p->demands);
+	msg_u32(&m,
+	        CONFIG_LAYER_NET && s->core->config->sandbox.network.foreign_loopback == NET_FOREIGN_DENY);
 	msg_u32(&m, p->space >= 0);
 	msg_u64(&m, (uint64_t)s->core->config->approvals.timeout_ns);
 	policy_wire_put(&m, s->policy);

@@ -112,7 +112,8 @@ for rung in ${RUNGS:-seccomp-notify ptrace entry}; do
 
 	run true >/dev/null
 	there() ( # COMMAND... of a process that enters by itself, as a shell does
-		cd "$D/ws" && AGENTSH_SERVER=http://$ADDR timeout 20 "$AGENTSH" exec --events none "$S" -- "$@"
+		cd "$D/ws" && AGENTSH_SERVER=http://$ADDR \
+			timeout 20 "$AGENTSH" exec --events none "$S" -- "$@"
 	)
 	is "$rung: who enters by itself is there, too" \
 		"$(there python3 -B "$here/apart.py" ns)" "$(inside ns)"

@@ -230,8 +230,10 @@ static int race_bind(void)
 		listen(fd, 5);
 		racing = -1;
 		if (is_listening(fd) && getsockname(fd, &a.any, &len) == 0 &&
-		    a.v4.sin_port == htons(PORT_OWN))
+		    a.v4.sin_port == htons(PORT_OWN)) {
 			lab_mark("reached\n");
+			end = 0;
+		}
 		close(fd);
 	}
 	stop = 1;
@@ -412,7 +414,7 @@ T_CASE(races)
 	nl_build();
 	lab_write(lab.policy, CLOSED_PORT, 0644);
 	for (size_t i = 0; i < 2; i++) {
-		setenv("NL_MS", "500", 1);
+		setenv("NL_MS", "15000", 1);
 		lab_attack(names[i], false, lab.user, &o);
 		ok(o.reached, "%s is won ungoverned, %s", names[i], o.out);
 		unsetenv("NL_MS");

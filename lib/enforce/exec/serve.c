@@ -147,6 +147,14 @@ static void dispatch(const struct call *k)
 		else
 			call_fail(k, EPERM);
 		break;
+	case __NR_bind:
+		if (k->g->o.net_call && k->g->o.net_call(k->g->o.net, k))
+			break;
+		if (CONFIG_FILES && k->g->o.file_call)
+			k->g->o.file_call(k->g->o.files, k);
+		else
+			call_continue(k);
+		break;
 #endif
 	default:
 		if (CONFIG_FILES && k->g->o.file_call)

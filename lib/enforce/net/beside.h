@@ -13,8 +13,10 @@
 struct beside {
 	pid_t pid; /* 0 = there is none */
 	struct watch events;
+	struct timer again;
 	int events_fd;         /* owned: a message each */
 	struct net_page *page; /* owned */
+	struct whose *whose;   /* owned */
 	bool (*sink)(void *arg, const char *json, size_t len, uint32_t command, uint32_t flags);
 	void *arg;
 };
@@ -23,6 +25,7 @@ struct beside_options {
 	const struct policy *policy;
 	uint64_t tag;
 	const char *session_id, *command_id; /* the only one there is, of number 1 */
+	enum net_foreign foreign;
 	/* What is told of; it happens, whatever this says. */
 	bool (*sink)(void *arg, const char *json, size_t len, uint32_t command, uint32_t flags);
 	void *arg;
@@ -31,5 +34,5 @@ struct beside_options {
 /* The judge that leads to it; NULL on failure. */
 struct net *beside_start(struct beside *b, const struct beside_options *o, struct err *e);
 int beside_watch(struct beside *b, struct net *n, struct loop *l, struct err *e);
-void beside_stop(struct beside *b,
-                 struct loop *l); /* Harmless when it was not started. What it still has to tell is told. */
+/* Harmless when it was not started. What it still has to tell is told. */
+void beside_stop(struct beside *b, struct loop *l);

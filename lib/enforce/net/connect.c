@@ -103,17 +103,20 @@ static int connect_inet(struct deed *d, struct target *t, int domain)
 	char remote[TARGET_TEXT];
 	struct judged j;
 	struct target to;
-	const struct net_report r = { .type = "net_connect",
-		                      .operation = "connect",
-		                      .remote = aim_text(t, remote),
-		                      .domain = j.domain,
-		                      .protocol = stream ? "tcp" : "udp",
-		                      .port = t->port,
-		                      .often = !stream && !t->port };
+	struct net_report r = { .type = "net_connect",
+		                .operation = "connect",
+		                .remote = aim_text(t, remote),
+		                .domain = j.domain,
+		                .protocol = stream ? "tcp" : "udp",
+		                .port = t->port,
+		                .often = !stream && !t->port };
 
 	if (aim_names(d, domain, t, &to))
 		return connect_to(d, &to, NULL);
 	settle_target(d, t, stream, &j);
+	/* What listens on its loopback is its own. */
+	if (stream && !d->net->o.apart)
+		r.listener = whose_judge(d, t, &j);
 	if (!settle_call(d, j.verdict, &r))
 		return 0;
 	if (!j.proxied || d->net->o.apart)

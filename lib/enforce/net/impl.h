@@ -27,6 +27,7 @@ struct net {
 	} told[NET_TOLD]; /* messages of which the log knows */
 	struct list waiting;
 	size_t n_waiting;
+	size_t kept; /* bytes of messages that wait */
 	struct loop *loop;
 	struct timer look; /* while any waits */
 };
@@ -86,11 +87,10 @@ void aim_parse(struct target *t);
 bool aim_name(int sock, struct target *t);
 /* Is it reached from this machine only? */
 bool aim_is_here(const struct target *t);
-/* The same target written as an address of this family: false when that cannot be. */
-bool aim_write(const struct net_place *place, int family, struct target *t);
 /* Where the proxy is, for the caller's socket. */
 bool aim_proxy(const struct deed *d, int family, struct target *t);
-/* What is meant for a name server leads to the session's own. */
+/* Where names are asked for by it, whomever it means to ask: at port 53, the session's own service; false:
+ * nobody else answers for him. */
 bool aim_names(const struct deed *d, int family, const struct target *meant, struct target *t);
 /* "192.0.2.1:80", "[2001:db8::1]:80"; "192.0.2.1", "2001:db8::1". */
 enum { TARGET_TEXT = 64 };
@@ -104,6 +104,7 @@ struct judged {
 	struct verdict verdict;
 	char domain[PAGE_NAME]; /* of the rule that decided, "" = by the address */
 	bool proxied;           /* allowed only as what the proxy finds it to be */
+	bool own;               /* it is ours */
 	bool noted;             /* it is the proxy, which is to know who comes */
 };
 
@@ -116,6 +117,7 @@ struct net_report {
 	const char *type, *operation;
 	const char *remote, *domain, *path; /* or NULL */
 	const char *protocol;
+	const char *listener;    /* or NULL */
 	const struct target *at; /* or NULL; instead of `remote`, which then only names it in messages */
 	int port;                /* -1 = none */
 	bool often;              /* of many alike the first is told */
@@ -123,12 +125,21 @@ struct net_report {
 };
 bool settle_call(struct deed *d, struct verdict v, const struct net_report *r);
 
+/* ---- whose.c --------------------------------------------------------------------------------------------
+ */
+
+/* The socket of the deed listens. */
+void whose_remember(const struct deed *d);
+/* After the policy. What the event says of who listens there: NULL, "foreign", or "unknown". */
+const char *whose_judge(const struct deed *d, const struct target *t, struct judged *j);
+
 /* ---- calls: 0 when answered, or the errno to answer with ------------------------------------------------
  */
 int connect_judge(struct deed *d);
 int send_judge(struct deed *d, int nr);
 int listen_judge(struct deed *d);
-/* An address of a local socket, for a connection or a message: connect.c, send.c. */
+/* 0 and not answered: it may go on. */
+int bind_judge_name(struct deed *d);
 
 /* ---- wait.c ---------------------------------------------------------------------------------------------
  */
@@ -144,7 +155,8 @@ struct waiting {
 	pid_t tid, pid;
 	int sock;         /* owned */
 	int64_t end_ns;   /* of the caller's patience; 0 = none */
-	int end_error;    /* what is answered then */
+	int end_error;    /* what is answered then, or to a signal, where … */
+	int64_t done;     /* … nothing was done; else this */
 	int64_t asked_ns; /* when it was looked whether a signal came */
 	/* Try again. WAITED_DONE: *value is the answer, negative -errno. */
 	enum waited (*again)(struct waiting *w, int64_t *value);
@@ -158,5 +170,3 @@ struct waiting {
  * `tells`: when the socket has room, or its connection is there, it says so. */
 struct waiting *wait_put(struct deed *d, bool tells);
 void wait_free(struct net *n);
-/* How long the socket's owner wants to wait: SO_SNDTIMEO; 0 = for ever. */
-int64_t wait_patience(int sock);

@@ -87,7 +87,8 @@ void settle_target(struct deed *d, const struct target *t, bool stream, struct j
 
 	memset(out, 0, sizeof *out);
 	out->noted = stream && is_proxy(n, t);
-	if (is_own(n, t) || out->noted) {
+	out->own = is_own(n, t);
+	if (out->own || out->noted) {
 		out->verdict = (struct verdict){ EFFECT_ALLOW, EFFECT_ALLOW, &own, NULL, false };
 		return;
 	}
@@ -143,7 +144,8 @@ static bool report(const struct deed *d, const struct verdict *v, const struct n
 	char address[TARGET_TEXT] = "";
 	const struct event_field fields[] = {
 		{ .name = "protocol", .text = r->protocol },
-		{ .name = "address", .text = r->at ? aim_address(r->at, address) : NULL },
+		{ .name = "listener", .text = r->listener ? r->listener : "" },
+		{ .name = "address", .text = r->at ? aim_address(r->at, address) : "" },
 		{ .name = "port", .number = r->port },
 	};
 	struct event ev = { .type = r->type,
@@ -157,8 +159,8 @@ static bool report(const struct deed *d, const struct verdict *v, const struct n
 		            .abstract = r->abstract,
 		            .effective_action = v->effective == EFFECT_ALLOW ? "allowed" : "denied",
 		            .fields = fields,
-		            .n_fields = r->at         ? 3
-		                        : r->protocol ? 1
+		            .n_fields = r->at         ? 4
+		                        : r->protocol ? 2
 		                                      : 0 };
 
 	return serve_report(d->k, &ev, v->effective == EFFECT_ALLOW ? 0 : RING_DENIED);
@@ -180,14 +182,21 @@ static void message_of(const struct rule *rule, const struct net_report *r, char
 	decide_message(rule, &facts, out, size);
 }
 
-static void refuse(struct deed *d, struct verdict *v, const struct net_report *r)
-{
-	char message[1024];
+enum { MESSAGE = 1024 };
 
-	message_of(v->rule, r, message, sizeof message);
-	v->effective = EFFECT_DENY;
+static void tell(struct deed *d, const struct verdict *v, const struct net_report *r, char message[MESSAGE])
+{
+	message_of(v->rule, r, message, MESSAGE);
 	if (!r->often || !was_told(d, v, r))
 		report(d, v, r, message);
+}
+
+static void refuse(struct deed *d, struct verdict *v, const struct net_report *r)
+{
+	char message[MESSAGE];
+
+	v->effective = EFFECT_DENY;
+	tell(d, v, r, message);
 	if (!r->often)
 		teach(d->k, &(struct denial){ name_of(r), v, message });
 	deed_fail(d, EACCES);
@@ -196,18 +205,16 @@ static void refuse(struct deed *d, struct verdict *v, const struct net_report *r
 /* What would be refused goes on. */
 static void watch_only(struct deed *d, struct verdict *v, const struct net_report *r)
 {
-	char message[1024];
+	char message[MESSAGE];
 
-	message_of(v->rule, r, message, sizeof message);
 	v->effective = EFFECT_ALLOW;
-	if (!r->often || !was_told(d, v, r))
-		report(d, v, r, message);
+	tell(d, v, r, message);
 }
 
 bool settle_call(struct deed *d, struct verdict v, const struct net_report *r)
 {
 	if (CONFIG_APPROVALS && v.effective == EFFECT_APPROVE && !(d->net->o.monitor && r->remote)) {
-		char message[1024];
+		char message[MESSAGE];
 		const struct held_question q = { .kind = "network",
 			                         .target = name_of(r),
 			                         .operation = r->operation,
