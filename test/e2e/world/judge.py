@@ -18,6 +18,9 @@ import rows
 
 DENIED = {'403', 'EACCES', 'EPERM', 'ECONNREFUSED', 'name', 'alert', 'closed', 'EOPNOTSUPP'}
 
+# Who compares the address of who answers hears of names in sessions of root whose reading is judged (docs/proxy.md).
+DNS_ANSWERS = os.environ.get('E2E_AS') == 'root' and os.environ.get('E2E_FILES') == 'on'
+
 
 def read(path):
     with open(path, errors='replace') as f:
@@ -121,8 +124,8 @@ def open_places(family):
 
 
 def is_bare(url, how):
-    """Python before 3.12 asks for CONNECT fd00::1:443, without brackets: that can be read in two ways."""
-    return url.startswith('https://[') and how == "OSError('Tunnel connection failed: 400 Bad Request')"
+    """Python before 3.12 and openssl ask for CONNECT fd00::1:443, without brackets: that can be read in two ways."""
+    return url.startswith('https://[') and how in ("OSError('Tunnel connection failed: 400 Bad Request')", '400')
 
 
 def governed(family, mode, amount, found, world, log):
@@ -134,6 +137,8 @@ def governed(family, mode, amount, found, world, log):
         rules, wrong = rows.said(rows.targets()[url], family), []
         for row in some:
             one = found.get(row['id'], {'reached': False, 'how': 'not tried'})
+            if row['client'] == 'node-dns' and rules is None and one['how'] == 'name' and not DNS_ANSWERS:
+                continue
             if rules is None and not (one['reached'] and arrived(row, reached, one)):
                 wrong.append('%s: not reached: %s' % (row['client'], one['how']))
             elif rules is not None and (one['reached'] or has_token(row) and arrived(row, reached)):
