@@ -21,7 +21,8 @@ done
 : >resolv.conf
 cat >hosts <<'END'
 127.0.0.1 localhost
-192.0.2.10 listed.test open.and-more.listed.test asked.and-more.listed.test long-name-of-a-host-that-does-not-fit-into-a-common-name.and-more.listed.test
+192.0.2.10 open.and-more.listed.test asked.and-more.listed.test
+192.0.2.10 listed.test long-name-of-a-host-that-does-not-fit-into-a-common-name.and-more.listed.test
 192.0.2.11 other.test
 192.0.2.12 rsa.listed.test
 192.0.2.20 expired.listed.test
@@ -293,13 +294,16 @@ network_rules:
 connect_redirects:
   - {name: away, match: '^away\.listed\.test:443$', redirect_to: '192.0.2.11:443'}
   - {name: closed, match: '^closed\.listed\.test:443$', redirect_to: '192.0.2.99:443'}
-  - {name: open, match: '^open\.and-more\.listed\.test:443$', redirect_to: '192.0.2.99:443', on_failure: fail_open}
+  - name: open
+    match: '^open\.and-more\.listed\.test:443$'
+    redirect_to: '192.0.2.99:443'
+    on_failure: fail_open
 dns_redirects:
   - {name: led, match: '^led\.and-more\.listed\.test$', resolve_to: 192.0.2.10}
   - {name: misled, match: '^misled\.and-more\.listed\.test$', resolve_to: 192.0.2.22}
 END
-"$AGENTSH" proxy --policy led.yaml --listen "127.0.0.1:$LED" --events "$TMP/led" --intercept '**.listed.test' \
-	--ca-file "$TMP/led.pem" --ca-bundle "$TMP/led-bundle.pem" 2>led.err &
+"$AGENTSH" proxy --policy led.yaml --listen "127.0.0.1:$LED" --events "$TMP/led" \
+	--intercept '**.listed.test' --ca-file "$TMP/led.pem" --ca-bundle "$TMP/led-bundle.pem" 2>led.err &
 led=$!
 ok "one with redirects starts" until_true 20 curl -s --noproxy '*' -o answer "http://127.0.0.1:$LED/"
 led() { # HOST [OPTION...]
@@ -326,7 +330,8 @@ before=$(wc -l <arrived)
 has "what is to be approved: by itself the proxy asks nobody" \
 	"$(led asked.and-more.listed.test)" 'response 403'
 is "and does not arrive" "$(wc -l <arrived)" "$before"
-ok "the log has its rule" grep -q '"domain":"asked.and-more.*"effective_decision":"deny".*"rule":"asks"' led
+has "the log has its rule" "$(grep '"domain":"asked.and-more' led)" \
+	'"effective_decision":"deny".*"rule":"asks"'
 kill -TERM "$led"
 wait "$led"
 is "that one ends well, too" $? 0

@@ -97,21 +97,24 @@ print(u.urlopen(\"https://allowed.test/\", timeout=20).read().decode(), end=\"\"
 
 	# --- what somebody would have to approve: each request, not the tunnel
 	before=$(wc -l <reached)
-	is "$who: requests that nobody approves" "$(run "python3 $TMP/twice.py other.allowed.test" | tr '\n' ' ')" \
-		"403  403    0 "
+	is "$who: requests that nobody approves" \
+		"$(run "python3 $TMP/twice.py other.allowed.test" | tr '\n' ' ')" "403  403    0 "
 	is "$who: do not arrive" "$(wc -l <reached)" "$before"
 	is "$who: each of them was asked about" "$(asked approval_requested) $(asked approval_resolved)" "2 2"
-	has "$who: and nobody answered" "$(events approval_resolved)" '"domain":"other.allowed.test".*"reason":"timeout"'
+	has "$who: and nobody answered" "$(events approval_resolved)" \
+		'"domain":"other.allowed.test".*"reason":"timeout"'
 
 	# --- another version of the server takes its place
 	old=$(tail -15 "$file") w=$(worker)
-	run "cd $D/ws; (python3 $TMP/twice.py allowed.test . >twice 2>&1; touch done) >/dev/null 2>&1 </dev/null &" >o
+	run "cd $D/ws; exec >/dev/null 2>&1 </dev/null
+		(python3 $TMP/twice.py allowed.test . >twice 2>&1; touch done) &" >o
 	ok "$who: a connection to a listed host" until_true 20 test -e "$D/ws/ready"
 	kill -USR2 "$PID"
 	ok "$who: SIGUSR2" until_true 10 grep -q '"type":"server_upgraded"' "$D/events.jsonl"
 	touch "$D/ws/go"
 	ok "$who: the program behind it comes to its end" until_true 20 test -e "$D/ws/done"
-	is "$who: all of it on one connection" "$(grep '^200 hello' "$D/ws/twice" | uniq -c | awk '{ print $1 }')" 2
+	is "$who: all of it on one connection" \
+		"$(grep '^200 hello' "$D/ws/twice" | uniq -c | awk '{ print $1 }')" 2
 	is "$who: by the same process" "$(worker)" "$w"
 	is "$who: with the same authority" "$(tail -15 "$file")" "$old"
 	is "$who: new programs trust it" "$(run 'curl -sS -m 20 https://allowed.test/')" "$hello"
@@ -120,7 +123,8 @@ print(u.urlopen(\"https://allowed.test/\", timeout=20).read().decode(), end=\"\"
 	ok "$who: the next server begins another, too" \
 		until_true 20 sh -c "! [ '$old' = \"\$(tail -15 $file)\" ]"
 	is "$who: in the same file" "$(run 'curl -sS -m 20 https://allowed.test/')" "$hello"
-	ok "$who: and is told of requests" test "$(events net_http_request | grep -c '"path":"/"')" -gt "$before"
+	ok "$who: and is told of requests" \
+		test "$(events net_http_request | grep -c '"path":"/"')" -gt "$before"
 	curl -s --noproxy '*' -X DELETE "$API/$S" >o
 	not_ok "$who: the file goes with the session" test -e "$file"
 	kill -TERM "$PID"

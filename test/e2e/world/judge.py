@@ -152,7 +152,9 @@ def governed(family, mode, amount, found, world, log):
         say(not wrong and not missing, '%s: %s is denied to all %d, and why' % (mode, url, len(some)),
             wrong + ([missing] if missing else []))
     allowed = open_places(family)
-    other = ['%s:%s %d times' % (*p, n) for p, n in reached['places'].items() if p not in allowed]
+    # Programs outside of the session ask those at local sockets who they are themselves.
+    other = ['%s:%s %d times' % (*p, n) for p, n in reached['places'].items()
+             if p not in allowed and p[0] not in hosts.LOOKUP]
     say(not other, '%s: nothing arrives anywhere else' % mode, other)
 
 
@@ -168,6 +170,9 @@ def left_by_tricks(world):
     def got(number, *places):
         return any('/row-%d ' % number in line and line.split()[0] in places for line in reached)
     found = [('a name is a message (%d)' % n, asked(n)) for n in range(1001, 1008)]
+    found += [('a name that the C library makes (%d)' % n, asked(n)) for n in range(1017, 1020)]
+    found += [('who looks names up at %s' % path, any(line.startswith(path) and 'row-%d.' % n in line for line in reached))
+              for n, path in enumerate(hosts.LOOKUP, 1020)]
     found += [('TLS to a name server', got(1008, '8.8.8.8')),
               ('an allowed name at another address', got(1009, '203.0.113.66')),
               ('another name at an allowed address', got(1010, *hosts.NAMES['npm-registry.test'])),
@@ -193,6 +198,10 @@ def tricks(found, world, log):
         good = [e for e in said if (e.get('policy') or {}).get('effective_decision') == 'deny' and
                 e['policy'].get('rule') in rules]
         say(good, 'the log says why %s was refused' % what, [json.dumps(e) for e in said])
+    for path in hosts.LOOKUP:
+        say(came.get(path, '').startswith('PermissionError') and
+            any(e.get('type') == 'unix_socket_op' and path in json.dumps(e) and e['policy']['effective_decision'] == 'deny'
+                for e in events), 'the log says that %s is closed' % path, [str(came.get(path))])
 
 
 EVIL_NAMES = {'block-evil-domains', 'default-deny-network', 'dns-types', 'dns-labels', 'dns-rate'}
