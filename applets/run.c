@@ -75,8 +75,7 @@ struct runner {
 	char root[PATH_MAX];  /* of the project */
 	char store[PATH_MAX]; /* in it: what was deleted */
 	bool allow_degraded, ended;
-	bool judge_files; /* every call on files, not only what Landlock closes */
-	bool judge_net;   /* where connections and messages lead */
+	bool judge_files, judge_net, own_loopback; /* all calls on files; connections; those to here */
 	struct files *files;
 	pid_t child;
 	int status;
@@ -365,7 +364,8 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 #if CONFIG_LAYER_NET
 static void judge_net(struct runner *r, struct plan_options *p, struct governor_options *g)
 {
-	const struct beside_options o = { r->policy, p->tag, "run", "cmd-1", sink, r };
+	const enum net_foreign foreign = r->own_loopback ? NET_FOREIGN_DENY : NET_FOREIGN_AUDIT;
+	const struct beside_options o = { r->policy, p->tag, "run", "cmd-1", foreign, sink, r };
 	struct err e;
 
 	if (r->found.rung != RUNG_NOTIFY) {
@@ -542,6 +542,7 @@ static int run(int argc, char **argv)
 		{ .name = "judge-files", .type = OPT_FLAG, .to = &r.judge_files },
 #if CONFIG_LAYER_NET
 		{ .name = "judge-net", .type = OPT_FLAG, .to = &r.judge_net },
+		{ .name = "own-loopback", .type = OPT_FLAG, .to = &r.own_loopback },
 #endif
 		{ .name = "allow-degraded", .type = OPT_FLAG, .to = &r.allow_degraded },
 		{ 0 }

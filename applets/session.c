@@ -200,8 +200,9 @@ static int logs(const struct words *w)
 		{ "fs",
 		  "file_open,file_read,file_write,file_create,file_delete,file_rename,file_stat,file_chmod,"
 		  "dir_list,dir_create,dir_delete,symlink_create,symlink_read,file_soft_deleted" },
-		{ "net", "dns_query,dns_redirect,net_connect,net_close,net_http_request,connect_redirect,"
-		         "unix_socket_op" },
+		{ "net",
+		  "dns_query,dns_redirect,net_connect,net_listen,net_close,net_http_request,connect_redirect,"
+		  "unix_socket_op" },
 	};
 	const char *query = w->type ? NULL : "";
 	char rest[600], target[800];

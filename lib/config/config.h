@@ -145,6 +145,7 @@ struct config {
 			bool enabled;
 			int intercept_mode; /* 0 all, 1 tcp_only, 2 monitor */
 			const char *proxy_listen_addr;
+			int foreign_loopback;  /* 0 allow, 1 audit, 2 deny */
 			bool judge, judge_set; /* where connections lead; was it given? */
 			struct {
 				bool enabled;

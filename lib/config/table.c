@@ -151,6 +151,8 @@ const struct key config_keys[] = {
 	  "all|tcp_only|monitor" },
 #if CONFIG_LAYER_NET
 	{ "sandbox.network.judge", KEY_BOOL, AT(sandbox.network.judge) },
+	{ "sandbox.network.foreign_loopback", KEY_CHOICE, AT(sandbox.network.foreign_loopback), "audit",
+	  "allow|audit|deny" },
 #endif
 	{ "sandbox.network.proxy_listen_addr", KEY_TEXT, AT(sandbox.network.proxy_listen_addr), "127.0.0.1:0",
 	  .check = check_addr },

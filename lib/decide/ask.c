@@ -2,6 +2,7 @@
 
 #include "base/num.h"
 #include "base/path.h"
+#include "match/host.h"
 #include "policy/impl.h"
 
 #include <limits.h>
@@ -54,6 +55,27 @@ static bool split_address(const char *object, char host[HOST_SIZE], uint16_t *po
 	return true;
 }
 
+static bool is_listen(const char *op)
+{
+	return !strcasecmp(op, "net_listen") || !strcasecmp(op, "listen");
+}
+
+/* At :: one is taken to listen at 0.0.0.0, too: most do. */
+static enum ask_result ask_listen(const struct ask *a, const char *host, uint16_t port, struct verdict *out)
+{
+	static const uint8_t everywhere[16] = { 0 };
+	struct host h;
+	struct listen_request r = { .port = port };
+
+	if (!host_parse(host, &h) || h.kind != HOST_ADDRESS)
+		return ASK_BAD_OBJECT;
+	r.addr = h.address.addr;
+	r.addr_len = h.address.len;
+	r.both = r.addr_len == 16 && !memcmp(r.addr, everywhere, 16);
+	*out = decide_listen(a->policy, &r);
+	return ASK_DONE;
+}
+
 static enum ask_result ask_net(const struct ask *a, struct verdict *out)
 {
 	char host[HOST_SIZE];
@@ -61,6 +83,8 @@ static enum ask_result ask_net(const struct ask *a, struct verdict *out)
 
 	if (!split_address(a->object, host, &r.port))
 		return ASK_BAD_OBJECT;
+	if (is_listen(a->operation))
+		return ask_listen(a, host, r.port, out);
 	*out = decide_net(a->policy, a->cache, &r);
 	return ASK_DONE;
 }
@@ -138,7 +162,8 @@ static bool is_command(const char *op)
 
 static bool is_net(const char *op)
 {
-	return !strncasecmp(op, "net_", 4) || !strcasecmp(op, "connect") || !strcasecmp(op, "net");
+	return !strncasecmp(op, "net_", 4) || !strcasecmp(op, "connect") || !strcasecmp(op, "net") ||
+	       is_listen(op);
 }
 
 enum ask_result decide_ask(const struct ask *a, struct verdict *out)

@@ -128,6 +128,22 @@ struct verdict decide_dial(const struct policy *p, struct decide_cache *c, const
  * it to this port (0 = to any) be let through, wherever it leads? */
 struct verdict decide_name(const struct policy *p, struct decide_cache *c, const struct net_request *r);
 
+/* Who would be a listener. Rules count that name the operation `listen`; with none, it is allowed: rule
+ * "session-listeners". At every address (0.0.0.0, ::) is at each: a range that restricts any counts, one that
+ * permits must hold it as it stands. `both`: at :: and at 0.0.0.0, and so rules about either count. */
+struct listen_request {
+	const uint8_t *addr; /* 4 or 16 bytes in network order; never IPv4 within IPv6 */
+	size_t addr_len;
+	uint16_t port;
+	bool both;
+};
+struct verdict decide_listen(const struct policy *p, const struct listen_request *r);
+/* Has the policy such rules? */
+bool decide_listens(const struct policy *p);
+
+/* Does the rule name ports? Then it means who listens there. */
+bool decide_names_ports(const struct rule *rule);
+
 /* Where the operator leads a name (dns_redirects: to an address) or a connection (connect_redirects: from
  * "host:port"). The first that matches counts. REDIRECT_UNSURE: whether one matches cannot be told, and it is
  * to fail closed; others are as if they were not there. */

@@ -74,6 +74,8 @@ static int compile_net(struct policy *p, struct err *e)
 		uint32_t mask = policy_mask(r->head.rule.decision);
 		int rc = 0;
 
+		if (CONFIG_LAYER_NET && !(r->ops & POLICY_CONNECT))
+			continue;
 		for (size_t k = 0; k < r->expanded.n && !rc; k++)
 			rc = globset_add(p->domains, &r->globs[k], i, domain_mask(r, r->expanded.items[k]),
 			                 e);

@@ -20,7 +20,7 @@ static const struct {
 } scopes[SCOPES] = {
 	[SCOPE_FILE] = { false, "file rules are not built into this file" },
 	[SCOPE_NETWORK] = { CONFIG_LAYER_NET,
-	                    NET_BY("each connection and datagram; names by the session's proxy") },
+	                    NET_BY("each connection, datagram and listener; names by the session's proxy") },
 	[SCOPE_COMMAND] = { true, "each execve, by file and name" },
 	[SCOPE_UNIX] = { CONFIG_LAYER_NET, NET_BY("each connection and datagram of local sockets") },
 	[SCOPE_SIGNAL] = { true, "each kill, tkill, tgkill and pidfd_send_signal" },

@@ -17,9 +17,11 @@
 /* Words of the schema, in the order of the enums of decide.h; NULL-terminated. */
 extern const char *const policy_file_ops[];
 extern const char *const policy_unix_ops[];
+extern const char *const policy_net_ops[];
 extern const char *const policy_signal_targets[]; /* then "process" and "pid_range" */
 
 enum { POLICY_FILE_OPS = 18, POLICY_UNIX_OPS = 5, POLICY_TARGETS = 9 };
+enum { POLICY_CONNECT = 1, POLICY_LISTEN = 2 }; /* bits for policy_net_ops[] */
 
 enum scope {
 	SCOPE_FILE,
@@ -68,6 +70,7 @@ struct net_rule {
 	struct cidr *cidrs;
 	uint16_t *ports; /* sorted */
 	size_t n_ports;
+	uint32_t ops; /* POLICY_CONNECT … */
 };
 
 struct env_pattern {

@@ -21,9 +21,16 @@ const char *lint_class_name(enum lint_class class)
 
 /* ---- asking the rules ---- */
 
+const char *const *lint_ops(enum scope scope)
+{
+	return scope == SCOPE_UNIX      ? policy_unix_ops
+	       : scope == SCOPE_NETWORK ? policy_net_ops
+	                                : policy_file_ops;
+}
+
 bool lint_has_op(const struct lint_rule *r, const char *op)
 {
-	const char *const *names = r->scope == SCOPE_UNIX ? policy_unix_ops : policy_file_ops;
+	const char *const *names = lint_ops(r->scope);
 
 	for (int i = 0; names[i]; i++)
 		if (strcmp(names[i], op) == 0)

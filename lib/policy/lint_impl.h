@@ -101,6 +101,8 @@ const struct lint_rule *lint_command(struct lint *l, const char *name);
 bool lint_args_match(const struct lint_rule *r, const char *args);
 /* Does the rule name this command? */
 bool lint_names(const struct lint_rule *r, const char *name);
+/* What operations of a scope are called; NULL ends it. */
+const char *const *lint_ops(enum scope scope);
 bool lint_has_op(const struct lint_rule *r, const char *op);
 
 /* The checks. */

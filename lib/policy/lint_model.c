@@ -129,13 +129,14 @@ static struct lint_list read_list(struct lint *l, const struct yaml_node *map, c
 	return out;
 }
 
-static uint32_t read_ops(const struct yaml_node *map, const char *const *names)
+static uint32_t read_ops(const struct yaml_node *map, enum scope scope)
 {
+	const char *const *names = lint_ops(scope);
 	const struct yaml_node *node = yaml_get(map, "operations");
 	uint32_t ops = 0;
 
 	if (!node || node->kind != YAML_LIST || !node->n)
-		return UINT32_MAX;
+		return scope == SCOPE_NETWORK ? POLICY_CONNECT : UINT32_MAX;
 	for (const struct yaml_node *item = yaml_first(node); item; item = item->next) {
 		if (item->kind == YAML_SCALAR && strcmp(item->text, "*") == 0)
 			return UINT32_MAX;
@@ -200,7 +201,7 @@ static void read_rule(struct lint *l, enum scope scope, const struct yaml_node *
 	r->cidrs = read_list(l, map, "cidrs");
 	r->args = read_list(l, map, "args_patterns");
 	r->facts = read_list(l, map, "facts");
-	r->ops = read_ops(map, scope == SCOPE_UNIX ? policy_unix_ops : policy_file_ops);
+	r->ops = read_ops(map, scope);
 	read_ports(l, r, map);
 	read_context(r, yaml_get(map, "context"));
 	r->has_timeout = yaml_get(map, "timeout") != NULL;

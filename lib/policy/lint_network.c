@@ -19,8 +19,8 @@ static bool is_denied(struct lint *l, const char *range)
 		for (size_t k = 0; k < rules->items[i].cidrs.n; k++) {
 			const struct cidr *have = &rules->items[i].cidrs.items[k].cidr;
 
-			if (lint_restricts(&rules->items[i]) && have->bits <= c.bits &&
-			    cidr_holds(have, c.addr, c.len))
+			if (lint_restricts(&rules->items[i]) && lint_has_op(&rules->items[i], "connect") &&
+			    have->bits <= c.bits && cidr_holds(have, c.addr, c.len))
 				return true;
 		}
 	return false;
@@ -56,7 +56,7 @@ static void check_families(struct lint *l, const struct lint_rule *r)
 	static const char *const metadata[] = { "169.254.169.254/32", "100.100.100.200/32",
 		                                "168.63.129.16/32", "fd00:ec2::254/128", NULL };
 
-	if (!lint_restricts(r) || !r->cidrs.n)
+	if (!lint_restricts(r) || !r->cidrs.n || !lint_has_op(r, "connect"))
 		return;
 	if (has_range(r, "10.0.0.0/8") || has_range(r, "192.168.0.0/16"))
 		check_ranges(l, r, private, "denies private networks");

@@ -89,7 +89,7 @@ static bool asks_less(const struct lint_rule *before, const struct lint_rule *r)
 		return (before->args.n == 0 || same_patterns(before, r)) && same_facts(before, r) &&
 		       before->min_depth <= r->min_depth && before->max_depth >= r->max_depth;
 	case SCOPE_NETWORK:
-		return holds_ports(before, r);
+		return !(r->ops & ~before->ops) && holds_ports(before, r);
 	case SCOPE_SIGNAL:
 		return strcmp(before->target, r->target) == 0;
 	default:
@@ -244,7 +244,7 @@ static struct taken look_at(struct reach *x, size_t index, const struct lint_ent
 
 static const char *op_list(struct lint *l, const struct lint_rule *r, uint32_t ops)
 {
-	const char *const *names = r->scope == SCOPE_UNIX ? policy_unix_ops : policy_file_ops;
+	const char *const *names = lint_ops(r->scope);
 	const char *out = "";
 
 	for (int i = 0; names[i] && out; i++)
@@ -255,10 +255,10 @@ static const char *op_list(struct lint *l, const struct lint_rule *r, uint32_t o
 
 static uint32_t real_ops(const struct lint_rule *r)
 {
-	const char *const *names = r->scope == SCOPE_UNIX ? policy_unix_ops : policy_file_ops;
+	const char *const *names = lint_ops(r->scope);
 	uint32_t n = 0;
 
-	if (r->scope != SCOPE_FILE && r->scope != SCOPE_UNIX)
+	if (r->scope != SCOPE_FILE && r->scope != SCOPE_UNIX && r->scope != SCOPE_NETWORK)
 		return UINT32_MAX;
 	while (names[n])
 		n++;

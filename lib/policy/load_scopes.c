@@ -10,6 +10,7 @@ const char *const policy_file_ops[] = { "open",     "read",   "write",   "create
 	                                "readlink", "chmod",  "symlink", "link",   "chown",
 	                                "truncate", "access", "execute", NULL };
 const char *const policy_unix_ops[] = { "connect", "bind", "listen", "sendto", "socket", NULL };
+const char *const policy_net_ops[] = { "connect", "listen", NULL };
 
 static const char *const file_decisions[] = { "allow",    "deny",        "approve", "audit",
 	                                      "redirect", "soft_delete", NULL };
@@ -120,6 +121,9 @@ static const struct yaml_key net_keys[] = {
 	{ "domains", load_texts, offsetof(struct net_rule, domains), NULL },
 	{ "cidrs", load_texts, offsetof(struct net_rule, cidr_texts), NULL },
 	{ "ports", load_ports, 0, NULL },
+#if CONFIG_LAYER_NET
+	{ "operations", load_ops, offsetof(struct net_rule, ops), policy_net_ops },
+#endif
 	{ NULL, NULL, 0, NULL },
 };
 
@@ -160,6 +164,12 @@ static void finish_net(struct load *l, void *at, const struct yaml_node *node)
 	struct err e;
 
 	finish_domains(l, r, node);
+	/* Rules that do not say so mean connections: one that denies the rest of them leaves servers alone.
+	 */
+	if (CONFIG_LAYER_NET && !yaml_get(node, "operations"))
+		r->ops = POLICY_CONNECT;
+	if (CONFIG_LAYER_NET && (r->ops & POLICY_LISTEN) && r->domains.n)
+		yaml_problem(&l->sink, node, "who listens has addresses, no names; use cidrs and ports");
 	r->cidrs = load_alloc(l, r->cidr_texts.n, sizeof *r->cidrs);
 	for (size_t i = 0; i < r->cidr_texts.n && r->cidrs; i++, item = item->next)
 		if (cidr_parse(r->cidr_texts.items[i], &r->cidrs[i], &e) < 0)

@@ -130,6 +130,7 @@ enum proxy_rule {
 	RULE_NOT_TLS,
 	RULE_STRANGER,
 	RULE_OWN,
+	RULE_FOREIGN,
 	RULE_UNTRUSTED
 };
 struct verdict proxy_rule(enum proxy_rule which);

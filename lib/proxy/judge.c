@@ -1,8 +1,20 @@
 #include "proxy/impl.h"
 
+#include "match/host.h"
 #include "net/ours.h"
 
 #include <string.h>
+
+static bool is_loopback(const struct dns_address *a)
+{
+	static const uint8_t here[16] = { [15] = 1 };
+	struct host h;
+
+	if (!host_from_address(a->addr, a->len, &h))
+		return false;
+	return h.address.len == 4 ? h.address.addr[0] == 127 || !h.address.addr[0]
+	                          : !memcmp(h.address.addr, here, sizeof here);
+}
 
 static struct verdict dial_verdict(const struct conn *c, const char *host, const struct dns_address *a)
 {
@@ -11,9 +23,14 @@ static struct verdict dial_verdict(const struct conn *c, const char *host, const
 		.host = host, .addr = a->addr, .addr_len = a->len, .port = c->target.port
 	};
 
+	struct verdict v;
+
 	if (o->ours && ours_is(o->ours, a->addr, a->len, c->target.port))
 		return proxy_rule(RULE_OWN);
-	return decide_dial(o->policy, o->cache, &r);
+	v = decide_dial(o->policy, o->cache, &r);
+	if (o->named_loopback && v.effective == EFFECT_ALLOW && is_loopback(a) && !decide_names_ports(v.rule))
+		return proxy_rule(RULE_FOREIGN);
+	return v;
 }
 
 static struct verdict name_verdict(const struct conn *c)

@@ -36,6 +36,7 @@ struct proxy_options {
 	const struct net_page *page; /* NULL = nobody is led here */
 	int64_t approval_ns; /* how long somebody is asked; 0 = nobody is, and what is to be approved is
 	                        denied */
+	bool named_loopback; /* over loopback only to ports that a rule names */
 	bool demand_flows;   /* who was not seen to connect by a supervisor is refused */
 	/* Else: may who connected there use the proxy? *command: the number of its command, 0 = not known.
 	 * NULL = everybody may. */

@@ -20,6 +20,7 @@ OWN(no_name, "tls-no-name", "TLS names no host");
 OWN(hidden, "tls-hidden-name", "TLS hides the host's name (ECH)");
 OWN(not_tls, "tls-only", "what is said on port 443 is not TLS");
 OWN(own, "own-listeners", "the address is the governor's own");
+OWN(foreign, "foreign-loopback", "over loopback only ports are open that a rule names");
 OWN(untrusted, "tls-untrusted-server", "the server cannot prove to be the host that was asked for");
 OWN(stranger, "session-only", "the proxy serves programs of its session only");
 
@@ -33,6 +34,7 @@ struct verdict proxy_rule(enum proxy_rule which)
 		[RULE_NOT_TLS] = &not_tls,
 		[RULE_STRANGER] = &stranger,
 		[RULE_OWN] = &own,
+		[RULE_FOREIGN] = &foreign,
 		[RULE_UNTRUSTED] = &untrusted,
 	};
 

@@ -22,6 +22,7 @@ static int start_proxy(struct service *s, struct err *e)
 		                         .session_id = o->session_id,
 		                         .page = o->page,
 		                         .demand_flows = o->demand_flows,
+		                         .named_loopback = o->named_loopback,
 		                         .ours = o->ours,
 		                         .is_caller = o->is_caller,
 		                         .intercept = o->intercept,

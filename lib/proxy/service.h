@@ -14,7 +14,7 @@ struct service_options {
 	const struct policy *policy;
 	const char *session_id;
 	struct net_page *page; /* shared with the supervisor; NULL = there is none */
-	bool demand_flows;
+	bool demand_flows, named_loopback;
 	struct intercept *intercept; /* borrowed; NULL = none */
 	int64_t approval_ns;
 	int listeners[PROXY_LISTENERS]; /* taken; -1 = none */

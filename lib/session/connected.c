@@ -71,6 +71,10 @@ static uint32_t flags_of(const struct config *c)
 	if (c->sandbox.unix_sockets.enabled && c->sandbox.seccomp.enabled &&
 	    c->sandbox.seccomp.unix_socket.enabled)
 		flags |= NET_WIRED_LOCAL;
+	if (c->sandbox.network.foreign_loopback == NET_FOREIGN_AUDIT)
+		flags |= NET_WIRED_TELL;
+	if (c->sandbox.network.foreign_loopback == NET_FOREIGN_DENY)
+		flags |= NET_WIRED_OWN_ONLY;
 	/* The supervisor connects for them, outside of their Landlock domain. */
 	if (c->landlock.enabled && !c->landlock.network.allow_connect_tcp)
 		flags |= NET_WIRED_NO_TCP;

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "enforce/net/net.h"
 #include "session/connected.h"
 #include "session/impl.h"
 #include "session/policy_wire.h"
@@ -65,6 +66,8 @@ static int send_start(struct proxied *p, struct err *e)
 	msg_u64(&m, s->tag);
 	msg_u32(&m, s->uid);
 	msg_u32(&m, p->demands = demands(s));
+	msg_u32(&m,
+	        CONFIG_LAYER_NET && s->core->config->sandbox.network.foreign_loopback == NET_FOREIGN_DENY);
 	msg_u64(&m, (uint64_t)s->core->config->approvals.timeout_ns);
 	policy_wire_put(&m, s->policy);
 	rc = wire_send(p->control, &m, fds, 4, MSG_DONTWAIT, e);

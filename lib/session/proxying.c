@@ -60,7 +60,7 @@ struct proxying {
 	bool inspects; /* hosts are listed whose TLS is ended here */
 	struct intercept *intercept;
 	char session_id[160];
-	bool demands;
+	bool demands, named_loopback;
 	int64_t approval_ns;
 	bool wake; /* the server sleeps and there are records */
 	struct named {
@@ -238,6 +238,7 @@ static int take_start(struct proxying *p, struct err *e)
 	tag = msg_get_u64(&r);
 	uid = msg_get_u32(&r);
 	p->demands = msg_get_u32(&r) != 0;
+	p->named_loopback = msg_get_u32(&r) != 0;
 	p->approval_ns = (int64_t)msg_get_u64(&r);
 	if (!msg_ok(&r) || strlen(id) >= sizeof p->session_id)
 		return err_set(e, "bad start message");
@@ -377,6 +378,7 @@ static int set_up(struct proxying *p, struct err *e)
 		                     .session_id = p->session_id,
 		                     .page = p->page,
 		                     .demand_flows = p->demands,
+		                     .named_loopback = p->named_loopback,
 		                     .ours = p->ports,
 		                     .approval_ns = CONFIG_APPROVALS ? p->approval_ns : 0,
 		                     .listeners = { p->sockets[0], p->sockets[1] },

@@ -53,40 +53,63 @@ int at_touch(int fd, const struct timespec times[2])
 	return utimensat(AT_FDCWD, magic(fd).path, times, 0);
 }
 
+/* Calls that may wait for others are left when SIGALRM comes. The timer runs on between them: to set it for
+ * each costs more than the call. A tick outside of them is held back, and with it the timer, which the kernel
+ * sets anew when the signal is taken: who is idle is not woken. */
+enum { TICK_US = 5000, LEASE_US = 50000 };
+
 static void on_alarm(int signo)
 {
 	(void)signo;
 }
 
-/* Calls that wait fail from the first of these on, so that those that begin late do, too. */
-static void begin_alarms(long us, struct sigaction *own)
+static void tick_every(long us)
 {
-	const struct itimerval soon = { { 0, us }, { 0, us } };
-	struct sigaction quiet = { .sa_handler = on_alarm };
+	const struct itimerval every = { { 0, us }, { 0, us } };
 
-	sigemptyset(&quiet.sa_mask);
-	sigaction(SIGALRM, &quiet, own);
-	setitimer(ITIMER_REAL, &soon, NULL);
+	setitimer(ITIMER_REAL, &every, NULL);
 }
 
-static void end_alarms(const struct sigaction *own)
+static void let_in(int how)
 {
-	const struct itimerval never = { 0 };
+	sigset_t alarm;
 
-	setitimer(ITIMER_REAL, &never, NULL);
-	sigaction(SIGALRM, own, NULL);
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	sigprocmask(how, &alarm, NULL);
+}
+
+/* Timers are not inherited, so who was forked has to set its own. */
+static void begin_alarms(void)
+{
+	static pid_t ticks;
+	struct sigaction quiet = { .sa_handler = on_alarm };
+
+	if (ticks != getpid()) {
+		ticks = getpid();
+		sigemptyset(&quiet.sa_mask);
+		sigaction(SIGALRM, &quiet, NULL);
+		tick_every(TICK_US);
+	}
+	let_in(SIG_UNBLOCK);
+}
+
+static void end_alarms(void)
+{
+	let_in(SIG_BLOCK);
 }
 
 /* Who holds a lease on the file is told, and waited for: not by us. */
 int at_truncate(int fd, int64_t size)
 {
-	struct sigaction own;
 	int rc, error;
 
-	begin_alarms(50000, &own);
+	begin_alarms();
+	tick_every(LEASE_US);
 	rc = truncate(magic(fd).path, size);
 	error = errno;
-	end_alarms(&own);
+	tick_every(TICK_US);
+	end_alarms();
 	errno = error == EINTR ? EWOULDBLOCK : error;
 	return rc;
 }
@@ -101,7 +124,6 @@ bool at_lingers(int fd)
 
 void at_release(int *fd)
 {
-	struct sigaction own;
 	struct stat st;
 	int error = errno;
 
@@ -110,39 +132,51 @@ void at_release(int *fd)
 	if (fstat(*fd, &st) < 0 || !S_ISSOCK(st.st_mode)) {
 		close(*fd);
 	} else {
-		begin_alarms(2000, &own);
+		begin_alarms();
 		close(*fd);
-		end_alarms(&own);
+		end_alarms();
 	}
 	*fd = -1;
 	errno = error;
 }
 
+int at_connect(int sock, const struct sockaddr *to, socklen_t len)
+{
+	int rc, error;
+
+	begin_alarms();
+	rc = connect(sock, to, len);
+	error = errno;
+	end_alarms();
+	if (error == EINTR)
+		error = to->sa_family == AF_UNIX ? EAGAIN : EINPROGRESS;
+	errno = error;
+	return rc;
+}
+
 int at_descriptor(pid_t tid, int fd)
 {
-	struct sigaction own;
 	char name[24];
 	int error;
 
 	snprintf(name, sizeof name, "fd/%d", fd);
-	begin_alarms(2000, &own);
+	begin_alarms();
 	fd = proc_open(tid, name, O_PATH);
 	error = errno;
-	end_alarms(&own);
+	end_alarms();
 	errno = error;
 	return fd;
 }
 
 ssize_t at_descriptor_text(pid_t tid, int fd, char *text, size_t size)
 {
-	struct sigaction own;
 	char name[32];
 	ssize_t n;
 
 	snprintf(name, sizeof name, "fdinfo/%d", fd);
-	begin_alarms(2000, &own);
+	begin_alarms();
 	n = proc_text(tid, name, text, size);
-	end_alarms(&own);
+	end_alarms();
 	return n;
 }
 

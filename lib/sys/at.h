@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
@@ -42,6 +43,10 @@ int at_open(int fd, int flags);
  * the last to have it. -1 is harmless. */
 void at_release(int *fd);
 #define AUTO_TAKEN __attribute__((cleanup(at_release))) int
+
+/* connect(2) of another's socket that was set not to wait: whoever else has it may have undone that. What
+ * would wait all the same is EINPROGRESS, or EAGAIN of a local one, as if nobody had. */
+int at_connect(int sock, const struct sockaddr *to, socklen_t len);
 
 /* A thread's descriptor with O_PATH, and what /proc tells of it (proc_text()): the kernel holds it for a
  * moment, and we may be the last to let it go. */

@@ -125,6 +125,36 @@ print(u.urlopen(\"https://allowed.test/\", timeout=20).read().decode(), end=\"\"
 	is "$who: in the same file" "$(run 'curl -sS -m 20 https://allowed.test/')" "$hello"
 	ok "$who: and is told of requests" \
 		test "$(events net_http_request | grep -c '"path":"/"')" -gt "$before"
+
+	# --- a server that is killed leaves it, and the next one takes it away, but nothing else
+	left=$file
+	kill -9 "$PID"
+	wait "$PID" 2>/dev/null
+	ok "$who: a server that is killed leaves its file" test -e "$left"
+	other=/tmp/agentsh-trust-others.pem
+	linked=/tmp/agentsh-trust-linked.pem
+	named=/tmp/agentsh-trust-nameds.pem
+	echo another >"$D/another"
+	(: >$other && chown 61235 $other && ln -s "$D/another" $linked && cp "$left" "$D/twice" && ln "$D/twice" $named) 2>o
+	chown --reference="$left" "$D/another" "$D/twice"
+	busy=/tmp/agentsh-trust-locked.pem
+	(umask 022 && : >$busy)
+	chown --reference="$left" $busy
+	exec 9<$busy
+	flock -x 9
+	begin
+	S=$(session | member id)
+	not_ok "$who: the next takes it away" test -e "$left"
+	ok "$who: but nobody else's" test -e $other
+	ok "$who: no link" test -L $linked
+	ok "$who: nor what is led to by one" test -e "$D/another"
+	ok "$who: nothing that has another name" test -e $named
+	ok "$who: and nothing of a server that is there" test -e $busy
+	exec 9<&-
+	rm -f $other $linked $named $busy
+	file=$(run 'echo $SSL_CERT_FILE')
+	file=${file%%.pem*}.pem
+	ok "$who: it has its own" test -e "$file"
 	curl -s --noproxy '*' -X DELETE "$API/$S" >o
 	not_ok "$who: the file goes with the session" test -e "$file"
 	kill -TERM "$PID"

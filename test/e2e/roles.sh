@@ -25,9 +25,9 @@ mask() { # NUMBER...
 	printf '%016x' $((sum & 0x$have))
 }
 session='0 1 3 4 5 6 7 10 29'
-server='1 2 5 6 7 8 10 19 24'
+server='1 2 5 6 7 8 10 19 23 24'
 supervise='1 2 5 19 24'
-files='0 1 2 3 4 5 6 7 19' # where file rules hold, a process acts for whoever it supervises
+files='0 1 2 3 4 5 6 7 19 23' # where file rules hold, a process acts for whoever it supervises
 # shellcheck disable=SC2086 # lists
 {
 	server_eff=$(mask $server)

@@ -330,10 +330,45 @@ static int many(void)
 	return 0;
 }
 
-const struct lab_attack lab_attacks[] = { { "errnos", errnos },       { "lengths", lengths },
-	                                  { "again", again },         { "waiting", waiting },
-	                                  { "restarted", restarted }, { "parallel", parallel },
-	                                  { "many", many },           { 0 } };
+/* Who has become somebody else is told to be him, also by messages. */
+static int other(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "other" };
+	struct sockaddr_un b = { .sun_family = AF_UNIX, .sun_path = "other-messages" };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), heard = socket(AF_UNIX, SOCK_DGRAM, 0), one = 1;
+	struct ucred who = { 0 };
+	socklen_t size = sizeof who;
+	char got[8] = "";
+	pid_t pid;
+
+	unlink(a.sun_path);
+	unlink(b.sun_path);
+	say("bind", bind(fd, (struct sockaddr *)&a, sizeof a) | bind(heard, (struct sockaddr *)&b, sizeof b));
+	say("listen", listen(fd, 8) | chmod(a.sun_path, 0666) | chmod(b.sun_path, 0666));
+	setsockopt(heard, SOL_SOCKET, SO_PASSCRED, &one, sizeof one);
+	pid = fork();
+	if (pid == 0) {
+		say("become", setgroups(0, NULL) | setgid(12346) | setuid(12345));
+		say("connect", connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&a, sizeof a));
+		say("send",
+		    sendto(socket(AF_UNIX, SOCK_DGRAM, 0), "hello", 5, 0, (struct sockaddr *)&b, sizeof b));
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	fcntl(heard, F_SETFL, O_NONBLOCK);
+	say("peer", getsockopt(accept(fd, NULL, NULL), SOL_SOCKET, SO_PEERCRED, &who, &size));
+	printf("uid %d gid %d\n", (int)who.uid, (int)who.gid);
+	say("hear", recv(heard, got, sizeof got, 0));
+	say(got, 0);
+	return 0;
+}
+
+const struct lab_attack lab_attacks[] = {
+	{ "errnos", errnos },     { "lengths", lengths }, { "other", other },
+	{ "again", again },       { "waiting", waiting }, { "restarted", restarted },
+	{ "parallel", parallel }, { "many", many },       { 0 }
+};
 
 T_CASE(as_natively)
 {
@@ -341,6 +376,6 @@ T_CASE(as_natively)
 	lab_write(lab.policy, policy, 0644);
 	for (int i = 0; i < 2; i++)
 		for (const struct lab_attack *a = lab_attacks; a->name; a++)
-			if (!i || a->run == errnos || a->run == again)
+			if (a->run == other ? i : !i || a->run == errnos || a->run == again)
 				as_native(a->name, i ? 0 : lab.user);
 }

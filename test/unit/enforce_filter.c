@@ -407,6 +407,7 @@ T_CASE(network)
 		uint32_t want;
 	} asked[] = {
 		{ "connect", __NR_connect, { 3 }, N },
+		{ "listen", __NR_listen, { 3, 5 }, N },
 		{ "sendto without an address", __NR_sendto, { 3, 1, 1 }, A },
 		{ "sendto", __NR_sendto, { 3, 1, 1, 0, 8 }, N },
 		{ "sendto far up", __NR_sendto, { 3, 1, 1, 0, 1ULL << 32 }, N },

@@ -357,8 +357,8 @@ T_CASE(touching_a_file_does_not_age_its_entry)
 	end();
 }
 
-/* A file of lines with these, and a version of each act. */
-static void forge_lines(const struct journal_line *lines, size_t n)
+/* A file of lines with these, and a version of each act: in the store that it says, the home or `other`. */
+static void forge_lines_of(const struct journal_line *lines, size_t n, const struct journal *other)
 {
 	struct buf out = { .data = NULL };
 	char name[JOURNAL_TOKEN];
@@ -367,7 +367,8 @@ static void forge_lines(const struct journal_line *lines, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		line_write(&lines[i], &out);
 		line_token(lines[i].at, name);
-		fd = line_is_act(lines[i].kind) ? openat(j.payload, name, O_CREAT | O_WRONLY, 0600) : -1;
+		fd = lines[i].store ? other->payload : j.payload;
+		fd = line_is_act(lines[i].kind) ? openat(fd, name, O_CREAT | O_WRONLY, 0600) : -1;
 		fd_close(&fd);
 	}
 	mkdirat(j.dir, JOURNAL_STORE_ACTS, 0700);
@@ -375,6 +376,43 @@ static void forge_lines(const struct journal_line *lines, size_t n)
 	ok(fd >= 0 && fd_write(fd, buf_text(&out), out.len) == 0);
 	fd_close(&fd);
 	buf_release(&out);
+}
+
+static void forge_lines(const struct journal_line *lines, size_t n)
+{
+	forge_lines_of(lines, n, NULL);
+}
+
+/* Entries of other stores come behind those of the home, however few there are. */
+T_CASE(many_in_another_store)
+{
+	enum { HOME_MAX = 3, OTHERS = 150 };
+	struct journal_line lines[HOME_MAX + 1 + OTHERS];
+	struct journal other;
+	struct journal_list l;
+
+	for (size_t home = 0; home <= HOME_MAX; home++) {
+		const size_t n = home + 1 + OTHERS;
+
+		if (!begin() || !ok(journal_open(&other, at("other"), true, NULL) == 0))
+			return;
+		for (size_t i = 0; i < n; i++)
+			lines[i] = (struct journal_line){ .kind = 'D',
+				                          .at = (int64_t)(1000 + i),
+				                          .command = "c",
+				                          .path = "/a",
+				                          .to_path = "",
+				                          .store = i > home };
+		lines[home].kind = LINE_STORE;
+		lines[home].path = other.path;
+		lines[home].store = 1;
+		forge_lines_of(lines, n, &other);
+		ok(journal_list(&j, NULL, &l, NULL) == 0);
+		is_int((int64_t)l.n, (int64_t)home + OTHERS, "all of them");
+		journal_list_release(&l);
+		journal_close(&other);
+		end();
+	}
 }
 
 /* Lines are read piece by piece; one may be longer than a piece. */

@@ -72,6 +72,23 @@ T_CASE(unreachable)
 	lint_release(&r);
 }
 
+/* Of network rules, those about listening stand beside those about connections. */
+T_CASE(listeners)
+{
+	struct lint_report r =
+	        lint_text(HEAD "network_rules:\n"
+	                       "- {name: no, cidrs: [0.0.0.0/0], decision: deny}\n"
+	                       "- {name: own, operations: [listen], cidrs: [10.0.0.0/8], decision: allow}\n"
+	                       "- {name: shut, operations: [listen], cidrs: [0.0.0.0/0], decision: deny}\n"
+	                       "- {name: late, operations: [listen], cidrs: [10.1.0.0/16], decision: allow}\n"
+	                       "- {name: dead, cidrs: [10.0.0.0/8], decision: allow}\n");
+
+	ok(!find(&r, LINT_UNREACHABLE, "own") && !find(&r, LINT_UNREACHABLE, "shut"), "others come before");
+	ok(find(&r, LINT_UNREACHABLE, "late") != NULL, "decided by the same operation");
+	ok(find(&r, LINT_UNREACHABLE, "dead") != NULL, "decided by connections");
+	lint_release(&r);
+}
+
 T_CASE(reachable)
 {
 	struct lint_report r =

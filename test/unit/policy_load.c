@@ -132,6 +132,11 @@ T_CASE(network)
 	refuse(NET_RULE "    domains: ['m\xc3\xbcnchen.de']\n", "write the xn-- form");
 	refuse(NET_RULE "    domains: ['']\n", "an empty domain");
 	refuse(NET_RULE "    domains: []\n", "domains is empty");
+	refuse(NET_RULE "    operations: [bind]\n", "operation");
+	refuse(NET_RULE "    operations: []\n", "operations is empty");
+	refuse(NET_RULE "    operations: [listen]\n    domains: [a.test]\n", "use cidrs and ports");
+	refuse(NET_RULE "    operations: ['*']\n    domains: [a.test]\n", "use cidrs and ports");
+	take(NET_RULE "    operations: [listen, connect]\n    cidrs: [0.0.0.0/0]\n    ports: [80]\n");
 	take(NET_RULE "    domains: ['*.Example.COM.']\n    ports: [443, 22]\n    cidrs: ['fd00::/8']\n");
 }
 

@@ -14,6 +14,8 @@ struct one {
 
 static const struct one calls[] = {
 	{ FILTER_NR(connect), NOTIFY, NO_BLOCK, NO_BLOCK },
+	{ FILTER_NR(listen), NOTIFY, NO_BLOCK, NO_BLOCK },
+	{ FILTER_NR(bind), NOTIFY, NO_BLOCK, NO_BLOCK },
 	{ FILTER_NR(sendto), ALLOW, BLOCK_SENDTO, NO_BLOCK },
 	{ FILTER_NR(sendmsg), NOTIFY, BLOCK_SENDMSG, NO_BLOCK },
 	{ FILTER_NR(sendmmsg), NOTIFY, BLOCK_SENDMMSG, NO_BLOCK },

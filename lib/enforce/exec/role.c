@@ -24,6 +24,7 @@
 #define BIND_SERVICE    (1ULL << 10)
 #define SYS_PTRACE      (1ULL << CAPS_SYS_PTRACE)
 #define SYS_ADMIN       (1ULL << 21)
+#define SYS_NICE        (1ULL << 23)
 #define SYS_RESOURCE    (1ULL << 24)
 
 /* What root's processes use themselves; a user's have none, unless they were given some. */
@@ -33,16 +34,17 @@ static const struct {
 } capabilities[] = {
 	/* State and users' files; becoming the user of a session, with none left over; signalling what is in
 	 * sessions, looking at it, and reading its tag. */
-	{ ROLE_SERVER,
-	  DAC_OVERRIDE | DAC_READ_SEARCH | KILL | SETGID | SETUID | SETPCAP | SYS_PTRACE | SYS_RESOURCE },
+	{ ROLE_SERVER, DAC_OVERRIDE | DAC_READ_SEARCH | KILL | SETGID | SETUID | SETPCAP | SYS_PTRACE |
+	                       SYS_NICE | SYS_RESOURCE },
 #if CONFIG_APPLET_PROXY
 	/* Name services of sessions listen on port 53. */
 	{ ROLE_SERVER, BIND_SERVICE },
 #endif
 	/* Files that are executed; what is said goes to any terminal; the same signals and looks. */
 	{ ROLE_SUPERVISE, DAC_OVERRIDE | DAC_READ_SEARCH | KILL | SYS_PTRACE | SYS_RESOURCE },
-	/* What root's own calls would do with files, as root and as others. */
-	{ ROLE_FILES, CHOWN | FOWNER | FSETID | SETGID | SETUID },
+	/* What root's own calls would do with files, as root and as others; where a caller runs that has more
+	 * capabilities than we (enforce/exec/hand.h). */
+	{ ROLE_FILES, CHOWN | FOWNER | FSETID | SETGID | SETUID | SYS_NICE },
 #if CONFIG_LAYER_NET
 	/* A socket's peer is told who connected. */
 	{ ROLE_NET, SETGID | SETUID },
@@ -203,15 +205,20 @@ static const struct may {
 #if CONFIG_LAYER_NET
 	/* with a session's sockets */
 	MAY(connect, ROLE_NET),
+	MAY(listen, ROLE_NET),
+	MAY(bind, ROLE_NET),
+	MAY(shutdown, ROLE_NET),
 	MAY(getsockname, ROLE_NET),
 	MAY(getsockopt, ROLE_NET),
+	MAY(setsockopt, ROLE_NET),
 	MAY(sendmsg, ROLE_NET),
-	MAY(setitimer, ROLE_NET), /* at_release() */
+	MAY(setitimer, ROLE_NET), /* at_release(), at_connect() */
 	MAY(process_vm_writev, ROLE_NET),
 	MAY(fchdir, ROLE_NET),
 	MAY(setresuid, ROLE_NET),
 	MAY(setresgid, ROLE_NET),
 	MAY(setgroups, ROLE_NET),
+	MAY(pipe2, ROLE_NET), /* act_as() */
 	MAY(clone, ROLE_NET),
 	MAY(set_tid_address, ROLE_NET),
 	MAY(set_robust_list, ROLE_NET),
@@ -263,14 +270,13 @@ static const struct may {
 #ifdef __x86_64__
 	MAY(access, S | R),
 	MAY(epoll_wait, S | R),
-	MAY(fork, F),
+	MAY(fork, F | ROLE_NET),
 	MAY(link, L),
 	MAY(lstat, S | R),
 	MAY(open, S | R),
 	MAY(poll, S | R),
 	MAY(readlink, S | R),
 	MAY(rename, L),
-	MAY(rmdir, L), /* of its control groups */
 	MAY(rmdir, L), /* its control groups, of run */
 	MAY(stat, S | R),
 	MAY(unlink, L),

@@ -138,6 +138,7 @@ static void dispatch(const struct call *k)
 		break;
 #if CONFIG_LAYER_NET
 	case __NR_connect:
+	case __NR_listen:
 	case __NR_sendto:
 	case __NR_sendmsg:
 	case __NR_sendmmsg:
@@ -145,6 +146,14 @@ static void dispatch(const struct call *k)
 			k->g->o.net_call(k->g->o.net, k);
 		else
 			call_fail(k, EPERM);
+		break;
+	case __NR_bind:
+		if (k->g->o.net_call && k->g->o.net_call(k->g->o.net, k))
+			break;
+		if (CONFIG_FILES && k->g->o.file_call)
+			k->g->o.file_call(k->g->o.files, k);
+		else
+			call_continue(k);
 		break;
 #endif
 	default:

@@ -46,8 +46,8 @@ struct governor_options {
 	void (*file_exec)(void *files, const struct call *k);
 	void *files;
 #if CONFIG_LAYER_NET
-	/* Likewise for what it marks for the network. */
-	void (*net_call)(void *net, const struct call *k);
+	/* Likewise for what it marks for the network. False, of bind(2) only: it has nothing against it. */
+	bool (*net_call)(void *net, const struct call *k);
 	void *net;
 #endif
 };

@@ -38,11 +38,10 @@ static void mean_this_machine(struct page_address *a)
 		a->bytes[0] = 127;
 }
 
-void aim_parse(struct target *t)
+static void parse(struct target *t)
 {
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&t->raw;
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&t->raw;
-	struct host host;
 
 	t->inet = false;
 	if (t->len >= sizeof *v4 && v4->sin_family == AF_INET) {
@@ -60,8 +59,35 @@ void aim_parse(struct target *t)
 	} else {
 		return;
 	}
+	t->inet = true;
+}
+
+void aim_parse(struct target *t)
+{
+	struct host host;
+
+	parse(t);
+	if (!t->inet)
+		return;
 	mean_this_machine(&t->addr);
 	t->inet = host_from_address(t->addr.bytes, t->addr.len, &host);
+}
+
+bool aim_name(int sock, struct target *t)
+{
+	memset(t, 0, sizeof *t);
+	t->len = sizeof t->raw;
+	if (getsockname(sock, &t->raw.any, &t->len) < 0)
+		return false;
+	parse(t);
+	return t->inet;
+}
+
+bool aim_is_here(const struct target *t)
+{
+	static const uint8_t here[16] = { [15] = 1 };
+
+	return t->addr.len == 4 ? t->addr.bytes[0] == 127 : !memcmp(t->addr.bytes, here, sizeof here);
 }
 
 bool aim_write(const struct net_place *place, int family, struct target *t)
@@ -108,11 +134,29 @@ bool aim_proxy(const struct deed *d, int family, struct target *t)
 	                 family, t);
 }
 
+bool aim_names(const struct deed *d, int family, struct target *t)
+{
+	const struct net_options *o = &d->net->o;
+	const int both = 0;
+
+	if (o->monitor || !o->dns.port || !aim_write(&o->dns, family, t))
+		return false;
+	/* One of IPv6 alone becomes one of both. Whoever has bound it already is left as he is. */
+	if (family == AF_INET6)
+		setsockopt(d->sock, IPPROTO_IPV6, IPV6_V6ONLY, &both, sizeof both);
+	return true;
+}
+
+const char *aim_address(const struct target *t, char out[TARGET_TEXT])
+{
+	return inet_ntop(t->addr.len == 4 ? AF_INET : AF_INET6, t->addr.bytes, out, TARGET_TEXT);
+}
+
 const char *aim_text(const struct target *t, char out[TARGET_TEXT])
 {
-	char text[INET6_ADDRSTRLEN] = "";
+	char text[TARGET_TEXT] = "";
 
-	inet_ntop(t->addr.len == 4 ? AF_INET : AF_INET6, t->addr.bytes, text, sizeof text);
-	snprintf(out, TARGET_TEXT, t->addr.len == 4 ? "%s:%u" : "[%s]:%u", text, (unsigned)t->port);
+	aim_address(t, text);
+	snprintf(out, TARGET_TEXT, t->addr.len == 4 ? "%.45s:%u" : "[%.45s]:%u", text, (unsigned)t->port);
 	return out;
 }

@@ -202,10 +202,11 @@ static void close_all(struct service_options *s)
 
 struct net *beside_start(struct beside *b, const struct beside_options *o, struct err *e)
 {
-	struct net_options n = { .policy = o->policy, .tag = o->tag };
+	struct net_options n = { .policy = o->policy, .tag = o->tag, .foreign = o->foreign };
 	struct service_options s = { .policy = o->policy,
 		                     .session_id = o->session_id,
 		                     .demand_flows = true,
+		                     .named_loopback = o->foreign == NET_FOREIGN_DENY,
 		                     .listeners = { -1, -1 },
 		                     .udp = -1,
 		                     .tcp = -1 };
@@ -214,6 +215,7 @@ struct net *beside_start(struct beside *b, const struct beside_options *o, struc
 	struct net *net = NULL;
 
 	*b = (struct beside){ .events.fd = -1, .events_fd = -1, .sink = o->sink, .arg = o->arg };
+	n.whose = b->whose = whose_new();
 	if (!CONFIG_APPLET_PROXY)
 		return net_new(&n, e);
 	if (open_all(b, &n, &s, events, e) == 0) {
@@ -284,4 +286,6 @@ void beside_stop(struct beside *b, struct loop *l)
 		fd_close(&b->events_fd);
 	page_unmap(b->page);
 	b->page = NULL;
+	whose_free(b->whose);
+	b->whose = NULL;
 }

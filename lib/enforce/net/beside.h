@@ -15,6 +15,7 @@ struct beside {
 	struct watch events;
 	int events_fd;         /* owned: a message each */
 	struct net_page *page; /* owned */
+	struct whose *whose;   /* owned */
 	bool (*sink)(void *arg, const char *json, size_t len, uint32_t command, uint32_t flags);
 	void *arg;
 };
@@ -23,6 +24,7 @@ struct beside_options {
 	const struct policy *policy;
 	uint64_t tag;
 	const char *session_id, *command_id; /* the only one there is, of number 1 */
+	enum net_foreign foreign;
 	/* What is told of; it happens, whatever this says. */
 	bool (*sink)(void *arg, const char *json, size_t len, uint32_t command, uint32_t flags);
 	void *arg;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "enforce/net/local.h"
+#include "sys/at.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,9 +23,9 @@ static int connect_now(int sock, const struct target *t, bool *blocks)
 	*blocks = flags >= 0 && !(flags & O_NONBLOCK);
 	if (*blocks)
 		fcntl(sock, F_SETFL, flags | O_NONBLOCK);
-	error = connect(sock, &t->raw.any, t->len) < 0 ? errno : 0;
+	error = at_connect(sock, &t->raw.any, t->len) < 0 ? errno : 0;
 	/* One on this machine is there by now, and says so when asked again. */
-	if (*blocks && error == EINPROGRESS && connect(sock, &t->raw.any, t->len) == 0)
+	if (*blocks && error == EINPROGRESS && at_connect(sock, &t->raw.any, t->len) == 0)
 		error = 0;
 	else if (*blocks && error == EINPROGRESS && errno != EALREADY)
 		error = errno;
@@ -102,18 +103,19 @@ static int connect_inet(struct deed *d, struct target *t, int domain)
 	char remote[TARGET_TEXT];
 	struct judged j;
 	struct target to;
-	const struct net_report r = { .type = "net_connect",
-		                      .operation = "connect",
-		                      .remote = aim_text(t, remote),
-		                      .domain = j.domain,
-		                      .protocol = stream ? "tcp" : "udp",
-		                      .port = t->port,
-		                      .often = !stream && !t->port };
+	struct net_report r = { .type = "net_connect",
+		                .operation = "connect",
+		                .remote = aim_text(t, remote),
+		                .domain = j.domain,
+		                .protocol = stream ? "tcp" : "udp",
+		                .port = t->port,
+		                .often = !stream && !t->port };
 
-	if (t->port == 53 && !d->net->o.monitor && aim_write(&d->net->o.dns, domain, &to) &&
-	    d->net->o.dns.port)
+	if (t->port == 53 && aim_names(d, domain, &to))
 		return connect_to(d, &to, NULL);
 	settle_target(d, t, stream, &j);
+	if (stream)
+		r.listener = whose_judge(d, t, &j);
 	if (!settle_call(d, j.verdict, &r))
 		return 0;
 	if (!j.proxied)

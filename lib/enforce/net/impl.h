@@ -27,6 +27,7 @@ struct net {
 	} told[NET_TOLD]; /* messages of which the log knows */
 	struct list waiting;
 	size_t n_waiting;
+	size_t kept; /* bytes of messages that wait */
 	struct loop *loop;
 	struct timer look; /* while any waits */
 };
@@ -82,12 +83,19 @@ bool deed_alone(const struct deed *d);
 int aim_read(const struct deed *d, uint64_t addr, int len, struct target *t);
 /* What the bytes mean. */
 void aim_parse(struct target *t);
+/* Where a socket of IPv4 or IPv6 is itself; 0.0.0.0 and :: are every address. */
+bool aim_name(int sock, struct target *t);
+/* Is it reached from this machine only? */
+bool aim_is_here(const struct target *t);
 /* The same target written as an address of this family: false when that cannot be. */
 bool aim_write(const struct net_place *place, int family, struct target *t);
 /* Where the proxy is, for the caller's socket. */
 bool aim_proxy(const struct deed *d, int family, struct target *t);
-/* "192.0.2.1:80", "[2001:db8::1]:80". */
+/* Where names are asked for by it, whomever it means to ask; false: nobody else answers for him. */
+bool aim_names(const struct deed *d, int family, struct target *t);
+/* "192.0.2.1:80", "[2001:db8::1]:80"; "192.0.2.1", "2001:db8::1". */
 enum { TARGET_TEXT = 64 };
+const char *aim_address(const struct target *t, char out[TARGET_TEXT]);
 const char *aim_text(const struct target *t, char out[TARGET_TEXT]);
 
 /* ---- settle.c --------------------------------------------------------------------------------------------
@@ -97,6 +105,7 @@ struct judged {
 	struct verdict verdict;
 	char domain[PAGE_NAME]; /* of the rule that decided, "" = by the address */
 	bool proxied;           /* allowed only as what the proxy finds it to be */
+	bool own;               /* it is ours */
 	bool noted;             /* it is the proxy, which is to know who comes */
 };
 
@@ -109,16 +118,29 @@ struct net_report {
 	const char *type, *operation;
 	const char *remote, *domain, *path; /* or NULL */
 	const char *protocol;
-	int port;   /* -1 = none */
-	bool often; /* of many alike the first is told */
+	const char *listener;    /* or NULL */
+	const struct target *at; /* or NULL; instead of `remote`, which then only names it in messages */
+	int port;                /* -1 = none */
+	bool often;              /* of many alike the first is told */
 	bool abstract;
 };
 bool settle_call(struct deed *d, struct verdict v, const struct net_report *r);
+
+/* ---- whose.c --------------------------------------------------------------------------------------------
+ */
+
+/* The socket of the deed listens. */
+void whose_remember(const struct deed *d);
+/* After the policy. What the event says of who listens there: NULL, "foreign", or "unknown". */
+const char *whose_judge(const struct deed *d, const struct target *t, struct judged *j);
 
 /* ---- calls: 0 when answered, or the errno to answer with ------------------------------------------------
  */
 int connect_judge(struct deed *d);
 int send_judge(struct deed *d, int nr);
+int listen_judge(struct deed *d);
+/* 0 and not answered: it may go on. */
+int bind_judge_name(struct deed *d);
 /* An address of a local socket, for a connection or a message: connect.c, send.c. */
 
 /* ---- wait.c ---------------------------------------------------------------------------------------------
@@ -135,7 +157,8 @@ struct waiting {
 	pid_t tid, pid;
 	int sock;         /* owned */
 	int64_t end_ns;   /* of the caller's patience; 0 = none */
-	int end_error;    /* what is answered then */
+	int end_error;    /* what is answered then, or to a signal, where … */
+	int64_t done;     /* … nothing was done; else this */
 	int64_t asked_ns; /* when it was looked whether a signal came */
 	/* Try again. WAITED_DONE: *value is the answer, negative -errno. */
 	enum waited (*again)(struct waiting *w, int64_t *value);

@@ -2,6 +2,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "sys/at.h"
 #include "sys/fsids.h"
 #include "sys/openat2.h"
 #include "sys/proc.h"
@@ -44,7 +45,14 @@ static const struct rule strange_names = { .name = "abstract-sockets",
 	                                   .decision = EFFECT_DENY,
 	                                   .message = "nobody of this session listens there" };
 
+<<<<<<< HEAD
 /* Who listens there starts programs, works with files, or asks for names, outside of the session. By true paths: a `*` stands
+=======
+/* What the kernel calls a socket that asks for any name is not known before. */
+static const struct target unnamed = { .raw.any = { .sa_family = AF_UNIX }, .len = PATH_AT + 1 };
+
+/* Who listens there starts programs, or works with files, outside of the session. By true paths: a `*` stands
+>>>>>>> main
  * for slashes, too. */
 static const char *const daemons[] = {
 	"*/docker.sock",
@@ -187,6 +195,29 @@ int local_find(struct deed *d, const struct target *t, struct local *l)
 	return path[0] ? find_path(d, path, l) : find_abstract(t, l);
 }
 
+int local_name(struct deed *d, const struct target *t, struct local *l)
+{
+	char path[sizeof((struct sockaddr_un){ 0 }).sun_path + 1] = "", dir[sizeof path + 2];
+	const char *base;
+	size_t len;
+	int error;
+
+	if (t->len < PATH_AT || t->len > sizeof(struct sockaddr_un) || t->raw.any.sa_family != AF_UNIX)
+		return EINVAL;
+	memcpy(path, t->raw.bytes + PATH_AT, t->len - PATH_AT);
+	if (!path[0])
+		return t->len > PATH_AT ? find_abstract(t, l) : find_abstract(&unnamed, l);
+	base = path_base(path);
+	snprintf(dir, sizeof dir, "%.*s.", (int)(base - path), path);
+	error = find_path(d, dir, l);
+	len = strlen(l->path);
+	if (!error && len + strlen(base) + 2 > sizeof l->path)
+		error = ENAMETOOLONG;
+	if (!error)
+		snprintf(l->path + len, sizeof l->path - len, "%s%s", len > 1 ? "/" : "", base);
+	return error;
+}
+
 /* ---- what may be done -----------------------------------------------------------------------------------
  */
 
@@ -223,7 +254,7 @@ static bool holds(pid_t pid, void *arg)
 	return !s->found;
 }
 
-static bool is_ours(const struct deed *d, unsigned long inode)
+bool local_is_ours(const struct deed *d, unsigned long inode)
 {
 	struct search s = { .tag = d->net->o.tag };
 
@@ -251,20 +282,24 @@ static bool is_held_inside(const struct deed *d, const char *name)
 		/* NOLINTNEXTLINE(cert-err34-c): written by the kernel; an inode number fits */
 		if (sscanf(line, "%*s %*s %*s %*s %*s %x %lu %255[^\n]", &state, &inode, at) == 3 &&
 		    state == UNCONNECTED && inode && !strcmp(at, name))
-			held = ++n <= ALIKE_MAX && is_ours(d, inode);
+			held = ++n <= ALIKE_MAX && local_is_ours(d, inode);
 	if (f)
 		fclose(f);
 	return held && n;
 }
 
+bool local_ruled(const struct deed *d)
+{
+	return !d->net->o.open_local && policy_names_sockets(d->net->o.policy);
+}
+
 static struct verdict by_rules(const struct deed *d, const struct local *l, enum unix_op op)
 {
-	const struct net_options *o = &d->net->o;
-	const bool closed = !o->open_local && !l->abstract && is_daemon(l->path);
+	const bool closed = !d->net->o.open_local && !l->abstract && is_daemon(l->path);
 	const struct rule *rule = closed ? &daemon_sockets : &session_sockets;
 
-	if (!o->open_local && policy_names_sockets(o->policy))
-		return decide_unix(o->policy, op, l->path);
+	if (local_ruled(d))
+		return decide_unix(d->net->o.policy, op, l->path);
 	return (struct verdict){ rule->decision, rule->decision, rule, NULL, false };
 }
 
@@ -285,14 +320,17 @@ static struct verdict judge_local(const struct deed *d, const struct local *l, e
 
 bool local_allowed(struct deed *d, const struct local *l, enum unix_op op)
 {
+	static const char *const names[UNIX_OPS] = { "connect", "bind", "listen", "sendto", "socket" };
+	const bool to = op == UNIX_CONNECT || op == UNIX_SENDTO;
+	const struct verdict v = to ? judge_local(d, l, op) : by_rules(d, l, op);
 	const struct net_report r = { .type = "unix_socket_op",
-		                      .operation = op == UNIX_CONNECT ? "connect" : "sendto",
+		                      .operation = names[op],
 		                      .path = l->path,
 		                      .abstract = l->abstract,
-		                      .often = op != UNIX_CONNECT,
+		                      .often = op == UNIX_SENDTO,
 		                      .port = -1 };
 
-	return settle_call(d, judge_local(d, l, op), &r);
+	return (!to && v.decision == EFFECT_ALLOW) || settle_call(d, v, &r);
 }
 
 /* ---- doing it -------------------------------------------------------------------------------------------
@@ -300,7 +338,9 @@ bool local_allowed(struct deed *d, const struct local *l, enum unix_op op)
 
 static int64_t act(const struct local *l, int sock, struct msghdr *message, int flags)
 {
-	ssize_t n = message ? sendmsg(sock, message, flags) : connect(sock, &l->to.raw.any, l->to.len);
+	ssize_t n = message ? sendmsg(sock, message, flags)
+	            : l     ? at_connect(sock, &l->to.raw.any, l->to.len)
+	                    : listen(sock, flags);
 
 	return n < 0 ? -errno : n;
 }
@@ -336,4 +376,9 @@ static int64_t act_as(const struct deed *d, const struct local *l, int sock, str
 int64_t local_do(struct deed *d, const struct local *l, int sock, struct msghdr *message, int flags)
 {
 	return l->other_ids ? act_as(d, l, sock, message, flags) : act(l, sock, message, flags);
+}
+
+int64_t local_listen(const struct deed *d, int backlog)
+{
+	return has_own_ids(d) ? act(NULL, d->sock, NULL, backlog) : act_as(d, NULL, d->sock, NULL, backlog);
 }

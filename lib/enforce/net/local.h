@@ -24,9 +24,21 @@ void local_release(struct local *l);
 /* Find it: 0 or errno. */
 int local_find(struct deed *d, const struct target *t, struct local *l);
 
-/* As settle_call(). */
+/* Where the socket would lie that it names, if it were there: only `abstract` and `path` are set. */
+int local_name(struct deed *d, const struct target *t, struct local *l);
+
+/* Does the policy have rules for local sockets, and are they in force? */
+bool local_ruled(const struct deed *d);
+
+/* As settle_call(). To bind and to listen, what is allowed is not told of. */
 bool local_allowed(struct deed *d, const struct local *l, enum unix_op op);
 
 /* Connect (`message` NULL) or send as who calls. Bytes sent, or -errno. Does not wait when the socket is set
  * so, or flags say so. */
 int64_t local_do(struct deed *d, const struct local *l, int sock, struct msghdr *message, int flags);
+
+/* listen(2) on the socket of the deed, as who calls. 0 or -errno. */
+int64_t local_listen(const struct deed *d, int backlog);
+
+/* Has any process of the session this socket? Asks all of them. */
+bool local_is_ours(const struct deed *d, unsigned long inode);

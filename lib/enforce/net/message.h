@@ -17,6 +17,7 @@ struct message {
 	struct target to; /* len 0: where the socket leads */
 	char *data;       /* owned */
 	size_t len, sent;
+	size_t gone;   /* sent before, and no longer in `data` */
 	char *control; /* owned; with descriptors of ours */
 	size_t control_len;
 	int fds[MESSAGE_FDS]; /* owned */

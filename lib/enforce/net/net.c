@@ -10,7 +10,6 @@
 struct net *net_new(const struct net_options *o, struct err *e)
 {
 	struct net *n = calloc(1, sizeof *n);
-
 	if (n) {
 		for (size_t i = 0; i < NET_TASKS; i++)
 			n->tasks[i].fd = -1;
@@ -40,11 +39,20 @@ void net_free(struct net *n)
 	free(n);
 }
 
-void net_call(void *net, const struct call *k)
+bool net_call(void *net, const struct call *k)
 {
 	struct deed d = { .net = net, .k = k, .args = k->n->data.args, .tid = (pid_t)k->n->pid, .sock = -1 };
-	int error = k->n->data.nr == __NR_connect ? connect_judge(&d) : send_judge(&d, k->n->data.nr);
+	const int nr = k->n->data.nr;
+	int error = nr == __NR_connect  ? connect_judge(&d)
+	            : nr == __NR_listen ? listen_judge(&d)
+	            : nr == __NR_bind   ? bind_judge_name(&d)
+	                                : send_judge(&d, nr);
 
+	if (!d.answered && !error && nr == __NR_bind) {
+		deed_let_go(&d.sock);
+		return false;
+	}
 	if (!d.answered)
 		deed_fail(&d, error ? error : EACCES);
+	return true;
 }

@@ -26,6 +26,14 @@ struct net_place {
 	uint16_t port; /* 0: there is none */
 };
 
+/* Connections over loopback to listeners that are nobody's of the session, where no rule names the port. */
+enum net_foreign { NET_FOREIGN_ALLOW, NET_FOREIGN_AUDIT /* the event says so */, NET_FOREIGN_DENY };
+
+/* What is known of the listeners of a session. Made before system calls are given up. NULL: out of memory. */
+struct whose;
+struct whose *whose_new(void);
+void whose_free(struct whose *w); /* NULL is harmless */
+
 /* The policy and the page are borrowed, the rest is copied. */
 struct net_options {
 	const struct policy *policy;
@@ -38,14 +46,16 @@ struct net_options {
 	size_t n_own;
 	bool monitor;    /* of connections and messages to addresses: told, not refused */
 	bool open_local; /* local sockets are not judged, but for our own */
-	bool no_tcp;     /* no connection is made, but to our own listeners */
+	enum net_foreign foreign;
+	struct whose *whose; /* borrowed; NULL: nothing is known */
+	bool no_tcp;         /* no connection is made, but to our own listeners */
 };
 
 struct net *net_new(const struct net_options *o, struct err *e);
 void net_free(struct net *n);
 
 /* Take the call and answer it. `net` is a struct net. */
-void net_call(void *net, const struct call *k);
+bool net_call(void *net, const struct call *k);
 
 /* Before the first call: those that wait are looked after by this loop. It outlives the judge. */
 void net_watch(struct net *n, struct loop *l);

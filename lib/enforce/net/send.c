@@ -18,6 +18,8 @@
 #include <sys/syscall.h>
 
 enum { MANY_MAX = 1024, MSG_COPIES = 0x4000000 /* MSG_ZEROCOPY: of memory that is ours */ };
+/* What may wait in all, and of each stream all the same. */
+enum { KEPT_MAX = 8 << 20, KEPT_LITTLE = 16 << 10 };
 enum { FLAGS = MSG_OOB | MSG_DONTROUTE | MSG_DONTWAIT | MSG_EOR | MSG_MORE | MSG_CONFIRM | MSG_NOSIGNAL };
 
 /* struct mmsghdr as the kernel has it. */
@@ -56,18 +58,22 @@ static int64_t send_now(struct deed *d, int sock, struct message *m)
 /* ---- waiting --------------------------------------------------------------------------------------------
  */
 
-static bool tell_count(pid_t tid, const struct message *m, int64_t n)
+/* What the caller is answered when no more is sent. */
+static int64_t count_of(pid_t tid, const struct message *m, int64_t n)
 {
-	const uint32_t count = (uint32_t)n;
+	const size_t sent = m->gone + m->sent;
+	const int64_t all = sent ? (int64_t)sent : n;
+	const uint32_t count = (uint32_t)all;
 
-	return mem_write(tid, m->count_at, &count, sizeof count) == sizeof count;
+	if (all < 0 || !m->count_at)
+		return all;
+	return mem_write(tid, m->count_at, &count, sizeof count) == sizeof count ? 1 : -EFAULT;
 }
 
 static enum waited send_again(struct waiting *w, int64_t *value)
 {
 	struct pollfd p = { .fd = w->sock, .events = POLLOUT };
 	struct message *m = w->arg;
-	bool stream = w->stream;
 	int64_t n;
 
 	if (!m->to.len && poll(&p, 1, 0) <= 0)
@@ -77,29 +83,57 @@ static enum waited send_again(struct waiting *w, int64_t *value)
 		return WAITED_MORE;
 	if (n > 0)
 		m->sent += (size_t)n;
-	if (stream && n >= 0 && m->sent < m->len)
-		return WAITED_SOME;
-	*value = m->sent ? (int64_t)m->sent : n;
-	if (*value >= 0 && m->count_at)
-		*value = tell_count(w->tid, m, *value) ? 1 : -EFAULT;
-	return WAITED_DONE;
+	*value = count_of(w->tid, m, n);
+	if (!w->stream || n < 0 || m->sent >= m->len)
+		return WAITED_DONE;
+	w->done = *value;
+	return WAITED_SOME;
+}
+
+static size_t size_of(const struct message *m)
+{
+	return sizeof *m + m->len + m->control_len;
 }
 
 static void send_drop(struct waiting *w)
 {
+	w->net->kept -= size_of(w->arg);
 	message_free(w->arg);
+}
+
+/* Of a stream's data a little can always wait: less is sent then, which its sender is told. */
+static bool make_small(const struct net *n, struct message *m, bool stream)
+{
+	const size_t room = n->kept < KEPT_MAX ? KEPT_MAX - n->kept : 0;
+	const size_t most = room > KEPT_LITTLE ? room : KEPT_LITTLE;
+	char *less;
+
+	if (!stream)
+		return size_of(m) <= room;
+	m->gone = m->sent;
+	if (m->gone)
+		m->control_len = 0; /* it went with the first */
+	m->len -= m->gone;
+	m->sent = 0;
+	m->len = m->len < most ? m->len : most;
+	memmove(m->data, m->data + m->gone, m->len);
+	less = realloc(m->data, m->len + 1);
+	m->data = less ? less : m->data;
+	return true;
 }
 
 /* The message goes over. */
 static int wait_for_room(struct deed *d, struct message **m, bool stream)
 {
 	/* Of a named one's receiver the socket does not know. */
-	struct waiting *w = wait_put(d, !(*m)->to.len);
+	struct waiting *w = make_small(d->net, *m, stream) ? wait_put(d, !(*m)->to.len) : NULL;
 
 	if (!w)
 		return EAGAIN;
+	d->net->kept += size_of(*m);
 	w->stream = stream;
 	w->end_error = EAGAIN;
+	w->done = (*m)->gone ? count_of(w->tid, *m, 0) : 0;
 	w->again = send_again;
 	w->drop = send_drop;
 	w->arg = *m;
@@ -145,8 +179,7 @@ static int judge_inet(struct deed *d, struct message *m, int domain)
 
 	if (error || !m->to.len)
 		return error;
-	if (m->to.port == 53 && !d->net->o.monitor && d->net->o.dns.port &&
-	    aim_write(&d->net->o.dns, domain, &to)) {
+	if (m->to.port == 53 && aim_names(d, domain, &to)) {
 		m->to = to;
 		return 0;
 	}
@@ -205,7 +238,8 @@ static int send_one(struct deed *d, const struct message_head *h, const struct s
 	if (s->blocks && !d->sent && (*value == -EAGAIN || (stream && *value >= 0 && m->sent < m->len)) &&
 	    !(m->local.other_ids && m->to.len)) {
 		error = wait_for_room(d, &m, stream);
-		return error ? error : -1;
+		if (!error || *value < 0)
+			return error ? error : -1;
 	}
 	if (*value == -EPIPE && stream && !(s->flags & MSG_NOSIGNAL))
 		proc_signal_thread(d->k->pid, d->tid, SIGPIPE);

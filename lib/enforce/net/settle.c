@@ -86,7 +86,8 @@ void settle_target(struct deed *d, const struct target *t, bool stream, struct j
 
 	memset(out, 0, sizeof *out);
 	out->noted = stream && is_proxy(n, t);
-	if (is_own(n, t) || out->noted) {
+	out->own = is_own(n, t);
+	if (out->own || out->noted) {
 		out->verdict = (struct verdict){ EFFECT_ALLOW, EFFECT_ALLOW, &own, NULL, false };
 		return;
 	}
@@ -137,19 +138,27 @@ static bool was_told(struct deed *d, const struct verdict *v, const struct net_r
 static bool report(const struct deed *d, const struct verdict *v, const struct net_report *r,
                    const char *message)
 {
-	const struct event_field fields[] = { { .name = "protocol", .text = r->protocol } };
+	char address[TARGET_TEXT] = "";
+	const struct event_field fields[] = {
+		{ .name = "protocol", .text = r->protocol },
+		{ .name = "listener", .text = r->listener ? r->listener : "" },
+		{ .name = "address", .text = r->at ? aim_address(r->at, address) : "" },
+		{ .name = "port", .number = r->port },
+	};
 	struct event ev = { .type = r->type,
 		            .depth = -1,
 		            .verdict = v,
 		            .message = message && *message ? message : NULL,
 		            .path = r->path,
 		            .domain = r->domain && *r->domain ? r->domain : NULL,
-		            .remote = r->remote,
+		            .remote = r->at ? NULL : r->remote,
 		            .operation = r->operation,
 		            .abstract = r->abstract,
 		            .effective_action = v->effective == EFFECT_ALLOW ? "allowed" : "denied",
 		            .fields = fields,
-		            .n_fields = r->protocol ? 1 : 0 };
+		            .n_fields = r->at         ? 4
+		                        : r->protocol ? 2
+		                                      : 0 };
 
 	return serve_report(d->k, &ev, v->effective == EFFECT_ALLOW ? 0 : RING_DENIED);
 }

@@ -94,6 +94,8 @@ static void finish(struct waiting *w, int64_t value)
 {
 	loop_unwatch(w->net->loop, &w->room);
 	deed_let_go(&w->sock);
+	if (value < 0 && w->done)
+		value = w->done;
 	if (value < 0)
 		notify_fail(w->listener, w->id, (int)-value);
 	else

@@ -57,10 +57,12 @@ int net_wired_page(struct net_wired *w, int fd, struct err *e)
 }
 
 #if CONFIG_LAYER_NET
-struct net *net_wired_judge(const struct net_wired *w, const struct policy *p, uint64_t tag,
+struct net *net_wired_judge(struct net_wired *w, const struct policy *p, uint64_t tag,
                             struct governor_options *g, struct err *e)
 {
+	struct whose *whose = w->whose ? w->whose : whose_new();
 	const struct net_options o = { .policy = p,
+		                       .whose = whose,
 		                       .tag = tag,
 		                       .page = w->page,
 		                       .dns = w->dns,
@@ -70,9 +72,13 @@ struct net *net_wired_judge(const struct net_wired *w, const struct policy *p, u
 		                       .n_own = w->n_own,
 		                       .monitor = w->flags & NET_WIRED_MONITOR,
 		                       .open_local = !(w->flags & NET_WIRED_LOCAL),
+		                       .foreign = w->flags & NET_WIRED_OWN_ONLY ? NET_FOREIGN_DENY
+		                                  : w->flags & NET_WIRED_TELL   ? NET_FOREIGN_AUDIT
+		                                                                : NET_FOREIGN_ALLOW,
 		                       .no_tcp = w->flags & NET_WIRED_NO_TCP };
 	struct net *n = net_new(&o, e);
 
+	w->whose = whose;
 	if (n) {
 		g->net_call = net_call;
 		g->net = n;
