@@ -45,15 +45,11 @@ static const struct rule strange_names = { .name = "abstract-sockets",
 	                                   .decision = EFFECT_DENY,
 	                                   .message = "nobody of this session listens there" };
 
-<<<<<<< HEAD
-/* Who listens there starts programs, works with files, or asks for names, outside of the session. By true paths: a `*` stands
-=======
 /* What the kernel calls a socket that asks for any name is not known before. */
 static const struct target unnamed = { .raw.any = { .sa_family = AF_UNIX }, .len = PATH_AT + 1 };
 
-/* Who listens there starts programs, or works with files, outside of the session. By true paths: a `*` stands
->>>>>>> main
- * for slashes, too. */
+/* Who listens there starts programs, works with files, or asks for names, outside of the session. By true
+ * paths: a `*` stands for slashes, too. */
 static const char *const daemons[] = {
 	"*/docker.sock",
 	"*/docker-cli-api.sock",
