@@ -21,13 +21,14 @@ config APPLET_DETECT
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/opt.h"
+#include "enforce/exec/try.h"
 #include "enforce/landlock/try.h"
 #include "enforce/limits/try.h"
+#include "enforce/net/try.h"
 #include "json/read.h"
 #include "json/write.h"
 #include "json/yaml.h"
 #include "policy/policy.h"
-#include "sys/attempt.h"
 #include "sys/probe.h"
 #include "sys/proc.h"
 
@@ -92,7 +93,8 @@ enum proof {
 	/* It could not read what file rules deny: names anywhere, whole trees. */
 	PROOF_NAMES = 512,
 	PROOF_TREES = 1024,
-	PROOF_OPTIONAL = 2048, /* never shown: the configuration arms it, by the key in its description */
+	PROOF_JUDGED = 2048,   /* it could not connect where rules deny it, and could beside that */
+	PROOF_OPTIONAL = 4096, /* never shown: the configuration arms it, by the key in its description */
 };
 #define FILES(proof) (!CONFIG_FILES ? NOT_BUILT : POLICY_FILES_ENFORCED ? (proof) : PROOF_OPTIONAL)
 #define NET          (CONFIG_LAYER_NET ? PROOF_OPTIONAL : NOT_BUILT)
@@ -126,7 +128,8 @@ static const struct domain domains[] = {
 	      "what is started first is judged, nothing below it" } } },
 	{ "Network",
 	  20,
-	  { { "net-monitor", PROBE_ADDFD, NET, "connections (network.judge)" },
+	  { { "net-monitor", PROBE_ADDFD, CONFIG_LAYER_NET ? PROOF_JUDGED : NOT_BUILT,
+	      "connections (network.enabled)" },
 	    { "proxy", PROBE_NO_NEW_PRIVS, NET, "domains, addresses, ports (network.enabled)" },
 	    { "landlock-network", PROBE_LANDLOCK_NET, NET, "TCP ports" },
 	    { "ebpf", PROBE_EBPF, NOT_BUILT, "connections by control group" } } },
@@ -244,63 +247,17 @@ static int score(const struct found *f, const struct domain *d)
 
 /* ---- governing one command, really ---- */
 
-/* Run a script, governed. Its exit code, or -1 with a detail when it had to be killed. */
-static int try_script(char *path, struct probe *out)
+_Static_assert(PROOF_NO_NEW_PRIVS == (int)TRY_NO_NEW_PRIVS && PROOF_SECCOMP == (int)TRY_FILTER &&
+                       PROOF_FLOOR == (int)TRY_FLOOR,
+               "proofs are what it says");
+
+static unsigned conclude(int said)
 {
-	char *const argv[] = { "agentsh", "run", "--allow-degraded", "--", path, NULL };
-	int code = attempt(argv, EXEC_DEADLINE_MS);
+	const unsigned seen = (unsigned)said & (PROOF_NO_NEW_PRIVS | PROOF_SECCOMP | PROOF_FLOOR);
 
-	if (code < 0)
-		snprintf(out->detail, sizeof out->detail, "a governed command did not end within %d ms",
-		         EXEC_DEADLINE_MS);
-	return code;
-}
-
-/* Looks at itself, tries to look at us outside, and to start what is denied; tells by its exit code. */
-static const char script[] = "#!/bin/sh\nn=64\n"
-                             "while read -r key value; do\n"
-                             "	case $key$value in\n"
-                             "	NoNewPrivs:1) n=$((n + 1)) ;;\n"
-                             "	Seccomp:2) n=$((n + 2)) ;;\n"
-                             "	TracerPid:[1-9]*) n=$((n + 8)) ;;\n"
-                             "	esac\ndone </proc/self/status\n"
-                             "(: </proc/%d/environ) 2>/dev/null || n=$((n + 4))\n"
-                             "\"${0%%/*}/sudo\" 2>/dev/null\n"
-                             "[ $? != 126 ] || n=$((n + 16))\n"
-                             "exit $n\n";
-
-static unsigned conclude(int allowed, int denied, struct probe *out)
-{
-	if ((allowed & ~31) != 64 || denied != EXIT_DENIED) {
-		snprintf(out->detail, sizeof out->detail,
-		         "an allowed command ended with %d (expected 64 to 95), a denied one with %d (126)",
-		         allowed, denied);
+	if (!said)
 		return 0;
-	}
-	return ((unsigned)allowed & 7) | (!(allowed & 16) ? PROOF_ENTRY
-	                                  : allowed & 8   ? PROOF_TRACE
-	                                                  : PROOF_EXEC);
-}
-
-/* The built-in policy denies what is called sudo, and allows what it does not know. */
-static unsigned govern(const char *dir, struct probe *out)
-{
-	char text[600], allowed[80], denied[80];
-	unsigned proofs = 0;
-	int code;
-	struct err e;
-
-	snprintf(text, sizeof text, script, (int)getpid());
-	snprintf(allowed, sizeof allowed, "%s/agentsh-detect-allowed", dir);
-	snprintf(denied, sizeof denied, "%s/sudo", dir);
-	if (fd_replace_file(allowed, text, strlen(text), 0700, &e) < 0 ||
-	    fd_replace_file(denied, "#!/bin/sh\n", 10, 0700, &e) < 0)
-		snprintf(out->detail, sizeof out->detail, "no place to try it: %.60s", e.text);
-	else if ((code = try_script(allowed, out)) >= 0)
-		proofs = conclude(code, try_script(denied, out), out);
-	unlink(allowed);
-	unlink(denied);
-	return proofs;
+	return seen | (!(said & TRY_BELOW) ? PROOF_ENTRY : (said & TRY_TRACED) ? PROOF_TRACE : PROOF_EXEC);
 }
 
 static void try_governed(struct found *f)
@@ -318,7 +275,7 @@ static void try_governed(struct found *f)
 	} else if (!mkdtemp(dir)) {
 		f->governed = (struct probe){ .detail = "no place to try it: /tmp" };
 	} else {
-		f->proofs = govern(dir, &f->governed);
+		f->proofs = conclude(try_exec(dir, EXEC_DEADLINE_MS, &f->governed));
 		/* Then ourselves, under a policy with limits. */
 		said = CONFIG_LIMITS && f->proofs ? try_limited(dir, EXEC_DEADLINE_MS) : 0;
 		if (said & TRY_REFUSED)
@@ -327,6 +284,8 @@ static void try_governed(struct found *f)
 			                             : PROOF_COUNTED;
 		said = FILES(PROOF_NAMES) == PROOF_NAMES && f->proofs ? try_files(dir, EXEC_DEADLINE_MS) : 0;
 		f->proofs |= (said & TRY_NAME ? PROOF_NAMES : 0) | (said & TRY_TREE ? PROOF_TREES : 0);
+		if (CONFIG_LAYER_NET && f->proofs && try_net(dir, EXEC_DEADLINE_MS))
+			f->proofs |= PROOF_JUDGED;
 		rmdir(dir);
 	}
 }
@@ -577,6 +536,8 @@ static int run(int argc, char **argv)
 		die(EXIT_FAILED, "agentsh-detect: %s", e.text);
 	if (CONFIG_LIMITS && args.n == 1 && !strcmp(args.items[0], "limits"))
 		return try_limits(); /* asked by ourselves: try_governed() */
+	if (CONFIG_LAYER_NET && args.n == 3 && !strcmp(args.items[0], "connections"))
+		return try_connections(args.items[1], args.items[2]);
 	if (args.n == 1 && !strcmp(args.items[0], "config"))
 		return make_config(output);
 	if (args.n)

@@ -56,7 +56,6 @@ config PROXY_TRANSPARENT
 #include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -132,17 +131,6 @@ static void on_signal(void *arg, int signo, pid_t sender)
 	loop_stop(r->loop);
 }
 
-/* Two descriptors a connection, and some for what is on its way. */
-static void raise_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max < 16384 ? limit.rlim_max : 16384;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 /* Where it serves what; NULL = not. */
 struct places {
 	const char *proxy, *dns;
@@ -188,7 +176,7 @@ static int start(struct running *r, const char *policy, const struct places *at,
 	if (!r->service)
 		return -1;
 	signal(SIGPIPE, SIG_IGN);
-	raise_limit();
+	fd_raise_limit(SERVICE_FILES);
 	return CONFIG_CONFINE ? role_enter(ROLE_PROXY, 0, e) : 0;
 }
 

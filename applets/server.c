@@ -86,7 +86,7 @@ static void hear_signals(void)
 
 static void harden(int keep, bool adopt)
 {
-	struct rlimit core = { 0, 0 }, files;
+	struct rlimit core = { 0, 0 };
 	char score[8] = "";
 	int fd;
 
@@ -94,10 +94,7 @@ static void harden(int keep, bool adopt)
 	getrlimit(RLIMIT_CORE, &core);
 	core.rlim_cur = 0; /* the hard limit stays: it is not ours to take from commands */
 	setrlimit(RLIMIT_CORE, &core);
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max < NOFILE ? files.rlim_max : NOFILE;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
+	fd_raise_limit(NOFILE);
 	for (int i = 0; i < 3; i++)
 		if (fcntl(i, F_GETFD) < 0 && open("/dev/null", i ? O_WRONLY : O_RDONLY) < 0)
 			die(EXIT_FAILED, "agentsh-server: /dev/null: %s", strerror(errno));

@@ -133,6 +133,9 @@ static bool sink(void *arg, const char *json, size_t len, uint32_t number, uint3
 	if ((!s->missed || tell_missed(s)) &&
 	    (put(s, json, len, number, flags) || wait_for_room(s, json, len, number, flags))) {
 		s->stuck = false;
+		/* Who works on end has the server begin before the ring is full: it works beside us then. */
+		if (CONFIG_FILES && s->wake && ring_fills(s->its.ring))
+			tell(s, WIRE_NEWS);
 		return true;
 	}
 	s->missed += (flags & RING_DENIED) != 0;
@@ -231,16 +234,13 @@ static void on_control(struct loop *l, struct watch *w, uint32_t events)
 	if (is_full(s, events))
 		return;
 	while ((rc = wire_recv(w->fd, &s->in, MSG_DONTWAIT, &e)) > 0) {
-		if (CONFIG_LAYER_FUSE && s->in.n_fds == 1 &&
-		    msg_open(&r, s->in.data.data, s->in.data.len) == WIRE_SHOWN &&
+		if (CONFIG_LAYER_FUSE && wire_is(&s->in, WIRE_SHOWN, 1, &r) &&
 		    wired_shown(&s->its.wired, s->in.fds[0], &e) == 0)
 			continue;
-		if (CONFIG_APPROVALS && s->in.n_fds == 0 &&
-		    msg_open(&r, s->in.data.data, s->in.data.len) == WIRE_APPROVAL &&
+		if (CONFIG_APPROVALS && wire_is(&s->in, WIRE_APPROVAL, 0, &r) &&
 		    supervised_resolve(&s->its, &r))
 			continue;
-		if (CONFIG_SERVER_RELOAD && s->in.n_fds == 1 &&
-		    msg_open(&r, s->in.data.data, s->in.data.len) == WIRE_POLICY && new_rules(s, &r, &e) == 0)
+		if (CONFIG_SERVER_RELOAD && wire_is(&s->in, WIRE_POLICY, 1, &r) && new_rules(s, &r, &e) == 0)
 			continue;
 		log_line(LOG_ERROR, "new policy: %s", e.text);
 		loop_stop(l);
@@ -265,8 +265,7 @@ static void on_inbox(struct loop *l, struct watch *w, uint32_t events)
 	/* Who enters now was let in by what the server said before. */
 	if (CONFIG_SERVER_RELOAD)
 		on_control(l, &s->control, EPOLLIN);
-	if (wire_recv(w->fd, &s->in, MSG_DONTWAIT, &e) <= 0 || s->in.n_fds != 1 ||
-	    msg_open(&r, s->in.data.data, s->in.data.len) != WIRE_ATTACH)
+	if (wire_recv(w->fd, &s->in, MSG_DONTWAIT, &e) <= 0 || !wire_is(&s->in, WIRE_ATTACH, 1, &r))
 		return;
 	c.number = msg_get_u32(&r);
 	c.entry_is_shell = msg_get_u32(&r) != 0;

@@ -224,6 +224,11 @@ bool ring_put(struct ring *r, const char *text, size_t len, uint32_t command, ui
 	return true;
 }
 
+bool ring_fills(const struct ring *r)
+{
+	return r->head - atomic_load_explicit(&r->h->tail, memory_order_relaxed) > r->size / 8 * 3;
+}
+
 bool ring_get(struct ring *r, struct ring_record *out)
 {
 	uint64_t head = atomic_load_explicit(&r->h->head, memory_order_acquire), used = head - r->next;

@@ -52,6 +52,10 @@ void ring_close(struct ring *r);
  * so (and keeps command and flags). */
 bool ring_put(struct ring *r, const char *text, size_t len, uint32_t command, uint32_t flags, bool *wake);
 
+/* Producer: half of the room for what is allowed is used. A consumer that is woken now is at work before
+ * there is none. */
+bool ring_fills(const struct ring *r);
+
 /* Consumer: the next record not yet got; false when there is none. ring_done() removes all that were got, so
  * a batch can be written to disk first: what was got but not done is got again by whoever opens the ring
  * next. */

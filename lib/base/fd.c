@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -189,6 +190,16 @@ void fd_close_from(int lowest)
 			close(fd);
 	}
 	closedir(dir);
+}
+
+void fd_raise_limit(unsigned most)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max < most ? limit.rlim_max : most;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 bool fd_has_room(int fd, int n)

@@ -25,6 +25,9 @@ ssize_t fd_read_at(int fd, void *data, size_t len, uint64_t at);
 /* Append the rest of `fd` to `out`; its ceiling counts as failure. 0 or -1. */
 int fd_slurp(int fd, struct buf *out, struct err *e);
 
+/* Let it have as many as it may, and no more than `most`. */
+void fd_raise_limit(unsigned most);
+
 /* Could this process open `n` more (up to 8)? `fd` is any that is open. */
 bool fd_has_room(int fd, int n);
 

@@ -24,10 +24,14 @@ struct key {
 	enum key_type type;
 	uint32_t offset;
 	const char *standard; /* default as one would write it; NULL = zero, "", empty */
-	const char *more;
-	int32_t min, max;
-	/* What is wrong with the text, or NULL. */
-	const char *(*check)(const char *text);
+	/* By type. */
+	union {
+		const char *more; /* KEY_CHOICE, KEY_IGNORED */
+		struct {
+			int32_t min, max; /* KEY_INT */
+		};
+		const char *(*check)(const char *text); /* KEY_TEXT, KEY_MAP: what is wrong, or NULL */
+	};
 };
 
 extern const struct key config_keys[];

@@ -91,11 +91,9 @@ static bool is_bool(const char *text, bool *out)
 static const char *store(struct load *l, const struct key *k, const char *text)
 {
 	void *at = (char *)l->config + k->offset;
-	const char *wrong = k->check ? k->check(text) : NULL;
+	const char *wrong;
 	int which;
 
-	if (wrong)
-		return wrong;
 	switch (k->type) {
 	case KEY_BOOL:
 		return is_bool(text, at) ? NULL : "must be true or false";
@@ -112,8 +110,10 @@ static const char *store(struct load *l, const struct key *k, const char *text)
 		*(int *)at = which;
 		return NULL;
 	case KEY_TEXT:
-		*(const char **)at = text;
-		return NULL;
+		wrong = k->check ? k->check(text) : NULL;
+		if (!wrong)
+			*(const char **)at = text;
+		return wrong;
 	case KEY_PATH:
 		text = absolute(l, text);
 		if (!text)

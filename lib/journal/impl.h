@@ -26,6 +26,11 @@ int journal_read_manifest(const struct journal *j, struct arena *a, const char *
                           struct journal_entry *out, struct err *e);
 bool journal_has_payload(const struct journal *j, const char *token);
 
+/* Out of the store, to another file system by a copy; `path` is for errors. What has the name is in the way
+ * but with `force`. */
+int journal_move_out(struct journal *j, const char *token, int dir, const char *name, bool force,
+                     const char *path, struct err *e);
+
 /* Write it as `temporary` in manifest/, which must not exist. */
 int journal_write_manifest(const struct journal *j, const struct journal_entry *en, const char *temporary,
                            struct err *e);

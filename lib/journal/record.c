@@ -486,3 +486,18 @@ void journal_acted(struct journal_log *log, const char *token, bool happened)
 		    errno == EISDIR)
 			unlinkat(log->stores[i].store.payload, token, AT_REMOVEDIR);
 }
+
+int journal_return(struct journal_log *log, const char *token, int dirfd, const char *name)
+{
+	struct err e;
+	int64_t at;
+
+	for (int i = 0; i < log->n_stores && num_i64(token, 1, INT64_MAX, &at); i++) {
+		if (log->stores[i].failed ||
+		    journal_move_out(&log->stores[i].store, token, dirfd, name, false, name, &e) < 0)
+			continue;
+		log_void(log, at);
+		return 0;
+	}
+	return -1;
+}

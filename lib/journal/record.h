@@ -94,6 +94,10 @@ int journal_act(struct journal_log *log, const struct journal_act *act, char tok
  * "", and for DELETE and RMDIR. */
 void journal_acted(struct journal_log *log, const char *token, bool happened);
 
+/* What DELETE took away has its name again: no other is replaced. Its line is void. -1:
+ * it stays in the store. */
+int journal_return(struct journal_log *log, const char *token, int dirfd, const char *name);
+
 /* This file was made by this command just now, and told as JOURNAL_CREATE: what the command does to it needs
  * no version. */
 void journal_made(struct journal_log *log, const struct at_facts *made, const char *command);

@@ -103,8 +103,8 @@ static int rename_to(int from, const char *name, int dir, const char *to, bool f
 	return force ? renameat(from, name, dir, to) : rename_new(from, name, dir, to);
 }
 
-static int move_out(struct journal *j, const char *token, int dir, const char *name, bool force,
-                    const char *path, struct err *e)
+int journal_move_out(struct journal *j, const char *token, int dir, const char *name, bool force,
+                     const char *path, struct err *e)
 {
 	char temporary[48];
 	int rc = rename_to(j->payload, token, dir, name, force);
@@ -146,7 +146,7 @@ static int put_back(struct journal *j, const struct journal_entry *en, const str
 		return -1;
 	if (j->trusted && !en->kind)
 		complete(j, en);
-	if (move_out(j, en->token, dir, name, how->force, to, e) < 0)
+	if (journal_move_out(j, en->token, dir, name, how->force, to, e) < 0)
 		return -1;
 	journal_manifest_name(en->token, manifest, sizeof manifest);
 	unlinkat(j->manifest, manifest, 0);

@@ -45,46 +45,50 @@ static bool take_label(const uint8_t *from, size_t n, char *out, size_t *len)
 	return true;
 }
 
-/* A name from where the reader is; moves behind it. Each jump must lead before all that was read of the name,
- * so there is no loop, and the length is bounded anyway. */
+/* Each jump must lead before all that was read of the name, so there is no loop. */
+int dns_next_label(struct dns_reader *r, struct dns_walk *w, const uint8_t **label)
+{
+	unsigned n;
+
+	while (w->at < r->len && r->data[w->at] >= 0xc0) {
+		if (w->at + 2 > r->len)
+			return -1;
+		if (!w->jumped)
+			r->at = w->at + 2;
+		w->jumped = true;
+		w->at = dns_get16(r->data + w->at) & 0x3fff;
+		if (w->at >= w->lowest || w->at < DNS_HEAD)
+			return -1;
+		w->lowest = w->at;
+	}
+	if (w->at >= r->len)
+		return -1;
+	n = r->data[w->at++];
+	if (n > DNS_LABEL_MAX || n > r->len - w->at)
+		return -1;
+	*label = r->data + w->at;
+	w->at += n;
+	if (!n && !w->jumped)
+		r->at = w->at;
+	return (int)n;
+}
+
 bool dns_take_name(struct dns_reader *r, char *out)
 {
-	size_t at = r->at, lowest = r->at, len = 0;
-	bool jumped = false;
+	struct dns_walk w = dns_walk(r);
+	const uint8_t *label;
+	size_t len = 0;
+	int n;
 
-	for (;;) {
-		unsigned n;
-
-		if (at >= r->len)
+	while ((n = dns_next_label(r, &w, &label)) > 0)
+		if (!take_label(label, (size_t)n, out, &len))
 			return false;
-		n = r->data[at];
-		if (n >= 0xc0) {
-			if (at + 2 > r->len)
-				return false;
-			if (!jumped)
-				r->at = at + 2;
-			jumped = true;
-			at = dns_get16(r->data + at) & 0x3fff;
-			if (at >= lowest || at < DNS_HEAD)
-				return false;
-			lowest = at;
-			continue;
-		}
-		at++;
-		if (!n)
-			break;
-		if (n > DNS_LABEL_MAX || n > r->len - at || !take_label(r->data + at, n, out, &len))
-			return false;
-		at += n;
-	}
 	out[len] = 0;
-	if (!jumped)
-		r->at = at;
-	return true;
+	return n == 0;
 }
 
 /* Over a name, whatever is in it. */
-bool dns_skip_name(struct dns_reader *r)
+static bool skip_name(struct dns_reader *r)
 {
 	for (size_t total = 0; r->at < r->len && total <= 255; total++) {
 		unsigned n = r->data[r->at++];
@@ -319,7 +323,7 @@ bool dns_is_whole(struct dns_reader r, unsigned n)
 			return false;
 	others += more;
 	while (others--)
-		if (!dns_skip_name(&r) || !dns_take_rest(&r, &record))
+		if (!skip_name(&r) || !dns_take_rest(&r, &record))
 			return false;
 	return r.at == r.len;
 }

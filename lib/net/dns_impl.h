@@ -18,10 +18,22 @@ struct dns_record {
 	struct dns_reader data; /* `len` is where it ends in the message */
 };
 
+/* The labels of a name, wherever it points. */
+struct dns_walk {
+	size_t at, lowest; /* before what was read of it: a jump leads there */
+	bool jumped;
+};
+/* Of the name where the reader is. */
+static inline struct dns_walk dns_walk(const struct dns_reader *r)
+{
+	return (struct dns_walk){ r->at, r->at, false };
+}
+/* How long the next one is, which begins at *label; 0: the name has ended, and the reader is behind it; -1:
+ * it is no name. */
+int dns_next_label(struct dns_reader *r, struct dns_walk *w, const uint8_t **label);
+
 /* A name from where the reader is, in lower case; moves behind it. */
 bool dns_take_name(struct dns_reader *r, char *out);
-/* Over a name, whatever is in it. */
-bool dns_skip_name(struct dns_reader *r);
 /* Owner and fixed part, and over the data. */
 bool dns_take_record(struct dns_reader *r, struct dns_record *out);
 /* The fixed part behind a name, and over the data. */

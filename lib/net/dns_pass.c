@@ -51,36 +51,17 @@ static void put(struct sink *s, const uint8_t *from, size_t n)
  * anywhere before. */
 static bool put_name(struct dns_reader *r, struct sink *s)
 {
-	size_t at = r->at, lowest = r->at, end = r->len, total = 0;
-	bool jumped = false;
+	struct dns_walk w = dns_walk(r);
+	const uint8_t *label;
+	size_t total = 0;
+	int n;
 
-	for (;;) {
-		unsigned n;
-
-		if (at >= end)
+	do {
+		n = dns_next_label(r, &w, &label);
+		if (n < 0 || (total += (size_t)n + 1) > WIRE_NAME_MAX)
 			return false;
-		n = r->data[at];
-		if (n >= 0xc0) {
-			if (at + 2 > end)
-				return false;
-			if (!jumped)
-				r->at = at + 2;
-			jumped = true;
-			at = dns_get16(r->data + at) & 0x3fff;
-			if (at >= lowest || at < DNS_HEAD)
-				return false;
-			lowest = at;
-			continue;
-		}
-		if (n > DNS_LABEL_MAX || n + 1 > end - at || (total += n + 1) > WIRE_NAME_MAX)
-			return false;
-		put(s, r->data + at, n + 1);
-		at += n + 1;
-		if (!n)
-			break;
-	}
-	if (!jumped)
-		r->at = at;
+		put(s, label - 1, (size_t)n + 1);
+	} while (n > 0);
 	return true;
 }
 

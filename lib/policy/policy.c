@@ -93,16 +93,6 @@ bool policy_holds_net(const struct policy *p)
 	return CONFIG_LAYER_NET && POLICY_NET_ENFORCED && (p->n_net > 0 || p->n_unix > 0);
 }
 
-int policy_redirects(const struct policy *p, const char **section)
-{
-	const struct redirect_rule *first = p->n_dns       ? p->dns_redirects
-	                                    : p->n_connect ? p->connect_redirects
-	                                                   : NULL;
-
-	*section = p->n_dns ? "dns_redirects" : "connect_redirects";
-	return first ? first->head.rule.line : 0;
-}
-
 const struct policy_limits *policy_limits(const struct policy *p)
 {
 	return &p->limits;

@@ -96,9 +96,6 @@ bool policy_holds_files(const struct policy *p);
 /* Likewise its rules for the network and local sockets. */
 bool policy_holds_net(const struct policy *p);
 
-/* The line of its first rule in dns_redirects or connect_redirects, and which of them; 0 if there is none. */
-int policy_redirects(const struct policy *p, const char **section);
-
 /* resource_limits; 0 = not set, except memory_swap_max_mb where -1 = not set. */
 struct policy_limits {
 	uint64_t max_memory_mb, cpu_quota_percent, pids_max;

@@ -47,13 +47,12 @@ uint8_t *names_query_room(const struct pending *p, size_t *size);
 void names_answer_query(struct pending *p, size_t len);
 void names_fail_query(struct pending *p, int code);
 
-/* names_judge_query.c: answers, now or later. */
+/* names_judge.c: answers, now or later. */
 void names_judge_query(struct pending *p);
 
 /* names_tcp.c */
 void names_tcp_accept(struct names *n);
 /* An answer of `len` bytes lies in n->out, behind room for its length. */
 void names_tcp_answer(struct asker *c, size_t len);
-void names_tcp_free(struct asker *c);
 /* The first of n->clients goes. */
 void names_tcp_drop_first(struct names *n);

@@ -28,7 +28,7 @@ struct asker {
 	uint8_t in[4 * (QUESTION_MAX + 2)];
 };
 
-void names_tcp_free(struct asker *c)
+static void drop(struct asker *c)
 {
 	struct names *n = c->names;
 	int fd = c->watch.fd;
@@ -51,7 +51,7 @@ void names_tcp_free(struct asker *c)
 
 void names_tcp_drop_first(struct names *n)
 {
-	names_tcp_free(list_item(n->clients.next, struct asker, node));
+	drop(list_item(n->clients.next, struct asker, node));
 }
 
 static void flush(struct asker *c)
@@ -100,7 +100,7 @@ static void look_after(struct asker *c)
 	flush(c);
 	c->busy = false;
 	if (c->lost || (c->ended && !c->waiting && !c->out.len)) {
-		names_tcp_free(c);
+		drop(c);
 		return;
 	}
 	if (c->out.len)
@@ -145,7 +145,7 @@ static void on_client(struct loop *l, struct watch *w, uint32_t events)
 static void on_silence(struct loop *l, struct timer *t)
 {
 	(void)l;
-	names_tcp_free(list_item(t, struct asker, timer));
+	drop(list_item(t, struct asker, timer));
 }
 
 void names_tcp_accept(struct names *n)
@@ -171,5 +171,5 @@ void names_tcp_accept(struct names *n)
 	n->n_clients++;
 	loop_timer(n->o.loop, &c->timer, CLIENT_NS);
 	if (loop_watch(n->o.loop, &c->watch, EPOLLIN, NULL) < 0)
-		names_tcp_free(c);
+		drop(c);
 }

@@ -9,6 +9,9 @@
 
 struct service;
 
+/* Descriptors that it may have: two a connection, and some for what is on its way. */
+enum { SERVICE_FILES = 16384 };
+
 struct service_options {
 	struct loop *loop;
 	const struct policy *policy;

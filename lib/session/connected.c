@@ -62,6 +62,15 @@ bool connected_may_lack(const struct session *s)
 	return c->sandbox.allow_degraded || !c->sandbox.network.judge_set;
 }
 
+/* To Landlock, 0 is any that the kernel chooses. */
+static bool has_any_port(const struct config_list *ports)
+{
+	for (size_t i = 0; i < ports->n; i++)
+		if (!strcmp(ports->items[i], "0"))
+			return true;
+	return false;
+}
+
 static uint32_t flags_of(const struct config *c)
 {
 	uint32_t flags = NET_WIRED;
@@ -78,6 +87,9 @@ static uint32_t flags_of(const struct config *c)
 	/* The supervisor connects for them, outside of their Landlock domain. */
 	if (c->landlock.enabled && !c->landlock.network.allow_connect_tcp)
 		flags |= NET_WIRED_NO_TCP;
+	if (c->landlock.enabled && !c->landlock.network.allow_bind_tcp &&
+	    !has_any_port(&c->landlock.bind_ports))
+		flags |= NET_WIRED_NO_BIND;
 	return flags;
 }
 

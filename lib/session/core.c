@@ -20,7 +20,9 @@
 
 static const int64_t SECOND = 1000000000;
 
-enum { DRAIN_MAX = 10000 /* records of one session per batch: the others want their turn */ };
+/* Records of one session at once: the others want their turn; and of a batch, after which the supervisor has
+ * room again, which may be waiting for it. */
+enum { DRAIN_MAX = 10000, DRAIN_BATCH = 400 };
 
 /* ---- events ---- */
 
@@ -140,14 +142,13 @@ static bool take(struct core *core, struct session *s, const struct ring_record 
 }
 
 /* True when more is there than one turn takes. */
-static bool drain(struct core *core, struct session *s)
+static bool drain(struct core *core, struct session *s, int most)
 {
 	struct ring_record r;
-	int n = 0;
 
 	if (!s->ring || core->log_failed || (s->stuck.text && !take(core, s, &s->stuck)))
 		return false;
-	while (n++ < DRAIN_MAX) {
+	while (most--) {
 		if (!ring_get(s->ring, &r) || !take(core, s, &r))
 			return false;
 	}
@@ -172,7 +173,7 @@ void core_wake(struct core *core, struct session *s)
 void core_gather(struct core *core, struct session *s)
 {
 	core_wake(core, s);
-	drain(core, s);
+	drain(core, s, DRAIN_MAX);
 	if (CONFIG_LAYER_FUSE && core->hooks.view_gather)
 		core->hooks.view_gather(core, s);
 	if (CONFIG_APPLET_PROXY)
@@ -182,7 +183,7 @@ void core_gather(struct core *core, struct session *s)
 void core_drain(struct core *core, struct session *s)
 {
 	core_wake(core, s);
-	drain(core, s);
+	drain(core, s, DRAIN_MAX);
 	if (s->ring_taken && flush(core) == 0)
 		written(s);
 	if (CONFIG_LAYER_FUSE && core->hooks.view_gather)
@@ -237,7 +238,7 @@ static void after_batch(void *arg)
 	struct core *core = arg;
 	bool more = false;
 
-	list_each(n, &core->awake) more |= drain(core, list_item(n, struct session, awake));
+	list_each(n, &core->awake) more |= drain(core, list_item(n, struct session, awake), DRAIN_BATCH);
 	if (flush(core) < 0)
 		return;
 	list_each(n, &core->awake)

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/path.h"
 #include "config/config.h"
 #include "decide/decide.h"
@@ -48,6 +49,7 @@ struct gate {
 	struct wire_in in;
 	struct arena arena;
 	struct buf spare; /* for an answer */
+	struct map names; /* of an environment */
 };
 
 struct caller {
@@ -322,7 +324,8 @@ static int build_env(struct session *s, struct hello *h, const struct rule *rule
 		                 .add = always,
 		                 .n_add = 2,
 		                 .inject = pairs,
-		                 .n_inject = inject->n };
+		                 .n_inject = inject->n,
+		                 .names = &s->core->gate->names };
 
 	if (!pairs) {
 		err_set(e, "out of memory");
@@ -514,6 +517,7 @@ void gate_close(struct core *core)
 	close_spent(g);
 	arena_release(&g->arena);
 	buf_release(&g->spare);
+	map_release(&g->names);
 	wire_in_release(&g->in);
 	free(g);
 }

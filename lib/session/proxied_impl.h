@@ -42,8 +42,9 @@ struct proxied {
 /* One for all sessions. */
 struct proxied_shared {
 	uint8_t *bits;
-	int ports; /* for others: read only */
-	int own;   /* the same, for the program after us */
+	int ports;  /* for others: read only */
+	int own;    /* the same, for the program after us */
+	bool swept; /* files of whom to trust that others left */
 };
 
 /* proxied.c */

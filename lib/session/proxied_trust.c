@@ -65,11 +65,11 @@ static bool make_locked(struct proxied *p)
 
 int proxied_trust_open(struct proxied *p, struct err *e)
 {
-	static bool swept;
+	struct proxied_shared *shared = p->session->core->proxied;
 
-	if (!swept)
+	if (!shared->swept)
 		sweep();
-	swept = true;
+	shared->swept = true;
 	for (int i = 0; i < TRIES && !make_locked(p); i++)
 		proxied_trust_close(p);
 	if (p->trust_fd >= 0 && fchmod(p->trust_fd, READ_BY_ALL) == 0)

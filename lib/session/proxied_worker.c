@@ -61,11 +61,12 @@ static int send_start(struct proxied *p, struct err *e)
 	struct msg m = { 0 };
 	int rc;
 
+	p->demands = demands(s);
 	msg_start(&m, WIRE_START);
 	msg_str(&m, s->id);
 	msg_u64(&m, s->tag);
 	msg_u32(&m, s->uid);
-	msg_u32(&m, p->demands = demands(s));
+	msg_u32(&m, p->demands);
 	msg_u32(&m,
 	        CONFIG_LAYER_NET && s->core->config->sandbox.network.foreign_loopback == NET_FOREIGN_DENY);
 	msg_u64(&m, (uint64_t)s->core->config->approvals.timeout_ns);

@@ -25,18 +25,10 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-enum {
-	CONTROL = 3,
-	SOCKETS = 4,
-	FILES_MAX = 16384,
-	NAMED = 32,
-	ROOM_MS = 500,
-	HOSTS_MAX = 256,
-	ASK_MS = 1000
-};
+enum { CONTROL = 3, SOCKETS = 4, NAMED = 32, ROOM_MS = 500, HOSTS_MAX = 256, ASK_MS = 1000 };
+enum { WAKE_NS = 20000000 };
 /* Of no user and of no session: beyond what systems give out, below "nobody". */
 enum { OWN_ID = 65530 };
 
@@ -62,7 +54,8 @@ struct proxying {
 	char session_id[160];
 	bool demands, named_loopback;
 	int64_t approval_ns;
-	bool wake; /* the server sleeps and there are records */
+	bool wake;        /* the server sleeps and there are records */
+	struct timer nap; /* until it is told */
 	struct named {
 		uint32_t number;
 		char id[41];
@@ -107,12 +100,22 @@ static bool sink(void *arg, const char *json, size_t len, uint32_t command, uint
 	return false;
 }
 
+/* Once for many: to wake it for each takes longer than the connection. */
+static void wake_server(struct loop *l, struct timer *t)
+{
+	struct proxying *p = list_item(t, struct proxying, nap);
+
+	(void)l;
+	if (p->wake)
+		tell(p, WIRE_NEWS);
+}
+
 static void after_batch(void *arg)
 {
 	struct proxying *p = arg;
 
-	if (p->wake)
-		tell(p, WIRE_NEWS);
+	if (p->wake && !p->nap.at_ns)
+		loop_timer(p->loop, &p->nap, WAKE_NS);
 }
 
 /* ---- whose connections ---- */
@@ -232,7 +235,7 @@ static int take_start(struct proxying *p, struct err *e)
 
 	if (wire_recv(CONTROL, &p->in, 0, e) <= 0)
 		return -1;
-	if (msg_open(&r, p->in.data.data, p->in.data.len) != WIRE_START || p->in.n_fds != 4)
+	if (!wire_is(&p->in, WIRE_START, 4, &r))
 		return err_set(e, "bad start message");
 	id = msg_get_str(&r);
 	tag = msg_get_u64(&r);
@@ -260,17 +263,6 @@ static int take_start(struct proxying *p, struct err *e)
 		return err_sys(e, "die with the server");
 	p->policy = policy_wire_take(&r, p->in.fds[0], e);
 	return p->policy ? take_sockets(p, e) : -1;
-}
-
-/* Two descriptors a connection, and some for what is on its way. */
-static void raise_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
-	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* ---- another policy ---- */
@@ -326,11 +318,9 @@ static void on_control(struct loop *l, struct watch *w, uint32_t events)
 	while (wire_recv(CONTROL, &p->in, MSG_DONTWAIT, &e) > 0) {
 		if (!proxy_conns(service_proxy(p->service)))
 			drop_old(p);
-		if (CONFIG_APPROVALS && p->in.n_fds == 0 &&
-		    msg_open(&r, p->in.data.data, p->in.data.len) == WIRE_APPROVAL && resolve(p, &r))
+		if (CONFIG_APPROVALS && wire_is(&p->in, WIRE_APPROVAL, 0, &r) && resolve(p, &r))
 			continue;
-		if (CONFIG_SERVER_RELOAD && p->in.n_fds == 1 &&
-		    msg_open(&r, p->in.data.data, p->in.data.len) == WIRE_POLICY &&
+		if (CONFIG_SERVER_RELOAD && wire_is(&p->in, WIRE_POLICY, 1, &r) &&
 		    take_policy(p, &r, &e) == 0)
 			continue;
 		log_line(LOG_ERROR, "new policy: %s", e.text);
@@ -359,7 +349,7 @@ static int take_trust(struct proxying *p, struct err *e)
 		return 0;
 	if (wire_recv(CONTROL, &p->in, 0, e) <= 0)
 		return -1;
-	if (msg_open(&r, p->in.data.data, p->in.data.len) != WIRE_TRUST || p->in.n_fds != 1)
+	if (!wire_is(&p->in, WIRE_TRUST, 1, &r))
 		return err_set(e, "no list of hosts");
 	n = msg_get_u32(&r);
 	if (n > HOSTS_MAX)
@@ -396,6 +386,7 @@ static int set_up(struct proxying *p, struct err *e)
 	p->service = p->loop ? service_new(&o, e) : NULL;
 	if (!p->service)
 		return -1;
+	p->nap.due = wake_server;
 	loop_after_batch(p->loop, after_batch, p);
 	p->control = (struct watch){ .fd = CONTROL, .ready = on_control };
 	return loop_watch(p->loop, &p->control, EPOLLIN, e);
@@ -430,7 +421,7 @@ int proxying_run(struct err *e)
 		p->sockets[i] = -1;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
-	raise_limit();
+	fd_raise_limit(SERVICE_FILES);
 	if (take_start(p, e) == 0 && set_up(p, e) == 0 &&
 	    (!CONFIG_CONFINE || role_enter(ROLE_PROXY, 0, e) == 0)) {
 		tell(p, WIRE_READY);

@@ -82,13 +82,14 @@ static int prepare(struct reload *r, struct err *e)
 static void log_changed(struct core *core, struct session *s, const char *before)
 {
 	const struct event_field fields[] = {
+		{ .name = "commands_before", .number = (int64_t)s->n_live },
 		{ .name = "policy", .text = s->policy->name },
 		{ .name = "policy_sha256", .text = s->policy->hash },
 		{ .name = "policy_sha256_before", .text = before },
 	};
 
 	core_event(core, s, NULL,
-	           &(struct event){ .type = "policy_changed", .depth = -1, .fields = fields, .n_fields = 3 },
+	           &(struct event){ .type = "policy_changed", .depth = -1, .fields = fields, .n_fields = 4 },
 	           0);
 }
 
@@ -117,7 +118,7 @@ static void commit_session(struct core *core, struct change *c)
 		return;
 	log_line(LOG_ERROR, "session %s: supervisor: %s", s->id, e.text);
 	core->hooks.worker_stop(core, s);
-	session_worker_died(core, s, "could not be told the new policy");
+	session_worker_died(core, s, e.text);
 }
 
 static void commit(struct reload *r)

@@ -1,6 +1,5 @@
 #include "session/supervised.h"
 
-#include "enforce/exec/filter.h"
 #include "enforce/files/instead.h"
 #include "policy/policy.h"
 #include "session/policy_wire.h"
@@ -183,7 +182,7 @@ int supervised_start(struct supervised *s, struct wire_in *in, struct err *e)
 	 * server died before, the socket says so. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return err_sys(e, "die with the server");
-	if (CONFIG_LAYER_NET && CONFIG_FILES && s->wired.calls & FILTER_READS && s->net.dns.addr.len == 4) {
+	if (CONFIG_LAYER_NET && CONFIG_FILES && s->wired.calls && s->net.dns.addr.len == 4) {
 		int fd = instead_make(s->net.dns.addr.bytes, s->net.dns.port);
 
 		s->wired.o.resolver = fd > 0 ? fd : 0;

@@ -205,23 +205,54 @@ static void on_control(struct loop *l, struct watch *watch, uint32_t events)
 	core->in = in;
 }
 
+/* All but what it lacks. */
+static void set_options(const struct worker *w, struct plan_options *o)
+{
+	uint16_t ports[CONNECTED_PORTS];
+
+	o->tag = w->session->tag;
+	o->blocked = w->core->config->sandbox.seccomp.syscalls.block.items;
+	o->n_blocked = w->core->config->sandbox.seccomp.syscalls.block.n;
+	o->keep_caps = closed_caps(w->core->config);
+	o->found = w->core->found;
+	o->ruleset = w->floor.ruleset;
+	if (CONFIG_LIMITS) {
+		o->count_tasks = limited_counts(w->core, &w->limits);
+		o->limits = limited_layer(w->core, &w->limits);
+	}
+	if (CONFIG_FILES)
+		o->files = w->judged;
+	if (CONFIG_LAYER_NET) {
+		o->net = connected_wanted(w->session);
+		o->ports = connected_ports(w->session, ports) >= 0;
+	}
+}
+
 /* What a supervisor needs to compile the policy whose text goes with the message. */
 int worker_policy(struct core *core, struct session *s, struct err *e)
 {
+	struct worker *w = s->worker;
+	struct plan_options o = { .tag = 0 };
 	struct msg m = { 0 };
 	int rc;
 
-	/* Filters and supervisor are made for some calls: these and no more can be asked about. */
-	if (CONFIG_FILES && (judged_calls(s) & ~s->worker->judged || !judged_calls(s) != !s->worker->judged))
+	/* The supervisor is made for files, or it is not. What is asked about is another matter. */
+	if (CONFIG_FILES && !judged_calls(s) != !w->judged)
 		return err_set(e, "file rules came or went");
-	if (CONFIG_LAYER_NET && connected_judged(s) != s->worker->connected)
+	if (CONFIG_LAYER_NET && connected_judged(s) != w->connected)
 		return err_set(e, "network rules came or went");
+	if (CONFIG_FILES && judged_calls(s) & ~w->judged) {
+		w->judged |= judged_calls(s);
+		set_options(w, &o);
+		if (plan_ask(&w->plan, &o, e) < 0)
+			return -1;
+	}
 	if (CONFIG_LIMITS)
-		limited_change(core, s, &s->worker->limits);
+		limited_change(core, s, &w->limits);
 	msg_start(&m, WIRE_POLICY);
 	policy_wire_put(&m, s->policy);
 	/* A supervisor that does not take it is stopped or flooded: not waited for. */
-	rc = wire_send(s->worker->fd, &m, &s->policy->text->fd, 1, MSG_DONTWAIT, e);
+	rc = wire_send(w->fd, &m, &s->policy->text->fd, 1, MSG_DONTWAIT, e);
 	msg_release(&m);
 	return rc;
 }
@@ -302,13 +333,7 @@ void worker_shown(struct session *s)
 
 static int make_plan(struct worker *w, struct err *e)
 {
-	const struct config_list *block = &w->core->config->sandbox.seccomp.syscalls.block;
-	struct plan_options o = { .tag = w->session->tag,
-		                  .blocked = block->items,
-		                  .n_blocked = block->n,
-		                  .keep_caps = closed_caps(w->core->config),
-		                  .found = w->core->found };
-	uint16_t ports[CONNECTED_PORTS];
+	struct plan_options o = { .tag = 0 };
 	struct err why;
 	int rc;
 
@@ -316,27 +341,22 @@ static int make_plan(struct worker *w, struct err *e)
 	/* Who does not get there in time would do without for ever. */
 	if (CONFIG_LAYER_FUSE && rc < 0 && why.code == ETIMEDOUT)
 		return err_set(e, "%s", why.text);
+	w->floor_ns = clock_mono_ns();
+	if (CONFIG_LIMITS)
+		limited_make(w->core, w->session, &w->limits);
+	if (CONFIG_FILES)
+		w->judged = judged_calls(w->session);
+	if (CONFIG_LAYER_NET)
+		w->connected = connected_judged(w->session);
+	set_options(w, &o);
 	o.missing = rc < 0 ? why.text : w->floor.missing;
-	o.ruleset = w->floor.ruleset;
 	if (CONFIG_FILES)
 		o.loose = w->floor.inexact;
-	w->floor_ns = clock_mono_ns();
 	if (*o.missing)
 		log_line(LOG_WARN, "session %s: %s", w->session->id, o.missing);
-	if (CONFIG_LIMITS) {
-		limited_make(w->core, w->session, &w->limits);
-		o.count_tasks = limited_counts(w->core, &w->limits);
-		o.limits = limited_layer(w->core, &w->limits);
-	}
-	if (CONFIG_FILES)
-		o.files = w->judged = judged_calls(w->session);
-	if (CONFIG_LAYER_NET) {
-		o.net = connected_wanted(w->session);
-		w->connected = connected_judged(w->session);
-		o.ports = connected_ports(w->session, ports) >= 0;
-		if (o.net && !w->connected && !(o.ports ? o.ruleset >= 0 : connected_may_lack(w->session)))
-			return err_set(e, "connections cannot be judged here: %s", w->core->found->why);
-	}
+	if (CONFIG_LAYER_NET && o.net && !w->connected &&
+	    !(o.ports ? o.ruleset >= 0 : connected_may_lack(w->session)))
+		return err_set(e, "connections cannot be judged here: %s", w->core->found->why);
 	if (plan_make(&w->plan, &o, e) < 0)
 		return -1;
 	w->plan.launch.join = w->limits.join;

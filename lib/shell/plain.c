@@ -5,24 +5,20 @@
 #include <string.h>
 
 /* Builtins and reserved words of bash 5, dash and BusyBox ash. */
-static const char *const special[] = {
-	"!",        ".",        ":",         "[",        "[[",      "]]",      "alias",  "bg",
-	"bind",     "break",    "builtin",   "caller",   "case",    "cd",      "chdir",  "command",
-	"compgen",  "complete", "compopt",   "continue", "coproc",  "declare", "dirs",   "disown",
-	"do",       "done",     "echo",      "elif",     "else",    "enable",  "esac",   "eval",
-	"exec",     "exit",     "export",    "false",    "fc",      "fg",      "fi",     "for",
-	"function", "getopts",  "hash",      "help",     "history", "if",      "in",     "jobs",
-	"kill",     "let",      "local",     "logout",   "mapfile", "popd",    "printf", "pushd",
-	"pwd",      "read",     "readarray", "readonly", "return",  "select",  "set",    "shift",
-	"shopt",    "source",   "suspend",   "test",     "then",    "time",    "times",  "trap",
-	"true",     "type",     "typeset",   "ulimit",   "umask",   "unalias", "unset",  "until",
-	"wait",     "while",    "{",         "}",
-};
+static const char special[] =
+        "! . : [ [[ ]] alias bg bind break builtin caller case cd chdir command compgen "
+        "complete compopt continue coproc declare dirs disown do done echo elif else enable "
+        "esac eval exec exit export false fc fg fi for function getopts hash help history if "
+        "in jobs kill let local logout mapfile popd printf pushd pwd read readarray readonly "
+        "return select set shift shopt source suspend test then time times trap true type "
+        "typeset ulimit umask unalias unset until wait while { } ";
 
 static bool is_special(const char *word)
 {
-	for (size_t i = 0; i < sizeof special / sizeof *special; i++)
-		if (!strcmp(special[i], word))
+	size_t len = strlen(word);
+
+	for (const char *at = special; *at; at = strchr(at, ' ') + 1)
+		if (!strncmp(at, word, len) && at[len] == ' ')
 			return true;
 	return false;
 }

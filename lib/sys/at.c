@@ -80,7 +80,7 @@ static void let_in(int how)
 }
 
 /* Timers are not inherited, so who was forked has to set its own. */
-static void begin_alarms(void)
+void at_look(void)
 {
 	static pid_t ticks;
 	struct sigaction quiet = { .sa_handler = on_alarm };
@@ -94,7 +94,7 @@ static void begin_alarms(void)
 	let_in(SIG_UNBLOCK);
 }
 
-static void end_alarms(void)
+void at_looked(void)
 {
 	let_in(SIG_BLOCK);
 }
@@ -104,12 +104,12 @@ int at_truncate(int fd, int64_t size)
 {
 	int rc, error;
 
-	begin_alarms();
+	at_look();
 	tick_every(LEASE_US);
 	rc = truncate(magic(fd).path, size);
 	error = errno;
 	tick_every(TICK_US);
-	end_alarms();
+	at_looked();
 	errno = error == EINTR ? EWOULDBLOCK : error;
 	return rc;
 }
@@ -132,9 +132,9 @@ void at_release(int *fd)
 	if (fstat(*fd, &st) < 0 || !S_ISSOCK(st.st_mode)) {
 		close(*fd);
 	} else {
-		begin_alarms();
+		at_look();
 		close(*fd);
-		end_alarms();
+		at_looked();
 	}
 	*fd = -1;
 	errno = error;
@@ -144,10 +144,10 @@ int at_connect(int sock, const struct sockaddr *to, socklen_t len)
 {
 	int rc, error;
 
-	begin_alarms();
+	at_look();
 	rc = connect(sock, to, len);
 	error = errno;
-	end_alarms();
+	at_looked();
 	if (error == EINTR)
 		error = to->sa_family == AF_UNIX ? EAGAIN : EINPROGRESS;
 	errno = error;
@@ -160,10 +160,10 @@ int at_descriptor(pid_t tid, int fd)
 	int error;
 
 	snprintf(name, sizeof name, "fd/%d", fd);
-	begin_alarms();
+	at_look();
 	fd = proc_open(tid, name, O_PATH);
 	error = errno;
-	end_alarms();
+	at_looked();
 	errno = error;
 	return fd;
 }
@@ -174,9 +174,21 @@ ssize_t at_descriptor_text(pid_t tid, int fd, char *text, size_t size)
 	ssize_t n;
 
 	snprintf(name, sizeof name, "fdinfo/%d", fd);
-	begin_alarms();
+	at_look();
 	n = proc_text(tid, name, text, size);
-	end_alarms();
+	at_looked();
+	return n;
+}
+
+ssize_t at_descriptor_link(pid_t tid, int fd, char *out, size_t size)
+{
+	char name[24];
+	ssize_t n;
+
+	snprintf(name, sizeof name, "fd/%d", fd);
+	at_look();
+	n = proc_link(tid, name, out, size);
+	at_looked();
 	return n;
 }
 

@@ -48,10 +48,16 @@ void at_release(int *fd);
  * would wait all the same is EINPROGRESS, or EAGAIN of a local one, as if nobody had. */
 int at_connect(int sock, const struct sockaddr *to, socklen_t len);
 
-/* A thread's descriptor with O_PATH, and what /proc tells of it (proc_text()): the kernel holds it for a
- * moment, and we may be the last to let it go. */
+/* A thread's descriptor with O_PATH, what /proc tells of it (proc_text()), and where it leads (proc_link()):
+ * the kernel holds it for a moment, and we may be the last to let it go. */
 int at_descriptor(pid_t tid, int fd);
 ssize_t at_descriptor_text(pid_t tid, int fd, char *text, size_t size);
+ssize_t at_descriptor_link(pid_t tid, int fd, char *out, size_t size);
+
+/* For other ways to look at them: between these two a call that waits is left, with EINTR, and what it has
+ * let go of is not waited for. */
+void at_look(void);
+void at_looked(void);
 
 /* Is it a socket whose end may be waited for, with its inode locked meanwhile? Not those of one machine. */
 bool at_lingers(int fd);

@@ -33,5 +33,11 @@ int wire_send(int fd, const struct msg *m, const int *fds, int n_fds, int flags,
  * failure. */
 int wire_recv(int fd, struct wire_in *in, int flags, struct err *e);
 
+/* Was it this operation, with so many descriptors? Then the reader stands behind it. */
+static inline bool wire_is(const struct wire_in *in, uint32_t op, int n_fds, struct msg_reader *r)
+{
+	return in->n_fds == n_fds && msg_open(r, in->data.data, in->data.len) == op;
+}
+
 /* Close what descriptors were not taken (set a taken one to -1), free. */
 void wire_in_release(struct wire_in *in);

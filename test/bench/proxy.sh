@@ -95,6 +95,34 @@ in_tree() {
 	printf 'judged\t%s run --judge-net --policy %s -- %s connect %s 0\n' "$AGENTSH" "$top/policy.yaml" \
 		"$via" "$port"
 }
+# In a network of its own: one host by a public address and a name that the policy allows, at port 443.
+led() {
+	cat >"$top/led.yaml" <<-'END'
+		version: 1
+		name: led
+		description: one host by its name
+		command_rules:
+		  - {name: all, commands: ["*"], decision: allow}
+		network_rules:
+		  - {name: the-host, domains: [bench.test], ports: [443], decision: allow}
+	END
+	printf '203.0.113.10 bench.test\n' >"$top/hosts"
+	printf 'native\t%s hello 443 203.0.113.10\n' "$via" >"$top/led"
+	printf 'led\t%s run --judge-net --policy %s -- %s hello 443 203.0.113.10\n' "$AGENTSH" \
+		"$top/led.yaml" "$via" >>"$top/led"
+	mkfifo "$top/led.hold"
+	unshare -nm bash -eu -c '
+		mount --bind "$1/hosts" /etc/hosts
+		ip link set lo up
+		ip address add 203.0.113.10/32 dev lo
+		"$2" serve 203.0.113.10 443 <"$1/led.hold" >"$1/led.port" &
+		exec 9>"$1/led.hold"
+		. "$5/test/until.sh"
+		until_true 10 test -s "$1/led.port"
+		"$2" drive led "$3" "$4" <"$1/led"
+		exec 9>&-
+		wait' - "$top" "$via" "$rounds" "$count" "$repo"
+}
 middle() { # differences and ratios to the first, round by round: their medians
 	awk -F '\t' '
 		function median(a, n,    i, j, t) {
@@ -137,6 +165,11 @@ middle() { # differences and ratios to the first, round by round: their medians
 	in_tree | "$via" drive judged "$rounds" "$count" | middle | awk -F '\t' '{
 		limit = $1 == "judged" ? "1.8" (($4 <= 1.8) ? " ✓" : " ✗") : "–"
 		printf "| %s | %s | %s | %s |\n", $1, $2, $4, limit }'
+	printf '\n| in the tree, led to the proxy (port 443) | µs | more than native | of the least | limit |\n'
+	echo '|---|--:|--:|--:|--:|'
+	led | middle | awk -F '\t' '{
+		limit = $1 == "led" ? "120 µs" (($3 <= 120) ? " ✓" : " ✗") : "–"
+		printf "| %s | %s | %s µs | %s µs | %s |\n", $1, $2, $3, $5, limit }'
 	printf '\n| %d MiB through one tunnel | ' "$mib"
 	printf 'throughput, direct = 1 | limits |\n|---|--:|--:|\n'
 	for way in up down; do

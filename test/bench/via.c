@@ -1,12 +1,17 @@
 /* via - time connections, made directly and by way of proxies, against each other.
  *
- * usage: via serve                          prints its port; answers whoever comes, until its standard input
- * ends via connect PORT PROXY             a worker: connects to PORT of 127.0.0.1, by CONNECT when PROXY is
- *                                           not 0, and exchanges 100 bytes, as often as it is told
- *        via up|down PORT PROXY             a worker: sends or gets as many MiB as it is told
- *        via drive GROUP ROUNDS COUNT <FILE each line a NAME, a tab, and the shell command of a worker;
- * rounds go through them forwards and backwards in turn via held COUNT PORT PROXY          makes so many
- * connections, says "ready", keeps them while its standard input lasts
+ * usage:
+ * via serve [ADDRESS PORT]     prints its port; answers whoever comes, until its standard input ends
+ * via connect PORT PROXY       a worker: connects to PORT of 127.0.0.1, by CONNECT when PROXY is not 0, and
+ *                              exchanges 100 bytes, as often as it is told
+ * via hello PORT ADDRESS       a worker: the same with that address, where the 100 bytes are what TLS says
+ *                              first to bench.test
+ * via up|down PORT PROXY       a worker: sends or gets as many MiB as it is told
+ * via drive GROUP ROUNDS COUNT <FILE
+ *                              each line a NAME, a tab, and the shell command of a worker; rounds go through
+ *                              them forwards and backwards in turn
+ * via held COUNT PORT PROXY    makes so many connections, says "ready", keeps them while its standard input
+ *                              lasts
  *
  * A worker reads a number per line, and prints how many microseconds that took (all of it).
  * drive prints GROUP NAME ROUND MICROSECONDS, those divided by COUNT.
@@ -27,6 +32,15 @@
 enum { SMALL = 100, PIECE = 1 << 16, WORKERS = 8 };
 
 static char piece[PIECE], sink[PIECE];
+
+/* RFC 8446, 4.1.2: a ClientHello with a server name (RFC 6066, 3) and padding (RFC 7685). */
+static const char hello[SMALL] = "\x16\x03\x01\0\x5f"               /* a record of 95 bytes … */
+                                 "\x01\0\0\x5b\x03\x03"             /* … which is a hello of 91 */
+                                 "0123456789abcdef0123456789abcdef" /* random */
+                                 "\0\0\x02\xc0\x2f\x01\0\0\x30"     /* one cipher suite; 48 bytes more: */
+                                 "\0\0\0\x0f\0\x0d\0\0\x0a"
+                                 "bench.test"
+                                 "\0\x15\0\x19";
 
 static _Noreturn void fail(const char *what)
 {
@@ -109,7 +123,7 @@ static void answer(int ep, int fd)
 	l->fd = fd;
 	if (get(fd, l->ask, SMALL) < 0)
 		close(fd);
-	else if (l->ask[0] == 'c')
+	else if (l->ask[0] == 'c' || l->ask[0] == hello[0])
 		put(fd, l->ask, SMALL);
 	else {
 		epoll_ctl(ep, EPOLL_CTL_DEL, fd, NULL);
@@ -131,9 +145,11 @@ static void *until_end(void *arg)
 	return arg;
 }
 
-static int serve(void)
+static int serve(const char *address, int port)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		                 .sin_addr.s_addr = inet_addr(address),
+		                 .sin_port = htons((uint16_t)port) };
 	socklen_t len = sizeof a;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
@@ -159,10 +175,10 @@ static int serve(void)
 	return 1;
 }
 
-static int reach(int port)
+static int reach(const char *address, int port)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET,
-		                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		                 .sin_addr.s_addr = inet_addr(address),
 		                 .sin_port = htons((uint16_t)port) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -173,7 +189,7 @@ static int reach(int port)
 
 static int reach_by(int port, int proxy)
 {
-	int fd = reach(proxy ? proxy : port), n;
+	int fd = reach("127.0.0.1", proxy ? proxy : port), n;
 	char text[512];
 	size_t have = 0;
 
@@ -232,6 +248,27 @@ static int work(char what, int port, int proxy)
 		else {
 			fd = reach_by(port, proxy);
 			exchange(fd, what, (uint64_t)n << 20);
+			close(fd);
+		}
+		printf("%.1f\n", now_us() - from);
+		fflush(stdout);
+	}
+	return 0;
+}
+
+static int greet(const char *address, int port)
+{
+	char line[32], text[SMALL];
+
+	while (fgets(line, sizeof line, stdin)) {
+		double from = now_us();
+
+		for (int i = 0; i < atoi(line); i++) {
+			int fd = reach(address, port);
+
+			if (put(fd, hello, SMALL) < 0 || get(fd, text, SMALL) < 0 ||
+			    memcmp(text, hello, SMALL) != 0)
+				fail("hello");
 			close(fd);
 		}
 		printf("%.1f\n", now_us() - from);
@@ -318,14 +355,18 @@ int main(int argc, char **argv)
 	const char *what = argc > 1 ? argv[1] : "";
 
 	if (!strcmp(what, "serve") && argc == 2)
-		return serve();
+		return serve("127.0.0.1", 0);
+	if (!strcmp(what, "serve") && argc == 4)
+		return serve(argv[2], atoi(argv[3]));
+	if (!strcmp(what, "hello") && argc == 4)
+		return greet(argv[3], atoi(argv[2]));
 	if (!strcmp(what, "drive") && argc == 5)
 		return drive(argv[2], atoi(argv[3]), atoi(argv[4]));
 	if (!strcmp(what, "held") && argc == 5)
 		return hold(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]));
 	if ((!strcmp(what, "connect") || !strcmp(what, "up") || !strcmp(what, "down")) && argc == 4)
 		return work(*what, atoi(argv[2]), atoi(argv[3]));
-	fprintf(stderr, "usage: via serve | connect|up|down PORT PROXY | drive GROUP ROUNDS COUNT | "
-	                "held COUNT PORT PROXY\n");
+	fprintf(stderr, "usage: via serve [ADDRESS PORT] | connect|up|down PORT PROXY | hello PORT ADDRESS | "
+	                "drive GROUP ROUNDS COUNT | held COUNT PORT PROXY\n");
 	return 2;
 }

@@ -21,7 +21,7 @@ has 'landlock_abi is a version' "$capabilities" '^  landlock_abi +(✓ \(v[0-9]+
 keys=$(printf '%s\n' "$capabilities" | awk '{ print $1 }')
 is 'keys are sorted' "$keys" "$(printf '%s\n' "$keys" | LC_ALL=C sort)"
 has 'ebpf is not claimed' "$table" '^  ebpf +-  not armed \(not built in this version\)'
-for layer in net-monitor:proxy proxy:proxy landlock-network:proxy fuse:fuse; do
+for layer in proxy:proxy landlock-network:proxy fuse:fuse; do
 	why='not built in this version'
 	! "$AGENTSH" --version --verbose | grep -qx "applet ${layer#*:}" || why='by configuration only'
 	has "${layer%:*} is not claimed" "$table" "^  ${layer%:*} +-  not armed \($why\)"
@@ -30,6 +30,13 @@ if "$AGENTSH" --help | grep -q '^  run ' &&
 	printf '%s\n' "$capabilities" | grep -q '^  seccomp_user_notify *✓'; then
 	has 'a command was governed' "$table" '^  seccomp-notify +✓  armed '
 	has 'and counts' "$table" '^COMMAND CONTROL +25/25$'
+	if "$AGENTSH" --version --verbose | grep -qx 'applet proxy'; then
+		has 'it did not connect where rules deny that' "$table" '^  net-monitor +✓  armed '
+		has 'which counts' "$table" '^NETWORK +20/20$'
+	else
+		has 'net-monitor is not claimed' "$table" \
+			'^  net-monitor +-  not armed \(not built in this version\)'
+	fi
 else
 	has 'no command was governed' "$table" '^  seccomp-notify +-  not armed: '
 	has 'and does not count' "$table" '^COMMAND CONTROL +0/25$'

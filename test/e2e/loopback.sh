@@ -115,4 +115,29 @@ for who in root user; do
 	is "$who: allowed" "$(direct $foreign)" '200  0'
 	not_ok "$who: nothing is told of who listens" grep -q '"listener"' "$D/events.jsonl"
 	stop
+
+	# --- Landlock sees who binds to a port; who listens without is given one
+	world "$who-landlock"
+	owner "$who"
+	cat >>"$D/config.yaml" <<-END
+		audit: {output: $D/events.jsonl}
+		sessions: {base_dir: $D/state}
+		policies: {dir: $D/policies}
+		landlock: {enabled: true, network: {allow_bind_tcp: false, bind_ports: [18560]}}
+		sandbox: {allow_degraded: true, network: {enabled: true, judge: true}}
+	END
+	policy
+	printf 'file_rules:\n  - {name: all, paths: ["/**"], operations: ["*"], decision: allow}\n' \
+		>>"$D/policies/default.yaml"
+	begin
+	S=$(session | member id)
+	listens() {
+		run "exec 2>&1; python3 -c 'import socket
+s = socket.socket(); $1s.listen(); print(\"listens\")'"
+	}
+	has "$who: a port that is open to servers" "$(listens "s.bind((\"127.0.0.1\", 18560)); ")" '^listens'
+	has "$who: one that is not" "$(listens 's.bind(("127.0.0.1", 18559)); ')" 'Permission denied'
+	has "$who: one that nobody named" "$(listens '')" 'Permission denied'
+	has "$who: that is told" "$(events net_listen)" '"rule":"no-tcp-servers"'
+	stop
 done

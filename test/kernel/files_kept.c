@@ -136,8 +136,43 @@ T_CASE(deleted_as_native_and_kept)
 	ok(has_version("kept content"), "the version is there");
 	ok(fl_event("file_soft_deleted", "/w/file", "\"trash_token\":\""), "its token is told");
 	ok(fl_event("file_soft_deleted", "agentsh trash restore ", "\"rule\":\"soft\""), "and the way back");
+	ok(!fl_event("\"file_delete\"", "/w/file\"", NULL), "once");
 	ok(is_text("ro/file", "root's") && is_text("sticky/file", "root's"),
 	   "what others may not delete is there");
+	demolish();
+}
+
+static void untold(void *arg)
+{
+	(void)arg;
+	if (chdir(top) < 0)
+		_exit(91);
+	fl->deaf = true;
+	say("file", unlink("w/file"));
+	fl->deaf = false;
+	say("there", access("w/file", F_OK));
+}
+
+T_CASE(what_cannot_be_told_is_not_deleted)
+{
+	struct fl_run r = { .policy = SOFT_POLICY,
+		            .program = untold,
+		            .workspace = top,
+		            .uid = user(),
+		            .store = store,
+		            .inexact = ~0u };
+	struct stat was, now;
+	char path[140];
+
+	build(r.uid);
+	snprintf(path, sizeof path, "%s/w/file", top);
+	ok(stat(path, &was) == 0);
+	fl_run(&r);
+	is_str(fl->out, "file: Permission denied\nthere: 0\n");
+	ok(stat(path, &now) == 0 && now.st_ino == was.st_ino && is_text(path, "kept content"),
+	   "the same file");
+	ok(!has_version("kept content"), "and no version of it");
+	ok(!fl_event("file_soft_deleted", "/w/file", NULL), "nor an event");
 	demolish();
 }
 

@@ -121,11 +121,16 @@ T_CASE(denials_have_room_of_their_own)
 	struct ring *r = fresh();
 	static char text[400];
 	struct ring_record a;
-	unsigned allowed = 0, denied = 0, got = 0;
+	unsigned allowed = 0, denied = 0, got = 0, before = 0;
 	bool wake;
 
-	while (ring_put(r, text, sizeof text, 1, 0, &wake))
+	ok(!ring_fills(r), "an empty one");
+	while (ring_put(r, text, sizeof text, 1, 0, &wake)) {
 		allowed++;
+		before += !ring_fills(r);
+	}
+	ok(before > allowed / 3 && before < allowed * 2 / 3, "who is woken at %u of %u is in time", before,
+	   allowed);
 	while (ring_put(r, text, sizeof text, 2, RING_DENIED, &wake))
 		denied++;
 	ok(allowed > 100 && denied > allowed / 4, "%u allowed, then %u denied", allowed, denied);
@@ -133,8 +138,9 @@ T_CASE(denials_have_room_of_their_own)
 	while (ring_get(r, &a))
 		got += a.command;
 	is_int(got, allowed + 2 * denied);
+	ok(ring_fills(r), "what is only read still takes room");
 	ring_done(r);
-	ok(ring_put(r, text, sizeof text, 1, 0, &wake), "room again");
+	ok(!ring_fills(r) && ring_put(r, text, sizeof text, 1, 0, &wake), "room again");
 	drop(r);
 }
 

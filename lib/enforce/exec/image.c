@@ -215,6 +215,7 @@ static int follow_proc(struct walk *w, int fd, const char *name, int *next)
 {
 	char text[64];
 	struct stat st;
+	int rc;
 
 	if (fstat(w->dir, &st) == 0 && st.st_ino == 1 && !strcmp(name, "self")) {
 		snprintf(text, sizeof text, "%d", (int)proc_tgid(w->pid));
@@ -225,8 +226,13 @@ static int follow_proc(struct walk *w, int fd, const char *name, int *next)
 		return put_back(w, text);
 	}
 	(void)fd;
+	if (CONFIG_FILES)
+		at_look(); /* it may be a descriptor of the caller's: a socket that lingers */
 	*next = openat(w->dir, name, O_PATH | O_CLOEXEC);
-	return *next < 0 ? errno : 0;
+	rc = *next < 0 ? errno : 0;
+	if (CONFIG_FILES)
+		at_looked();
+	return rc;
 }
 
 static int follow(struct walk *w, int fd, const char *name, int *next)

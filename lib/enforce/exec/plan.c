@@ -140,6 +140,19 @@ int plan_make(struct plan *p, const struct plan_options *o, struct err *e)
 	return p->owned ? 0 : -1;
 }
 
+int plan_ask(struct plan *p, const struct plan_options *o, struct err *e)
+{
+	struct plan fresh;
+
+	if (plan_make(&fresh, o, e) < 0)
+		return -1;
+	plan_release(p);
+	p->owned = fresh.owned;
+	p->launch.filter = fresh.launch.filter;
+	p->launch.n_filter = fresh.launch.n_filter;
+	return 0;
+}
+
 void plan_release(struct plan *p)
 {
 	free(p->owned);

@@ -38,4 +38,7 @@ bool plan_scopes_signals(const struct rung_found *found);
 
 /* 0 or -1. */
 int plan_make(struct plan *p, const struct plan_options *o, struct err *e);
+/* Who enters from now on is asked about what `o` says; who has entered keeps what he has. The rest of the
+ * plan stays. 0, or -1: all does. */
+int plan_ask(struct plan *p, const struct plan_options *o, struct err *e);
 void plan_release(struct plan *p);

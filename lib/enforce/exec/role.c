@@ -173,7 +173,7 @@ static const struct may {
 	MAY(capget, F),
 	MAY(capset, F),
 	MAY(statx, F),
-	MAY(setitimer, F),
+	MAY(setitimer, S), /* at_look(): also where programs alone are judged */
 	MAY(unlinkat, F),
 	MAY(mkdirat, F),
 	MAY(mknodat, F),
@@ -212,7 +212,6 @@ static const struct may {
 	MAY(getsockopt, ROLE_NET),
 	MAY(setsockopt, ROLE_NET),
 	MAY(sendmsg, ROLE_NET),
-	MAY(setitimer, ROLE_NET), /* at_release(), at_connect() */
 	MAY(process_vm_writev, ROLE_NET),
 	MAY(fchdir, ROLE_NET),
 	MAY(setresuid, ROLE_NET),

@@ -6,6 +6,7 @@
 #include "base/room.h"
 #include "enforce/files/known.h"
 #include "sys/mem.h"
+#include "sys/at.h"
 #include "sys/proc.h"
 
 #include <errno.h>
@@ -188,7 +189,7 @@ static ssize_t link_of(struct files *f, struct task *t, const char *name, char *
 }
 
 /* Many call once only: their directory is not worth a descriptor. */
-ssize_t act_link(struct act *a, const char *name, char *out, size_t size)
+static ssize_t find_link(struct act *a, const char *name, char *out, size_t size)
 {
 	struct task *t = task_of(a);
 	ssize_t n = t->proc < 0 ? -1 : link_of(a->f, t, name, out, size);
@@ -204,6 +205,20 @@ ssize_t act_link(struct act *a, const char *name, char *out, size_t size)
 		t->mask = -1; /* it may be another's */
 	t->seen = true;
 	return proc_link(a->caller.tid, name, out, size);
+}
+
+ssize_t act_link(struct act *a, const char *name, char *out, size_t size)
+{
+	bool descriptor = name[0] == 'f';
+	ssize_t n;
+
+	/* Whatever it is, and somebody may close it just then: a socket that lingers. */
+	if (descriptor)
+		at_look();
+	n = find_link(a, name, out, size);
+	if (descriptor)
+		at_looked();
+	return n;
 }
 
 /* Root's processes may become somebody else. */

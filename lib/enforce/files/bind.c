@@ -38,16 +38,15 @@ struct binding {
 /* The very socket that the calling thread means: it may have a table of its own. -1 with errno. */
 static int take_socket(const struct act *a, int fd)
 {
-	char name[32], link[64] = "", want[64];
+	char link[64] = "", want[64];
 	struct stat st;
 	int sock = act_take(a, fd);
 
 	if (sock < 0)
 		return -1;
-	snprintf(name, sizeof name, "fd/%d", fd);
 	if (fstat(sock, &st) == 0 && S_ISSOCK(st.st_mode)) {
 		snprintf(want, sizeof want, "socket:[%llu]", (unsigned long long)st.st_ino);
-		if (proc_link(a->caller.tid, name, link, sizeof link) > 0 && !strcmp(link, want) &&
+		if (at_descriptor_link(a->caller.tid, fd, link, sizeof link) > 0 && !strcmp(link, want) &&
 		    call_valid(a->k))
 			return sock;
 	}

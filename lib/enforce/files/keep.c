@@ -269,6 +269,19 @@ void keep_made(struct act *a, const struct keep *k, const struct at_facts *made)
 		journal_made(a->f->o.journal, made, a->k->c->id);
 }
 
+bool keep_put_back(struct act *a, const struct keep *k, const struct place *p)
+{
+	char name[NAME_MAX + 2];
+	bool others = a->switched, back;
+
+	if (others)
+		act_end(a);
+	back = journal_return(a->f->o.journal, k->token[0], p->parent, bare(p, name)) == 0;
+	if (others)
+		act_resume(a); /* what is left is to answer */
+	return back;
+}
+
 int keep_after(struct act *a, struct keep *k, int error)
 {
 	bool others = a->switched && k->n;

@@ -50,5 +50,9 @@ int keep_object(struct act *a, struct keep *k, enum journal_kind kind, const str
 /* The file that was just made and kept as JOURNAL_CREATE: what its command does to it is kept no more. */
 void keep_made(struct act *a, const struct keep *k, const struct at_facts *made);
 
+/* The file that keep_name() has just deleted as JOURNAL_DELETE is there again. False: it stays in the store.
+ */
+bool keep_put_back(struct act *a, const struct keep *k, const struct place *p);
+
 /* It happened, or it failed. Harmless when nothing was kept. Returns `error`. */
 int keep_after(struct act *a, struct keep *k, int error);

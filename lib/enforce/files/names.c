@@ -63,7 +63,8 @@ static int find_moving(struct act *a, int which, int dirfd, uint64_t addr, struc
 
 /* ---- unlink, rmdir ---------------------------------------------------------------------------------- */
 
-/* Into the store. That it goes was told before it went; where to, can be told after only. */
+/* Into the store. That a directory goes was told before it went, and where to can be told after only; of a
+ * file both is told at once, and it is back when that is not possible. */
 static int divert(struct act *a, enum journal_kind kind, const struct act_report *r)
 {
 	struct act_report kept = *r;
@@ -71,13 +72,20 @@ static int divert(struct act *a, enum journal_kind kind, const struct act_report
 	char hint[80] = "agentsh trash restore ";
 	int error = keep_name(a, &keep, kind, r->place);
 
-	if (error || !*keep.token[0])
+	if (error)
 		return error;
-	strcat(hint, keep.token[0]);
-	kept.type = "file_soft_deleted";
-	kept.token = keep.token[0];
-	kept.hint = hint;
-	act_permit(a, &kept);
+	if (*keep.token[0]) {
+		strcat(hint, keep.token[0]);
+		kept.type = "file_soft_deleted";
+		kept.token = keep.token[0];
+		kept.hint = hint;
+	} else if (kind == JOURNAL_RMDIR) {
+		return 0;
+	}
+	if (!act_tell(a, &kept) && kind != JOURNAL_RMDIR) {
+		keep_put_back(a, &keep, r->place);
+		act_untold(a, r);
+	}
 	return 0;
 }
 
@@ -93,6 +101,7 @@ static int remove_name(struct act *a, const struct place *p, int flags)
 	enum journal_kind as = dir ? JOURNAL_RMDIR : JOURNAL_DELETE;
 	struct verdict v;
 	struct act_report r = { .kind = kind, .place = p, .verdict = &v };
+	bool kept;
 
 	if (!names_plain(p))
 		return unlink_as_it_is(p, flags);
@@ -104,10 +113,11 @@ static int remove_name(struct act *a, const struct place *p, int flags)
 	if (p->slash && !dir)
 		return EISDIR;
 	v = keep_decide(a, kind, p);
-	if (!act_allowed(a, &r))
+	kept = v.effective == EFFECT_ALLOW && keep_wants(a, as, p, &v) && !keep_is_spare(a, p);
+	if ((dir || !kept) && !act_allowed(a, &r))
 		return 0;
 	known_moves(a->f, dir);
-	if (!keep_wants(a, as, p, &v) || keep_is_spare(a, p))
+	if (!kept)
 		return unlink_as_it_is(p, flags);
 	if (!dir && S_ISDIR(p->st.st_mode))
 		return EISDIR; /* were it tried, something else could have the name by now */

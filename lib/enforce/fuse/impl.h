@@ -84,7 +84,7 @@ struct view {
 	unsigned n_attended;
 	/* Of what is judged, in turn: no request is about more. Not on the stack, where they would be zeroed.
 	 */
-	char paths[4][PATH_MAX];
+	char paths[4][VIEW_PATH_MAX];
 	unsigned next_path;
 };
 

@@ -10,7 +10,6 @@
 #include "journal/tree.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +28,15 @@ static const struct rule missing = BUILT_IN("journal-missing", "what this destro
 static const struct rule elsewhere = BUILT_IN("redirect-unsupported", "nothing is redirected in this view");
 static const struct rule blocked = BUILT_IN("soft-block", "the configuration blocks what destroys files");
 
+/* Paths that are put together, too long for the stack: of one act. */
+struct names {
+	char virtual[VIEW_PATH_MAX + 16];
+	char from[VIEW_PATH_MAX], to[VIEW_PATH_MAX]; /* of a walk */
+};
+
 struct judge {
 	struct judge_options o;
+	struct names *names; /* owned */
 	struct decide_cache *cache;
 	struct decide_trees *trees;
 	struct buf text;
@@ -63,20 +69,20 @@ static struct verdict deny(const struct rule *rule)
 }
 
 /* The name that policies may know it by. */
-static const char *virtual_of(const struct judge *j, const char *path, char *out, size_t size)
+static const char *virtual_of(const struct judge *j, const char *path)
 {
+	char *out = j->names->virtual;
+	int size = sizeof j->names->virtual;
+
 	if (!j->o.virtual_root || !path_within(path, j->o.top) ||
-	    snprintf(out, size, "%s%s", j->o.virtual_root, path + strlen(j->o.top)) >= (int)size)
+	    snprintf(out, (size_t)size, "%s%s", j->o.virtual_root, path + strlen(j->o.top)) >= size)
 		return NULL;
 	return out;
 }
 
 static struct verdict decide_one(const struct judge *j, enum access_kind kind, const char *path)
 {
-	char name[PATH_MAX + 16];
-	const struct access_request r = { .kind = kind,
-		                          .path = path,
-		                          .virtual = virtual_of(j, path, name, sizeof name) };
+	const struct access_request r = { .kind = kind, .path = path, .virtual = virtual_of(j, path) };
 
 	return decide_access(j->o.policy, j->cache, &r);
 }
@@ -84,7 +90,7 @@ static struct verdict decide_one(const struct judge *j, enum access_kind kind, c
 /* A walk below a directory that gets another name: both paths grow and shrink with it. */
 struct walk {
 	const struct judge *j;
-	char from[PATH_MAX], to[PATH_MAX];
+	char *from, *to; /* VIEW_PATH_MAX each */
 	size_t from_len, to_len, left;
 	unsigned depth; /* 0: the directory itself, which was judged */
 };
@@ -93,7 +99,7 @@ static bool add_part(char *path, size_t *len, const char *name)
 {
 	size_t n = strlen(name);
 
-	if (*len + n + 2 > PATH_MAX)
+	if (*len + n + 2 > VIEW_PATH_MAX)
 		return false;
 	path[(*len)++] = '/';
 	memcpy(path + *len, name, n + 1);
@@ -138,8 +144,7 @@ static int look_at(void *arg, enum tree_step step, int dirfd, const char *name, 
 
 static enum tree_answer tree_of(const struct judge *j, const char *path)
 {
-	char name[PATH_MAX + 16];
-	const struct tree_request r = { .dir = path, .virtual = virtual_of(j, path, name, sizeof name) };
+	const struct tree_request r = { .dir = path, .virtual = virtual_of(j, path) };
 	struct tree_answers out;
 
 	decide_trees_ask(j->trees, &r, &out);
@@ -150,7 +155,7 @@ static enum tree_answer tree_of(const struct judge *j, const char *path)
  * tell, what is there does. */
 static bool tree_may_move(const struct judge *j, const struct view_act *act)
 {
-	struct walk w = { .j = j, .left = WALK_MAX };
+	struct walk w = { .j = j, .from = j->names->from, .to = j->names->to, .left = WALK_MAX };
 
 	if (tree_of(j, act->path) == TREE_ALLOWED && tree_of(j, act->to_path) == TREE_ALLOWED)
 		return true;
@@ -370,10 +375,11 @@ struct judge *judge_new(const struct judge_options *o, struct err *e)
 	if (j) {
 		j->o = *o;
 		j->series = (uint64_t)clock_real_ns();
+		j->names = malloc(sizeof *j->names);
 		j->cache = decide_cache_new(o->policy);
 		j->trees = decide_trees_new(o->policy);
 	}
-	if (j && j->cache && j->trees)
+	if (j && j->names && j->cache && j->trees)
 		return j;
 	err_set(e, "out of memory");
 	judge_free(j);
@@ -387,5 +393,6 @@ void judge_free(struct judge *j)
 	decide_cache_free(j->cache);
 	decide_trees_free(j->trees);
 	buf_release(&j->text);
+	free(j->names);
 	free(j);
 }

@@ -13,7 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { DIRS_MAX = 8192, HELD_MAX = 1024 };
+enum { DIRS_MAX = 8192, HELD_MAX = 1024, WAY_MAX = 256 };
 
 int node_init(struct view *v, struct err *e)
 {
@@ -170,6 +170,25 @@ static void make_room(struct view *v)
 		drop_fd(v, list_item(v->dirs.next, struct node, recent));
 }
 
+/* The way to a directory is opened from above: one that lies very deep, piece by piece, so that the stack
+ * suffices. The pieces that are open already are the latest. */
+static void open_way(struct view *v, const struct node *n)
+{
+	size_t closed = 0;
+
+	for (const struct node *up = n; up->fd < 0 && up->names; up = up->names->parent)
+		closed++;
+	while (closed > WAY_MAX) {
+		struct node *up = n->names->parent;
+
+		closed -= WAY_MAX;
+		for (size_t i = 1; i < closed && up->names; i++)
+			up = up->names->parent;
+		if (node_dirfd(v, up) < 0)
+			return;
+	}
+}
+
 int node_dirfd(struct view *v, struct node *n)
 {
 	struct stat st;
@@ -183,6 +202,7 @@ int node_dirfd(struct view *v, struct node *n)
 		}
 		return n->fd;
 	}
+	open_way(v, n);
 	if (node_place(v, n, &p) < 0)
 		return -1;
 	make_room(v);

@@ -41,7 +41,7 @@ int view_judge(fuse_req_t req, enum view_kind kind, struct node *n)
 		return 0;
 	act.path = path_to(v, n, NULL);
 	if (!act.path)
-		return EACCES;
+		return ENAMETOOLONG;
 	return v->o.judge(v->o.arg, &act);
 }
 
@@ -57,7 +57,7 @@ int view_begin(fuse_req_t req, struct change *c, enum view_kind kind, struct nod
 		return 0;
 	path = path_to(v, n, text);
 	if (!path)
-		return EACCES;
+		return ENAMETOOLONG;
 	if (!text && node_place(v, n, &p) < 0)
 		return errno;
 	c->act = (struct view_act){ .kind = kind,
@@ -87,7 +87,7 @@ int view_begin_move(fuse_req_t req, struct change *c, enum view_kind kind, const
 	path = path_to(v, m->from, m->text);
 	to_path = path_to(v, m->to, m->to_text);
 	if (!path || !to_path)
-		return EACCES;
+		return ENAMETOOLONG;
 	c->act = (struct view_act){ .kind = kind,
 		                    .path = path,
 		                    .to_path = to_path,

@@ -24,6 +24,10 @@
 
 struct view;
 
+/* What has a longer path is not judged, and refused as ENAMETOOLONG: who works with names relative to a
+ * directory reaches any depth, the kernel asks for one name at a time. The journal takes as much. */
+enum { VIEW_PATH_MAX = 65000 };
+
 enum view_kind {
 	VIEW_READ,
 	VIEW_LIST,

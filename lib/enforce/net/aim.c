@@ -90,7 +90,8 @@ bool aim_is_here(const struct target *t)
 	return t->addr.len == 4 ? t->addr.bytes[0] == 127 : !memcmp(t->addr.bytes, here, sizeof here);
 }
 
-bool aim_write(const struct net_place *place, int family, struct target *t)
+/* The same target written as an address of this family: false when that cannot be. */
+static bool write_as(const struct net_place *place, int family, struct target *t)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)&t->raw;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&t->raw;
@@ -130,8 +131,8 @@ bool aim_proxy(const struct deed *d, int family, struct target *t)
 {
 	const struct net_options *o = &d->net->o;
 
-	return aim_write(family == AF_INET6 && o->proxy6.port && is_six(d->sock) ? &o->proxy6 : &o->proxy,
-	                 family, t);
+	return write_as(family == AF_INET6 && o->proxy6.port && is_six(d->sock) ? &o->proxy6 : &o->proxy,
+	                family, t);
 }
 
 bool aim_names(const struct deed *d, int family, struct target *t)
@@ -139,7 +140,7 @@ bool aim_names(const struct deed *d, int family, struct target *t)
 	const struct net_options *o = &d->net->o;
 	const int both = 0;
 
-	if (o->monitor || !o->dns.port || !aim_write(&o->dns, family, t))
+	if (o->monitor || !o->dns.port || !write_as(&o->dns, family, t))
 		return false;
 	/* One of IPv6 alone becomes one of both. Whoever has bound it already is left as he is. */
 	if (family == AF_INET6)

@@ -13,13 +13,19 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BACKLOG = 512, TRIES = 8, EVENTS_ROOM = 1 << 20, TEXT = 16384, PATIENCE_MS = 2000 };
+enum {
+	BACKLOG = 512,
+	TRIES = 8,
+	EVENTS_ROOM = 1 << 20,
+	TEXT = 16384,
+	PATIENCE_MS = 2000,
+	AGAIN_NS = 5000000
+};
 
 union address {
 	struct sockaddr any;
@@ -139,16 +145,6 @@ static void let_go(const struct service_options *s, int events)
 	fd_close_from(top + 1);
 }
 
-static void raise_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max < 16384 ? limit.rlim_max : 16384;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static int serve(struct child *c, struct service_options s)
 {
 	struct service *service = NULL;
@@ -164,7 +160,7 @@ static int serve(struct child *c, struct service_options s)
 	if (!s.loop || tag_deputise(c->tag, &e) < 0 || loop_watch(s.loop, &c->parent, EPOLLIN, &e) < 0 ||
 	    !(service = service_new(&s, &e)))
 		return 1;
-	raise_limit();
+	fd_raise_limit(SERVICE_FILES);
 	if (CONFIG_CONFINE && role_enter(ROLE_PROXY, 0, &e) < 0)
 		return 1;
 	rc = loop_run(s.loop, &e);
@@ -250,11 +246,23 @@ static bool take_events(const struct beside *b)
 	return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
+/* More comes soon, and need not wake us: it is looked for in a moment. */
 static void on_events(struct loop *l, struct watch *w, uint32_t events)
 {
+	struct beside *b = list_item(w, struct beside, events);
+
 	(void)events;
-	if (!take_events(list_item(w, struct beside, events)))
+	if (take_events(b)) {
+		loop_rewatch(l, w, 0);
+		loop_timer(l, &b->again, AGAIN_NS);
+	} else {
 		loop_unwatch(l, w);
+	}
+}
+
+static void look_again(struct loop *l, struct timer *t)
+{
+	loop_rewatch(l, &list_item(t, struct beside, again)->events, EPOLLIN);
 }
 
 int beside_watch(struct beside *b, struct net *n, struct loop *l, struct err *e)
@@ -263,6 +271,7 @@ int beside_watch(struct beside *b, struct net *n, struct loop *l, struct err *e)
 	if (!b->pid)
 		return 0;
 	b->events = (struct watch){ .fd = b->events_fd, .ready = on_events };
+	b->again.due = look_again;
 	return loop_watch(l, &b->events, EPOLLIN, e);
 }
 
@@ -270,8 +279,10 @@ void beside_stop(struct beside *b, struct loop *l)
 {
 	struct pollfd p = { .fd = b->events_fd, .events = POLLIN };
 
-	if (l && b->pid > 0)
+	if (l && b->pid > 0) {
+		loop_untimer(l, &b->again);
 		loop_unwatch(l, &b->events);
+	}
 	if (b->pid > 0) {
 		/* Whatever it hears from us, it ends. */
 		if (write(b->events_fd, "", 1) != 1)

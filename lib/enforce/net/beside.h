@@ -13,6 +13,7 @@
 struct beside {
 	pid_t pid; /* 0 = there is none */
 	struct watch events;
+	struct timer again;
 	int events_fd;         /* owned: a message each */
 	struct net_page *page; /* owned */
 	struct whose *whose;   /* owned */
@@ -33,5 +34,5 @@ struct beside_options {
 /* The judge that leads to it; NULL on failure. */
 struct net *beside_start(struct beside *b, const struct beside_options *o, struct err *e);
 int beside_watch(struct beside *b, struct net *n, struct loop *l, struct err *e);
-void beside_stop(struct beside *b,
-                 struct loop *l); /* Harmless when it was not started. What it still has to tell is told. */
+/* Harmless when it was not started. What it still has to tell is told. */
+void beside_stop(struct beside *b, struct loop *l);

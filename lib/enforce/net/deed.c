@@ -66,16 +66,15 @@ static int open_task(const struct deed *d)
 /* Is that what the calling thread calls by this number? */
 static bool is_its_own(const struct deed *d, int fd)
 {
-	char name[32], link[64] = "", want[64];
+	char link[64] = "", want[64];
 	struct stat st;
 
 	if (d->tid == d->k->pid)
 		return true;
-	snprintf(name, sizeof name, "fd/%d", fd);
 	if (fstat(d->sock, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return true; /* it will not be one by whatever name */
 	snprintf(want, sizeof want, "socket:[%llu]", (unsigned long long)st.st_ino);
-	return proc_link(d->tid, name, link, sizeof link) > 0 && !strcmp(link, want);
+	return at_descriptor_link(d->tid, fd, link, sizeof link) > 0 && !strcmp(link, want);
 }
 
 int deed_take(struct deed *d, int fd)

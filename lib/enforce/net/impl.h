@@ -87,8 +87,6 @@ void aim_parse(struct target *t);
 bool aim_name(int sock, struct target *t);
 /* Is it reached from this machine only? */
 bool aim_is_here(const struct target *t);
-/* The same target written as an address of this family: false when that cannot be. */
-bool aim_write(const struct net_place *place, int family, struct target *t);
 /* Where the proxy is, for the caller's socket. */
 bool aim_proxy(const struct deed *d, int family, struct target *t);
 /* Where names are asked for by it, whomever it means to ask; false: nobody else answers for him. */
@@ -141,7 +139,6 @@ int send_judge(struct deed *d, int nr);
 int listen_judge(struct deed *d);
 /* 0 and not answered: it may go on. */
 int bind_judge_name(struct deed *d);
-/* An address of a local socket, for a connection or a message: connect.c, send.c. */
 
 /* ---- wait.c ---------------------------------------------------------------------------------------------
  */
@@ -172,5 +169,3 @@ struct waiting {
  * `tells`: when the socket has room, or its connection is there, it says so. */
 struct waiting *wait_put(struct deed *d, bool tells);
 void wait_free(struct net *n);
-/* How long the socket's owner wants to wait: SO_SNDTIMEO; 0 = for ever. */
-int64_t wait_patience(int sock);

@@ -31,11 +31,19 @@ static bool bind_anywhere(int sock, int domain)
 	            domain == AF_INET ? sizeof(struct sockaddr_in) : sizeof any) == 0;
 }
 
+static const struct rule no_servers = { .name = "no-tcp-servers",
+	                                .file = "built-in",
+	                                .decision = EFFECT_DENY,
+	                                .message = "landlock.network.allow_bind_tcp is false" };
+
+/* Before it has a port, at->port is 0. */
 static struct verdict judge(const struct deed *d, const struct target *at)
 {
 	const struct listen_request q = { at->addr.bytes, at->addr.len, at->port,
 		                          listens_at_both(d->sock, at) };
 
+	if (d->net->o.no_bind && !at->port)
+		return (struct verdict){ .rule = &no_servers };
 	return decide_listen(d->net->o.policy, &q);
 }
 

@@ -234,15 +234,14 @@ struct search {
 static bool holds(pid_t pid, void *arg)
 {
 	struct search *s = arg;
-	char name[32], link[64];
+	char link[64];
 	size_t left;
 
 	if (!tag_match(pid, s->tag))
 		return true;
 	left = proc_count(pid, "fd");
 	for (int fd = 0; left && fd < 4096 && !s->found; fd++) {
-		snprintf(name, sizeof name, "fd/%d", fd);
-		if (proc_link(pid, name, link, sizeof link) <= 0)
+		if (at_descriptor_link(pid, fd, link, sizeof link) <= 0)
 			continue;
 		left--;
 		s->found = !strcmp(link, s->link);

@@ -42,13 +42,14 @@ struct net_options {
 	struct net_place dns;        /* all that goes to port 53 goes there */
 	struct net_place proxy;      /* ports 80 and 443 of addresses that are not decided by themselves */
 	struct net_place proxy6;     /* the same over IPv6, for sockets that speak nothing else */
-	const struct net_place *own; /* listeners of ours that sessions may use, beside these two */
+	const struct net_place *own; /* listeners of ours that sessions may use, beside these */
 	size_t n_own;
 	bool monitor;    /* of connections and messages to addresses: told, not refused */
 	bool open_local; /* local sockets are not judged, but for our own */
 	enum net_foreign foreign;
 	struct whose *whose; /* borrowed; NULL: nothing is known */
 	bool no_tcp;         /* no connection is made, but to our own listeners */
+	bool no_bind;        /* nobody listens at a port that chance gives: Landlock sees bind(2) only */
 };
 
 struct net *net_new(const struct net_options *o, struct err *e);

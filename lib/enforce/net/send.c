@@ -118,7 +118,8 @@ static bool make_small(const struct net *n, struct message *m, bool stream)
 	m->len = m->len < most ? m->len : most;
 	memmove(m->data, m->data + m->gone, m->len);
 	less = realloc(m->data, m->len + 1);
-	m->data = less ? less : m->data;
+	if (less)
+		m->data = less;
 	return true;
 }
 

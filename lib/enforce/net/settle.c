@@ -179,14 +179,21 @@ static void message_of(const struct rule *rule, const struct net_report *r, char
 	decide_message(rule, &facts, out, size);
 }
 
-static void refuse(struct deed *d, struct verdict *v, const struct net_report *r)
-{
-	char message[1024];
+enum { MESSAGE = 1024 };
 
-	message_of(v->rule, r, message, sizeof message);
-	v->effective = EFFECT_DENY;
+static void tell(struct deed *d, const struct verdict *v, const struct net_report *r, char message[MESSAGE])
+{
+	message_of(v->rule, r, message, MESSAGE);
 	if (!r->often || !was_told(d, v, r))
 		report(d, v, r, message);
+}
+
+static void refuse(struct deed *d, struct verdict *v, const struct net_report *r)
+{
+	char message[MESSAGE];
+
+	v->effective = EFFECT_DENY;
+	tell(d, v, r, message);
 	if (!r->often)
 		teach(d->k, &(struct denial){ name_of(r), v, message });
 	deed_fail(d, EACCES);
@@ -195,18 +202,16 @@ static void refuse(struct deed *d, struct verdict *v, const struct net_report *r
 /* What would be refused goes on. */
 static void watch_only(struct deed *d, struct verdict *v, const struct net_report *r)
 {
-	char message[1024];
+	char message[MESSAGE];
 
-	message_of(v->rule, r, message, sizeof message);
 	v->effective = EFFECT_ALLOW;
-	if (!r->often || !was_told(d, v, r))
-		report(d, v, r, message);
+	tell(d, v, r, message);
 }
 
 bool settle_call(struct deed *d, struct verdict v, const struct net_report *r)
 {
 	if (CONFIG_APPROVALS && v.effective == EFFECT_APPROVE && !(d->net->o.monitor && r->remote)) {
-		char message[1024];
+		char message[MESSAGE];
 		const struct held_question q = { .kind = "network",
 			                         .target = name_of(r),
 			                         .operation = r->operation,

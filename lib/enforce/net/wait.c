@@ -20,7 +20,8 @@ enum { RESTART = 512 };
 #define LOOK_NS (20 * 1000000LL)
 #define TRY_NS  (4 * 1000000LL)
 
-int64_t wait_patience(int sock)
+/* How long the socket's owner wants to wait; 0 = for ever. */
+static int64_t patience_of(int sock)
 {
 	struct timeval t = { 0 };
 	socklen_t size = sizeof t;
@@ -48,7 +49,7 @@ struct waiting *wait_put(struct deed *d, bool tells)
 {
 	struct net *n = d->net;
 	struct waiting *w = n->n_waiting < NET_WAITING ? calloc(1, sizeof *w) : NULL;
-	int64_t patience = wait_patience(d->sock);
+	int64_t patience = patience_of(d->sock);
 
 	if (!w)
 		return NULL;

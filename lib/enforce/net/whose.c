@@ -138,7 +138,7 @@ static bool is_ours(const struct deed *d, const struct found *f)
 const char *whose_judge(const struct deed *d, const struct target *t, struct judged *j)
 {
 	const enum net_foreign foreign = d->net->o.foreign;
-	struct found f;
+	struct found f = { 0 };
 	int error;
 
 	if (foreign == NET_FOREIGN_ALLOW || !aim_is_here(t) || j->noted || j->own || j->proxied ||

@@ -75,6 +75,7 @@ struct net *net_wired_judge(struct net_wired *w, const struct policy *p, uint64_
 		                       .foreign = w->flags & NET_WIRED_OWN_ONLY ? NET_FOREIGN_DENY
 		                                  : w->flags & NET_WIRED_TELL   ? NET_FOREIGN_AUDIT
 		                                                                : NET_FOREIGN_ALLOW,
+		                       .no_bind = w->flags & NET_WIRED_NO_BIND,
 		                       .no_tcp = w->flags & NET_WIRED_NO_TCP };
 	struct net *n = net_new(&o, e);
 

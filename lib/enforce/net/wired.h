@@ -15,6 +15,7 @@ enum {
 	NET_WIRED_NO_TCP = 16,   /* … no_tcp */
 	NET_WIRED_TELL = 32,     /* … foreign: NET_FOREIGN_AUDIT … */
 	NET_WIRED_OWN_ONLY = 64, /* … NET_FOREIGN_DENY */
+	NET_WIRED_NO_BIND = 128, /* … no_bind */
 };
 enum { NET_WIRED_OWN = 4 };
 
