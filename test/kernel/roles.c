@@ -285,8 +285,9 @@ static struct status status_in(const struct entry *n)
 	return s;
 }
 
-#define BIT(n)        (1ULL << (n))
-#define SERVER_OWN    (BIT(1) | BIT(2) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(10) | BIT(19) | BIT(24))
+#define BIT(n) (1ULL << (n))
+#define SERVER_OWN \
+	(BIT(1) | BIT(2) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(10) | BIT(19) | BIT(23) | BIT(24))
 #define SUPERVISE_OWN (BIT(1) | BIT(2) | BIT(5) | BIT(19) | BIT(24))
 #define NET_RAW       BIT(13)
 
