@@ -161,9 +161,12 @@ static int open_sockets(const struct places *at, struct service_options *o, stru
 static int start(struct running *r, const char *policy, const struct places *at, struct err *e)
 {
 	static const int signals[] = { SIGTERM, SIGINT };
-	struct service_options o = {
-		.session_id = "proxy", .listeners = { -1, -1 }, .udp = -1, .tcp = -1, .sink = sink, .arg = r
-	};
+	struct service_options o = { .session_id = "proxy",
+		                     .listeners = { -1, -1, -1, -1 },
+		                     .udp = -1,
+		                     .tcp = -1,
+		                     .sink = sink,
+		                     .arg = r };
 
 	o.policy = r->policy = load_policy(policy, e);
 	o.loop = r->loop = r->policy ? loop_new(e) : NULL;

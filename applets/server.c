@@ -488,7 +488,7 @@ static int serve(struct server *s, struct err *e)
 
 	if (open_all(s, addr, sizeof addr, e) < 0 || open_gate(s, e) < 0 || open_api(s, e) < 0 ||
 	    (CONFIG_LAYER_FUSE && !s->adopt && views_open(s->core, e) < 0) ||
-	    (CONFIG_CONFINE && role_enter(ROLE_SERVER, closed_caps(s->config), e) < 0))
+	    (CONFIG_CONFINE && role_enter(proxied_role(s->config), closed_caps(s->config), e) < 0))
 		return -1;
 	s->rest.due = on_rest;
 	loop_after_batch(s->loop, between_batches, s);

@@ -14,6 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of sandbox.network.intercept_mode. The last one is known where a proxy can stand for the network. */
+enum config_intercept { INTERCEPT_ALL, INTERCEPT_TCP_ONLY, INTERCEPT_MONITOR, INTERCEPT_NETNS };
+#define NETNS_BUILT (CONFIG_PROXY_TRANSPARENT && CONFIG_PROXY_DNS)
+
 struct config_list {
 	const char *const *items; /* NULL-terminated, never NULL itself */
 	size_t n;
@@ -143,7 +147,7 @@ struct config {
 		} fuse;
 		struct {
 			bool enabled;
-			int intercept_mode; /* 0 all, 1 tcp_only, 2 monitor */
+			int intercept_mode; /* enum config_intercept */
 			const char *proxy_listen_addr;
 			int foreign_loopback;  /* 0 allow, 1 audit, 2 deny */
 			bool judge, judge_set; /* where connections lead; was it given? */

@@ -57,6 +57,12 @@ static const char not_yet[] = "is accepted but has no effect";
 
 enum { MANY = 1000000000 };
 
+#if NETNS_BUILT
+#define NETNS "|netns"
+#else
+#define NETNS ""
+#endif
+
 const struct key config_keys[] = {
 	{ "server.http.addr", KEY_TEXT, AT(server.http.addr), "127.0.0.1:18080", .check = check_addr },
 	{ "server.http.read_timeout", KEY_DURATION, AT(server.http.read_timeout_ns), "30s" },
@@ -148,7 +154,7 @@ const struct key config_keys[] = {
 	  AT(sandbox.fuse.audit.hash_small_files_under), "1MB" },
 	{ "sandbox.network.enabled", KEY_BOOL, AT(sandbox.network.enabled) },
 	{ "sandbox.network.intercept_mode", KEY_CHOICE, AT(sandbox.network.intercept_mode), "all",
-	  .more = "all|tcp_only|monitor" },
+	  .more = "all|tcp_only|monitor" NETNS },
 #if CONFIG_LAYER_NET
 	{ "sandbox.network.judge", KEY_BOOL, AT(sandbox.network.judge) },
 	{ "sandbox.network.foreign_loopback", KEY_CHOICE, AT(sandbox.network.foreign_loopback), "audit",

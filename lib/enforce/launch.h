@@ -27,7 +27,8 @@ struct launch_plan {
 	pid_t tracer;       /* of RUNG_PTRACE: who will attach */
 	uint64_t tag;       /* session tag, hard RLIMIT_LOCKS */
 	uint64_t keep_caps; /* bits of capabilities that root keeps beside the usual ones */
-	const int *join; /* descriptors of control groups that the process joins (enforce/limits); borrowed */
+	const int *join;    /* descriptors of control groups that the process joins (enforce/limits), and of a
+	                       network namespace that it enters; borrowed */
 	size_t n_join;
 	bool killable; /* only fatal signals interrupt a call that waits for an answer:
 	                  notify_probe_killable() */

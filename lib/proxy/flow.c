@@ -71,14 +71,15 @@ static void begin(struct conn *c)
 	struct verdict v;
 
 	c->state = CONN_HEAD;
-	if (c->flow.serial) {
-		c->transparent = CONFIG_PROXY_TRANSPARENT && !is_for_us(c);
-		target_authority(flow_text(c, text), 0, &c->target);
-	} else if (!may_come(c)) {
+	if (!c->flow.serial && !may_come(c)) {
 		v = proxy_rule(RULE_STRANGER);
 		tell_stranger(c, &v);
 		refuse_by(c, &v);
 		return;
+	}
+	if (c->flow.to.len) {
+		c->transparent = CONFIG_PROXY_TRANSPARENT && !is_for_us(c);
+		target_authority(flow_text(c, text), 0, &c->target);
 	}
 	conn_timer(c, c->proxy->o.head_timeout_ns);
 	if (c->transparent && c->flow.to_port == HTTPS) {
@@ -101,7 +102,35 @@ void flow_look(struct conn *c)
 	}
 }
 
-void flow_start(struct conn *c, const struct sockaddr *from)
+/* Where every address leads here, it was meant for the one that it has here. */
+static void take_place(struct conn *c, const struct listener *at)
+{
+	static const uint8_t everywhere[16] = { 0 };
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} own = { .any.sa_family = AF_UNSPEC };
+	struct page_address *to = &c->flow.to;
+	socklen_t len = sizeof own;
+
+	if (!c->proxy->o.apart || memcmp(at->addr.bytes, everywhere, at->addr.len) != 0 ||
+	    getsockname(c->client.fd, &own.any, &len) < 0)
+		return;
+	c->flow.to_port = at->port;
+	if (own.any.sa_family == AF_INET) {
+		to->len = 4;
+		memcpy(to->bytes, &own.v4.sin_addr, 4);
+	} else if (IN6_IS_ADDR_V4MAPPED(&own.v6.sin6_addr)) {
+		to->len = 4;
+		memcpy(to->bytes, own.v6.sin6_addr.s6_addr + 12, 4);
+	} else {
+		to->len = 16;
+		memcpy(to->bytes, &own.v6.sin6_addr, 16);
+	}
+}
+
+void flow_start(struct conn *c, const struct listener *at, const struct sockaddr *from)
 {
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)from;
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)from;
@@ -111,6 +140,7 @@ void flow_start(struct conn *c, const struct sockaddr *from)
 	c->port = ntohs(c->family == AF_INET ? v4->sin_port : v6->sin6_port);
 	if (c->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
 		c->family = AF_INET;
+	take_place(c, at);
 	if (find(c) || !c->proxy->o.demand_flows)
 		begin(c);
 	else

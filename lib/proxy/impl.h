@@ -60,7 +60,7 @@ struct conn {
 	struct http_parser request;
 	struct buf in; /* from the client, behind the head */
 	struct target target;
-	struct page_flow flow; /* who it is; serial 0 = not known */
+	struct page_flow flow; /* who it is; serial 0 = not known, then to.len 0 = nor where it is led from */
 	int family;
 	uint16_t port;     /* it comes from */
 	int looks;         /* for its flow, in vain */
@@ -147,7 +147,7 @@ void conn_drop_server(struct conn *c);
 
 /* flow.c: who it is. */
 struct sockaddr;
-void flow_start(struct conn *c, const struct sockaddr *from);
+void flow_start(struct conn *c, const struct listener *at, const struct sockaddr *from);
 void flow_look(struct conn *c); /* CONN_FLOW, again */
 /* "address:port" it was to lead to, into TARGET_TEXT bytes. */
 const char *flow_text(const struct conn *c, char *out);

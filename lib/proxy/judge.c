@@ -22,10 +22,9 @@ static struct verdict dial_verdict(const struct conn *c, const char *host, const
 	const struct net_request r = {
 		.host = host, .addr = a->addr, .addr_len = a->len, .port = c->target.port
 	};
-
 	struct verdict v;
 
-	if (o->ours && ours_is(o->ours, a->addr, a->len, c->target.port))
+	if ((o->apart && is_loopback(a)) || (o->ours && ours_is(o->ours, a->addr, a->len, c->target.port)))
 		return proxy_rule(RULE_OWN);
 	v = decide_dial(o->policy, o->cache, &r);
 	if (o->named_loopback && v.effective == EFFECT_ALLOW && is_loopback(a) && !decide_names_ports(v.rule))

@@ -9,6 +9,12 @@
 
 enum { PENDING_MAX = 256, BATCH = 32 };
 
+/* What sockets of IPv6 say of one address, of IPv4's in their form. */
+struct info {
+	struct cmsghdr head;
+	struct in6_pktinfo at;
+};
+
 static void pending_free(struct pending *p)
 {
 	resolver_cancel(&p->wait);
@@ -24,15 +30,34 @@ uint8_t *names_query_room(const struct pending *p, size_t *size)
 	return p->names->out + 2;
 }
 
+/* Where it listens at all addresses, from the one that was asked: clients look. */
+static void send_answer(struct pending *p, size_t len)
+{
+	struct names *n = p->names;
+	struct iovec io = { n->out + 2, len };
+	struct info info = { .head = { .cmsg_len = CMSG_LEN(sizeof info.at),
+		                       .cmsg_level = IPPROTO_IPV6,
+		                       .cmsg_type = IPV6_PKTINFO },
+		             .at = p->to };
+	struct msghdr m = {
+		.msg_name = &p->from, .msg_namelen = p->from_len, .msg_iov = &io, .msg_iovlen = 1
+	};
+
+	info.at.ipi6_ifindex = 0;
+	if (!IN6_IS_ADDR_UNSPECIFIED(&p->to.ipi6_addr)) {
+		m.msg_control = &info;
+		m.msg_controllen = sizeof info;
+	}
+	sendmsg(n->udp_fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* One that has hung up is told nothing. */
 void names_answer_query(struct pending *p, size_t len)
 {
-	struct names *n = p->names;
 	struct asker *c = p->client;
 
 	if (p->from_len)
-		sendto(n->udp_fd, n->out + 2, len, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&p->from,
-		       p->from_len);
+		send_answer(p, len);
 	pending_free(p);
 	if (c)
 		names_tcp_answer(c, len);
@@ -79,12 +104,22 @@ static void on_udp(struct loop *l, struct watch *w, uint32_t events)
 	(void)l;
 	(void)events;
 	for (int i = 0; i < BATCH; i++) {
-		struct pending p = { .from_len = sizeof p.from };
-		ssize_t len = recvfrom(n->udp_fd, p.message, sizeof p.message, MSG_DONTWAIT | MSG_TRUNC,
-		                       (struct sockaddr *)&p.from, &p.from_len);
+		struct pending p = { .len = 0 };
+		struct iovec io = { p.message, sizeof p.message };
+		struct info info = { .head.cmsg_len = 0 };
+		struct msghdr m = { .msg_name = &p.from,
+			            .msg_namelen = sizeof p.from,
+			            .msg_iov = &io,
+			            .msg_iovlen = 1,
+			            .msg_control = &info,
+			            .msg_controllen = sizeof info };
+		ssize_t len = recvmsg(n->udp_fd, &m, MSG_DONTWAIT | MSG_TRUNC);
 
 		if (len < 0)
 			return;
+		p.from_len = m.msg_namelen;
+		if (m.msg_controllen >= CMSG_LEN(sizeof info.at) && info.head.cmsg_type == IPV6_PKTINFO)
+			p.to = info.at;
 		p.len = (size_t)len;
 		names_take_query(n, NULL, &p);
 	}

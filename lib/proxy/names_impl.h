@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 enum { QUESTION_MAX = 512 };
@@ -22,6 +23,7 @@ struct pending {
 	struct asker *client; /* over TCP, else NULL … */
 	struct sockaddr_storage from;
 	socklen_t from_len;
+	struct in6_pktinfo to; /* the address that was asked, where all are ours */
 	size_t len;
 	uint8_t message[QUESTION_MAX];
 	struct dns_query query; /* of `message` */

@@ -89,7 +89,7 @@ static void on_accept(struct loop *l, struct watch *w, uint32_t events)
 			struct conn *c = conn_new(p, fd);
 
 			if (c)
-				flow_start(c, (struct sockaddr *)&from);
+				flow_start(c, at, (struct sockaddr *)&from);
 			else
 				close(fd);
 			continue;

@@ -41,6 +41,8 @@ struct proxy_options {
 	/* Else: may who connected there use the proxy? *command: the number of its command, 0 = not known.
 	 * NULL = everybody may. */
 	bool (*is_caller)(void *arg, int fd, uint32_t *command);
+	bool apart;          /* clients live in a network namespace where every address leads here: what
+	                        listens at all of them is where all are led to, and loopback is theirs */
 	const uint8_t *ours; /* net/ours.h: listeners nobody is led to; NULL = there are none */
 	/* Events, of the session's command of this number, 0 = of none. False: it could not be kept; then
 	 * what it tells of does not happen. */
@@ -49,10 +51,10 @@ struct proxy_options {
 	void *arg;
 };
 
-enum { PROXY_LISTENERS = 2 };
+enum { PROXY_LISTENERS = 4 };
 
 struct proxy *proxy_new(const struct proxy_options *o, struct err *e);
-/* Takes the listening socket, one of IPv4 and one of IPv6. */
+/* Takes the listening socket, one of IPv4 and one of IPv6; two more where clients live apart. */
 int proxy_listen(struct proxy *p, int fd, struct err *e);
 void proxy_free(struct proxy *p); /* connections end at once */
 /* Judge by this one from now on. */

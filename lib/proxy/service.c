@@ -23,6 +23,7 @@ static int start_proxy(struct service *s, struct err *e)
 		                         .page = o->page,
 		                         .demand_flows = o->demand_flows,
 		                         .named_loopback = o->named_loopback,
+		                         .apart = o->apart,
 		                         .ours = o->ours,
 		                         .is_caller = o->is_caller,
 		                         .intercept = o->intercept,

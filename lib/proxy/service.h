@@ -17,7 +17,7 @@ struct service_options {
 	const struct policy *policy;
 	const char *session_id;
 	struct net_page *page; /* shared with the supervisor; NULL = there is none */
-	bool demand_flows, named_loopback;
+	bool demand_flows, named_loopback, apart;
 	struct intercept *intercept; /* borrowed; NULL = none */
 	int64_t approval_ns;
 	int listeners[PROXY_LISTENERS]; /* taken; -1 = none */

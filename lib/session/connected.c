@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-enum { MONITOR = 2 }; /* of sandbox.network.intercept_mode */
-
 bool connected_wanted(const struct session *s)
 {
 	const struct config *c = s->core->config;
@@ -33,7 +31,8 @@ int connected_ports(const struct session *s, uint16_t *out)
 	uint16_t port;
 	int n = 0;
 
-	if (!connected_wanted(s) || found->rung == RUNG_NOTIFY || found->landlock < FLOOR_PORTS)
+	if (!connected_wanted(s) || proxied_space(s) >= 0 || found->rung == RUNG_NOTIFY ||
+	    found->landlock < FLOOR_PORTS)
 		return -1;
 	if (places && places->proxy4.port)
 		out[n++] = places->proxy4.port;
@@ -48,7 +47,9 @@ const char *connected_degraded(const struct session *s)
 {
 	uint16_t ports[CONNECTED_PORTS];
 
-	if (!connected_wanted(s) || connected_judged(s))
+	if (NETNS_BUILT && *proxied_lacks(s))
+		return proxied_lacks(s);
+	if (!connected_wanted(s) || connected_judged(s) || proxied_space(s) >= 0)
 		return "";
 	return connected_ports(s, ports) < 0
 	               ? "network: nobody is asked where connections lead"
@@ -75,7 +76,7 @@ static uint32_t flags_of(const struct config *c)
 {
 	uint32_t flags = NET_WIRED;
 
-	if (c->sandbox.network.intercept_mode == MONITOR)
+	if (c->sandbox.network.intercept_mode == INTERCEPT_MONITOR)
 		flags |= NET_WIRED_MONITOR;
 	if (c->sandbox.unix_sockets.enabled && c->sandbox.seccomp.enabled &&
 	    c->sandbox.seccomp.unix_socket.enabled)
@@ -121,7 +122,10 @@ int connected_put(const struct session *s, struct msg *m)
 			w.proxy6 = places->proxy6;
 			w.dns = places->dns;
 		}
-		add_api(&w, c);
+		if (proxied_space(s) < 0)
+			add_api(&w, c);
+		else
+			w.flags |= NET_WIRED_APART;
 	}
 	net_wired_put(m, &w);
 	return page;

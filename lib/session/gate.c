@@ -269,6 +269,7 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 {
 	struct session *s = c->session;
 	const struct launch_plan *plan = worker_plan(s);
+	const int space = NETNS_BUILT ? proxied_space(s) : -1;
 	bool plain = j->is_plain && plain_env(env->envp, harmless_startup(env->envp));
 	struct event started = { .type = "command_started", .depth = -1, .pid = caller->peer.pid };
 	struct event_field fields[] = { { .name = "args", .list = h->argc ? h->argv + 1 : h->argv },
@@ -300,10 +301,12 @@ static int admit(struct core *core, struct caller *caller, struct command *c, co
 	msg_str(&caller->answer, directory(s, h));
 	caller->tag = s->tag;
 	caller->number = c->number;
-	msg_u32(&caller->answer, (uint32_t)plan->n_join);
+	msg_u32(&caller->answer, (uint32_t)plan->n_join + (space >= 0));
 	caller->fds[caller->n_fds++] = worker_inbox(s);
 	for (size_t i = 0; i < plan->n_join; i++)
 		caller->fds[caller->n_fds++] = plan->join[i];
+	if (space >= 0)
+		caller->fds[caller->n_fds++] = space;
 	if (plan->ruleset >= 0)
 		caller->fds[caller->n_fds++] = plan->ruleset;
 	return 0;
@@ -338,6 +341,13 @@ static int build_env(struct session *s, struct hello *h, const struct rule *rule
 	return env_build(h->arena, &spec, out, e);
 }
 
+/* The namespace is entered by whoever calls. */
+static bool can_follow(const struct caller *c, const struct session *s, struct err *e)
+{
+	return !NETNS_BUILT || proxied_space(s) < 0 || c->peer.uid == 0 ||
+	       err_set(e, "the session has a network namespace, and only root can enter one") == 0;
+}
+
 static void answer_hello(struct caller *caller, struct hello *h)
 {
 	struct core *core = caller->gate->core;
@@ -348,7 +358,7 @@ static void answer_hello(struct caller *caller, struct hello *h)
 	struct err e;
 
 	if (!may_enter(caller, h, &e) || !(s = find_session(core, caller, h, &e)) ||
-	    session_supervise(core, s, &e) < 0 ||
+	    !can_follow(caller, s, &e) || session_supervise(core, s, &e) < 0 ||
 	    !(c = command_begin(core, s, COMMAND_SHIM, h->program, &e))) {
 		refuse_why(caller, 126, e.text, NULL);
 		return;

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { HANDOVER_VERSION = 5 }; /* of the format: another one is refused, and the old program goes on */
+enum { HANDOVER_VERSION = 6 }; /* of the format: another one is refused, and the old program goes on */
 
 struct config;
 

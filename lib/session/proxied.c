@@ -21,12 +21,6 @@
 
 enum { BACKLOG = 512, TRIES = 4, NAMES_PORT = 53 };
 
-union address {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-};
-
 static struct net_place place_of(int fd)
 {
 	union address a = { .any.sa_family = AF_UNSPEC };
@@ -50,6 +44,9 @@ void proxied_places_of(struct proxied *p)
 	p->places = (struct proxied_places){ .proxy4 = place_of(p->fds[PROXIED_TCP4]),
 		                             .proxy6 = place_of(p->fds[PROXIED_TCP6]),
 		                             .dns = place_of(p->fds[PROXIED_DNS_UDP]) };
+	/* At all addresses, this among them. */
+	if (p->space >= 0)
+		p->places.dns = (struct net_place){ { { 127, 0, 0, 1 }, 4 }, NAMES_PORT };
 }
 
 /* ---- the server's own ports ---- */
@@ -135,8 +132,7 @@ void proxied_reserve(struct core *core, int fd)
 
 /* ---- sockets ---- */
 
-/* A socket of this type there, on any port where that is 0. */
-static int bind_at(union address *a, int type)
+int proxied_bind(union address *a, int type)
 {
 	const socklen_t size = a->any.sa_family == AF_INET ? sizeof a->in : sizeof a->in6;
 	const int one = 1, wait_s = 10;
@@ -213,10 +209,10 @@ static int open_proxy(struct proxied *p, bool judged, struct err *e)
 
 	if (!read_address(text, &a))
 		return err_set(e, "sandbox.network.proxy_listen_addr %s: no address", text);
-	fd = bind_at(&a, SOCK_STREAM);
+	fd = proxied_bind(&a, SOCK_STREAM);
 	if (fd < 0 && errno == EADDRINUSE) {
 		a.in.sin_port = 0; /* in the same place for both families */
-		fd = bind_at(&a, SOCK_STREAM);
+		fd = proxied_bind(&a, SOCK_STREAM);
 	}
 	if (fd < 0)
 		return err_sys(e, "listen on %s", text);
@@ -225,7 +221,7 @@ static int open_proxy(struct proxied *p, bool judged, struct err *e)
 	if (!judged)
 		return 0;
 	other = beside(&a);
-	fd = bind_at(&other, SOCK_STREAM);
+	fd = proxied_bind(&other, SOCK_STREAM);
 	if (fd >= 0)
 		keep_proxy(p, &other, fd);
 	return 0;
@@ -238,10 +234,10 @@ static bool bind_names(struct proxied *p, union address *a)
 
 	for (int i = 0; i < TRIES; i++) {
 		a->in.sin_port = asked;
-		p->fds[PROXIED_DNS_TCP] = bind_at(a, SOCK_STREAM);
+		p->fds[PROXIED_DNS_TCP] = proxied_bind(a, SOCK_STREAM);
 		if (p->fds[PROXIED_DNS_TCP] < 0)
 			return false;
-		p->fds[PROXIED_DNS_UDP] = bind_at(a, SOCK_DGRAM);
+		p->fds[PROXIED_DNS_UDP] = proxied_bind(a, SOCK_DGRAM);
 		if (p->fds[PROXIED_DNS_UDP] >= 0)
 			return true;
 		fd_close(&p->fds[PROXIED_DNS_TCP]);
@@ -284,7 +280,7 @@ struct proxied *proxied_make(struct session *s)
 	if (!p)
 		return NULL;
 	p->session = s;
-	p->trust_fd = p->page = p->control = p->asking = p->pidfd = -1;
+	p->space = p->trust_fd = p->page = p->control = p->asking = p->pidfd = -1;
 	p->said.fd = p->asked.fd = -1;
 	for (int i = 0; i < PROXIED_SOCKETS; i++)
 		p->fds[i] = p->watches[i].watch.fd = -1;
@@ -294,6 +290,8 @@ struct proxied *proxied_make(struct session *s)
 
 static void mark_all(const struct proxied *p, bool ours)
 {
+	if (p->space >= 0)
+		return; /* they are nobody's out here */
 	mark(p->session->core, p->places.proxy4.port, ours);
 	mark(p->session->core, p->places.proxy6.port, ours);
 	/* Port 53 of an own address is not ours elsewhere; nothing but names is told there. */
@@ -301,19 +299,41 @@ static void mark_all(const struct proxied *p, bool ours)
 		mark(p->session->core, p->places.dns.port, ours);
 }
 
-static int open_all(struct session *s, struct err *e)
+static int open_here(struct proxied *p, struct err *e)
 {
 	/* Nobody is led to the others where nothing is judged: descriptors are dear. */
-	const bool judged = CONFIG_LAYER_NET && connected_judged(s);
+	const bool judged = CONFIG_LAYER_NET && connected_judged(p->session);
+
+	if (open_proxy(p, judged, e) < 0)
+		return -1;
+	if (CONFIG_PROXY_DNS && judged)
+		open_names(p);
+	return 0;
+}
+
+static int open_sockets(struct proxied *p, struct err *e)
+{
+	int back, rc;
+
+	if (!NETNS_BUILT)
+		return open_here(p, e);
+	e->text[0] = 0;
+	back = proxied_apart_begin(p, e);
+	if (back < 0)
+		return e->text[0] ? -1 : open_here(p, e);
+	rc = open_proxy(p, true, e);
+	return proxied_apart_end(p, back, e) < 0 ? -1 : rc;
+}
+
+static int open_all(struct session *s, struct err *e)
+{
 	struct proxied *p = proxied_make(s);
 	struct net_page *page;
 
 	if (!p)
 		return err_set(e, "out of memory");
-	if (!shared(s->core, e) || open_proxy(p, judged, e) < 0)
+	if (!shared(s->core, e) || open_sockets(p, e) < 0)
 		return -1;
-	if (CONFIG_PROXY_DNS && judged)
-		open_names(p);
 	proxied_places_of(p);
 	mark_all(p, true);
 	page = page_new(&p->page, e);
@@ -351,6 +371,7 @@ void proxied_close(struct session *s)
 	for (int i = 0; i < PROXIED_SOCKETS; i++)
 		fd_close(&p->fds[i]);
 	fd_close(&p->page);
+	fd_close(&p->space);
 	if (CONFIG_TLS_INTERCEPT)
 		proxied_trust_close(p);
 	ring_close(p->ring);

@@ -13,6 +13,8 @@
 #pragma once
 
 #include "base/err.h"
+#include "config/config.h"
+#include "enforce/exec/role.h"
 #include "enforce/net/net.h"
 #include "policy/policy.h"
 #include "session/core.h"
@@ -31,6 +33,17 @@ struct proxied_places {
 /* When the session begins and ends. */
 int proxied_open(struct session *s, struct err *e);
 void proxied_close(struct session *s);
+
+/* The network namespace of its commands (sys/netspace.h), borrowed, -1 = none; and why there is none, though
+ * it was to have one, "" = it has, or was not to. */
+int proxied_space(const struct session *s);
+const char *proxied_lacks(const struct session *s);
+bool proxied_spaces(const struct config *c); /* are there to be any? */
+/* What the server must be for that. */
+static inline unsigned proxied_role(const struct config *c)
+{
+	return ROLE_SERVER | (NETNS_BUILT && proxied_spaces(c) ? ROLE_SPACES : 0);
+}
 
 const char *proxied_url(const struct session *s); /* "http://127.0.0.1:PORT"; "" = there is none */
 int proxied_page(const struct session *s);        /* net/page.h, borrowed; -1 = none */

@@ -4,10 +4,24 @@
 #include "loop/loop.h"
 #include "session/proxied.h"
 
+#include <netinet/in.h>
 #include <stdint.h>
 
 /* Its sockets. */
-enum { PROXIED_TCP4, PROXIED_TCP6, PROXIED_DNS_UDP, PROXIED_DNS_TCP, PROXIED_SOCKETS };
+enum {
+	PROXIED_TCP4,
+	PROXIED_TCP6,
+	PROXIED_DNS_UDP,
+	PROXIED_DNS_TCP,
+	PROXIED_HTTP, /* at every address, in a namespace of the session's own */
+	PROXIED_HTTPS,
+	PROXIED_SOCKETS
+};
+union address {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
 
 struct waiting {
 	struct watch watch;
@@ -20,6 +34,8 @@ struct proxied {
 	char url[80];
 	int fds[PROXIED_SOCKETS];                /* owned, -1 = none */
 	struct waiting watches[PROXIED_SOCKETS]; /* while nobody serves them */
+	int space;                               /* owned, -1 = none */
+	char lacks[160];                         /* why there is none */
 	int page;
 	char trust[64];    /* a file of whom clients are to trust; "" = TLS goes through as it is */
 	int trust_fd;      /* owned, -1 = none */
@@ -51,6 +67,13 @@ struct proxied_shared {
 struct proxied *proxied_make(struct session *s); /* without anything */
 void proxied_places_of(struct proxied *p);       /* from its sockets */
 int proxied_map_ports(struct proxied_shared *p, struct err *e);
+
+/* A socket there of this type that listens, on any port where that is 0. -1 with errno. */
+int proxied_bind(union address *a, int type);
+
+/* proxied_apart.c: those of a namespace, before and after what is the same everywhere. */
+int proxied_apart_begin(struct proxied *p, struct err *e); /* what to come back by; -1 = it has none */
+int proxied_apart_end(struct proxied *p, int back, struct err *e);
 
 /* proxied_trust.c: what commands need where sandbox.network.tls_inspection lists hosts. */
 bool proxied_inspects(const struct session *s);

@@ -22,6 +22,8 @@ int proxied_hand_over(const struct session *s, struct handover *h, struct err *e
 	for (int i = 0; i < PROXIED_SOCKETS; i++)
 		handover_fd(h, p->fds[i]);
 	handover_fd(h, p->page);
+	handover_fd(h, p->space);
+	msg_str(&h->m, p->lacks);
 	msg_str(&h->m, p->trust);
 	if (p->trust[0])
 		handover_fd(h, p->trust_fd);
@@ -41,6 +43,8 @@ static int get(struct proxied *p, struct msg_reader *r, bool *ring, struct err *
 	for (int i = 0; i < PROXIED_SOCKETS; i++)
 		p->fds[i] = handover_get_fd(r);
 	p->page = handover_get_fd(r);
+	p->space = handover_get_fd(r);
+	snprintf(p->lacks, sizeof p->lacks, "%s", msg_get_str(r));
 	snprintf(p->trust, sizeof p->trust, "%s", msg_get_str(r));
 	if (p->trust[0])
 		p->trust_fd = handover_get_fd(r);

@@ -11,6 +11,7 @@
 #include "session/policy_wire.h"
 #include "session/worker.h"
 #include "sys/far.h"
+#include "sys/netspace.h"
 #include "sys/proc.h"
 #include "wire/conn.h"
 
@@ -69,6 +70,7 @@ static int send_start(struct proxied *p, struct err *e)
 	msg_u32(&m, p->demands);
 	msg_u32(&m,
 	        CONFIG_LAYER_NET && s->core->config->sandbox.network.foreign_loopback == NET_FOREIGN_DENY);
+	msg_u32(&m, p->space >= 0);
 	msg_u64(&m, (uint64_t)s->core->config->approvals.timeout_ns);
 	policy_wire_put(&m, s->policy);
 	rc = wire_send(p->control, &m, fds, 4, MSG_DONTWAIT, e);
@@ -225,6 +227,19 @@ static bool may_ask(struct proxied *p)
 	return p->n_asked++ < ASKS;
 }
 
+/* The kernel tells of sockets of the namespace that one is in. */
+static bool look_at(const struct proxied *p, int fd, struct far_end *far)
+{
+	const int back = p->space >= 0 ? netspace_enter(p->space, NULL) : -1;
+
+	if (back < 0 && p->space >= 0)
+		return false;
+	far_end(fd, far);
+	if (back >= 0)
+		netspace_leave(back);
+	return true;
+}
+
 /* Of which command is who connected there? False: it is known to be of none of this session. Where nobody is
  * found with it, it may well be the session's. */
 static bool whose(struct proxied *p, int fd, uint32_t *command)
@@ -237,8 +252,9 @@ static bool whose(struct proxied *p, int fd, uint32_t *command)
 	*command = 0;
 	if (!may_ask(p))
 		return true;
-	far_end(fd, &far);
-	if (far_is_held_in(&far, ours, command))
+	if (!look_at(p, fd, &far))
+		return true;
+	if (far_is_held_in(&far, ours, command) || p->space >= 0)
 		return true;
 	return far_is_governed(&far, &tag, &hint) && (!tag || tag == ours);
 }

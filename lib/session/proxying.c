@@ -27,7 +27,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { CONTROL = 3, SOCKETS = 4, NAMED = 32, ROOM_MS = 500, HOSTS_MAX = 256, ASK_MS = 1000 };
+enum { CONTROL = 3, SOCKETS = 6, NAMED = 32, ROOM_MS = 500, HOSTS_MAX = 256, ASK_MS = 1000 };
 enum { WAKE_NS = 20000000 };
 /* Of no user and of no session: beyond what systems give out, below "nobody". */
 enum { OWN_ID = 65530 };
@@ -52,7 +52,7 @@ struct proxying {
 	bool inspects; /* hosts are listed whose TLS is ended here */
 	struct intercept *intercept;
 	char session_id[160];
-	bool demands, named_loopback;
+	bool demands, named_loopback, apart;
 	int64_t approval_ns;
 	bool wake;        /* the server sleeps and there are records */
 	struct timer nap; /* until it is told */
@@ -242,6 +242,7 @@ static int take_start(struct proxying *p, struct err *e)
 	uid = msg_get_u32(&r);
 	p->demands = msg_get_u32(&r) != 0;
 	p->named_loopback = msg_get_u32(&r) != 0;
+	p->apart = msg_get_u32(&r) != 0;
 	p->approval_ns = (int64_t)msg_get_u64(&r);
 	if (!msg_ok(&r) || strlen(id) >= sizeof p->session_id)
 		return err_set(e, "bad start message");
@@ -371,7 +372,9 @@ static int set_up(struct proxying *p, struct err *e)
 		                     .named_loopback = p->named_loopback,
 		                     .ours = p->ports,
 		                     .approval_ns = CONFIG_APPROVALS ? p->approval_ns : 0,
-		                     .listeners = { p->sockets[0], p->sockets[1] },
+		                     .apart = p->apart,
+		                     .listeners = { p->sockets[0], p->sockets[1], p->sockets[4],
+		                                    p->sockets[5] },
 		                     .udp = p->sockets[2],
 		                     .tcp = p->sockets[3],
 		                     .sink = sink,

@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +101,8 @@ static void child_main(const struct child *c)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	umask(022);
 	unspare();
+	if (NETNS_BUILT && proxied_space(s) >= 0 && setns(proxied_space(s), CLONE_NEWNET) < 0)
+		give_up(c, 126, "network namespace", errno);
 	if (caps_become(s->uid, s->gid, s->user, -1, &e) < 0)
 		give_up(c, 127, e.text, errno);
 	if (chdir(c->dir) < 0)

@@ -225,6 +225,7 @@ static void set_options(const struct worker *w, struct plan_options *o)
 	if (CONFIG_LAYER_NET) {
 		o->net = connected_wanted(w->session);
 		o->ports = connected_ports(w->session, ports) >= 0;
+		o->apart = proxied_space(w->session) >= 0;
 	}
 }
 
@@ -354,7 +355,7 @@ static int make_plan(struct worker *w, struct err *e)
 		o.loose = w->floor.inexact;
 	if (*o.missing)
 		log_line(LOG_WARN, "session %s: %s", w->session->id, o.missing);
-	if (CONFIG_LAYER_NET && o.net && !w->connected &&
+	if (CONFIG_LAYER_NET && o.net && !w->connected && !o.apart &&
 	    !(o.ports ? o.ruleset >= 0 : connected_may_lack(w->session)))
 		return err_set(e, "connections cannot be judged here: %s", w->core->found->why);
 	if (plan_make(&w->plan, &o, e) < 0)

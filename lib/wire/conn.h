@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-enum { WIRE_FDS = CONFIG_LAYER_NET ? 6 : 5, WIRE_MAX = 16 * 1024 * 1024 };
+enum { WIRE_FDS = CONFIG_LAYER_NET ? 7 : 5, WIRE_MAX = 16 * 1024 * 1024 };
 
 struct wire_in {
 	struct buf data;

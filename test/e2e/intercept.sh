@@ -21,6 +21,7 @@ done
 : >resolv.conf
 cat >hosts <<'END'
 127.0.0.1 localhost
+192.0.2.10 open.and-more.listed.test asked.and-more.listed.test
 192.0.2.10 listed.test long-name-of-a-host-that-does-not-fit-into-a-common-name.and-more.listed.test
 192.0.2.11 other.test
 192.0.2.12 rsa.listed.test
@@ -280,6 +281,60 @@ print(head.split()[1].decode(), back == data)
 PY
 is "a websocket" "$(timeout 20 python3 ws.py $PORT)" "101 True"
 not_ok "an answer that breaks off is none" curl -sSf -m 20 https://listed.test/cut
+
+# --- where the operator leads connections, and what somebody would have to approve
+
+LED=3131
+cat >led.yaml <<'END'
+version: 1
+name: led
+network_rules:
+  - {name: asks, domains: ["asked.and-more.listed.test"], decision: approve}
+  - {name: tests, domains: ["**.listed.test"], ports: [443], decision: allow}
+connect_redirects:
+  - {name: away, match: '^away\.listed\.test:443$', redirect_to: '192.0.2.11:443'}
+  - {name: closed, match: '^closed\.listed\.test:443$', redirect_to: '192.0.2.99:443'}
+  - name: open
+    match: '^open\.and-more\.listed\.test:443$'
+    redirect_to: '192.0.2.99:443'
+    on_failure: fail_open
+dns_redirects:
+  - {name: led, match: '^led\.and-more\.listed\.test$', resolve_to: 192.0.2.10}
+  - {name: misled, match: '^misled\.and-more\.listed\.test$', resolve_to: 192.0.2.22}
+END
+"$AGENTSH" proxy --policy led.yaml --listen "127.0.0.1:$LED" --events "$TMP/led" \
+	--intercept '**.listed.test' --ca-file "$TMP/led.pem" --ca-bundle "$TMP/led-bundle.pem" 2>led.err &
+led=$!
+ok "one with redirects starts" until_true 20 curl -s --noproxy '*' -o answer "http://127.0.0.1:$LED/"
+led() { # HOST [OPTION...]
+	host=$1
+	shift
+	curl -sS -m 20 -x "http://127.0.0.1:$LED" --cacert led-bundle.pem "$@" "https://$host/hello" 2>&1
+}
+shown() { # HOST: who signed what is shown
+	led "$1" -k -v -o o | sed -n 's/^\*  issuer: //p'
+}
+is "what is led elsewhere shows who is there" "$(shown away.listed.test)" "CN=ca"
+has "and is not looked into" "$(grep away.listed.test led | grep -c '"path"')" '^0$'
+has "where nobody is there, nothing else is tried" "$(led closed.listed.test)" 'response 502'
+is "unless the rule says so: then it is as without" "$(led open.and-more.listed.test)" hello
+has "and looked into" "$(shown open.and-more.listed.test)" '^CN=agentsh session'
+has "each request" "$(grep '"type":"net_http_request"' led)" '"domain":"open.and-more.*"path":"/hello"'
+is "a name that is led elsewhere" "$(led led.and-more.listed.test)" hello
+has "is looked into" "$(shown led.and-more.listed.test)" '^CN=agentsh session'
+has "and told of" "$(grep '"type":"dns_redirect"' led)" '"domain":"led.and-more.listed.test".*"rule":"led"'
+before=$(grep -c '^192.0.2.22 ' arrived)
+has "who is there must be who was asked for" "$(led misled.and-more.listed.test -w '%{http_code}')" '502$'
+is "else nothing is said to him" "$(grep -c '^192.0.2.22 ' arrived)" "$before"
+before=$(wc -l <arrived)
+has "what is to be approved: by itself the proxy asks nobody" \
+	"$(led asked.and-more.listed.test)" 'response 403'
+is "and does not arrive" "$(wc -l <arrived)" "$before"
+has "the log has its rule" "$(grep '"domain":"asked.and-more' led)" \
+	'"effective_decision":"deny".*"rule":"asks"'
+kill -TERM "$led"
+wait "$led"
+is "that one ends well, too" $? 0
 
 # --- its end
 

@@ -135,6 +135,8 @@ has "and the log says so" "$(grep connect_redirect led)" \
 	'"domain":"mirror.allowed.test".*"redirect_to":"192.0.2.11:443".*"rule":"mirror"'
 has "who asks is told where that is wanted" "$(curl -s -m 10 -D - -o o -p -x "http://127.0.0.1:$LED" \
 	https://mirror.allowed.test/)" '^X-Agentsh-Redirect: a mirror answers'
+is "what TLS asks for is still who was asked for" "$(openssl s_client -connect mirror.allowed.test:443 \
+	-servername evil.test -proxy "127.0.0.1:$LED" </dev/null 2>&1 | grep -c 'alert access denied')" 1
 has "where it cannot be followed, nothing else is tried" "$(led https://closed.allowed.test/)" "response 502"
 is "unless the rule says so" "$(led https://www.allowed.test/)" "hello from 192.0.2.10"
 is "others go where they say" "$(led https://allowed.test/)" "hello from 192.0.2.10"

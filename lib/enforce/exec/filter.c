@@ -454,11 +454,13 @@ static size_t add_blocked(struct filter_row *all, const struct filter_target *t,
 /* Of what is refused to sessions, what nobody needs: commands that the API starts, supervisors, ourselves.
  * The rest of the arguments is not looked at: that would slow down calls which supervisors make all the time.
  */
-static size_t only_own(struct filter_row *r, size_t n)
+static size_t only_own(struct filter_row *r, size_t n, bool spaces)
 {
 	size_t to = 0;
 
 	for (size_t i = 0; i < n; i++) {
+		if (spaces && (r[i].first == __NR_setns || r[i].first == __NR_unshare))
+			continue;
 		if (r[i].block == BLOCK_SECCOMP)
 			r[i].block = BLOCK_OWN;
 		else if (r[i].block ? r[i].block != BLOCK_NAMESPACES && r[i].block != BLOCK_SOCKET &&
@@ -490,7 +492,7 @@ int filter_make(struct filter *f, const struct filter_target *t, const struct fi
 		             .reads = o->files & FILTER_READS,
 		             .changes = CONFIG_FILES && o->files & FILTER_ATTRIBUTES,
 		             .listens = o->kind == FILTER_LISTENER,
-		             .net = CONFIG_LAYER_NET && o->net && o->kind != FILTER_OWN };
+		             .net = CONFIG_LAYER_NET && (o->net || o->apart) && o->kind != FILTER_OWN };
 	bool done = false;
 
 	f->n = 0;
@@ -500,9 +502,12 @@ int filter_make(struct filter *f, const struct filter_target *t, const struct fi
 		if (CONFIG_FILES && o->kind == FILTER_LISTENER)
 			n = filter_files(all, n, o->files);
 		if (CONFIG_LAYER_NET && p.net)
-			n = filter_net(all, n, p.listens);
+			n = filter_net(all, n,
+			               o->apart    ? FILTER_APART
+			               : p.listens ? FILTER_ASKED
+			                           : FILTER_PORTS);
 		if (o->kind == FILTER_OWN)
-			n = only_own(all, n);
+			n = only_own(all, n, CONFIG_LAYER_NET && o->apart);
 		for (size_t i = 0; i < n; i++)
 			if (all[i].answer == LOOK)
 				all[i].answer = REFUSE;

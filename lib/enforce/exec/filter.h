@@ -66,7 +66,9 @@ struct filter_options {
 	unsigned files; /* FILTER_…: of a listener, also asked on files */
 	bool net; /* a listener is also asked where connections and messages lead; else there is TCP only, and
 	             nothing connects but by connect(2) */
-	bool tasks;         /* the supervisor sets RLIMIT_NPROC: sessions may not */
+	bool apart; /* nobody is asked, but all addresses are its own (sys/netspace.h): TCP and UDP. Of the
+	               server: it makes such places, and sends its commands there */
+	bool tasks; /* the supervisor sets RLIMIT_NPROC: sessions may not */
 	const int *blocked; /* further system call numbers to refuse with EPERM */
 	size_t n_blocked;
 };

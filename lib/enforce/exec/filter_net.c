@@ -34,13 +34,28 @@ static const struct one unasked[] = {
 	{ FILTER_NR(socket), ALLOW, BLOCK_SOCKET_TCP, BLOCK_SOCKET },
 };
 
-size_t filter_net(struct filter_row *rows, size_t n, bool asked)
+/* Wherever it leads, it stays inside. Other families do not: AF_VSOCK knows no namespaces. */
+static const struct one apart[] = {
+	{ FILTER_NR(socketpair), ALLOW, BLOCK_SOCKETPAIR, NO_BLOCK },
+	{ FILTER_NR(socket), ALLOW, BLOCK_SOCKET_NET, BLOCK_SOCKET },
+};
+
+static const struct {
+	const struct one *rows;
+	size_t n;
+} kinds[] = {
+	[FILTER_ASKED] = { calls, sizeof calls / sizeof *calls },
+	[FILTER_PORTS] = { unasked, sizeof unasked / sizeof *unasked },
+	[FILTER_APART] = { apart, sizeof apart / sizeof *apart },
+};
+
+size_t filter_net(struct filter_row *rows, size_t n, enum filter_sockets kind)
 {
-	const size_t had = n, more = asked ? sizeof calls / sizeof *calls : sizeof unasked / sizeof *unasked;
+	const size_t had = n, more = kinds[kind].n;
 
 	_Static_assert(sizeof calls / sizeof *calls <= FILTER_NET, "FILTER_NET");
 	for (size_t i = 0; i < more; i++) {
-		const struct one *c = asked ? &calls[i] : &unasked[i];
+		const struct one *c = &kinds[kind].rows[i];
 		const struct filter_row row = { c->nr, c->nr, c->answer, c->block };
 		size_t k = 0;
 

@@ -78,4 +78,5 @@ size_t filter_files(struct filter_row *rows, size_t n, unsigned groups);
 
 /* filter_net.c: the same for calls on sockets; asked about, or refused but for what Landlock can hold. */
 enum { FILTER_NET = 10 };
-size_t filter_net(struct filter_row *rows, size_t n, bool asked);
+enum filter_sockets { FILTER_ASKED, FILTER_PORTS, FILTER_APART };
+size_t filter_net(struct filter_row *rows, size_t n, enum filter_sockets kind);

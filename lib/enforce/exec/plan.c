@@ -26,6 +26,10 @@ static const char *judged(const struct plan_options *o)
 {
 	bool here = o->found->rung == RUNG_NOTIFY;
 
+	if (CONFIG_LAYER_NET && o->apart && here && o->net)
+		return o->files ? ",files,network,network(netns)" : ",network,network(netns)";
+	if (CONFIG_LAYER_NET && o->apart)
+		return here && o->files ? ",files,network(netns)" : ",network(netns)";
 	if (CONFIG_LAYER_NET && !here && o->net && o->ports)
 		return ",network(ports)";
 	if (CONFIG_LAYER_NET && here && o->net)
@@ -52,7 +56,7 @@ static int say_loose(const struct plan_options *o, char *out, size_t size)
 /* Connections that are to be judged, where nobody can be asked. */
 static int say_unasked(const struct plan_options *o, int n, char *out, size_t size)
 {
-	if (!o->net || o->found->rung == RUNG_NOTIFY)
+	if (!o->net || o->apart || o->found->rung == RUNG_NOTIFY)
 		return 0;
 	return snprintf(out, size, "%snetwork: %s: %.120s", n ? "; " : "",
 	                o->ports ? "proxy only, ports by Landlock, at any address; local sockets are open"
@@ -123,6 +127,8 @@ int plan_make(struct plan *p, const struct plan_options *o, struct err *e)
 	fo.files = o->files;
 	if (CONFIG_LAYER_NET)
 		fo.net = o->net && (o->found->rung == RUNG_NOTIFY || o->ports);
+	if (CONFIG_LAYER_NET)
+		fo.apart = o->apart && !fo.net;
 	if (!numbers || !f) {
 		err_set(e, "out of memory");
 	} else if (p->launch.ruleset < 0 && o->found->rung == RUNG_ENTRY) {

@@ -30,6 +30,7 @@ struct plan_options {
 	unsigned files;      /* calls on files that it judges: FILTER_… of filter.h; 0 = none */
 	bool net;            /* it judges where connections lead */
 	bool ports;          /* or, where it cannot be asked, the ruleset holds the ports of TCP */
+	bool apart;          /* they live in a network namespace of their own: sys/netspace.h */
 	uint64_t keep_caps;  /* capabilities that root keeps beside the usual ones: sys/caps.h */
 };
 

@@ -22,6 +22,7 @@
 #define SETUID          (1ULL << 7)
 #define SETPCAP         (1ULL << 8)
 #define BIND_SERVICE    (1ULL << 10)
+#define NET_ADMIN       (1ULL << 12)
 #define SYS_PTRACE      (1ULL << CAPS_SYS_PTRACE)
 #define SYS_ADMIN       (1ULL << 21)
 #define SYS_NICE        (1ULL << 23)
@@ -39,6 +40,7 @@ static const struct {
 #if CONFIG_APPLET_PROXY
 	/* Name services of sessions listen on port 53. */
 	{ ROLE_SERVER, BIND_SERVICE },
+	{ ROLE_SPACES, NET_ADMIN | SYS_ADMIN },
 #endif
 	/* Files that are executed; what is said goes to any terminal; the same signals and looks. */
 	{ ROLE_SUPERVISE, DAC_OVERRIDE | DAC_READ_SEARCH | KILL | SYS_PTRACE | SYS_RESOURCE },
@@ -173,6 +175,7 @@ static const struct may {
 	MAY(capget, F),
 	MAY(capset, F),
 	MAY(statx, F),
+	MAY(getitimer, S),
 	MAY(setitimer, S), /* at_look(): also where programs alone are judged */
 	MAY(unlinkat, F),
 	MAY(mkdirat, F),
@@ -319,7 +322,8 @@ static int enter_filter(unsigned roles, struct err *e)
 {
 	struct filter_row rows[N_MAY + 3];
 	struct filter_target t = { filter_native.arch, rows, 0 };
-	struct filter_options o = { .kind = roles & ROLE_SERVER ? FILTER_OWN : FILTER_ALONE };
+	struct filter_options o = { .kind = roles & ROLE_SERVER ? FILTER_OWN : FILTER_ALONE,
+		                    .apart = CONFIG_LAYER_NET && roles & ROLE_SPACES };
 	struct filter *f = malloc(sizeof *f);
 	int rc;
 

@@ -10,6 +10,7 @@
  *   ROLE_VIEW       beside ROLE_FILES: serves a view of a directory
  *   ROLE_NET        beside ROLE_SUPERVISE: connects and sends with a session's sockets
  *   ROLE_PROXY      faces the network: connects and listens, reads what says how names are resolved
+ *   ROLE_SPACES     beside ROLE_SERVER: makes network namespaces and sends commands there
  *   ROLE_LOG        beside ROLE_SUPERVISE: writes the log, too
  *   ROLE_READ       reads files, writes to what is open
  *   ROLE_ASK        beside ROLE_READ: asks the server's API, and looks at who answers
@@ -32,7 +33,8 @@ enum {
 	ROLE_FILES = 64,
 	ROLE_VIEW = 128,
 	ROLE_NET = 256,
-	ROLE_PROXY = 512
+	ROLE_PROXY = 512,
+	ROLE_SPACES = 1024
 };
 
 /* Take on these roles (bits), after what is opened or started once. `others`: of ROLE_SERVER, capabilities to

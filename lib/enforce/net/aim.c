@@ -135,12 +135,17 @@ bool aim_proxy(const struct deed *d, int family, struct target *t)
 	                family, t);
 }
 
-bool aim_names(const struct deed *d, int family, struct target *t)
+bool aim_names(const struct deed *d, int family, const struct target *meant, struct target *t)
 {
 	const struct net_options *o = &d->net->o;
 	const int both = 0;
 
-	if (o->monitor || !o->dns.port || !write_as(&o->dns, family, t))
+	if (meant->port != 53 || o->monitor || !o->dns.port)
+		return false;
+	*t = *meant;
+	if (o->apart)
+		return true;
+	if (!write_as(&o->dns, family, t))
 		return false;
 	/* One of IPv6 alone becomes one of both. Whoever has bound it already is left as he is. */
 	if (family == AF_INET6)

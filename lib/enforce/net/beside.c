@@ -203,7 +203,7 @@ struct net *beside_start(struct beside *b, const struct beside_options *o, struc
 		                     .session_id = o->session_id,
 		                     .demand_flows = true,
 		                     .named_loopback = o->foreign == NET_FOREIGN_DENY,
-		                     .listeners = { -1, -1 },
+		                     .listeners = { -1, -1, -1, -1 },
 		                     .udp = -1,
 		                     .tcp = -1 };
 	int events[2] = { -1, -1 };

@@ -111,14 +111,15 @@ static int connect_inet(struct deed *d, struct target *t, int domain)
 		                .port = t->port,
 		                .often = !stream && !t->port };
 
-	if (t->port == 53 && aim_names(d, domain, &to))
+	if (aim_names(d, domain, t, &to))
 		return connect_to(d, &to, NULL);
 	settle_target(d, t, stream, &j);
-	if (stream)
+	/* What listens on its loopback is its own. */
+	if (stream && !d->net->o.apart)
 		r.listener = whose_judge(d, t, &j);
 	if (!settle_call(d, j.verdict, &r))
 		return 0;
-	if (!j.proxied)
+	if (!j.proxied || d->net->o.apart)
 		return connect_to(d, t, j.noted ? t : NULL);
 	return aim_proxy(d, domain, &to) ? connect_to(d, &to, t) : EADDRNOTAVAIL;
 }

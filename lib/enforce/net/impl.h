@@ -89,8 +89,9 @@ bool aim_name(int sock, struct target *t);
 bool aim_is_here(const struct target *t);
 /* Where the proxy is, for the caller's socket. */
 bool aim_proxy(const struct deed *d, int family, struct target *t);
-/* Where names are asked for by it, whomever it means to ask; false: nobody else answers for him. */
-bool aim_names(const struct deed *d, int family, struct target *t);
+/* Where names are asked for by it, whomever it means to ask: at port 53, the session's own service; false:
+ * nobody else answers for him. */
+bool aim_names(const struct deed *d, int family, const struct target *meant, struct target *t);
 /* "192.0.2.1:80", "[2001:db8::1]:80"; "192.0.2.1", "2001:db8::1". */
 enum { TARGET_TEXT = 64 };
 const char *aim_address(const struct target *t, char out[TARGET_TEXT]);

@@ -48,8 +48,8 @@ static const struct rule strange_names = { .name = "abstract-sockets",
 /* What the kernel calls a socket that asks for any name is not known before. */
 static const struct target unnamed = { .raw.any = { .sa_family = AF_UNIX }, .len = PATH_AT + 1 };
 
-/* Who listens there starts programs, or works with files, outside of the session. By true paths: a `*` stands
- * for slashes, too. */
+/* Who listens there starts programs, works with files, or asks for names, outside of the session. By true
+ * paths: a `*` stands for slashes, too. */
 static const char *const daemons[] = {
 	"*/docker.sock",
 	"*/docker-cli-api.sock",
@@ -67,15 +67,14 @@ static const char *const daemons[] = {
 	"/run/user/*/libvirt/*",
 	"/run/dbus/*",
 	"/run/user/*/bus",
-	"/run/systemd/private*",
-	"/run/systemd/io.*",
-	"/run/systemd/machine*",
-	"/run/systemd/userdb/*",
+	"/run/systemd/[!jn]*", /* but its journal, and what services tell it */
 	"/run/user/*/systemd/*",
 	"/run/snapd*",
 	"*/lxd/unix.socket",
 	"*/incus/unix.socket",
 	"/nix/var/nix/daemon-socket/*",
+	"/run/nscd/*", /* these look names up */
+	"/run/avahi-daemon/*",
 };
 
 void local_release(struct local *l)

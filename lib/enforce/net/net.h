@@ -50,6 +50,7 @@ struct net_options {
 	struct whose *whose; /* borrowed; NULL: nothing is known */
 	bool no_tcp;         /* no connection is made, but to our own listeners */
 	bool no_bind;        /* nobody listens at a port that chance gives: Landlock sees bind(2) only */
+	bool apart; /* in a network namespace where all addresses lead to our listeners: none is led there */
 };
 
 struct net *net_new(const struct net_options *o, struct err *e);

@@ -180,7 +180,7 @@ static int judge_inet(struct deed *d, struct message *m, int domain)
 
 	if (error || !m->to.len)
 		return error;
-	if (m->to.port == 53 && aim_names(d, domain, &to)) {
+	if (aim_names(d, domain, &m->to, &to)) {
 		m->to = to;
 		return 0;
 	}

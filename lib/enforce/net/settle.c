@@ -81,7 +81,8 @@ static void judge_names(const struct deed *d, const struct target *t, struct jud
 void settle_target(struct deed *d, const struct target *t, bool stream, struct judged *out)
 {
 	const struct net *n = d->net;
-	bool web = stream && !n->o.monitor && n->o.proxy.port && (t->port == 80 || t->port == 443);
+	const bool page = t->port == 80 || t->port == 443;
+	const bool web = stream && page && !n->o.monitor && n->o.proxy.port;
 	bool open_question;
 
 	memset(out, 0, sizeof *out);
@@ -91,6 +92,8 @@ void settle_target(struct deed *d, const struct target *t, bool stream, struct j
 		out->verdict = (struct verdict){ EFFECT_ALLOW, EFFECT_ALLOW, &own, NULL, false };
 		return;
 	}
+	/* Wherever it leads, who is there is the proxy, and lets in whom it is told of. */
+	out->noted = n->o.apart && stream && page;
 	if (stream && n->o.no_tcp) {
 		out->verdict = (struct verdict){ .rule = &no_connections };
 		return;

@@ -76,7 +76,8 @@ struct net *net_wired_judge(struct net_wired *w, const struct policy *p, uint64_
 		                                  : w->flags & NET_WIRED_TELL   ? NET_FOREIGN_AUDIT
 		                                                                : NET_FOREIGN_ALLOW,
 		                       .no_bind = w->flags & NET_WIRED_NO_BIND,
-		                       .no_tcp = w->flags & NET_WIRED_NO_TCP };
+		                       .no_tcp = w->flags & NET_WIRED_NO_TCP,
+		                       .apart = w->flags & NET_WIRED_APART };
 	struct net *n = net_new(&o, e);
 
 	w->whose = whose;

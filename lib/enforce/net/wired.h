@@ -16,6 +16,7 @@ enum {
 	NET_WIRED_TELL = 32,     /* … foreign: NET_FOREIGN_AUDIT … */
 	NET_WIRED_OWN_ONLY = 64, /* … NET_FOREIGN_DENY */
 	NET_WIRED_NO_BIND = 128, /* … no_bind */
+	NET_WIRED_APART = 256,   /* … apart */
 };
 enum { NET_WIRED_OWN = 4 };
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """client - tries the rows of rows.py, as programs of a session do.
 
-client.py MODE AMOUNT FAMILY: MODE is "proxy" (the environment as it is), "none" (no proxy variables), "star" (NO_PROXY=*);
-AMOUNT "core" or "all", FAMILY of the policies "e2b" or "daytona". Prints one line of JSON for each row: id, reached (the right answer came), how (what was seen).
+client.py MODE AMOUNT FAMILY [script|said]: MODE is "proxy" (the environment as it is), "none" (no proxy variables), "star" (NO_PROXY=*);
+AMOUNT "core" or "all", FAMILY of the policies "e2b" or "daytona". Prints one line of JSON for each row: id, reached
+(the right answer came), how (what was seen). "script" prints what the shell itself is to run, "said" reads what that printed.
 """
 import asyncio
 import concurrent.futures
@@ -84,15 +85,21 @@ def run(argv, data='', env=None, limit=LIMIT):
     return p.returncode, p.stdout, p.stderr
 
 
-def curl(row):
-    rc, out, err = run(['curl', '-sS', '-f', '-m', '12', '--cacert', CA, url_of(row)])
+def curl_line(row):
+    return ['curl', '-sS', '-f', '-m', '12', '--cacert', CA, url_of(row)]
+
+
+def curl_said(rc, out, err):
     known = {22: '403' if '403' in err else '', 56: '403' if '403' in err else 'closed', 6: 'name', 35: 'alert',
              7: 'EACCES', 52: 'closed', 97: 'EACCES', 5: 'name'}
     return rc == 0 and 'hello from' in out, known.get(rc) or 'curl %d %s' % (rc, err.strip()[:100])
 
 
-def wget(row):
-    rc, out, err = run(['wget', '-nv', '-T', '12', '-t', '1', '--ca-certificate', CA, '-O', '-', url_of(row)])
+def wget_line(row):
+    return ['wget', '-nv', '-T', '12', '-t', '1', '--ca-certificate', CA, '-O', '-', url_of(row)]
+
+
+def wget_said(rc, out, err):
     how = 'wget %d %s' % (rc, err.strip()[-120:])
     if '403' in err:
         how = '403'
@@ -105,6 +112,32 @@ def wget(row):
     elif rc == 4:
         how = 'closed'
     return rc == 0 and 'hello from' in out, how
+
+
+def curl(row):
+    return curl_said(*run(curl_line(row)))
+
+
+def wget(row):
+    return wget_said(*run(wget_line(row)))
+
+
+def ssh(row):
+    """The server speaks first; then it is told which row this is."""
+    at = proxy()
+    with socket.create_connection(tuple(at.split(':')) if at else (row['host'], row['port']), timeout=LIMIT) as s:
+        if at:
+            to = '%s:%d' % (row['host'], row['port'])
+            s.sendall(('CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n' % (to, to)).encode())
+            head = b''
+            while not head.endswith(b'\r\n\r\n'):
+                head += s.recv(1) or b'\r\n\r\n'
+            if b' 200 ' not in head:
+                return answer(row, head.decode('latin-1'))
+        banner = s.recv(100)
+        s.sendall(b'row-%d\r\n' % row['id'])
+        s.recv(1)
+    return banner.startswith(b'SSH-2.0-canary'), 'hello' if banner else 'closed'
 
 
 def urllib_(row):
@@ -141,7 +174,8 @@ def asyncio_(row):
 
 
 def openssl(row):
-    argv = ['openssl', 's_client', '-connect', '%s:%d' % (row['host'], row['port']), '-CAfile', CA, '-quiet',
+    host = '[%s]' % row['host'] if ':' in row['host'] else row['host']
+    argv = ['openssl', 's_client', '-connect', '%s:%d' % (host, row['port']), '-CAfile', CA, '-quiet',
             '-verify_quiet']
     if not rows.by_address(row['host']):
         argv += ['-servername', row['host']]
@@ -151,7 +185,7 @@ def openssl(row):
     if 'hello from' in out:
         return True, 'hello'
     for mark, how in (('Permission denied', 'EACCES'), ('ermission', 'EACCES'), ('403', '403'), ('alert', 'alert'),
-                      ('not known', 'name'), ('lookup', 'name'), ('name resolution', 'name'), ('eof', 'closed'),
+                      ('reason= 400', '400'), ('not known', 'name'), ('lookup', 'name'), ('name resolution', 'name'), ('eof', 'closed'),
                       ('errno=104', 'closed')):
         if mark in err:
             return False, how
@@ -163,7 +197,7 @@ def git(row):
                        env={'GIT_TERMINAL_PROMPT': '0', 'GIT_SSL_CAINFO': CA})
     how = 'git %d %s' % (rc, err.strip()[-120:])
     for mark, short in (('403', '403'), ('resolve host', 'name'), ('Failed to connect', 'EACCES'), ("Couldn't connect", 'EACCES'),
-                        ('alert', 'alert'), ('Empty reply', 'closed')):
+                        ('alert', 'alert'), ('Access was denied', 'alert'), ('Empty reply', 'closed')):
         if mark in err:
             how = short
             break
@@ -216,13 +250,39 @@ def node(some):
         print('# node %d %s' % (rc, err[-300:]))
 
 
+def script(some):
+    """What the session's shell itself is to start: a line with the row, its outputs, a line with the exit code."""
+    if MODE != 'proxy':
+        names = [name + '_proxy' for name in ('http', 'https', 'all', 'no')]
+        print('unset', *names, *[name.upper() for name in names])
+    if MODE == 'star':
+        print("export NO_PROXY='*' no_proxy='*'")
+    for row in some:
+        line = {'curl': curl_line, 'wget': wget_line}[row['client']](row)
+        print("echo; echo row %d; %s 2>&1; rc=$?; echo; echo rc $rc" % (row['id'], ' '.join("'%s'" % w for w in line)))
+
+
+def said_by_shell(some, text):
+    """What that script printed, as everybody else says it."""
+    rows_of = {r['id']: r for r in some}
+    for number, out, rc in re.findall(r'^row (\d+)$(.*?)^rc (\d+)$', text, re.M | re.S):
+        row = rows_of[int(number)]
+        reached, how = {'curl': curl_said, 'wget': wget_said}[row['client']](int(rc), out, out)
+        print(json.dumps({'id': row['id'], 'reached': reached, 'how': how}))
+
+
 def main():
-    set_mode()
     todo = rows.table(*sys.argv[2:4])
+    by_shell = [r for r in todo if r.get('by') == 'shell']
+    if sys.argv[4:] == ['script']:
+        return script(by_shell)
+    if sys.argv[4:] == ['said']:
+        return said_by_shell(by_shell, sys.stdin.read())
+    set_mode()
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         of_node = [r for r in todo if r['client'].startswith('node')]
         last = pool.submit(node, of_node)
-        for found in pool.map(attempt, [r for r in todo if r not in of_node]):
+        for found in pool.map(attempt, [r for r in todo if r not in of_node and r not in by_shell]):
             print(json.dumps(found), flush=True)
         last.result()
 

