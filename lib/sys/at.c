@@ -79,14 +79,13 @@ static void let_in(int how)
 	sigprocmask(how, &alarm, NULL);
 }
 
-/* Timers are not inherited, so who was forked has to set its own. */
+/* Timers are not inherited: who was forked has none either. */
 void at_look(void)
 {
-	static pid_t ticks;
 	struct sigaction quiet = { .sa_handler = on_alarm };
+	struct itimerval every;
 
-	if (ticks != getpid()) {
-		ticks = getpid();
+	if (getitimer(ITIMER_REAL, &every) == 0 && !every.it_interval.tv_usec) {
 		sigemptyset(&quiet.sa_mask);
 		sigaction(SIGALRM, &quiet, NULL);
 		tick_every(TICK_US);

@@ -165,7 +165,7 @@ middle() { # differences and ratios to the first, round by round: their medians
 	in_tree | "$via" drive judged "$rounds" "$count" | middle | awk -F '\t' '{
 		limit = $1 == "judged" ? "1.8" (($4 <= 1.8) ? " ✓" : " ✗") : "–"
 		printf "| %s | %s | %s | %s |\n", $1, $2, $4, limit }'
-	printf '\n| in the tree, led to the proxy (port 443) | µs | more than native | of the least | limit |\n'
+	printf '\n| led to the proxy (port 443) | µs | more than native | of the least | limit |\n'
 	echo '|---|--:|--:|--:|--:|'
 	led | middle | awk -F '\t' '{
 		limit = $1 == "led" ? "120 µs" (($3 <= 120) ? " ✓" : " ✗") : "–"

@@ -135,7 +135,8 @@ print(u.urlopen(\"https://allowed.test/\", timeout=20).read().decode(), end=\"\"
 	linked=/tmp/agentsh-trust-linked.pem
 	named=/tmp/agentsh-trust-nameds.pem
 	echo another >"$D/another"
-	(: >$other && chown 61235 $other && ln -s "$D/another" $linked && cp "$left" "$D/twice" && ln "$D/twice" $named) 2>o
+	(: >$other && chown 61235 $other && ln -s "$D/another" $linked && cp "$left" "$D/twice" &&
+		ln "$D/twice" $named) 2>o
 	chown --reference="$left" "$D/another" "$D/twice"
 	busy=/tmp/agentsh-trust-locked.pem
 	(umask 022 && : >$busy)

@@ -1,6 +1,6 @@
 #!/bin/bash
-# fuse_deep - directories in a view whose names are longer than paths may be (PATH_MAX): what can be done in a plain
-# directory can be done there, by the rules that hold higher up, too; what they deny does not happen.
+# fuse_deep - directories in a view whose names are longer than paths may be (PATH_MAX): what can be done in
+# a plain directory can be done there, by the rules that hold higher up, too; what they deny does not happen.
 . "$(dirname "$0")/../t.sh"
 needs root python3 fuse
 
@@ -16,9 +16,9 @@ file_rules:
   - {name: work, paths: ["${PROJECT_ROOT}", "${PROJECT_ROOT}/**"], operations: ["*"], decision: allow}
 END
 cat >"$TMP/acts.py" <<'END'
-"""usage: dig DIR [NAME]: forty directories of the longest names, the second of them named so; act DIR [NAME]: what can
-be done at their end, NAME=errno each; pit DIR COUNT: a directory in a directory, of the shortest names; fall DIR COUNT:
-what is done there after many others were in use, and deeper down."""
+"""usage: dig DIR [NAME]: forty directories of the longest names, the second of them named so; act DIR [NAME]:
+what can be done at their end, NAME=errno each; pit DIR COUNT: a directory in a directory, short names;
+fall DIR COUNT: what is done there after many others were in use, and deeper down."""
 import errno, os, sys
 
 what, top = sys.argv[1:3]
@@ -151,7 +151,8 @@ cleanup() {
 }
 denied() { # RULE TYPE
 	jq -es --arg r "$1" --arg t "$2" \
-		'any(.[]; .type == $t and .policy.rule == $r and .policy.effective_decision == "deny")' "$TMP/${dir##*/}.events"
+		'any(.[]; .type == $t and .policy.rule == $r and .policy.effective_decision == "deny")' \
+		"$TMP/${dir##*/}.events"
 }
 
 dir=$TMP/native
@@ -184,11 +185,12 @@ for middle in closed virtual; do
 	t_report $? "nothing happened"
 done
 
-# Deeper than the view has descriptors, and then than what is judged. In memory: a disk takes long to remove it.
+# Deeper than the view has descriptors, and then than what is judged. In memory: a disk takes long.
 shm=$(mktemp -d /dev/shm/fuse-deep.XXXXXX)
 show pit pit 30000
 python3 "$TMP/acts.py" fall "$dir" 30000 >"$TMP/pit.out" 2>&1
-is "below 30,000 directories" "$(head -n 3 "$TMP/pit.out" | tr '\n' ' ')" "create=0 create-.env=EACCES rename=0 "
+is "below 30,000 directories" "$(head -n 3 "$TMP/pit.out" | tr '\n' ' ')" \
+	"create=0 create-.env=EACCES rename=0 "
 has "what has too long a path is not made" "$(tail -n 1 "$TMP/pit.out")" 'File name too long'
 ok "the view is there" mountpoint -q "$dir"
 hide

@@ -175,6 +175,7 @@ static const struct may {
 	MAY(capget, F),
 	MAY(capset, F),
 	MAY(statx, F),
+	MAY(getitimer, S),
 	MAY(setitimer, S), /* at_look(): also where programs alone are judged */
 	MAY(unlinkat, F),
 	MAY(mkdirat, F),
