@@ -211,7 +211,7 @@ struct taken {
 static struct taken look_at(struct reach *x, size_t index, const struct lint_entry *entry,
                             enum lint_setting setting)
 {
-	const struct lint_rule *r = &x->rules->items[index];
+	const struct lint_rule *all = x->rules->items, *r = &all[index];
 	uint64_t seen = 0;
 	struct taken out = { 0 };
 	bool last = false;
@@ -223,7 +223,7 @@ static struct taken look_at(struct reach *x, size_t index, const struct lint_ent
 		if (!(r->ops & op))
 			continue;
 		for (size_t k = 0; k < index; k++)
-			if (x->rules->items[k].ops & op)
+			if (all[k].ops & op)
 				who = (who ^ (k + 1)) * 1099511628211u;
 		/* The same rules have this operation as the one before: the same answer. */
 		if (who != seen)

@@ -121,6 +121,7 @@ struct net_report {
 	const struct target *at; /* or NULL; instead of `remote`, which then only names it in messages */
 	int port;                /* -1 = none */
 	bool often;              /* of many alike the first is told */
+	bool aside;              /* no part of what the command is about */
 	bool abstract;
 };
 bool settle_call(struct deed *d, struct verdict v, const struct net_report *r);

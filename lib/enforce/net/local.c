@@ -77,6 +77,15 @@ static const char *const daemons[] = {
 	"/run/avahi-daemon/*",
 };
 
+/* The C library asks these by itself, whatever a program is about, and goes on without them: by true paths.
+ */
+static const char *const unasked[] = {
+	"/run/nscd/*",
+	"/run/avahi-daemon/*",
+	"/run/systemd/userdb/*",
+	"/run/systemd/resolve/*",
+};
+
 void local_release(struct local *l)
 {
 	fd_close(&l->file);
@@ -217,13 +226,14 @@ int local_name(struct deed *d, const struct target *t, struct local *l)
 /* ---- what may be done -----------------------------------------------------------------------------------
  */
 
-static bool is_daemon(const char *path)
+static bool is_among(const char *const *patterns, size_t n, const char *path)
 {
-	for (size_t i = 0; i < sizeof daemons / sizeof *daemons; i++)
-		if (fnmatch(daemons[i], path, 0) == 0)
+	for (size_t i = 0; i < n; i++)
+		if (fnmatch(patterns[i], path, 0) == 0)
 			return true;
 	return false;
 }
+#define IS_AMONG(patterns, path) is_among(patterns, sizeof(patterns) / sizeof *(patterns), path)
 
 struct search {
 	uint64_t tag;
@@ -290,7 +300,7 @@ bool local_ruled(const struct deed *d)
 
 static struct verdict by_rules(const struct deed *d, const struct local *l, enum unix_op op)
 {
-	const bool closed = !d->net->o.open_local && !l->abstract && is_daemon(l->path);
+	const bool closed = !d->net->o.open_local && !l->abstract && IS_AMONG(daemons, l->path);
 	const struct rule *rule = closed ? &daemon_sockets : &session_sockets;
 
 	if (local_ruled(d))
@@ -317,12 +327,14 @@ bool local_allowed(struct deed *d, const struct local *l, enum unix_op op)
 {
 	static const char *const names[UNIX_OPS] = { "connect", "bind", "listen", "sendto", "socket" };
 	const bool to = op == UNIX_CONNECT || op == UNIX_SENDTO;
+	const bool aside = to && !l->abstract && IS_AMONG(unasked, l->path);
 	const struct verdict v = to ? judge_local(d, l, op) : by_rules(d, l, op);
 	const struct net_report r = { .type = "unix_socket_op",
 		                      .operation = names[op],
 		                      .path = l->path,
 		                      .abstract = l->abstract,
-		                      .often = op == UNIX_SENDTO,
+		                      .often = op == UNIX_SENDTO || aside,
+		                      .aside = aside,
 		                      .port = -1 };
 
 	return (!to && v.decision == EFFECT_ALLOW) || settle_call(d, v, &r);

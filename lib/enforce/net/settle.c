@@ -163,7 +163,10 @@ static bool report(const struct deed *d, const struct verdict *v, const struct n
 		                        : r->protocol ? 2
 		                                      : 0 };
 
-	return serve_report(d->k, &ev, v->effective == EFFECT_ALLOW ? 0 : RING_DENIED);
+	return serve_report(d->k, &ev,
+	                    v->effective == EFFECT_ALLOW ? 0
+	                    : r->aside                   ? RING_DENIED | RING_BACKGROUND
+	                                                 : RING_DENIED);
 }
 
 static const char *name_of(const struct net_report *r)
