@@ -297,10 +297,12 @@ static void find_out(struct found *f)
 	f->score = 0;
 	for (size_t i = 0; i < N_DOMAINS; i++)
 		f->score += score(f, &domains[i]);
-	/* The words that existing clients know; "full" and "landlock" take layers that are not built yet. */
-	f->mode = f->proofs & PROOF_ANY && f->proofs & PROOF_FLOOR && f->p[PROBE_LANDLOCK].works
-	                  ? "landlock-only"
-	                  : "minimal";
+	/* The words that existing clients know, as rung_mode() says them of sessions. */
+	f->mode = !(f->proofs & PROOF_ANY) || !(f->proofs & PROOF_FLOOR) || !f->p[PROBE_LANDLOCK].works
+	                  ? "minimal"
+	          : !(f->proofs & PROOF_NAMES)  ? "landlock-only"
+	          : !(f->proofs & PROOF_JUDGED) ? "landlock"
+	                                        : "full";
 }
 
 /* ---- table ---- */

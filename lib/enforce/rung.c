@@ -73,7 +73,11 @@ void rung_find(struct rung_found *f)
 
 static int mode_of(const struct rung_found *f)
 {
-	return f->landlock ? SECURITY_LANDLOCK_ONLY : SECURITY_MINIMAL;
+	if (!f->landlock)
+		return SECURITY_MINIMAL;
+	if (f->rung != RUNG_NOTIFY || !CONFIG_FILES)
+		return SECURITY_LANDLOCK_ONLY;
+	return CONFIG_LAYER_NET ? SECURITY_FULL : SECURITY_LANDLOCK;
 }
 
 const char *rung_mode(const struct rung_found *f)
@@ -96,7 +100,9 @@ static int refuse_mode(const struct rung_found *f, int wanted, const char *key, 
 {
 	return err_set(e, "%s is \"%s\", but this host reaches only \"%s\"%s", key, modes[wanted],
 	               rung_mode(f),
-	               f->landlock ? " (file and network layers are not built in)" : " (it has no Landlock)");
+	               !f->landlock             ? " (it has no Landlock)"
+	               : f->rung != RUNG_NOTIFY ? " (calls on files and sockets cannot be judged)"
+	                                        : " (the other layers are not built in)");
 }
 
 int rung_gate(const struct rung_found *f, const struct rung_demand *d, struct err *e)

@@ -29,8 +29,9 @@ void rung_find(struct rung_found *out);
 
 const char *rung_name(enum rung r);
 
-/* The words that clients know for what is in force: "landlock-only" or "minimal". The better ones, "full" and
- * "landlock", take layers that are not built yet. As a number in the order of config_security_mode. */
+/* The words that clients know for what can be in force: "full", where calls on files and sockets are judged,
+ * "landlock", without those on sockets, "landlock-only", where nobody can be asked about either, and "minimal",
+ * without Landlock. As a number in the order of config_security_mode. */
 const char *rung_mode(const struct rung_found *f);
 
 /* What is less than it could be, one line each: how many of `out` were filled. */

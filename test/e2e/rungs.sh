@@ -341,8 +341,9 @@ refused strict-landlock 's/strict: false/strict: true/' no-landlock \
 refused not-degraded 's/allow_degraded: true/allow_degraded: false/' 'listener no-ptrace' \
 	'only the command itself could be judged'
 accepted not-degraded-ptrace 's/allow_degraded: true/allow_degraded: false/' listener
-refused minimum 's/^security:/&\n  minimum_mode: landlock/' no-ptrace \
-	'security.minimum_mode is "landlock", but this host reaches only "landlock-only"'
+refused minimum 's/^security:/&\n  minimum_mode: full/' listener \
+	'security.minimum_mode is "full", but this host reaches only "landlock-only"'
+accepted minimum-full 's/^security:/&\n  minimum_mode: full/' no-ptrace
 refused minimum-landlock 's/^security:/&\n  minimum_mode: landlock-only/' no-landlock \
 	'security.minimum_mode is "landlock-only", but this host reaches only "minimal"'
 accepted minimum-reached 's/^security:/&\n  minimum_mode: landlock-only/' listener

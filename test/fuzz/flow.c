@@ -54,12 +54,13 @@ static void lead(struct proxy *p, struct net_page *page, int fd, bool tls)
 		                        .pid = 1,
 		                        .command = 7,
 		                        .at = clock_mono_ns() };
+	const struct listener at = { .proxy = p, .fd = -1 };
 	struct conn *c = conn_new(p, fd);
 
 	if (!c)
 		abort();
 	page_flow(page, AF_INET, 40000, &flow);
-	flow_start(c, (const struct sockaddr *)&from);
+	flow_start(c, &at, (const struct sockaddr *)&from);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
