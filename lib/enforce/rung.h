@@ -30,8 +30,8 @@ void rung_find(struct rung_found *out);
 const char *rung_name(enum rung r);
 
 /* The words that clients know for what can be in force: "full", where calls on files and sockets are judged,
- * "landlock", without those on sockets, "landlock-only", where nobody can be asked about either, and "minimal",
- * without Landlock. As a number in the order of config_security_mode. */
+ * "landlock", without those on sockets, "landlock-only", where nobody can be asked about either, and
+ * "minimal", without Landlock. As a number in the order of config_security_mode. */
 const char *rung_mode(const struct rung_found *f);
 
 /* What is less than it could be, one line each: how many of `out` were filled. */
