@@ -24,7 +24,8 @@ enum {
 	EVENTS_ROOM = 1 << 20,
 	TEXT = 16384,
 	PATIENCE_MS = 2000,
-	AGAIN_NS = 5000000
+	AGAIN_NS = 5000000,
+	ROOM_MS = 500
 };
 
 union address {
@@ -106,9 +107,13 @@ static bool sink(void *arg, const char *json, size_t len, uint32_t command, uint
 {
 	const struct child *c = arg;
 	const struct iovec parts[] = { { &flags, sizeof flags }, { (void *)(uintptr_t)json, len } };
+	const ssize_t all = (ssize_t)(sizeof flags + len);
+	struct pollfd p = { .fd = c->events, .events = POLLOUT };
 
 	(void)command;
-	return writev(c->events, parts, 2) == (ssize_t)(sizeof flags + len);
+	/* Where little has room, it is read in a moment. */
+	return writev(c->events, parts, 2) == all ||
+	       (errno == EAGAIN && poll(&p, 1, ROOM_MS) == 1 && writev(c->events, parts, 2) == all);
 }
 
 static const char *command_id(void *arg, uint32_t command)
