@@ -117,7 +117,7 @@ if command -v fio >/dev/null; then
 	ok "and through mappings" fio --name=m --directory=. --size=8m --rw=randwrite --bs=4k \
 		--verify=crc32c --ioengine=mmap --minimal
 fi
-# STRESS=all: the whole class of filesystem stressors; what ends with an error in a bare directory may do so here.
+# STRESS=all: all filesystem stressors; what ends with an error in a bare directory may do so here.
 strain() { # STRESSOR DIRECTORY
 	(cd "$2" && timeout 30 stress-ng --temp-path . "--$1" 1 -t 1)
 }
