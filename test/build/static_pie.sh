@@ -21,7 +21,7 @@ has 'the usual one is not one' "$(file "$AGENTSH")" 'statically linked, no secti
 
 ok 'it decides' "$out/agentsh" policy-test --cases policies/default.cases --policy policies/default.yaml
 is 'it runs what is allowed' "$("$out/agentsh" run -- sh -c 'echo "$((6 * 7))"' 2>&1)" 42
-"$out/agentsh" run -- sh -c "sudo touch $TMP/canary" >"$TMP/said" 2>&1
+"$out/agentsh" run -- sh -c "su -c \"touch $TMP/canary\"" >"$TMP/said" 2>&1
 is 'and not what is denied: exit status' $? 126
 has 'with the rule' "$(cat "$TMP/said")" "denied by rule 'deny-privilege'"
 not_ok 'nothing happened' test -e "$TMP/canary"
