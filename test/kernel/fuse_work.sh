@@ -123,7 +123,8 @@ strain() { # STRESSOR DIRECTORY
 }
 if command -v stress-ng >/dev/null; then
 	all=$(stress-ng --class 'filesystem?' 2>&1 | sed -n 's/^class .*: //p')
-	[ "${STRESS:-}" = all ] || all='dentry rename link symlink xattr fallocate seek copy-file flock lockofd mmap'
+	[ "${STRESS:-}" = all ] ||
+		all='dentry rename link symlink xattr fallocate seek copy-file flock lockofd mmap'
 	for what in $all; do
 		strain "$what" "$TMP/seen" >"$TMP/strain" 2>&1
 		rc=$?
