@@ -102,17 +102,6 @@ void map_release(struct map *m)
 	*m = (struct map){ 0 };
 }
 
-void map_clear(struct map *m, size_t keep)
-{
-	if (m->cap > keep) {
-		map_release(m);
-		return;
-	}
-	if (m->n)
-		memset(m->slots, 0, m->cap * sizeof *m->slots);
-	m->n = 0;
-}
-
 struct map_slot *map_next(const struct map *m, size_t *i)
 {
 	while (*i < m->cap) {

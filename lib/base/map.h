@@ -28,8 +28,6 @@ bool map_set(struct map *m, const char *key, size_t len, void *value);
 void *map_get(const struct map *m, const char *key, size_t len); /* NULL when absent */
 void *map_del(struct map *m, const char *key, size_t len);       /* the value that was there, or NULL */
 void map_release(struct map *m);
-/* Empty it; room for up to `keep` slots stays, for what is filled again and again. */
-void map_clear(struct map *m, size_t keep);
 
 /* Walk all entries: start with i = 0; NULL at the end. Do not change the map meanwhile. */
 struct map_slot *map_next(const struct map *m, size_t *i);

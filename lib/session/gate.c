@@ -5,7 +5,6 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "base/map.h"
 #include "base/path.h"
 #include "config/config.h"
 #include "decide/decide.h"
@@ -49,7 +48,6 @@ struct gate {
 	struct wire_in in;
 	struct arena arena;
 	struct buf spare; /* for an answer */
-	struct map names; /* of an environment */
 };
 
 struct caller {
@@ -327,8 +325,7 @@ static int build_env(struct session *s, struct hello *h, const struct rule *rule
 		                 .add = always,
 		                 .n_add = 2,
 		                 .inject = pairs,
-		                 .n_inject = inject->n,
-		                 .names = &s->core->gate->names };
+		                 .n_inject = inject->n };
 
 	if (!pairs) {
 		err_set(e, "out of memory");
@@ -344,8 +341,10 @@ static int build_env(struct session *s, struct hello *h, const struct rule *rule
 /* The namespace is entered by whoever calls. */
 static bool can_follow(const struct caller *c, const struct session *s, struct err *e)
 {
-	return !NETNS_BUILT || proxied_space(s) < 0 || c->peer.uid == 0 ||
-	       err_set(e, "the session has a network namespace, and only root can enter one") == 0;
+	if (!NETNS_BUILT || proxied_space(s) < 0 || c->peer.uid == 0)
+		return true;
+	err_set(e, "the session has a network namespace, and only root can enter one");
+	return false;
 }
 
 static void answer_hello(struct caller *caller, struct hello *h)
@@ -527,7 +526,6 @@ void gate_close(struct core *core)
 	close_spent(g);
 	arena_release(&g->arena);
 	buf_release(&g->spare);
-	map_release(&g->names);
 	wire_in_release(&g->in);
 	free(g);
 }

@@ -153,14 +153,26 @@ int at_connect(int sock, const struct sockaddr *to, socklen_t len)
 	return rc;
 }
 
+struct entry {
+	char name[24];
+};
+
+/* What a descriptor is called in /proc/TID. */
+static struct entry entry(const char *folder, int fd)
+{
+	struct entry e;
+
+	snprintf(e.name, sizeof e.name, "%s/%d", folder, fd);
+	return e;
+}
+
 int at_descriptor(pid_t tid, int fd)
 {
-	char name[24];
+	const struct entry e = entry("fd", fd);
 	int error;
 
-	snprintf(name, sizeof name, "fd/%d", fd);
 	at_look();
-	fd = proc_open(tid, name, O_PATH);
+	fd = proc_open(tid, e.name, O_PATH);
 	error = errno;
 	at_looked();
 	errno = error;
@@ -169,24 +181,22 @@ int at_descriptor(pid_t tid, int fd)
 
 ssize_t at_descriptor_text(pid_t tid, int fd, char *text, size_t size)
 {
-	char name[32];
+	const struct entry e = entry("fdinfo", fd);
 	ssize_t n;
 
-	snprintf(name, sizeof name, "fdinfo/%d", fd);
 	at_look();
-	n = proc_text(tid, name, text, size);
+	n = proc_text(tid, e.name, text, size);
 	at_looked();
 	return n;
 }
 
 ssize_t at_descriptor_link(pid_t tid, int fd, char *out, size_t size)
 {
-	char name[24];
+	const struct entry e = entry("fd", fd);
 	ssize_t n;
 
-	snprintf(name, sizeof name, "fd/%d", fd);
 	at_look();
-	n = proc_link(tid, name, out, size);
+	n = proc_link(tid, e.name, out, size);
 	at_looked();
 	return n;
 }

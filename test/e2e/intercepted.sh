@@ -24,19 +24,13 @@ AGENTSH=$TMP/agentsh
 
 serve() { # NAME INSPECTION [JUDGE]: a server, as root or as a user
 	world "$1"
+	kept
 	cat >>"$D/config.yaml" <<-END
-		audit: {output: $D/events.jsonl}
-		sessions: {base_dir: $D/state}
 		approvals: {enabled: true, timeout: 700ms}
-		policies: {dir: $D/policies}
 		sandbox:
 		  network: {enabled: true, judge: ${3:-false}, tls_inspection: $2}
 	END
-	cat >"$D/policies/default.yaml" <<-END
-		version: 1
-		name: default
-		command_rules:
-		  - {name: all, commands: ["*"], decision: allow}
+	cat >>"$D/policies/default.yaml" <<-END
 		network_rules:
 		  - {name: local, cidrs: ["127.0.0.0/8", "::1/128"], decision: allow}
 		  - {name: asks, domains: ["other.allowed.test"], decision: approve}

@@ -34,11 +34,7 @@ world_pids="$world_pids $!"
 ok "somebody listens outside" until_true 10 sh -c "curl -s -o /dev/null -m 5 http://127.0.0.1:$foreign/"
 
 policy() { # MORE: the ports that are named, and other rules
-	cat >"$D/policies/default.yaml" <<-END
-		version: 1
-		name: default
-		command_rules:
-		  - {name: all, commands: ["*"], decision: allow}
+	cat >>"$D/policies/default.yaml" <<-END
 		network_rules:
 		  - {name: here, cidrs: ["127.0.0.0/8", "::1/128"], decision: allow$1}
 		  - {name: itself, cidrs: ["192.0.2.1/32"], decision: allow}
@@ -48,10 +44,8 @@ policy() { # MORE: the ports that are named, and other rules
 as() { # WHO MODE [PORTS]
 	world "$1$2${3:+-named}"
 	owner "$1"
+	kept
 	cat >>"$D/config.yaml" <<-END
-		audit: {output: $D/events.jsonl}
-		sessions: {base_dir: $D/state}
-		policies: {dir: $D/policies}
 		sandbox:
 		  allow_degraded: true
 		  network: {enabled: true, judge: true, foreign_loopback: $2}
@@ -119,10 +113,8 @@ for who in root user; do
 	# --- Landlock sees who binds to a port; who listens without is given one
 	world "$who-landlock"
 	owner "$who"
+	kept
 	cat >>"$D/config.yaml" <<-END
-		audit: {output: $D/events.jsonl}
-		sessions: {base_dir: $D/state}
-		policies: {dir: $D/policies}
 		landlock: {enabled: true, network: {allow_bind_tcp: false, bind_ports: [18560]}}
 		sandbox: {allow_degraded: true, network: {enabled: true, judge: true}}
 	END

@@ -55,18 +55,12 @@ canary() { grep -c "^$1 " reached; }
 
 as() { # NAME [LINE of sandbox.network]
 	world "$1"
+	kept
 	cat >>"$D/config.yaml" <<-END
-		audit: {output: $D/events.jsonl}
-		sessions: {base_dir: $D/state}
-		policies: {dir: $D/policies}
 		sandbox:
 		  network: {enabled: true, ${2:-intercept_mode: netns}}
 	END
-	cat >"$D/policies/default.yaml" <<-END
-		version: 1
-		name: default
-		command_rules:
-		  - {name: all, commands: ["*"], decision: allow}
+	cat >>"$D/policies/default.yaml" <<-END
 		file_rules:
 		  - {name: all, paths: ["**"], operations: ["*"], decision: allow}
 		network_rules:

@@ -19,11 +19,9 @@ AGENTSH=$TMP/agentsh
 as() { # NAME: a world whose server runs as root or as a user, with PORT for its API
 	world "$1"
 	owner "$1"
+	kept
 	cat >>"$D/config.yaml" <<-END
-		audit: {output: $D/events.jsonl}
 		metrics: {enabled: true}
-		sessions: {base_dir: $D/state}
-		policies: {dir: $D/policies}
 		sandbox:
 		  allow_degraded: true
 		  network: {enabled: true, judge: $([ "$1" = user ] && echo true || echo false)}

@@ -3,6 +3,7 @@
 # a plain directory can be done there, by the rules that hold higher up, too; what they deny does not happen.
 . "$(dirname "$0")/../t.sh"
 needs root python3 fuse
+. "$(dirname "$0")/../view.sh"
 
 cd / || exit 1
 chmod 755 "$TMP"
@@ -19,22 +20,11 @@ cat >"$TMP/acts.py" <<'END'
 """usage: dig DIR [NAME]: forty directories of the longest names, the second of them named so; act DIR [NAME]:
 what can be done at their end, NAME=errno each; pit DIR COUNT: a directory in a directory, short names;
 fall DIR COUNT: what is done there after many others were in use, and deeper down."""
-import errno, os, sys
+import os, sys
+from acting import act, to
 
 what, top = sys.argv[1:3]
 os.chdir(top)
-
-
-def act(name, f):
-    try:
-        f()
-        print("%s=0" % name)
-    except OSError as e:
-        print("%s=%s" % (name, errno.errorcode[e.errno]))
-
-
-def to(path, flags=os.O_RDONLY):
-    os.close(os.open(path, flags, 0o644))
 
 
 def names():
@@ -58,8 +48,8 @@ def everything():
         os.chdir(name)
     at = os.open(".", os.O_PATH)
     act("list", lambda: os.listdir("."))
-    act("read", lambda: to("f"))
-    act("read-.env", lambda: to(".env"))
+    act("read", lambda: to("f", os.O_RDONLY))
+    act("read-.env", lambda: to(".env", os.O_RDONLY))
     act("write", lambda: to("f", os.O_WRONLY))
     act("create", lambda: to("new", os.O_WRONLY | os.O_CREAT | os.O_EXCL))
     act("create-in-.env", lambda: to("tree/.env", os.O_WRONLY | os.O_CREAT))
@@ -71,7 +61,7 @@ def everything():
     act("xattr", lambda: os.setxattr("new", "user.x", b"1"))
     act("mkdir", lambda: os.mkdir("d", dir_fd=at))
     act("symlink", lambda: os.symlink("f", "s"))
-    act("through", lambda: to("s"))
+    act("through", lambda: to("s", os.O_RDONLY))
     act("link", lambda: os.link("f", "l"))
     act("link-.env", lambda: os.link(".env", "l2"))
     act("rename", lambda: os.rename("new", "d/old"))
@@ -135,20 +125,9 @@ show() {
 	mkdir "$dir"
 	python3 "$TMP/acts.py" "$2" "$dir" "${@:3}"
 	list "$dir" >"$TMP/before"
-	"$AGENTSH" fuse --policy "$TMP/lab.yaml" --events "$TMP/$1.events" "$dir" "$dir" 2>>"$TMP/err" &
-	view=$!
-	until_true 5 mountpoint -q "$dir"
+	show_view "$dir" --policy "$TMP/lab.yaml" --events "$TMP/$1.events"
 }
 list() { find "$1" -printf '%y %m %s\n' | sort; }
-hide() {
-	umount "$dir" 2>/dev/null
-	wait "$view"
-}
-cleanup() {
-	[ -z "${dir:-}" ] || umount -l "$dir" 2>/dev/null
-	wait "${view:-}" 2>/dev/null
-	rm -rf "${shm:-}"
-}
 denied() { # RULE TYPE
 	jq -es --arg r "$1" --arg t "$2" \
 		'any(.[]; .type == $t and .policy.rule == $r and .policy.effective_decision == "deny")' \

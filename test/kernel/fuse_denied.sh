@@ -3,6 +3,7 @@
 # divert is kept; each in a plain view, too, where it does happen.
 . "$(dirname "$0")/../t.sh"
 needs root python3 fuse
+. "$(dirname "$0")/../view.sh"
 
 cd / || exit 1
 chmod 755 "$TMP"
@@ -30,17 +31,10 @@ END
 
 # Prints NAME=errno for every act; 0: it happened.
 cat >"$TMP/acts.py" <<'END'
-import ctypes, errno, os, sys
+import ctypes, os, sys
+from acting import act, to
 libc = ctypes.CDLL(None, use_errno=True)
 os.chdir(sys.argv[1])
-def act(name, f):
-    try:
-        f()
-        print('%s=0' % name)
-    except OSError as e:
-        print('%s=%s' % (name, errno.errorcode[e.errno]))
-def to(path, flags=os.O_WRONLY):
-    os.close(os.open(path, flags, 0o644))
 def call(number, *args):
     if libc.syscall(number, *args) < 0:
         raise OSError(ctypes.get_errno(), 'syscall')
@@ -103,17 +97,7 @@ show() {
 	shift
 	fill "$dir"
 	before=$(state "$dir")
-	"$AGENTSH" fuse "$@" "$dir" "$dir" 2>>"$TMP/err" &
-	view=$!
-	until_true 5 mountpoint -q "$dir"
-}
-hide() {
-	umount "$dir" 2>/dev/null
-	wait "$view"
-}
-cleanup() {
-	[ -z "${dir:-}" ] || umount -l "$dir" 2>/dev/null
-	wait "${view:-}" 2>/dev/null
+	show_view "$dir" "$@"
 }
 state() {
 	(

@@ -42,32 +42,6 @@ T_CASE(made_from_scratch)
 	policy_free(p);
 }
 
-/* What was settled for one command is not for the next, however many names it had. */
-T_CASE(one_after_the_other)
-{
-	struct policy *p = policy_of("version: 1\nname: t\nenv_policy:\n  allow: [\"*\"]\n");
-	char names[300][16];
-	const char *env[300];
-	struct map room = { 0 };
-	struct err e;
-
-	for (int i = 0; i < 300; i++) {
-		snprintf(names[i], sizeof names[i], "N%d=x", i);
-		env[i] = names[i];
-	}
-	for (size_t n = 1; n <= 300; n = n * 2 + 1) {
-		for (int again = 0; again < 2; again++) {
-			AUTO_ARENA a = { 0 };
-			const struct env_spec spec = { .policy = p, .env = env, .n_env = n, .names = &room };
-			struct env_built built;
-
-			ok(!env_build(&a, &spec, &built, &e) && built.n == n, "%zu names", n);
-		}
-	}
-	map_release(&room);
-	policy_free(p);
-}
-
 T_CASE(limits)
 {
 	AUTO_ARENA a = { 0 };

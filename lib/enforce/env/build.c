@@ -1,15 +1,16 @@
 #include "enforce/env/build.h"
 
+#include "base/map.h"
 #include "decide/decide.h"
 
 #include <string.h>
 
-enum { REMOVED_MAX = 64, NAMES_KEPT = 256 };
+enum { REMOVED_MAX = 64 };
 
 struct build {
 	const struct env_spec *spec;
 	struct arena *arena;
-	struct map *seen; /* names that are settled */
+	struct map seen; /* names that are settled */
 	const char **envp;
 	int *from;
 	size_t n;
@@ -32,9 +33,9 @@ static size_t name_length(const char *entry)
 /* True the first time a name is seen. */
 static bool is_new(struct build *b, const char *name, size_t len)
 {
-	if (map_get(b->seen, name, len))
+	if (map_get(&b->seen, name, len))
 		return false;
-	if (!map_set(b->seen, name, len, b))
+	if (!map_set(&b->seen, name, len, b))
 		b->failed = true;
 	return true;
 }
@@ -168,11 +169,10 @@ static int build(struct build *b, const struct env_spec *spec, struct err *e)
 
 int env_build(struct arena *a, const struct env_spec *spec, struct env_built *out, struct err *e)
 {
-	struct map own = { 0 };
-	struct build b = { .spec = spec, .arena = a, .seen = spec->names ? spec->names : &own };
+	struct build b = { .spec = spec, .arena = a };
 	int rc = build(&b, spec, e);
 
-	map_clear(b.seen, spec->names ? NAMES_KEPT : 0);
+	map_release(&b.seen);
 	*out = (struct env_built){ .envp = b.envp, .from = b.from, .n = b.n, .removed = b.removed };
 	return rc;
 }

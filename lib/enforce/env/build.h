@@ -8,7 +8,6 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "base/map.h"
 #include "policy/policy.h"
 
 #include <stddef.h>
@@ -23,7 +22,6 @@ struct env_spec {
 	const struct policy_pair
 	        *inject; /* of the configuration; the policy's own env_inject wins; never filtered */
 	size_t n_inject;
-	struct map *names; /* empty before and after: whose room is kept from one to the next; or NULL */
 };
 
 struct env_built {

@@ -101,6 +101,23 @@ bool serve_report(const struct call *k, struct event *ev, uint32_t flags)
 #define FIRST_CALL __NR_set_tid_address
 #endif
 
+#if CONFIG_LAYER_NET
+/* Of names, whoever judges files has a say, too. */
+static void judge_socket(const struct call *k)
+{
+	const bool name = k->n->data.nr == __NR_bind;
+
+	if (k->g->o.net_call && k->g->o.net_call(k->g->o.net, k))
+		return;
+	if (name && CONFIG_FILES && k->g->o.file_call)
+		k->g->o.file_call(k->g->o.files, k);
+	else if (name)
+		call_continue(k);
+	else
+		call_fail(k, EPERM);
+}
+#endif
+
 static void dispatch(const struct call *k)
 {
 	switch (k->n->data.nr) {
@@ -138,22 +155,12 @@ static void dispatch(const struct call *k)
 		break;
 #if CONFIG_LAYER_NET
 	case __NR_connect:
+	case __NR_bind:
 	case __NR_listen:
 	case __NR_sendto:
 	case __NR_sendmsg:
 	case __NR_sendmmsg:
-		if (k->g->o.net_call)
-			k->g->o.net_call(k->g->o.net, k);
-		else
-			call_fail(k, EPERM);
-		break;
-	case __NR_bind:
-		if (k->g->o.net_call && k->g->o.net_call(k->g->o.net, k))
-			break;
-		if (CONFIG_FILES && k->g->o.file_call)
-			k->g->o.file_call(k->g->o.files, k);
-		else
-			call_continue(k);
+		judge_socket(k);
 		break;
 #endif
 	default:

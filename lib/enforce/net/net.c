@@ -10,6 +10,7 @@
 struct net *net_new(const struct net_options *o, struct err *e)
 {
 	struct net *n = calloc(1, sizeof *n);
+
 	if (n) {
 		for (size_t i = 0; i < NET_TASKS; i++)
 			n->tasks[i].fd = -1;

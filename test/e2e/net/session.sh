@@ -2,6 +2,7 @@
 # world.sh.
 #
 #	owner NAME		the world is root's, or (any other name) that user's
+#	kept			its log, state and policies are in its folder
 #	begin			start the server
 #	run SHELL-COMMAND	in session S: what it wrote to its two outputs, and its exit code, in the last line
 #	events TYPE		of session S, from the log
@@ -15,6 +16,14 @@ owner() {
 		world_as="setpriv --reuid $USER_ID --regid $USER_ID --clear-groups"
 		chown -R "$USER_ID" "$D"
 	}
+}
+
+kept() {
+	cat >>"$D/config.yaml" <<-END
+		audit: {output: $D/events.jsonl}
+		sessions: {base_dir: $D/state}
+		policies: {dir: $D/policies}
+	END
 }
 
 # shellcheck disable=SC2034
