@@ -61,6 +61,7 @@ struct name {
 struct attended {
 	int talk;  /* 0: nobody */
 	int paths; /* -1: not yet */
+	int over;  /* closed when it is over; or -1 */
 };
 enum { ATTENDED_MAX = 8 };
 
