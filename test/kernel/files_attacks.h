@@ -198,6 +198,39 @@ static int a_write2(void)
 	return damage(how(SECRET, O_WRONLY, 0));
 }
 
+/* What may be read, and not be changed. */
+static int spoil(int flags)
+{
+	int fd = open("w/fixed", flags, 0600), error = fd < 0 ? errno : 0;
+	struct stat st;
+
+	if (fd >= 0 && flags & O_ACCMODE && write(fd, "overwritten", 11) < 0)
+		return 98;
+	if (stat("w/fixed", &st) == 0 && st.st_size != 7)
+		lab_mark("reached\n");
+	return error;
+}
+
+static int a_fixed_emptied(void)
+{
+	return spoil(O_RDONLY | O_TRUNC);
+}
+
+static int a_fixed_both(void)
+{
+	return spoil(O_RDWR);
+}
+
+static int a_fixed_appended(void)
+{
+	return spoil(O_WRONLY | O_APPEND);
+}
+
+static int a_fixed_created(void)
+{
+	return spoil(O_WRONLY | O_CREAT | O_TRUNC);
+}
+
 /* A link that leads nowhere yet. */
 static int a_dangling(void)
 {
@@ -321,17 +354,36 @@ static int a_race_device(void)
 	return race_for("/dev/null\0\0\0", O_RDONLY);
 }
 
+/* One that is not opened for the caller, but let go on. */
+static int a_race_terminal(void)
+{
+	return race_for("/dev/ptmx\0\0\0", O_RDONLY | O_NOCTTY | O_NONBLOCK);
+}
+
+static void *flip_flags(void *arg)
+{
+	volatile uint64_t *now = arg;
+
+	for (;; flips++) {
+		*now = O_PATH;
+		*now = O_RDONLY;
+	}
+	return NULL;
+}
+
+/* FS-06: what is asked for stands in memory, and is more than it was by the time the call is made. */
 static int a_race_how(void)
 {
 	static struct open_how h = { .flags = O_PATH };
-	static const struct open_how one = { .flags = O_PATH }, two = { .flags = O_RDONLY };
-	struct flip f = { (volatile char *)&h, (const char *)&one, (const char *)&two };
 	struct stat st;
+	pthread_t t;
 
-	(void)f;
+	if (pthread_create(&t, NULL, flip_flags, &h.flags))
+		return 95;
 	for (int i = 0; i < TRIES && stat(lab_env("KT_CANARY"), &st) < 0; i++) {
-		h = i & 1 ? one : two;
 		leak((int)syscall(SYS_openat2, AT_FDCWD, SECRET, &h, sizeof h));
+		for (unsigned long had = flips; i % 256 == 0 && flips == had;)
+			sched_yield();
 	}
 	return EACCES;
 }
@@ -413,6 +465,22 @@ static int a_roots_directory(void)
 	if (!error)
 		lab_mark("reached\n");
 	return error;
+}
+
+/* FS-29: in a directory like /tmp O_CREAT opens no file that somebody else has put there. */
+static int a_bait(void)
+{
+	int fd = open("sticky/bait", O_WRONLY | O_CREAT, 0600), error = fd < 0 ? errno : 0;
+
+	if (fd >= 0 && write(fd, "taken", 5) == 5)
+		lab_mark("reached\n");
+	return error;
+}
+
+/* FS-29: nor is a link followed there. */
+static int a_trap(void)
+{
+	return leak(open("sticky/trap", O_RDONLY));
 }
 
 /* FS-16: the environment of a process outside of the session. */
