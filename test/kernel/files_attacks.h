@@ -286,6 +286,23 @@ struct flip {
 
 static volatile unsigned long flips;
 
+/* On a busy machine who flips may have no processor of its own: now and then it is waited for. */
+static void let_flip(const volatile unsigned long *turns, int i)
+{
+	for (unsigned long had = *turns; i % 256 == 0 && *turns == had;)
+		sched_yield();
+}
+
+/* The same for a process. */
+static volatile unsigned long *shared_flips(void)
+{
+	void *at = mmap(NULL, sizeof flips, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		_exit(95);
+	return at;
+}
+
 static void *flipper(void *arg)
 {
 	const struct flip *f = arg;
@@ -319,9 +336,7 @@ static int race_for(const char *harmless, int flags)
 	start_flipping(&f);
 	for (int i = 0; i < TRIES && stat(lab_env("KT_CANARY"), &st) < 0; i++) {
 		leak(open(path, flags));
-		/* On a busy machine the other thread may have no processor of its own. */
-		for (unsigned long had = flips; i % 256 == 0 && flips == had;)
-			sched_yield();
+		let_flip(&flips, i);
 	}
 	return EACCES;
 }
@@ -382,8 +397,7 @@ static int a_race_how(void)
 		return 95;
 	for (int i = 0; i < TRIES && stat(lab_env("KT_CANARY"), &st) < 0; i++) {
 		leak((int)syscall(SYS_openat2, AT_FDCWD, SECRET, &h, sizeof h));
-		for (unsigned long had = flips; i % 256 == 0 && flips == had;)
-			sched_yield();
+		let_flip(&flips, i);
 	}
 	return EACCES;
 }
@@ -391,20 +405,23 @@ static int a_race_how(void)
 /* FS-11: the link changes. */
 static int a_race_link(void)
 {
+	volatile unsigned long *turns = shared_flips();
 	pid_t pid = fork();
 	struct stat st;
 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;) {
+		for (;; ++*turns) {
 			symlink("w/fine", "swap");
 			rename("swap", "l");
 			symlink(SECRET, "swap");
 			rename("swap", "l");
 		}
 	}
-	for (int i = 0; i < TRIES && stat(lab_env("KT_CANARY"), &st) < 0; i++)
+	for (int i = 0; i < TRIES && stat(lab_env("KT_CANARY"), &st) < 0; i++) {
 		leak(open("l", O_RDONLY));
+		let_flip(turns, i);
+	}
 	kill(pid, SIGKILL);
 	return EACCES;
 }
@@ -412,6 +429,7 @@ static int a_race_link(void)
 /* FS-11: a directory on the way changes. */
 static int a_race_directory(void)
 {
+	volatile unsigned long *turns = shared_flips();
 	pid_t pid = fork();
 	struct stat st;
 
@@ -419,15 +437,17 @@ static int a_race_directory(void)
 	put_file("x/file", "fine", 0600);
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;) {
+		for (;; ++*turns) {
 			symlink("x", "swap");
 			rename("swap", "d");
 			symlink("vault", "swap");
 			rename("swap", "d");
 		}
 	}
-	for (int i = 0; i < TRIES && stat(lab_env("KT_CANARY"), &st) < 0; i++)
+	for (int i = 0; i < TRIES && stat(lab_env("KT_CANARY"), &st) < 0; i++) {
 		leak(open("d/file", O_RDWR));
+		let_flip(turns, i);
+	}
 	kill(pid, SIGKILL);
 	return EACCES;
 }
