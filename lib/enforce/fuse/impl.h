@@ -41,6 +41,7 @@ struct node {
 	mode_t type;     /* S_IFMT */
 	bool gone;       /* its last name was removed: the descriptor is all there is */
 	bool shut;       /* its directory was closed to us: likewise */
+	bool bare;       /* made here, and no extended attribute was set since */
 	bool held_under; /* shut as long as somebody changes what is below (told.c) */
 	unsigned users;  /* who have it open */
 	/* Files through which it may be mapped and then written, of which nobody tells: their number, and

@@ -170,8 +170,9 @@ void open_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	answer_opened(req, &o, n, fi, why);
 }
 
-/* Make it, if it is not there. Its O_PATH descriptor, or one with the rights that were asked for; or -1. */
-static int create(fuse_req_t req, int dirfd, const char *text, mode_t mode, int flags)
+/* Make it, if it is not there. Its O_PATH descriptor, or one with the rights that were asked for; or -1.
+ * `*made`: it was not there. */
+static int create(fuse_req_t req, int dirfd, const char *text, mode_t mode, int flags, bool *made)
 {
 	struct view *v = view_of(req);
 	int fd, asked = flags;
@@ -188,12 +189,14 @@ static int create(fuse_req_t req, int dirfd, const char *text, mode_t mode, int 
 		while (fd < 0 && ids_again(v, req));
 		if (fd < 0 && errno == EEXIST && !(asked & O_EXCL))
 			errno = ESTALE;
+		*made = fd >= 0 && flags & O_EXCL;
 		return fd;
 	}
 	/* For reading only: who could write would keep it from being executed. */
 	do
 		fd = openat(dirfd, text, O_CREAT | O_EXCL | O_RDONLY | O_NOFOLLOW | O_CLOEXEC, mode);
 	while (fd < 0 && ids_again(v, req));
+	*made = fd >= 0;
 	if (fd >= 0 || errno != EEXIST || asked & O_EXCL)
 		return fd;
 	if (v->o.judge) {
@@ -255,6 +258,7 @@ void open_create(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mod
 	struct change c = { .began = false };
 	int fd, dirfd, why = view_hides(v, dir, text) ? EACCES : view_begin(req, &c, VIEW_CREATE, dir, text);
 	struct stat st = { 0 };
+	bool made = false;
 
 	fi->noflush = 1;
 	dirfd = why ? -1 : node_dirfd(v, dir);
@@ -265,7 +269,7 @@ void open_create(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mod
 		return;
 	}
 	ids_as_caller(v, req);
-	fd = create(req, dirfd, text, mode, fi->flags);
+	fd = create(req, dirfd, text, mode, fi->flags, &made);
 	why = fd < 0 || fstat(fd, &st) < 0 ? errno : 0;
 	view_end(req, &c, !why);
 	if (why) {
@@ -279,6 +283,7 @@ void open_create(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mod
 		fd_close(&fd);
 		return;
 	}
+	n->bare = made;
 	if (v->passthrough && fi->flags & O_TRUNC && st.st_size && truncate_now(v, n, fi) < 0) {
 		view_errno(req);
 		fd_close(&fd);

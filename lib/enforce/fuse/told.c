@@ -66,6 +66,7 @@ static void each_node(struct view *v, bool begins)
 		for (struct slot *s = v->nodes.buckets[i]; s; s = s->next) {
 			struct node *n = (struct node *)s;
 
+			n->bare = false;
 			if (begins)
 				hold(v, n);
 			else if (n->held_under && n_held < HOLD_MAX)
