@@ -69,11 +69,12 @@ static void keep_fd(struct view *v, struct node *n, struct fuse_file_info *fi, i
 }
 
 /* The end of one that was opened. */
-static void close_file(struct node *n, const struct fuse_file_info *fi)
+static void close_file(struct view *v, struct node *n, const struct fuse_file_info *fi)
 {
 	int fd = data_fd(fi);
 
-	n->users--;
+	if (!--n->users)
+		node_unmade(v, n);
 	if (is_mappable(fi) && !--n->mappable)
 		n->mappable_ns = clock_mono_ns();
 	if (fd < 0)
@@ -119,7 +120,7 @@ static void answer_opened(fuse_req_t req, struct opening *o, struct node *n, str
 	if (why) {
 		fuse_reply_err(req, why);
 	} else if (fuse_reply_open(req, fi) == -ENOENT) {
-		close_file(n, fi); /* who asked was ended, and nothing will be released */
+		close_file(view_of(req), n, fi); /* who asked was ended, and nothing will be released */
 	}
 }
 
@@ -214,7 +215,7 @@ static void answer_open(fuse_req_t req, struct node *n, const struct stat *st, s
 	view_entry(v, n, st, &e);
 	n->lookups++;
 	if (fuse_reply_create(req, &e, fi) == -ENOENT) {
-		close_file(n, fi);
+		close_file(view_of(req), n, fi);
 		node_forget(v, n, 1);
 	}
 }
@@ -229,7 +230,7 @@ static void created(fuse_req_t req, struct node *n, const struct stat *st, struc
 
 	if (expected && give_backing(v, n, fd)) {
 		if (!n->gone)
-			fd_close(&fd);
+			node_made(v, n, fd);
 		pass(v, n, fi);
 		answer_open(req, n, st, fi);
 		return;
@@ -335,8 +336,9 @@ void open_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_fi
 
 void open_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct node *n = node_from(view_of(req), ino);
+	struct view *v = view_of(req);
+	struct node *n = node_from(v, ino);
 
 	fuse_reply_err(req, 0);
-	close_file(n, fi);
+	close_file(v, n, fi);
 }
