@@ -8,6 +8,7 @@
 
 #include <fuse_lowlevel.h>
 #include <limits.h>
+#include <sched.h>
 #include <sys/stat.h>
 
 struct listing;
@@ -60,8 +61,19 @@ struct name {
 struct attended {
 	int talk;  /* 0: nobody */
 	int paths; /* -1: not yet */
+	int over;  /* closed when it is over; or -1 */
 };
 enum { ATTENDED_MAX = 8 };
+
+/* Where we run (near.c). */
+struct near {
+	cpu_set_t all; /* where we may */
+	bool no;       /* there is nothing to choose */
+	int at;        /* the only one for now, or -1 */
+	int skipped;   /* so many times we do not look where he is */
+	pid_t last;    /* who asked */
+	int64_t answered_ns;
+};
 
 struct view {
 	struct view_options o;
@@ -147,6 +159,13 @@ struct reach {
 #define AUTO_REACH __attribute__((cleanup(node_reached))) struct reach
 int node_reach(struct view *v, fuse_req_t req, struct node *n, struct reach *out);
 void node_reached(struct reach *r);
+
+/* near.c */
+void near_init(struct near *w);
+void near_leave(struct near *w);
+/* A request of this task came in; 0 = of nobody's. */
+void near_asked(struct near *w, pid_t tid);
+void near_answered(struct near *w);
 
 /* told.c: what is below is being changed. Between requests. */
 void told_hear(struct view *v);
