@@ -54,42 +54,100 @@ bool mounter_is_view(int fd)
 	return found;
 }
 
+enum state { UNKNOWN, LOOKED_AT, SERVED, GONE };
+
+/* Private to this file: a mount that is a view. */
+struct found {
+	enum state state;
+	pid_t pid; /* of a child, while it is looked at; -1: there is none */
+};
+
 /* In a child: who asks a view that is served by somebody who does not answer waits for ever. */
-static bool is_dead(const char *path)
+static pid_t look(const char *path)
 {
-	int64_t until = clock_mono_ns() + LOOK_MS * 1000000LL;
 	struct statfs st;
-	int status = 0;
 	pid_t pid = fork();
 
 	if (pid == 0)
 		_exit(statfs(path, &st) < 0 && errno == ENOTCONN ? 1 : 0);
-	while (pid > 0 && waitpid(pid, &status, WNOHANG) == 0) {
-		if (clock_mono_ns() > until) {
-			kill(pid, SIGKILL);
-			return false; /* somebody serves it */
+	return pid;
+}
+
+/* A path leads to what lies on top. */
+static bool is_covered(const struct mounts *all, const struct found *found, size_t i)
+{
+	for (size_t other = i + 1; other < all->n; other++)
+		if (found[other].state != GONE && is_view(&all->all[other]) &&
+		    !strcmp(all->all[other].where, all->all[i].where))
+			return true;
+	return false;
+}
+
+/* Has the child found that nobody serves it? UNKNOWN: it is not back yet. */
+static enum state answer(const struct found *f)
+{
+	int status = 0;
+
+	if (f->pid > 0 && waitpid(f->pid, &status, WNOHANG) == 0)
+		return UNKNOWN;
+	return f->pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 1 ? GONE : SERVED;
+}
+
+static void take_away(const char *where)
+{
+	struct err e;
+
+	if (mounting_detach(where, DETACH_MS, &e) < 0)
+		log_line(LOG_WARN, "a view that nobody serves: %s", e.text);
+	else
+		log_line(LOG_INFO, "%s: a view that nobody served was taken away", where);
+}
+
+/* All that nothing lies on, at once: however many do not answer, they are waited for together. False: nothing
+ * was taken away. */
+static bool clean(const struct mounts *all, struct found *found)
+{
+	const int64_t until = clock_mono_ns() + LOOK_MS * 1000000LL;
+	bool any = false, waits = true;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (found[i].state == UNKNOWN && is_view(&all->all[i]) && !is_covered(all, found, i))
+			found[i] = (struct found){ LOOKED_AT, look(all->all[i].where) };
+	while (waits) {
+		const bool late = clock_mono_ns() > until;
+
+		waits = false;
+		for (size_t i = 0; i < all->n; i++) {
+			if (found[i].state != LOOKED_AT)
+				continue;
+			found[i].state = answer(&found[i]);
+			if (found[i].state == UNKNOWN && late) {
+				kill(found[i].pid, SIGKILL);
+				found[i].state = SERVED;
+			} else if (found[i].state == UNKNOWN) {
+				found[i].state = LOOKED_AT;
+				waits = true;
+			} else if (found[i].state == GONE) {
+				take_away(all->all[i].where);
+				any = true;
+			}
 		}
-		poll(NULL, 0, 1);
+		if (waits)
+			poll(NULL, 0, 1);
 	}
-	return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 1;
+	return any;
 }
 
 void mounter_clean(void)
 {
 	struct mounts all;
-	struct err e;
+	struct found *found;
 
 	mounts_read(&all, "/proc/self");
-	/* What was mounted last lies on top. */
-	for (size_t i = all.n; i-- > 0;) {
-		const char *where = all.all[i].where;
-
-		if (!is_view(&all.all[i]) || !is_dead(where))
-			continue;
-		if (mounting_detach(where, DETACH_MS, &e) < 0)
-			log_line(LOG_WARN, "a view that nobody serves: %s", e.text);
-		else
-			log_line(LOG_INFO, "%s: a view that nobody served was taken away", where);
-	}
+	found = calloc(all.n + 1, sizeof *found);
+	/* What was mounted last lies on top; then comes what it lay on. */
+	while (found && clean(&all, found))
+		;
+	free(found);
 	mounts_release(&all);
 }

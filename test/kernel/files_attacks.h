@@ -198,6 +198,39 @@ static int a_write2(void)
 	return damage(how(SECRET, O_WRONLY, 0));
 }
 
+/* What may be read, and not be changed. */
+static int spoil(int flags)
+{
+	int fd = open("w/fixed", flags, 0600), error = fd < 0 ? errno : 0;
+	struct stat st;
+
+	if (fd >= 0 && flags & O_ACCMODE && write(fd, "overwritten", 11) < 0)
+		return 98;
+	if (stat("w/fixed", &st) == 0 && st.st_size != 7)
+		lab_mark("reached\n");
+	return error;
+}
+
+static int a_fixed_emptied(void)
+{
+	return spoil(O_RDONLY | O_TRUNC);
+}
+
+static int a_fixed_both(void)
+{
+	return spoil(O_RDWR);
+}
+
+static int a_fixed_appended(void)
+{
+	return spoil(O_WRONLY | O_APPEND);
+}
+
+static int a_fixed_created(void)
+{
+	return spoil(O_WRONLY | O_CREAT | O_TRUNC);
+}
+
 /* A link that leads nowhere yet. */
 static int a_dangling(void)
 {
@@ -253,6 +286,23 @@ struct flip {
 
 static volatile unsigned long flips;
 
+/* On a busy machine who flips may have no processor of its own: now and then it is waited for. */
+static void let_flip(const volatile unsigned long *turns, int i)
+{
+	for (unsigned long had = *turns; i % 256 == 0 && *turns == had;)
+		sched_yield();
+}
+
+/* The same for a process. */
+static volatile unsigned long *shared_flips(void)
+{
+	void *at = mmap(NULL, sizeof flips, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		_exit(95);
+	return at;
+}
+
 static void *flipper(void *arg)
 {
 	const struct flip *f = arg;
@@ -286,9 +336,7 @@ static int race_for(const char *harmless, int flags)
 	start_flipping(&f);
 	for (int i = 0; i < TRIES && stat(lab_env("KT_CANARY"), &st) < 0; i++) {
 		leak(open(path, flags));
-		/* On a busy machine the other thread may have no processor of its own. */
-		for (unsigned long had = flips; i % 256 == 0 && flips == had;)
-			sched_yield();
+		let_flip(&flips, i);
 	}
 	return EACCES;
 }
@@ -321,17 +369,35 @@ static int a_race_device(void)
 	return race_for("/dev/null\0\0\0", O_RDONLY);
 }
 
+/* One that is not opened for the caller, but let go on. */
+static int a_race_terminal(void)
+{
+	return race_for("/dev/ptmx\0\0\0", O_RDONLY | O_NOCTTY | O_NONBLOCK);
+}
+
+static void *flip_flags(void *arg)
+{
+	volatile uint64_t *now = arg;
+
+	for (;; flips++) {
+		*now = O_PATH;
+		*now = O_RDONLY;
+	}
+	return NULL;
+}
+
+/* FS-06: what is asked for stands in memory, and is more than it was by the time the call is made. */
 static int a_race_how(void)
 {
 	static struct open_how h = { .flags = O_PATH };
-	static const struct open_how one = { .flags = O_PATH }, two = { .flags = O_RDONLY };
-	struct flip f = { (volatile char *)&h, (const char *)&one, (const char *)&two };
 	struct stat st;
+	pthread_t t;
 
-	(void)f;
+	if (pthread_create(&t, NULL, flip_flags, &h.flags))
+		return 95;
 	for (int i = 0; i < TRIES && stat(lab_env("KT_CANARY"), &st) < 0; i++) {
-		h = i & 1 ? one : two;
 		leak((int)syscall(SYS_openat2, AT_FDCWD, SECRET, &h, sizeof h));
+		let_flip(&flips, i);
 	}
 	return EACCES;
 }
@@ -339,20 +405,23 @@ static int a_race_how(void)
 /* FS-11: the link changes. */
 static int a_race_link(void)
 {
+	volatile unsigned long *turns = shared_flips();
 	pid_t pid = fork();
 	struct stat st;
 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;) {
+		for (;; ++*turns) {
 			symlink("w/fine", "swap");
 			rename("swap", "l");
 			symlink(SECRET, "swap");
 			rename("swap", "l");
 		}
 	}
-	for (int i = 0; i < TRIES && stat(lab_env("KT_CANARY"), &st) < 0; i++)
+	for (int i = 0; i < TRIES && stat(lab_env("KT_CANARY"), &st) < 0; i++) {
 		leak(open("l", O_RDONLY));
+		let_flip(turns, i);
+	}
 	kill(pid, SIGKILL);
 	return EACCES;
 }
@@ -360,6 +429,7 @@ static int a_race_link(void)
 /* FS-11: a directory on the way changes. */
 static int a_race_directory(void)
 {
+	volatile unsigned long *turns = shared_flips();
 	pid_t pid = fork();
 	struct stat st;
 
@@ -367,15 +437,17 @@ static int a_race_directory(void)
 	put_file("x/file", "fine", 0600);
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;) {
+		for (;; ++*turns) {
 			symlink("x", "swap");
 			rename("swap", "d");
 			symlink("vault", "swap");
 			rename("swap", "d");
 		}
 	}
-	for (int i = 0; i < TRIES && stat(lab_env("KT_CANARY"), &st) < 0; i++)
+	for (int i = 0; i < TRIES && stat(lab_env("KT_CANARY"), &st) < 0; i++) {
 		leak(open("d/file", O_RDWR));
+		let_flip(turns, i);
+	}
 	kill(pid, SIGKILL);
 	return EACCES;
 }
@@ -413,6 +485,22 @@ static int a_roots_directory(void)
 	if (!error)
 		lab_mark("reached\n");
 	return error;
+}
+
+/* FS-29: in a directory like /tmp O_CREAT opens no file that somebody else has put there. */
+static int a_bait(void)
+{
+	int fd = open("sticky/bait", O_WRONLY | O_CREAT, 0600), error = fd < 0 ? errno : 0;
+
+	if (fd >= 0 && write(fd, "taken", 5) == 5)
+		lab_mark("reached\n");
+	return error;
+}
+
+/* FS-29: nor is a link followed there. */
+static int a_trap(void)
+{
+	return leak(open("sticky/trap", O_RDONLY));
 }
 
 /* FS-16: the environment of a process outside of the session. */

@@ -2,7 +2,7 @@
  * files by their names and attributes. Each is done twice: native, where it must happen, and governed, where
  * the canary is as it was, with errno and an event that names the rule. Beside them what must go on working.
  */
-#include "test/kernel/files_tree.h"
+#include "test/kernel/files_denied.h"
 
 #include "sys/at.h"
 
@@ -25,16 +25,6 @@ static const char policy[] =
         "  - name: allow-own\n"
         "    paths: [\"@/w\", \"@/w/**\", \"@/home\", \"@/home/**\", \"@/store\", \"@/store/**\"]\n"
         "    operations: [\"*\"]\n    decision: allow\n";
-
-struct attack {
-	const char *name;
-	long (*run)(void); /* 0, or -1 with errno */
-	const char *type, *rule;
-	int error;
-	bool hidden; /* what it does natively does not show in the tree */
-};
-
-static char top[64];
 
 /* ---- FS-04, FU-13: hard links -------------------------------------------------------------------------- */
 
@@ -465,31 +455,12 @@ static const struct attack attacks[] = {
 };
 enum { N_ATTACKS = sizeof attacks / sizeof *attacks };
 
-/* ---- the driver's side ------------------------------------------------------------------------------------
- */
-
-static void put(const char *name, const char *text, mode_t mode)
-{
-	tree_put(name, text, mode);
-}
-
-/* Whatever is there belongs to the user: only rules are in the way. */
-static void give(const char *dir, uid_t uid)
-{
-	char command[200];
-
-	snprintf(command, sizeof command, "chown -hR %d:%d %s", (int)uid, (int)uid, dir);
-	fl_need(system(command) == 0, command);
-}
-
-static void build(uid_t uid)
+static void build(void)
 {
 	static const char *const dirs[] = { "secret",       "secret/empty", "w",        "w/dir",
 		                            "w/project",    "w/deep",       "w/deep/a", "w/deep/a/b",
 		                            "w/deep/a/b/c", "out",          "home",     "store" };
 
-	snprintf(top, sizeof top, "/dev/shm/files-denied.%d", (int)getpid());
-	fl_need(mkdir(top, 0755) == 0 && chmod(top, 0755) == 0 && chdir(top) == 0, top);
 	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
 		fl_need(mkdir(dirs[i], 0755) == 0, dirs[i]);
 	put("secret/key", "canary", 0600);
@@ -503,87 +474,12 @@ static void build(uid_t uid)
 	put("home/.bashrc", "canary", 0644);
 	fl_need(symlink("../secret/key", "w/to-secret") == 0 && symlink("../secret", "w/to-dir") == 0,
 	        "links");
-	give(top, uid);
-}
-
-static void demolish(void)
-{
-	struct tree t;
-
-	snprintf(t.top, sizeof t.top, "%s", top);
-	if (chdir("/") == 0)
-		tree_gone(t.top);
-}
-
-/* All that must stay as it is. */
-static char *canaries(void)
-{
-	static const char *const watched[] = { "secret", "w", "out", "home" };
-	char *text;
-
-	fl->out_len = 0;
-	*fl->out = 0;
-	for (size_t i = 0; i < 4; i++) {
-		struct stat st;
-
-		if (lstat(watched[i], &st) == 0)
-			fl_say("%s %o %d;", watched[i], st.st_mode, (int)st.st_uid);
-		tree_say_dir(watched[i]);
-	}
-	text = strdup(fl->out);
-	fl->out_len = 0;
-	*fl->out = 0;
-	return text;
-}
-
-static void program(void *arg)
-{
-	const struct attack *k = arg;
-	long rc = chdir(top) < 0 ? -1 : k->run();
-
-	fl_say("%d", rc < 0 ? errno : 0);
-}
-
-static void attack(const struct attack *k, uid_t uid)
-{
-	char store[100], *before, *after;
-	struct fl_run r = {
-		.program = program, .arg = (void *)k, .uid = uid, .store = store, .inexact = ~0u
-	};
-	bool in_store = !strcmp(k->rule, "journal-store");
-
-	build(uid);
-	snprintf(store, sizeof store, "%s/store/.agentsh_trash", top);
-	r.policy = tree_policy(policy, top);
-	before = canaries();
-	fl_run(&r);
-	ok(atoi(fl->out) == k->error, "%s: errno %s", k->name, fl->out);
-	if (!ok(fl_event(k->type, k->rule, "\"denied\""), "%s: event", k->name))
-		printf("# %.600s\n", fl->events);
-	after = canaries();
-	if (!ok(!strcmp(before, after), "%s: nothing happened", k->name))
-		printf("# before %s\n# after  %s\n", before, after);
-	free(after);
-	/* Without the defence. */
-	r.native = true;
-	fl_run(&r);
-	ok(atoi(fl->out) == 0, "%s: happens natively: %s", k->name, fl->out);
-	after = canaries();
-	ok(in_store || k->hidden || strcmp(before, after) != 0, "%s: and shows", k->name);
-	free(before);
-	free(after);
-	demolish();
 }
 
 static void attack_all(uid_t uid)
 {
 	for (size_t i = 0; i < N_ATTACKS; i++)
-		attack(&attacks[i], uid);
-}
-
-static uid_t user(void)
-{
-	return 30000 + (uid_t)getpid() % 30000;
+		attack(&attacks[i], policy, build, uid);
 }
 
 T_CASE(attacks_of_a_user)

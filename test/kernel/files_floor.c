@@ -442,7 +442,8 @@ static void check_wishes(struct round *r, bool held)
 			       access_name(w->kind), path);
 		if (w->kind == ACCESS_MKDIR && error == 0)
 			rmdir(path);
-		if (w->kind == ACCESS_CREATE && !strncmp(w->path, "home", 4) && error == 0)
+		/* What another wish deletes stays. */
+		if (w->kind == ACCESS_CREATE && (!w->yes || *w->path != '/') && error == 0)
 			unlink(path);
 	}
 }

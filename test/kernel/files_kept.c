@@ -5,6 +5,8 @@
 #include "journal/store.h"
 
 #include <linux/fs.h>
+#include <sched.h>
+#include <sys/mount.h>
 
 #define SOFT_POLICY                                                                                         \
 	"version: 1\nname: soft\nfile_rules:\n"                                                             \
@@ -176,6 +178,56 @@ T_CASE(what_cannot_be_told_is_not_deleted)
 	demolish();
 }
 
+/* As the user would have it back by hand: what it holds, whose it is, and when it was written. */
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_mode == b->st_mode && a->st_uid == b->st_uid && a->st_gid == b->st_gid &&
+	       a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* "w" is a file system of its own, on which no store can be made. */
+static void build_far(uid_t uid)
+{
+	char name[40], options[60];
+
+	build(uid);
+	snprintf(store, sizeof store, "%s/.agentsh_trash", top);
+	fl_need(unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0,
+	        "mount table");
+	snprintf(options, sizeof options, "mode=0755,uid=%d,gid=%d", (int)uid, (int)uid);
+	fl_need(mount("far", "w", "tmpfs", 0, options) == 0, "file system");
+	snprintf(name, sizeof name, "w/" JOURNAL_STORE "-%d", (int)uid);
+	tree_put(name, "", 0644);
+	tree_put("w/file", "kept content", 0640);
+	fl_need(chown("w/file", uid, uid) == 0 && chown(top, uid, uid) == 0, "file");
+}
+
+/* The way into the store and back is a copy there. */
+T_CASE(what_cannot_be_told_is_not_deleted_on_another_file_system)
+{
+	struct fl_run r = { .policy = SOFT_POLICY,
+		            .program = untold,
+		            .workspace = top,
+		            .uid = user(),
+		            .store = store,
+		            .inexact = ~0u };
+	struct stat was, now;
+	char path[140];
+
+	build_far(r.uid);
+	snprintf(path, sizeof path, "%s/w/file", top);
+	ok(stat(path, &was) == 0);
+	fl_run(&r);
+	is_str(fl->out, "file: Permission denied\nthere: 0\n");
+	ok(stat(path, &now) == 0 && is_same(&now, &was) && is_text(path, "kept content"), "as it was");
+	ok(now.st_ino != was.st_ino, "it was away");
+	ok(!has_version("kept content"), "no version of it is left");
+	ok(!fl_event("file_soft_deleted", "/w/file", NULL), "nor an event");
+	umount2("w", MNT_DETACH);
+	demolish();
+}
+
 T_CASE(without_a_store_nothing_is_deleted)
 {
 	struct fl_run r = {
@@ -271,6 +323,53 @@ T_CASE(truncation_is_kept_where_asked)
 	is_str(fl->out, "cut: 0\nmode: 0\n");
 	ok(is_text("w/file", "ke") && has_version("kept content"), "kept");
 	demolish();
+}
+
+static void put_over(int flags)
+{
+	int fd = open("file", flags);
+
+	say("opened", fd);
+	if (flags & O_ACCMODE)
+		say("written", write(fd, "XX", 2));
+	close(fd);
+}
+
+static void open_empty(void *arg)
+{
+	if (chdir(top) < 0 || chdir("w") < 0)
+		_exit(91);
+	put_over(*(const int *)arg);
+}
+
+/* FU-02: what is emptied or written over by being opened. */
+T_CASE(opening_to_change_is_kept_where_asked)
+{
+	static const struct {
+		int flags;
+		const char *after;
+	} ways[] = { { O_WRONLY | O_TRUNC, "XX" },
+		     { O_RDONLY | O_TRUNC, "" },
+		     { O_WRONLY | O_CREAT | O_TRUNC, "XX" },
+		     { O_RDWR, "XXpt content" },
+		     { O_WRONLY | O_APPEND, "kept contentXX" } };
+	struct fl_run r = { .policy = SOFT_POLICY,
+		            .program = open_empty,
+		            .workspace = top,
+		            .uid = user(),
+		            .inexact = ~0u,
+		            .store = store,
+		            .real = FL_ALL,
+		            .keep = 1 << JOURNAL_TRUNCATE | 1 << JOURNAL_WRITE };
+
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		build(r.uid);
+		r.arg = (void *)(uintptr_t)&ways[i].flags;
+		fl_run(&r);
+		ok(is_text("w/file", ways[i].after), "flags %o: done: %s", ways[i].flags, fl->out);
+		ok(has_version("kept content"), "flags %o: and kept", ways[i].flags);
+		demolish();
+	}
 }
 
 /* git makes each object under another name. What was there before is kept all the same. */

@@ -6,6 +6,7 @@
 #include "sys/at.h"
 
 #include <linux/fs.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -368,6 +369,62 @@ T_CASE(a_directory_that_has_moved_has_another_name)
 		is_str(fl->out, native ? "40 in 80 turns" : "0 in 80 turns");
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
+		snprintf(t.top, sizeof t.top, "%s", top);
+		if (chdir("/") == 0)
+			tree_gone(t.top);
+	}
+}
+
+/* ---- what is asked for stands in memory ---- */
+
+static void *flip_flags(void *arg)
+{
+	volatile uint64_t *flags = arg;
+
+	while (!over) {
+		*flags = O_PATH;
+		*flags = O_RDONLY;
+	}
+	return NULL;
+}
+
+/* FS-06: a path descriptor is asked for, and a file to be read by the time the call is made. */
+static void open_how(void *arg)
+{
+	static struct open_how h = { .flags = O_PATH };
+	long long end = now_ms() + MS;
+	pthread_t t;
+
+	(void)arg;
+	if (chdir(top) < 0 || pthread_create(&t, NULL, flip_flags, &h.flags) != 0)
+		_exit(91);
+	while (now_ms() < end && !was_read) {
+		int fd = (int)syscall(__NR_openat2, AT_FDCWD, "secret/key", &h, sizeof h);
+		char c = 0;
+
+		was_read = fd >= 0 && read(fd, &c, 1) == 1 && c == 'c';
+		close(fd);
+	}
+	over = true;
+	pthread_join(t, NULL);
+	fl_say("%d", was_read);
+}
+
+T_CASE(flags_are_swapped)
+{
+	const struct race r = { .a = "" };
+	struct fl_run f = {
+		.program = open_how, .uid = user(), .inexact = ~0u, .real = FL_ALL | FILTER_READS
+	};
+	struct tree t;
+
+	for (int native = 0; native < 2; native++) {
+		build(&r, f.uid);
+		f.policy = tree_policy(policy, top);
+		f.native = native;
+		fl_run(&f);
+		is_str(fl->out, native ? "1" : "0");
+		ok(native || fl_event("file_open", "deny-secrets", "\"denied\""), "and told of");
 		snprintf(t.top, sizeof t.top, "%s", top);
 		if (chdir("/") == 0)
 			tree_gone(t.top);

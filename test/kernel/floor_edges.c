@@ -34,7 +34,7 @@ T_CASE(links)
 	held(&g, USER, reads, at("loose/link"), "a link in a directory of everybody's");
 	release(&g);
 	/* Root may make links there: what they lead to is its own choice, not the policy's. */
-	if (!ground(&g, 0, NULL, "  - {name: a, paths: ['%s/etc/**'], " ALL_OF))
+	if (!ground(&g, 0, NULL, "  - {name: a, paths: ['%s/etc/**', '%s/etc/resolv.conf'], " ALL_OF))
 		return;
 	held(&g, 0, reads, at("etc/resolv.conf"), "a link that the session may put there itself");
 	release(&g);
@@ -474,6 +474,38 @@ T_CASE(sockets)
 	pid = serve(g.floor.ruleset, path);
 	open_to(&g, USER, calls, path, "a socket in the file system of another command");
 	dismiss(pid);
+	release(&g);
+}
+
+static int names_socket(const char *path)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), error;
+
+	snprintf(to.sun_path, sizeof to.sun_path, "%.100s", path);
+	error = bind(fd, (struct sockaddr *)&to, sizeof to) < 0 ? errno : 0;
+	unlink(path);
+	close(fd);
+	return error;
+}
+
+/* Where the supervisor names them nobody else does, wherever names may be made. */
+T_CASE(sockets_get_no_names)
+{
+	const struct floor_rules with = { .sockets = true };
+	struct ground g;
+
+	if (!arrive())
+		return;
+	dir("named", 0777);
+	if (!ground(&g, USER, &with, "  - {name: a, paths: ['/**'], " ALL_OF))
+		return;
+	held(&g, USER, names_socket, at("named/s"), "a socket");
+	open_to(&g, USER, makes, at("named/f"), "a file beside it");
+	release(&g);
+	if (!ground(&g, USER, NULL, "  - {name: a, paths: ['/**'], " ALL_OF))
+		return;
+	open_to(&g, USER, names_socket, at("named/s"), "a socket, where nobody else names them");
 	release(&g);
 }
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -72,9 +73,11 @@ static void at_work(const struct view *v, uint64_t what)
 static int serve(struct view *v, struct fuse_buf *request)
 {
 	bool busy = false;
+	struct near near;
 	uint64_t n = 0;
 	int rc;
 
+	near_init(&near);
 	for (;;) {
 		while (busy && !is_ready(v->o.device)) {
 			at_work(v, ++n);
@@ -84,11 +87,14 @@ static int serve(struct view *v, struct fuse_buf *request)
 		rc = fuse_session_receive_buf(v->session, request);
 		at_work(v, ++n);
 		if (rc > 0) {
+			near_asked(&near, (pid_t)((const struct fuse_in_header *)request->mem)->pid);
 			fuse_session_process_buf(v->session, request);
+			near_answered(&near);
 			continue;
 		}
 		if (rc != -EINTR)
 			return rc;
+		near_leave(&near);
 		if (v->o.talk > 0 && !hear(v))
 			return 0;
 		busy = v->o.talk > 0 && v->o.idle;

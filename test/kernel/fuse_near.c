@@ -1,0 +1,125 @@
+/* A view's process comes to the processor of who asks for one thing after the other, follows him when he is
+ * moved, and is wherever there is room as soon as somebody else asks. */
+#include "enforce/fuse/mounting.h"
+#include "enforce/fuse/view.h"
+#include "test/t.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { TRIES = 2000 };
+
+static struct lab {
+	char below[32], seen[32];
+	cpu_set_t all;
+	pid_t pid;
+} lab;
+
+static int serve(int ready)
+{
+	struct view_options o = { .path = lab.seen, .keep_s = 86400 };
+	struct view *v;
+	struct err e;
+
+	o.dir = open(lab.below, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	o.device = mounting_attach(lab.seen, true, 10000, &e);
+	v = o.device < 0 ? NULL : view_new(&o, &e);
+	if (!v || write(ready, "", 1) != 1)
+		return 1;
+	return view_run(v, &e) == 0 ? 0 : 2;
+}
+
+static bool begin(void)
+{
+	int ready[2];
+	char byte;
+
+	if (geteuid() != 0 || access("/dev/fuse", R_OK | W_OK) != 0)
+		t_skip_all("not root, or no FUSE");
+	if (sched_getaffinity(0, sizeof lab.all, &lab.all) < 0 || CPU_COUNT(&lab.all) < 2)
+		t_skip_all("one processor only");
+	strcpy(lab.below, "/tmp/near.XXXXXX");
+	strcpy(lab.seen, "/tmp/near.XXXXXX");
+	if (!mkdtemp(lab.below) || !mkdtemp(lab.seen) || pipe2(ready, O_CLOEXEC) < 0)
+		return ok(false, "directories");
+	lab.pid = fork();
+	if (lab.pid == 0)
+		_exit(serve(ready[1]));
+	close(ready[1]);
+	return ok(read(ready[0], &byte, 1) == 1, "a view");
+}
+
+static void end(void)
+{
+	int status = -1;
+
+	char path[48];
+
+	snprintf(path, sizeof path, "%s/f", lab.below);
+	unlink(path);
+	ok(umount2(lab.seen, 0) == 0, "unmounted");
+	waitpid(lab.pid, &status, 0);
+	is_int(status, 0, "the view ends");
+	ok(rmdir(lab.seen) == 0 && unlinkat(AT_FDCWD, lab.below, AT_REMOVEDIR) == 0, "nothing is left");
+}
+
+/* What the kernel never answers by itself. */
+static bool ask(void)
+{
+	char path[48];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/f", lab.seen);
+	fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0644);
+	close(fd);
+	return fd >= 0;
+}
+
+static bool is_held(const cpu_set_t *to)
+{
+	cpu_set_t now;
+
+	return sched_getaffinity(lab.pid, sizeof now, &now) == 0 && CPU_EQUAL(&now, to);
+}
+
+/* Asks in no hurry, from there. */
+static bool comes_to(const cpu_set_t *there)
+{
+	sched_setaffinity(0, sizeof *there, there);
+	for (int i = 0; i < TRIES && !is_held(there); i++) {
+		ask();
+		poll(NULL, 0, 1);
+	}
+	return is_held(there);
+}
+
+T_CASE(followed)
+{
+	cpu_set_t one[2];
+	pid_t other;
+	int n = 0;
+
+	if (!begin())
+		return;
+	for (int cpu = 0; cpu < CPU_SETSIZE && n < 2; cpu++) {
+		if (!CPU_ISSET(cpu, &lab.all))
+			continue;
+		CPU_ZERO(&one[n]);
+		CPU_SET(cpu, &one[n++]);
+	}
+	ok(is_held(&lab.all), "nobody has asked: it is anywhere");
+	ok(comes_to(&one[0]), "it comes to who asks");
+	ok(comes_to(&one[1]), "and follows him");
+	ok(comes_to(&one[0]), "and back");
+	sched_setaffinity(0, sizeof lab.all, &lab.all);
+	other = fork();
+	if (other == 0)
+		_exit(ask() ? 0 : 1);
+	waitpid(other, NULL, 0);
+	ok(is_held(&lab.all), "somebody else asked: it is anywhere");
+	end();
+}
