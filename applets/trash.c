@@ -355,6 +355,8 @@ static int run(int argc, char **argv)
 		die(EXIT_FAILED, "agentsh-trash: %s", e.text);
 	what = args.n ? args.items[0] : "";
 	if (CONFIG_API_HTTP && CONFIG_FILES && filter_here() && is_ours(&t)) {
+		if (t.session)
+			die(EXIT_FAILED, "agentsh-trash: --session is not for processes of a session");
 		if (!strcmp(what, "list") && args.n == 1)
 			return ask_list();
 		if (!strcmp(what, "restore") && args.n == 2)

@@ -64,6 +64,18 @@ static void report(void *arg, enum undo_outcome outcome, const char *verb, const
 		         outcome == UNDO_CONFLICT ? " (left as it is; --force undoes it all the same)" : "");
 }
 
+static void print_end(const struct undo_request *r, const char *command, size_t n_done, size_t n_left)
+{
+	printf("%s %s: %zu change%s",
+	       r->dry_run ? "nothing done yet for"
+	       : r->redo  ? "redone"
+	                  : "undone",
+	       shown(command), n_done, n_done == 1 ? "" : "s");
+	if (n_left)
+		printf(", %zu left", n_left);
+	putchar('\n');
+}
+
 static int undo(const struct journal *j, const struct undo_request *request)
 {
 	struct undo_result result;
@@ -72,14 +84,7 @@ static int undo(const struct journal *j, const struct undo_request *request)
 
 	if (journal_undo(j, request, report, &dry_run, &result, &e) < 0)
 		die(EXIT_FAILED, "agentsh-%s: %s", name, e.text);
-	printf("%s %s: %zu changes",
-	       dry_run         ? "nothing done yet for"
-	       : request->redo ? "redone"
-	                       : "undone",
-	       shown(result.command), result.n_done);
-	if (result.n_conflicts || result.n_failed)
-		printf(", %zu left", result.n_conflicts + result.n_failed);
-	putchar('\n');
+	print_end(request, result.command, result.n_done, result.n_conflicts + result.n_failed);
 	return flushed() != EXIT_DONE || result.n_conflicts || result.n_failed ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -238,8 +243,17 @@ static void write_wish(const struct undo_request *r, struct buf *body)
 	json_end(&j);
 }
 
+/* The server's list of changes knows no paths. */
+static bool is_wanted(const struct undo_request *r, const char *path, const char *to)
+{
+	for (size_t i = 0; i < r->n_paths; i++)
+		if (path_within(path, r->paths[i]) || (to && path_within(to, r->paths[i])))
+			return true;
+	return !r->n_paths;
+}
+
 /* One line for each change; how many were not made. */
-static size_t print_changes(const struct json_value *answer, bool dry_run)
+static size_t print_changes(const struct json_value *answer, const struct undo_request *r)
 {
 	const struct json_value *list = json_get(answer, "changes");
 	size_t n_left = 0;
@@ -250,9 +264,11 @@ static size_t print_changes(const struct json_value *answer, bool dry_run)
 		bool is_done = !outcome || !strcmp(outcome, "done");
 
 		path = path ? path : "";
+		if (!is_wanted(r, path, json_get_string(v, "to")))
+			continue;
 		n_left += !is_done;
 		if (is_done)
-			printf("%s%s\t%s\n", dry_run ? "would " : "", action ? action : "", shown(path));
+			printf("%s%s\t%s\n", r->dry_run ? "would " : "", action ? action : "", shown(path));
 		else
 			complain("agentsh-%s: %s: %s", name, shown(path), why ? shown(why) : "");
 	}
@@ -296,14 +312,10 @@ static int ask(const struct of *s, const struct undo_request *r, struct err *e)
 		return -1;
 	}
 	answer = json_read(&a, buf_text(&reply.body), reply.body.len, NULL);
-	n_left = print_changes(answer, r->dry_run);
+	n_left = print_changes(answer, r);
 	command = json_get_string(answer, "command_id");
 	if (strcmp(name, "diff") != 0 && command)
-		printf("%s %s: %lld changes\n",
-		       r->dry_run ? "nothing done yet for"
-		       : r->redo  ? "redone"
-		                  : "undone",
-		       shown(command), (long long)json_get_int64(answer, "done", 0));
+		print_end(r, command, (size_t)json_get_int64(answer, "done", 0), n_left);
 	buf_release(&reply.body);
 	return flushed() != EXIT_DONE || n_left ? EXIT_FAILED : EXIT_DONE;
 }

@@ -309,13 +309,14 @@ static bool read_liberties(struct call *c, const struct json_value *body, struct
 {
 	q->dest = json_get_string(body, "dest");
 	q->undo.force = json_get_boolean(body, "force", false);
-	if (q->dest && *q->dest != '/') {
-		api_error(c, 400, "dest must be an absolute path");
+	if (c->governed && (q->dest || q->undo.force)) {
+		api_refuse_governed(
+		        c, "processes of a session restore files to where they were, and replace none");
 		return false;
 	}
-	if (!c->governed || (!q->dest && !q->undo.force))
+	if (!q->dest || *q->dest == '/')
 		return true;
-	api_refuse_governed(c, "processes of a session restore files to where they were, and replace none");
+	api_error(c, 400, "dest must be an absolute path");
 	return false;
 }
 

@@ -53,7 +53,10 @@ int journal_changes(const struct journal *j, const struct undo_request *request,
 	int rc;
 
 	if (!j->trusted)
-		return err_set(e, "%s: others can write this store: what it tells may be forged", j->path);
+		return err_set(
+		        e,
+		        "%s: others can write this store: what it tells may be forged (its owner may use it)",
+		        j->path);
 	any.look = true;
 	rc = past_make(&p, j, &any, e);
 	for (size_t i = 0; rc == 0 && i < p.n; i++) {

@@ -274,6 +274,11 @@ void log_void(struct journal_log *log, int64_t at)
 		log_append(log, &l, NULL);
 }
 
+void journal_write(struct journal_log *log)
+{
+	(void)!log_flush(log, NULL);
+}
+
 void journal_ended(struct journal_log *log, const char *command)
 {
 	struct journal_line l = { .kind = LINE_ENDED, .command = command };

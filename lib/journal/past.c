@@ -321,6 +321,20 @@ bool past_wants(const struct undo_request *r, const struct journal_line *l)
 	return !r->n_paths;
 }
 
+static int check_paths(const struct past *p, const struct undo_request *r, struct err *e)
+{
+	bool known = !r->n_paths;
+
+	for (size_t i = 0; i < p->n && !known; i++)
+		known = past_wants(r, &p->acts[i].line);
+	if (known)
+		return 0;
+	err_set(e, "%.100s: it did nothing to %s", p->of->id, r->paths[0]);
+	if (e)
+		e->code = ENOENT;
+	return -1;
+}
+
 int past_make(struct past *p, const struct journal *j, const struct undo_request *request, struct err *e)
 {
 	struct collecting c;
@@ -336,7 +350,7 @@ int past_make(struct past *p, const struct journal *j, const struct undo_request
 		return -1;
 	if (p->begun && index_each(&p->index, j, p->begun->id, mark_done, &c, e) < 0)
 		return -1;
-	return index_each(&p->index, j, NULL, meddle, &c, e);
+	return check_paths(p, request, e) < 0 ? -1 : index_each(&p->index, j, NULL, meddle, &c, e);
 }
 
 void past_release(struct past *p)

@@ -70,8 +70,8 @@ struct journal_log_options {
 	uint64_t hash_up_to; /* manifests tell the hash of files up to this size */
 	int64_t quota;       /* bytes kept in all; < 0 = no limit */
 	int64_t ttl_ns;      /* younger versions are never given up for new ones; < 0 = none ever is */
-	/* Lines about what is made wait in memory for the next other line, the end of the command or
-	 * journal_settle(): who is killed meanwhile leaves what he made, and nothing else is lost. */
+	/* Lines about what is made wait in memory for the next other line, the end of the command,
+	 * journal_write() or journal_settle(): who is killed meanwhile leaves what he made, and nothing else is lost. */
 	bool batch;
 	bool strict; /* what is larger than copy_max must not be written to; else the line says "not kept" */
 };
@@ -122,6 +122,9 @@ const char *journal_home(const struct journal_log *log);
 
 /* Which path had the version that is called `token`? False: no line in the home tells. */
 bool journal_origin(const struct journal_log *log, const char *token, char *out, size_t size);
+
+/* Write the lines that wait. */
+void journal_write(struct journal_log *log);
 
 /* Write what waits, and up to `max` manifests of what was deleted (fewer where files are large), for readers
  * that know no lines. To be called when there is nothing else to do. True while there are more. */

@@ -551,7 +551,10 @@ int journal_undo(const struct journal *j, const struct undo_request *request, un
 
 	*result = (struct undo_result){ 0 };
 	if (!j->trusted)
-		return err_set(e, "%s: others can write this store: what it tells may be forged", j->path);
+		return err_set(
+		        e,
+		        "%s: others can write this store: what it tells may be forged (its owner may use it)",
+		        j->path);
 	u.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (u.root < 0) {
 		err_sys(e, "/");

@@ -50,6 +50,7 @@ static struct governor *make_governor(struct supervised *s, struct rules *rules,
 		o.file_call = files_call;
 		o.file_wait = files_wait;
 		o.file_exec = files_exec;
+		o.file_write = files_write;
 		o.files = rules->files;
 		o.programs = s->wired.programs;
 		o.n_programs = s->wired.n_programs;

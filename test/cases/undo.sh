@@ -70,6 +70,10 @@ cli undo last --dry-run
 is 'a dry run' "$code $(there gone)" '0 1'
 cli undo cmd-2
 has 'an unknown command' "$code $err" '^1 agentsh-undo: cmd-2: nothing is known of it'
+cli undo last "$TMP/none"
+is 'a path that it did nothing to' "$code $err" "1 agentsh-undo: cmd-1: it did nothing to $TMP/none"
+cli diff last "$TMP/none"
+is 'nor is there anything to show' "$code $err" "1 agentsh-diff: cmd-1: it did nothing to $TMP/none"
 cli undo last "$TMP/gone"
 is 'one path' "$code $(cat gone made)" '0 old
 new'

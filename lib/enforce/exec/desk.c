@@ -201,6 +201,7 @@ static void on_call(struct loop *l, struct watch *w, uint32_t events)
 	if (!(events & (EPOLLHUP | EPOLLERR)) && events & EPOLLIN)
 		return; /* one call failed; the listener says itself when it is done */
 	loop_unwatch(l, w);
+	serve_write(p->governor); /* who waited for it may look now */
 	p->end_ns = clock_mono_ns();
 	if (!p->desk->late.at_ns)
 		loop_timer(l, &p->desk->late, LINGER_NS);
@@ -266,6 +267,7 @@ int desk_add(struct desk *d, const struct governed *c, struct err *e)
 		fd_close(&listener);
 		return err_set(e, "out of memory");
 	}
+	serve_write(d->governor);
 	notify_sync_wakeup(p->c.listener);
 	p->calls = (struct watch){ .fd = p->c.listener, .ready = on_call };
 	if (loop_watch_direct(d->loop, &p->calls, EPOLLIN, e) < 0) {

@@ -59,6 +59,12 @@ void serve_free(struct governor *g)
 	free(g);
 }
 
+void serve_write(struct governor *g)
+{
+	if (CONFIG_FILES && g->o.file_write)
+		g->o.file_write(g->o.files);
+}
+
 void serve_rest(struct governor *g)
 {
 	if (CONFIG_EXEC_IDENTITY && identity_refresh(g->identity))

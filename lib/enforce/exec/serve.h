@@ -44,6 +44,8 @@ struct governor_options {
 	bool (*file_wait)(void *files);
 	/* A program is about to be executed, before that is judged. */
 	void (*file_exec)(void *files, const struct call *k);
+	/* A command begins or has ended: what others may ask for now is written down. */
+	void (*file_write)(void *files);
 	void *files;
 #if CONFIG_LAYER_NET
 	/* Likewise for what it marks for the network. False, of bind(2) only: it has nothing against it. */
@@ -54,6 +56,9 @@ struct governor_options {
 
 struct governor *serve_new(const struct governor_options *o, struct err *e);
 void serve_free(struct governor *g);
+
+/* A command of it begins, or has ended just now. */
+void serve_write(struct governor *g);
 
 /* Nothing waits: time to look for programs that are new. */
 void serve_rest(struct governor *g);

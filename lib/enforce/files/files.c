@@ -195,8 +195,17 @@ static void leave_no_core(pid_t pid)
 	prlimit(pid, RLIMIT_CORE, &none, NULL);
 }
 
+void files_write(void *files)
+{
+	const struct files *f = files;
+
+	if (f->o.journal)
+		journal_write(f->o.journal);
+}
+
 void files_exec(void *files, const struct call *k)
 {
+	files_write(files); /* it may be who undoes what was done */
 	leave_no_core(k->pid);
 	if (!fd_has_room(k->c->listener, 1))
 		files_spare(files);

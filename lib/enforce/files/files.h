@@ -79,6 +79,9 @@ void files_spare(struct files *f);
 /* It is about to execute a program: governor_options.file_exec. */
 void files_exec(void *files, const struct call *k);
 
+/* What waits to be written to the journal is: governor_options.file_write. */
+void files_write(void *files);
+
 /* Some calls wait for others (the ends of a FIFO), or for a large directory to be looked at:
  * governor_options.file_wait. */
 bool files_wait(void *files);

@@ -108,6 +108,25 @@ undone "names of every kind" 40 'rm ./-dash $'"'"'new\nline'"'"' $'"'"'\xff\xfe'
 real_daytona || undone "several at once, then made again" 40 'rm -r d1 d2; mkdir d1; echo new >d1/e1; mv d3 d2; echo x >sparse'
 deep=${E2E_UNDO_DEEP:-40}
 undone "a tree deeper than paths go" 40 'rm -rf deep d1'
+# What was made is written down in its time: "last" is never the command before.
+if governed; then
+	told=''
+	sh_c 'echo before >made-0'
+	for i in 1 2 3 4 5 6 7 8; do
+		sh_c "echo x >made-$i"
+		sh_c 'agentsh diff'
+		grep -q "/made-$i\$" "$TRY/out" || told="$told $i"
+	done
+	check_that "what was made just now is the last ($told)" '[ -z "$told" ]'
+	sh_c 'echo x >made-9; agentsh diff'
+	check_that "also by the command that asks" 'grep -q "/made-9\$" "$TRY/out"'
+	sh_c 'echo x >made-a; echo x >made-b'
+	sh_c 'agentsh diff last made-a'
+	check_that "diff of one path" 'grep -q "/made-a\$" "$TRY/out" && ! grep -q made-b "$TRY/out"'
+	sh_c 'agentsh undo last nothing-there'
+	check_that "undo of a path that it did nothing to says so" \
+		'[ "$rc" = 1 ] && grep -q "it did nothing to .*/nothing-there" "$TRY/err" && [ -e "$P/made-a" ]'
+fi
 if governed; then
 	stop_server
 	cp /tmp/policy.before "$POLICY"
