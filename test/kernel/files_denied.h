@@ -5,6 +5,8 @@
 
 #include "test/kernel/files_tree.h"
 
+#include <sys/mount.h>
+
 struct attack {
 	const char *name;
 	long (*run)(void); /* 0, or -1 with errno */
@@ -43,6 +45,7 @@ static void demolish(void)
 	struct tree t;
 
 	snprintf(t.top, sizeof t.top, "%s", top);
+	umount2("w/alias", MNT_DETACH); /* of some */
 	if (chdir("/") == 0)
 		tree_gone(t.top);
 }

@@ -1,10 +1,13 @@
-/* files_narrow - FS-05, FS-14, FS-15, FU-06: where one check stands alone. Rules that close one operation
- * only, so that no other check refuses what this one forgets; and a policy that closes nothing at all. */
+/* files_narrow - FS-05, FS-14, FS-15, FS-26, FU-06, SH-12, LL-09: where one check stands alone. Rules that
+ * close one operation only, so that no other check refuses what this one forgets; and a policy that closes
+ * nothing at all. */
 #include "test/kernel/files_denied.h"
 
 #include "sys/at.h"
 
 #include <linux/fs.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/sysmacros.h>
 
 static const char policy[] = "version: 1\nname: narrow\nfile_rules:\n"
@@ -194,6 +197,46 @@ T_CASE(what_is_ours)
 	for (size_t i = 0; i < sizeof of_ours / sizeof *of_ours; i++) {
 		attack(&of_ours[i], open_policy, build, user());
 		attack(&of_ours[i], open_policy, build, 0);
+	}
+	ours = NULL;
+}
+
+/* LL-09: the same under another name, by a mount that was there before. */
+static long remove_alias(void)
+{
+	return unlinkat(AT_FDCWD, "w/alias/key", 0);
+}
+
+static long make_in_alias(void)
+{
+	return mkdirat(AT_FDCWD, "w/alias/new", 0755);
+}
+
+static long cut_alias(void)
+{
+	return truncate("w/alias/key", 1);
+}
+
+static const struct attack of_alias[] = {
+	{ "LL-09 unlink", remove_alias, "file_delete", "closed-to-sessions", EACCES, false },
+	{ "LL-09 mkdir", make_in_alias, "dir_create", "closed-to-sessions", EACCES, false },
+	{ "LL-09 truncate", cut_alias, "file_write", "closed-to-sessions", EACCES, false },
+};
+
+static void build_alias(void)
+{
+	build();
+	fl_need(mkdir("w/alias", 0755) == 0 && mount("w/ours", "w/alias", NULL, MS_BIND, NULL) == 0, "mount");
+}
+
+T_CASE(what_is_ours_by_another_mount)
+{
+	fl_need(unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0,
+	        "mount table");
+	ours = "w/ours";
+	for (size_t i = 0; i < sizeof of_alias / sizeof *of_alias; i++) {
+		attack(&of_alias[i], open_policy, build_alias, user());
+		attack(&of_alias[i], open_policy, build_alias, 0);
 	}
 	ours = NULL;
 }
