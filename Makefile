@@ -272,7 +272,7 @@ fuzz: $(FUZZERS:%=$(O)/fuzz/%) ## run every fuzzer for T seconds (make fuzz T=60
 	$(Q)for f in $(FUZZERS); do mkdir -p $(O)/fuzz/new/$$f test/fuzz/corpus/$$f; \
 		$(O)/fuzz/$$f -max_total_time=$(T) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
 			-artifact_prefix=$(O)/fuzz/$$f- $(O)/fuzz/new/$$f test/fuzz/corpus/$$f || exit 1; done
-BENCH := $(patsubst %,$(O)/bench/%,audit bare decide)
+BENCH := $(patsubst %,$(O)/bench/%,audit bare bare_files decide)
 $(BENCH): $(O)/bench/%: $(O)/obj/test/bench/%.o $(O)/lib.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)

@@ -5,10 +5,11 @@
 
 as_user /bin/bash -c 'sleep 1000 & echo' >/dev/null
 
-# GROUP COUNT SHELLCOMMAND: natively, governed, in bubblewrap.
+# GROUP COUNT SHELLCOMMAND: natively, governed, and by whom else.
 three() {
-	for who in native agentsh $bwrap; do
+	for who in native agentsh $others; do
 		case $who in
+		bare) set -- "$1" "$2" "$3" "$bin/bare_files" "bare_files	$E2E_HOME/.bare	/bin/bash.real	bash" ;;
 		native) set -- "$1" "$2" "$3" /bin/bash.real bash ;;
 		agentsh) set -- "$1" "$2" "$3" /bin/bash bash ;;
 		bwrap) set -- "$1" "$2" "$3" /usr/bin/bwrap "bwrap	--ro-bind	/	/	--bind	$E2E_HOME	$E2E_HOME	--bind	/tmp	/tmp	--dev	/dev	--proc	/proc	--unshare-pid	--die-with-parent	/bin/bash.real" ;;
@@ -30,12 +31,12 @@ on_files() {
 	three mixed 1 ". /tmp/mixed.sh >/dev/null"
 }
 if files_armed; then
-	bwrap=''
+	others=bare
 	on_files >/tmp/commands
 	as_user "$bin/spawn" "$rounds" </tmp/commands || exit 1
 	exit 0
 fi
-bwrap=bwrap
+others=bwrap
 rss fresh
 {
 	three shell $(often 10 60) :

@@ -201,14 +201,19 @@ static void fill(const struct lab *l)
 	put(l->below, "was/in", "old\n");
 }
 
-static void change(const struct lab *l, struct under *u)
+static void tell(struct under *u)
 {
 	static const char *const told[] = { "/replaced", "/rewritten", "/gone",   "/back",    "/dir/f",
 		                            "/was",      "/moved",     "/new/er", "/moved/in" };
-	int fd;
 
 	for (size_t i = 0; i < sizeof told / sizeof *told; i++)
 		is_int(under_tell(u, told[i], NULL), 0, "%s is told", told[i]);
+}
+
+static void change(const struct lab *l)
+{
+	int fd;
+
 	put(l->below, "temporary", "new one\n");
 	renameat(l->below, "temporary", l->below, "replaced");
 	fd = openat(l->below, "rewritten", O_WRONLY | O_TRUNC);
@@ -266,8 +271,9 @@ static void seen(bool no_passthrough)
 	deep = openat(l.seen, "was", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	ok(held >= 0 && inside >= 0 && deep >= 0, "%s: what is held open", how);
 	if (start(&l, &u)) {
-		change(&l, &u);
+		change(&l);
 		is_stale(&l);
+		tell(&u);
 		is_int(under_end(&u, &e), 0, "%s: it is told: %s", how, e.text);
 		is_fresh(&l, how);
 	}
@@ -306,8 +312,9 @@ T_CASE(killed)
 	fill(&l);
 	look(&l);
 	if (start(&l, &u)) {
-		change(&l, &u);
+		change(&l);
 		is_stale(&l);
+		tell(&u);
 		close(u.talk);
 		close(u.paths);
 		for (int i = 0; i < 500 && mode(l.seen, "new/er") < 0; i++)
@@ -319,6 +326,60 @@ T_CASE(killed)
 		is_fresh(&l, "killed");
 	}
 	end(&l);
+}
+
+static bool comes(const struct lab *l, const char *name, const char *text)
+{
+	for (int i = 0; i < 500 && strcmp(content(l->seen, name), text) != 0; i++)
+		poll(NULL, 0, 10);
+	return strcmp(content(l->seen, name), text) == 0;
+}
+
+/* Each is seen soon after it was changed, not only when all is over. */
+static void seen_meanwhile(bool no_passthrough)
+{
+	struct lab l;
+	struct under u;
+	struct err e = { 0 };
+	int fd;
+
+	if (!begin(&l, no_passthrough))
+		return;
+	fill(&l);
+	look(&l);
+	if (start(&l, &u)) {
+		is_int(under_tell(&u, "/replaced", &e), 0, "told: %s", e.text);
+		put(l.below, "temporary", "new one\n");
+		renameat(l.below, "temporary", l.below, "replaced");
+		is_int(under_tell(&u, "/rewritten", &e), 0, "told: %s", e.text);
+		ok(comes(&l, "replaced", "new one\n"), "what was replaced");
+		fd = openat(l.below, "rewritten", O_WRONLY | O_TRUNC);
+		ok(write(fd, "new one\n", 8) == 8);
+		close(fd);
+		is_int(under_tell(&u, "/gone", &e), 0, "told: %s", e.text);
+		ok(comes(&l, "rewritten", "new one\n"), "what was rewritten");
+		unlinkat(l.below, "gone", 0);
+		is_int(under_tell(&u, "/back", &e), 0, "told: %s", e.text);
+		ok(comes(&l, "gone", "-"), "what is gone");
+		put(l.below, "back", "new one\n");
+		is_int(under_tell(&u, "/dir/f", &e), 0, "told: %s", e.text);
+		ok(comes(&l, "back", "new one\n"), "what is back");
+		fchmodat(l.below, "dir/f", 0600, 0);
+		is_int(under_tell(&u, "/no-more", &e), 0, "told: %s", e.text);
+		for (int i = 0; i < 500 && mode(l.seen, "dir/f") != 0600; i++)
+			poll(NULL, 0, 10);
+		is_int(mode(l.seen, "dir/f"), 0600, "a mode");
+		is_int(count(l.seen, "."), 6, "a listing");
+		is_int(under_end(&u, &e), 0, "it is over: %s", e.text);
+		is_int(mode(l.seen, "dir/f"), 0600, "and stays so");
+	}
+	end(&l);
+}
+
+T_CASE(meanwhile)
+{
+	seen_meanwhile(false);
+	seen_meanwhile(true);
 }
 
 static pid_t busy(const struct lab *l)

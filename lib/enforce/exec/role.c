@@ -228,6 +228,7 @@ static const struct may {
 #if CONFIG_LAYER_FUSE
 	/* what else a view is asked for */
 	MAY(fallocate, ROLE_VIEW),
+	MAY(pipe2, ROLE_VIEW),
 	MAY(lgetxattr, ROLE_VIEW),
 	MAY(llistxattr, ROLE_VIEW),
 	MAY(lremovexattr, ROLE_VIEW),

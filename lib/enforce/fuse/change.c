@@ -219,12 +219,9 @@ void change_rename(fuse_req_t req, fuse_ino_t from, const char *text, fuse_ino_t
 
 static int set_mode(const struct place *p, mode_t mode)
 {
-	char path[40];
-
 	if (*p->name)
 		return fchmodat(p->dirfd, p->name, mode, AT_SYMLINK_NOFOLLOW);
-	snprintf(path, sizeof path, "/proc/self/fd/%d", p->dirfd);
-	return fchmodat(AT_FDCWD, path, mode, 0);
+	return fchmod(p->dirfd, mode); /* which musl does by its path in /proc where it is O_PATH */
 }
 
 static int set_size(fuse_req_t req, struct node *n, off_t size, const struct fuse_file_info *fi)

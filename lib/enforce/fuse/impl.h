@@ -41,6 +41,8 @@ struct node {
 	mode_t type;     /* S_IFMT */
 	bool gone;       /* its last name was removed: the descriptor is all there is */
 	bool shut;       /* its directory was closed to us: likewise */
+	int made_fd;     /* of who made it, until nobody has it open; or -1 */
+	bool bare;       /* made here, and no extended attribute was set since */
 	bool held_under; /* shut as long as somebody changes what is below (told.c) */
 	unsigned users;  /* who have it open */
 	/* Files through which it may be mapped and then written, of which nobody tells: their number, and
@@ -61,6 +63,7 @@ struct name {
 struct attended {
 	int talk;  /* 0: nobody */
 	int paths; /* -1: not yet */
+	int over;  /* closed when it is over; or -1 */
 };
 enum { ATTENDED_MAX = 8 };
 
@@ -81,7 +84,7 @@ struct view {
 	struct table nodes, names;
 	struct list dirs;     /* node.recent, least recently used first */
 	struct list listings; /* likewise */
-	unsigned n_fds, max_fds, n_held, n_listings;
+	unsigned n_fds, max_fds, n_held, n_listings, n_made;
 	bool passthrough, as_root;
 	double keep;
 	struct {
@@ -129,6 +132,10 @@ void node_keep_hold(struct view *v, struct node *parent, const char *text);
 void node_unnamed(struct view *v, struct node *parent, const char *text);
 /* A file that had no name any more, or yet, has one. */
 void node_named_again(struct view *v, struct node *n);
+/* The descriptor by which it was made serves what is asked of it next, which is its owner's, mode and times:
+ * taken; and the end of that. */
+void node_made(struct view *v, struct node *n, int fd);
+void node_unmade(struct view *v, struct node *n);
 /* What is there. 0 or -1 with errno: ESTALE when another file has taken its place. */
 int node_stat(struct view *v, struct node *n, struct stat *st);
 /* Open it: never another file than it, unless that took its place behind our back. */

@@ -13,7 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { DIRS_MAX = 8192, HELD_MAX = 1024, WAY_MAX = 256 };
+enum { DIRS_MAX = 8192, HELD_MAX = 1024, MADE_MAX = 64, WAY_MAX = 256 };
 
 int node_init(struct view *v, struct err *e)
 {
@@ -30,7 +30,7 @@ int node_init(struct view *v, struct err *e)
 	list_init(&v->dirs);
 	list_init(&v->listings);
 	list_init(&root->recent);
-	root->open_fd = -1;
+	root->open_fd = root->made_fd = -1;
 	root->fd = fcntl(v->o.dir, F_DUPFD_CLOEXEC, 0);
 	if (root->fd < 0 || fstat(root->fd, &st) < 0)
 		return err_sys(e, "directory");
@@ -76,7 +76,7 @@ static struct node *make(struct view *v, const struct stat *st)
 	n->dev = st->st_dev;
 	n->ino = st->st_ino;
 	n->type = st->st_mode & S_IFMT;
-	n->fd = n->open_fd = -1;
+	n->fd = n->open_fd = n->made_fd = -1;
 	list_init(&n->recent);
 	if (table_add(&v->nodes, &n->slot))
 		return n;
@@ -127,6 +127,24 @@ static void drop_fd(struct view *v, struct node *n)
 	fd_close(&n->fd);
 }
 
+void node_made(struct view *v, struct node *n, int fd)
+{
+	if (n->made_fd >= 0 || v->n_made >= MADE_MAX) {
+		fd_close(&fd);
+		return;
+	}
+	n->made_fd = fd;
+	v->n_made++;
+}
+
+void node_unmade(struct view *v, struct node *n)
+{
+	if (n->made_fd < 0)
+		return;
+	v->n_made--;
+	fd_close(&n->made_fd);
+}
+
 void node_forget(struct view *v, struct node *n, uint64_t lookups)
 {
 	n->lookups -= lookups < n->lookups ? lookups : n->lookups;
@@ -136,6 +154,7 @@ void node_forget(struct view *v, struct node *n, uint64_t lookups)
 		ioctl(v->o.device, FUSE_DEV_IOC_BACKING_CLOSE, &n->backing);
 	listing_drop(v, n);
 	fd_close(&n->open_fd);
+	node_unmade(v, n);
 	drop_fd(v, n);
 	table_remove(&v->nodes, &n->slot);
 	n->held = 1; /* the end of its names does not come back to it */
@@ -359,6 +378,10 @@ int node_open(struct view *v, struct node *n, int flags)
 int node_reach(struct view *v, fuse_req_t req, struct node *n, struct reach *out)
 {
 	out->fd = -1;
+	if (n->made_fd >= 0) {
+		out->at = (struct place){ n->made_fd, AT_EMPTY_PATH, "" };
+		return 0;
+	}
 	if (!v->as_root && n->open_fd >= 0) {
 		out->at = (struct place){ n->open_fd, AT_EMPTY_PATH, "" };
 		return 0;

@@ -69,11 +69,12 @@ static void keep_fd(struct view *v, struct node *n, struct fuse_file_info *fi, i
 }
 
 /* The end of one that was opened. */
-static void close_file(struct node *n, const struct fuse_file_info *fi)
+static void close_file(struct view *v, struct node *n, const struct fuse_file_info *fi)
 {
 	int fd = data_fd(fi);
 
-	n->users--;
+	if (!--n->users)
+		node_unmade(v, n);
 	if (is_mappable(fi) && !--n->mappable)
 		n->mappable_ns = clock_mono_ns();
 	if (fd < 0)
@@ -119,7 +120,7 @@ static void answer_opened(fuse_req_t req, struct opening *o, struct node *n, str
 	if (why) {
 		fuse_reply_err(req, why);
 	} else if (fuse_reply_open(req, fi) == -ENOENT) {
-		close_file(n, fi); /* who asked was ended, and nothing will be released */
+		close_file(view_of(req), n, fi); /* who asked was ended, and nothing will be released */
 	}
 }
 
@@ -170,8 +171,9 @@ void open_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	answer_opened(req, &o, n, fi, why);
 }
 
-/* Make it, if it is not there. Its O_PATH descriptor, or one with the rights that were asked for; or -1. */
-static int create(fuse_req_t req, int dirfd, const char *text, mode_t mode, int flags)
+/* Make it, if it is not there. Its O_PATH descriptor, or one with the rights that were asked for; or -1.
+ * `*made`: it was not there. */
+static int create(fuse_req_t req, int dirfd, const char *text, mode_t mode, int flags, bool *made)
 {
 	struct view *v = view_of(req);
 	int fd, asked = flags;
@@ -188,12 +190,14 @@ static int create(fuse_req_t req, int dirfd, const char *text, mode_t mode, int 
 		while (fd < 0 && ids_again(v, req));
 		if (fd < 0 && errno == EEXIST && !(asked & O_EXCL))
 			errno = ESTALE;
+		*made = fd >= 0 && flags & O_EXCL;
 		return fd;
 	}
 	/* For reading only: who could write would keep it from being executed. */
 	do
 		fd = openat(dirfd, text, O_CREAT | O_EXCL | O_RDONLY | O_NOFOLLOW | O_CLOEXEC, mode);
 	while (fd < 0 && ids_again(v, req));
+	*made = fd >= 0;
 	if (fd >= 0 || errno != EEXIST || asked & O_EXCL)
 		return fd;
 	if (v->o.judge) {
@@ -211,7 +215,7 @@ static void answer_open(fuse_req_t req, struct node *n, const struct stat *st, s
 	view_entry(v, n, st, &e);
 	n->lookups++;
 	if (fuse_reply_create(req, &e, fi) == -ENOENT) {
-		close_file(n, fi);
+		close_file(view_of(req), n, fi);
 		node_forget(v, n, 1);
 	}
 }
@@ -226,7 +230,7 @@ static void created(fuse_req_t req, struct node *n, const struct stat *st, struc
 
 	if (expected && give_backing(v, n, fd)) {
 		if (!n->gone)
-			fd_close(&fd);
+			node_made(v, n, fd);
 		pass(v, n, fi);
 		answer_open(req, n, st, fi);
 		return;
@@ -255,6 +259,7 @@ void open_create(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mod
 	struct change c = { .began = false };
 	int fd, dirfd, why = view_hides(v, dir, text) ? EACCES : view_begin(req, &c, VIEW_CREATE, dir, text);
 	struct stat st = { 0 };
+	bool made = false;
 
 	fi->noflush = 1;
 	dirfd = why ? -1 : node_dirfd(v, dir);
@@ -265,7 +270,7 @@ void open_create(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mod
 		return;
 	}
 	ids_as_caller(v, req);
-	fd = create(req, dirfd, text, mode, fi->flags);
+	fd = create(req, dirfd, text, mode, fi->flags, &made);
 	why = fd < 0 || fstat(fd, &st) < 0 ? errno : 0;
 	view_end(req, &c, !why);
 	if (why) {
@@ -279,6 +284,7 @@ void open_create(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mod
 		fd_close(&fd);
 		return;
 	}
+	n->bare = made;
 	if (v->passthrough && fi->flags & O_TRUNC && st.st_size && truncate_now(v, n, fi) < 0) {
 		view_errno(req);
 		fd_close(&fd);
@@ -330,8 +336,9 @@ void open_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_fi
 
 void open_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct node *n = node_from(view_of(req), ino);
+	struct view *v = view_of(req);
+	struct node *n = node_from(v, ino);
 
 	fuse_reply_err(req, 0);
-	close_file(n, fi);
+	close_file(v, n, fi);
 }

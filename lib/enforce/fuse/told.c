@@ -1,18 +1,19 @@
-/* What is changed under us by who says so (under.h): what is in use meanwhile is held, and afterwards the
- * kernel forgets what it kept. */
+/* What is changed under us by who says so (under.h): what is in use meanwhile is held, and the kernel forgets
+ * what it kept of it, and keeps nothing until that is over. */
 #include "enforce/fuse/impl.h"
 
 #include "base/fd.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { HOLD_MAX = 1024 };
+enum { HOLD_MAX = 1024, LOOK_MS = 5 };
 
 /* ---- what is open --------------------------------------------------------------------------------------
  */
@@ -65,6 +66,7 @@ static void each_node(struct view *v, bool begins)
 		for (struct slot *s = v->nodes.buckets[i]; s; s = s->next) {
 			struct node *n = (struct node *)s;
 
+			n->bare = false;
 			if (begins)
 				hold(v, n);
 			else if (n->held_under && n_held < HOLD_MAX)
@@ -152,49 +154,102 @@ static void stale_by_place(struct view *v, char *path, const struct node *done)
 }
 
 /* In a child: the kernel waits for who is at work in a directory, and they for us. What it knows is what we
- * knew when it was made. */
-static int tell_kernel(struct view *v, int paths)
+ * knew when it was made. From `*from` on, which is the last path then. */
+static int tell_kernel(struct view *v, int paths, size_t *from)
 {
 	struct stat st;
 	char *text, *end;
 
 	if (fstat(paths, &st) < 0)
 		return -1;
-	if (!st.st_size)
+	if ((size_t)st.st_size <= *from)
 		return 0;
 	text = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, paths, 0);
 	if (text == MAP_FAILED)
 		return -1;
 	end = text + st.st_size;
 	ids_as_self(v);
-	for (char *path = text, *next; (next = memchr(path, '\0', (size_t)(end - path))); path = next + 1) {
+	for (char *path = text + *from, *next; (next = memchr(path, '\0', (size_t)(end - path)));
+	     path = next + 1) {
+		*from = (size_t)(path - text);
 		path += strspn(path, "/");
 		stale_by_place(v, path, stale_by_name(v, path));
 		if (next + 1 == end)
 			break;
 	}
+	munmap(text, (size_t)st.st_size);
 	return 0;
+}
+
+/* The same while they are being written down, of which the kernel tells nobody, until the other end of `over`
+ * is closed. The last one is what is being changed: it is told of again and again. Names that are not known
+ * here were learned since, when the kernel was to keep nothing. */
+static void tell_meanwhile(struct view *v, int paths, int over)
+{
+	struct pollfd p = { .fd = over };
+	size_t from = 0;
+
+	while (tell_kernel(v, paths, &from) == 0 && poll(&p, 1, LOOK_MS) == 0)
+		;
 }
 
 /* ---- who changes it ------------------------------------------------------------------------------------
  */
 
+/* A copy of us, which holds nothing by whose end somebody notices ours, or that of what it does. */
+static pid_t copy(struct view *v, const struct attended *keep)
+{
+	pid_t pid = fork();
+
+	for (int i = 0; pid == 0 && i < ATTENDED_MAX; i++) {
+		struct attended *a = &v->attended[i];
+
+		if (a->talk <= 0)
+			continue;
+		fd_close(&a->over);
+		if (a != keep)
+			fd_close(&a->talk);
+	}
+	if (pid == 0)
+		close(v->o.talk);
+	return pid;
+}
+
+static void begin(struct view *v, struct attended *a)
+{
+	int over[2];
+
+	each_node(v, true);
+	if (pipe2(over, O_CLOEXEC) < 0)
+		return;
+	if (copy(v, NULL) == 0) {
+		close(over[1]);
+		tell_meanwhile(v, a->paths, over[0]);
+		_exit(0);
+	}
+	close(over[0]);
+	a->over = over[1];
+}
+
 static void finish(struct view *v, struct attended *a)
 {
-	pid_t pid = a->paths < 0 ? 0 : fork();
+	pid_t pid = a->paths < 0 ? 0 : copy(v, a);
+	size_t from = 0;
 	char failed = 1;
 
 	if (!pid && a->paths >= 0) {
-		close(v->o.talk); /* by that the server notices that there is no view any more */
-		failed = tell_kernel(v, a->paths) < 0;
+		failed = tell_kernel(v, a->paths, &from) < 0;
 		_exit(send(a->talk, &failed, 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1);
 	}
 	if (pid < 0)
 		(void)!send(a->talk, &failed, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	fd_close(&a->over);
 	fd_close(&a->paths);
 	fd_close(&a->talk);
-	if (--v->n_attended == 0)
+	if (--v->n_attended == 0) {
 		each_node(v, false);
+		v->keep = v->o.keep_s;
+	}
 }
 
 /* The first message brings where the paths are written down. */
@@ -229,7 +284,7 @@ static bool hear_one(struct view *v, struct attended *a)
 		return false;
 	if (a->paths < 0 && fd >= 0) {
 		a->paths = fd;
-		each_node(v, true);
+		begin(v, a);
 		return send(a->talk, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
 	}
 	fd_close(&fd);
@@ -251,8 +306,9 @@ bool view_attend(struct view *v, int talk)
 
 		if (a->talk > 0)
 			continue;
-		*a = (struct attended){ talk, -1 };
+		*a = (struct attended){ talk, -1, -1 };
 		v->n_attended++;
+		v->keep = 0;
 		if (fcntl(talk, F_SETOWN, getpid()) == 0 && fcntl(talk, F_SETFL, O_RDWR | O_ASYNC) == 0)
 			return true;
 		finish(v, a);

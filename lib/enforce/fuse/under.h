@@ -3,7 +3,7 @@
  * Who does so has a socket to the view, whose other end was given to view_attend(). First the view takes hold
  * of what is in use; each path is written down before it is changed; at the end, or when who changes is
  * killed, the view has the kernel forget what it kept of those paths. After under_end() whoever looks sees
- * what is there now.
+ * what is there now, in between what was there some milliseconds ago.
  */
 #pragma once
 

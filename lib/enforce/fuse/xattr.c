@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/xattr.h>
 
 /* These calls know no directories. */
@@ -46,11 +47,15 @@ static void answer(fuse_req_t req, const char *value, ssize_t len, size_t size)
 void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct view *v = view_of(req);
+	/* The kernel asks before the first write, and before each change of the owner. */
+	const bool known = node_from(v, ino)->bare && !strcmp(name, "security.capability");
 	char *value = size ? malloc(size) : NULL;
 	AUTO_PATH p = { .reach.fd = -1 };
 	ssize_t len = -1;
 
-	if ((value || !size) && path_of(v, req, ino, &p) == 0) {
+	if (known) {
+		errno = ENODATA;
+	} else if ((value || !size) && path_of(v, req, ino, &p) == 0) {
 		do
 			len = p.follow ? getxattr(p.text, name, value, size)
 			               : lgetxattr(p.text, name, value, size);
@@ -95,6 +100,7 @@ static void change(fuse_req_t req, fuse_ino_t ino, const struct wish *w)
 	int rc = -1, why = view_begin(req, &c, VIEW_TOUCH, n, NULL);
 	AUTO_PATH p = { .reach.fd = -1 };
 
+	n->bare = false;
 	if (!why && path_of(v, req, ino, &p) == 0) {
 		do
 			rc = grant(p.text, p.follow, w);
