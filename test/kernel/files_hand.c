@@ -124,21 +124,30 @@ static void chosen(void *arg)
 	child_has(&one, "chosen");
 }
 
-static void *open_all(void *arg)
+static void *open_everywhere(void *arg)
 {
 	(void)arg;
-	for (int i = 0; i < MANY; i++)
+	for (int i = 0; i < MANY / 3; i++) {
 		open_close(O_RDONLY);
+		if (!has(0, &every)) {
+			fl_say("a thread not everywhere after %d ", i);
+			break;
+		}
+	}
 	return NULL;
 }
 
-static void second_thread(void *arg)
+/* Each may run everywhere afterwards, and so may what they start. */
+static void second_threads(void *arg)
 {
-	pthread_t t;
+	pthread_t t[3];
 
 	(void)arg;
-	pthread_create(&t, NULL, open_all, NULL);
-	pthread_join(t, NULL);
+	for (int i = 0; i < 3; i++)
+		pthread_create(&t[i], NULL, open_everywhere, NULL);
+	for (int i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
+	child_has(&every, "after threads");
 }
 
 static volatile int opened;
@@ -176,6 +185,30 @@ static void sibling(void *arg)
 		open_close(O_RDONLY);
 		opened++;
 	}
+	pthread_join(t, NULL);
+}
+
+/* The same with a second thread, for which the first one chooses. */
+static void *open_often(void *arg)
+{
+	*(volatile pid_t *)arg = gettid();
+	while (!shared->over) {
+		open_close(O_RDONLY);
+		opened++;
+	}
+	return NULL;
+}
+
+static void younger_sibling(void *arg)
+{
+	volatile pid_t second = 0;
+	pthread_t t;
+
+	(void)arg;
+	pthread_create(&t, NULL, open_often, (void *)&second);
+	while (opened < 50)
+		sched_yield();
+	choose((void *)&second);
 	pthread_join(t, NULL);
 }
 
@@ -250,8 +283,13 @@ T_CASE(nobody_is_held_without_need)
 	is_int(fl->held, 0, "quick");
 	is_int(run(everywhere, true, false), 0, "interrupted by any signal");
 	is_int(fl->held, 0, "interrupted by any signal");
-	is_int(run(second_thread, true, true), 0, "a second thread");
-	is_int(fl->held, 0, "a second thread");
+}
+
+T_CASE(threads_are_held_as_well)
+{
+	is_int(run(second_threads, true, true), 0);
+	is_str(fl->out, "");
+	ok(fl->held > MANY / 2, "%d held", fl->held);
 }
 
 T_CASE(who_has_chosen_keeps_it)
@@ -269,6 +307,12 @@ T_CASE(siblings_choose)
 	ok(fl->held >= 5, "%d held before", fl->held);
 	is_int(shared->tries, TRIES);
 	is_int(shared->lost, 0, "lost");
+	*shared = (typeof(*shared)){ 0 };
+	is_int(run(younger_sibling, true, true), 0, "a second thread's");
+	is_str(fl->out, "", "a second thread's");
+	ok(fl->held >= 5, "%d held before, a second thread", fl->held);
+	is_int(shared->tries, TRIES, "a second thread's");
+	is_int(shared->lost, 0, "lost, a second thread's");
 }
 
 /* Longer than somebody is held. */

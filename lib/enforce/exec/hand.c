@@ -11,6 +11,7 @@ enum {
 	MOST_NS = 80000, /* more is somebody else's turn */
 	HELD = 256,      /* as many are held before it is tried without again */
 	PAUSE = 128,     /* where it was no better, so many are not */
+	OTHERS = 32,     /* calls that are handed nothing: the supervisor stays where it is for as many */
 };
 
 /* ---- is it worth it? --------------------------------------------------------------------------------- */
@@ -94,36 +95,57 @@ static bool is_avoided(const struct hand *h, pid_t tid)
 	return false;
 }
 
-static bool is_held(struct hand *h, const struct call *k)
+/* Held ourselves, too, until others call: one call for many. */
+static void pin(struct hand *h)
+{
+	h->cpu = sched_getcpu();
+	CPU_ZERO(&h->here);
+	if (h->cpu >= 0 && h->cpu < CPU_SETSIZE)
+		CPU_SET(h->cpu, &h->here);
+	h->pinned = set_mask(0, &h->here);
+}
+
+static void unpin(struct hand *h)
+{
+	if (has_mask(0, &h->here)) /* else somebody else has set it by now */
+		let_go(0);
+	h->pinned = false;
+}
+
+static bool can_be_held(struct hand *h, const struct call *k)
 {
 	const pid_t tid = (pid_t)k->n->pid;
 
-	if (h->held <= 0 || h->no || !h->again || h->last != tid || tid != k->pid || !k->c->killable ||
-	    is_avoided(h, tid))
+	if (h->held <= 0 || h->no || !h->again || !k->c->killable || is_avoided(h, tid))
 		return false;
 	if (!h->known)
 		look(h);
-	return !h->no && has_mask(tid, &h->all) && has_mask(0, &h->all);
+	return !h->no && has_mask(tid, &h->all);
+}
+
+static bool is_held(struct hand *h, const struct call *k)
+{
+	bool held = can_be_held(h, k);
+
+	if (h->pinned && (!held || sched_getcpu() != h->cpu))
+		unpin(h);
+	if (held && !h->pinned && has_mask(0, &h->all))
+		pin(h);
+	h->others = 0;
+	return held && h->pinned;
 }
 
 static int add_held(struct hand *h, const struct call *k, int fd, int flags)
 {
 	const pid_t tid = (pid_t)k->n->pid;
 	const int64_t start = clock_mono_ns();
-	const int cpu = sched_getcpu();
-	cpu_set_t here;
 	int number;
 
-	CPU_ZERO(&here);
-	if (cpu >= 0 && cpu < CPU_SETSIZE)
-		CPU_SET(cpu, &here);
 	/* One that cannot be held is handed its descriptor all the same. */
-	set_mask(0, &here);
-	set_mask(tid, &here);
+	set_mask(tid, &h->here);
 	number = notify_add(k->c->listener, k->n->id, fd, flags);
-	if (has_mask(tid, &here)) /* else somebody else has set it by now */
+	if (has_mask(tid, &h->here)) /* else somebody else has set it by now */
 		let_go(tid);
-	let_go(0);
 	took_held(h, clock_mono_ns() - start);
 	return number;
 }
@@ -137,10 +159,12 @@ static int add(struct hand *h, const struct call *k, int fd, int flags)
 	return number;
 }
 
-void hand_called(struct hand *h, pid_t tid)
+void hand_called(struct hand *h, pid_t pid)
 {
-	h->again = h->last == tid;
-	h->last = tid;
+	h->again = h->last == pid;
+	h->last = pid;
+	if (h->pinned && (!h->again || ++h->others > OTHERS))
+		unpin(h);
 }
 
 int hand_add(struct hand *h, const struct call *k, int fd, int flags)

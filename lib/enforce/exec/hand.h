@@ -4,12 +4,14 @@
  * (SECCOMP_IOCTL_NOTIF_ADDFD knows no SYNC_WAKE_UP). On a machine that does little else that is a processor
  * that sleeps, and waking it, for both of us in turn, takes longer than all the rest of the call. While that
  * is so, caller and supervisor are held to the processor where the supervisor runs until the descriptor is
- * there: only a caller that
- *   - called the last time, too: who takes turns with others is better off on a processor of its own,
- *   - is its process's first thread, and may run wherever we may: a mask that somebody chose is left alone,
- *   - has never had its mask set by another of the session's tasks: that could come at the same time,
- *   - is interrupted by nothing that it survives while it waits.
- * It runs nothing of its own meanwhile, so that nobody inherits the narrow mask.
+ * there, and the supervisor for as long as the same process calls: only a caller
+ *   - whose process called the last time, too: who takes turns with others is better off on a processor of
+ *     its own; not so the threads of one, which wait for the same supervisor,
+ *   - that may run wherever we may: a mask that somebody chose is left alone,
+ *   - that has never had its mask set by another of the session's tasks: that could come at the same time,
+ *   - that is interrupted by nothing that it survives while it waits.
+ * It runs nothing of its own meanwhile, and what the supervisor starts ends with the call that it is for, so
+ * that nobody inherits the narrow mask.
  */
 #pragma once
 
@@ -23,9 +25,12 @@ enum { HAND_AVOIDED = 8 };
 struct call;
 
 struct hand {
-	cpu_set_t all;        /* where we may run; valid when `known` */
+	cpu_set_t all;  /* where we may run; valid when `known` */
+	cpu_set_t here; /* where we are held, while `pinned`: to `cpu` alone */
+	bool pinned;
+	int cpu, others;      /* calls since the last descriptor */
 	bool known, no;       /* `no`: nobody is held */
-	pid_t last;           /* whose call came in last … */
+	pid_t last;           /* whose call came in last: a process … */
 	bool again;           /* … and the one before it */
 	int free_ns, held_ns; /* how long it took lately; -1 = to be found out */
 	int pause;
@@ -34,8 +39,8 @@ struct hand {
 	unsigned n_avoided;
 };
 
-/* A call of this task came in. */
-void hand_called(struct hand *h, pid_t tid);
+/* A call of this process came in. */
+void hand_called(struct hand *h, pid_t pid);
 
 /* A copy of `fd` for the caller: its number there, or -errno. It is not told of it. */
 int hand_add(struct hand *h, const struct call *k, int fd, int flags);

@@ -221,8 +221,6 @@ int serve_call(struct governor *g, struct governed *c)
 	if (got <= 0)
 		return got;
 	k.pid = (pid_t)n.pid;
-	if (CONFIG_FILES)
-		hand_called(&g->hand, k.pid);
 	if (n.data.nr == FIRST_CALL && judge_expected(&k))
 		return 0;
 	k.pid = process_of(g, (pid_t)n.pid);
@@ -231,6 +229,8 @@ int serve_call(struct governor *g, struct governed *c)
 		call_fail(&k, CONFIG_FILES && (errno == EMFILE || errno == ENFILE) ? ENFILE : EPERM);
 		return 0;
 	}
+	if (CONFIG_FILES)
+		hand_called(&g->hand, k.pid);
 	serve_judge(&k);
 	return 0;
 }
