@@ -71,7 +71,8 @@ struct journal_log_options {
 	int64_t quota;       /* bytes kept in all; < 0 = no limit */
 	int64_t ttl_ns;      /* younger versions are never given up for new ones; < 0 = none ever is */
 	/* Lines about what is made wait in memory for the next other line, the end of the command,
-	 * journal_write() or journal_settle(): who is killed meanwhile leaves what he made, and nothing else is lost. */
+	 * journal_write() or journal_settle(): who is killed meanwhile leaves what he made, and nothing else
+	 * is lost. */
 	bool batch;
 	bool strict; /* what is larger than copy_max must not be written to; else the line says "not kept" */
 };
