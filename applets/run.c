@@ -285,7 +285,8 @@ static unsigned asked(struct runner *r, bool reads)
 	if (!path_join(r->root, JOURNAL_STORE, r->store, sizeof r->store))
 		r->store[0] = 0;
 	return files_asked(decide_plain(r->policy), reads,
-	                   (r->log && policy_audit(r->policy)->log_allowed) || access(r->store, F_OK) == 0);
+	                   (r->log && policy_audit(r->policy)->log_allowed) || !access(r->store, F_OK),
+	                   false);
 }
 
 static void close_files(struct runner *r, struct plan_options *p)
