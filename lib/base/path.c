@@ -65,11 +65,12 @@ const char *path_base(const char *path)
 
 bool path_within(const char *path, const char *dir)
 {
-	size_t n = strlen(dir);
+	size_t n = 0;
 
-	if (n == 1 && dir[0] == '/')
-		return *path == '/';
-	return !strncmp(path, dir, n) && (path[n] == 0 || path[n] == '/');
+	/* Most are told apart by their first names: no more of either is read. */
+	while (dir[n] && path[n] == dir[n])
+		n++;
+	return !dir[n] && (!path[n] || path[n] == '/' || (n == 1 && dir[0] == '/'));
 }
 
 bool path_name_ok(const char *name, size_t max)

@@ -287,7 +287,7 @@ static bool is_store_name(const char *component)
 {
 	size_t n = sizeof JOURNAL_STORE - 1;
 
-	return strncmp(component, JOURNAL_STORE, n) == 0 &&
+	return component[0] == JOURNAL_STORE[0] && strncmp(component, JOURNAL_STORE, n) == 0 &&
 	       (!component[n] || component[n] == '/' || component[n] == '-');
 }
 

@@ -82,6 +82,13 @@ int notify_receive(int listener, struct seccomp_notif *out)
 	return errno == ENOENT || errno == EINTR || errno == EAGAIN ? 0 : -1;
 }
 
+bool notify_waits(int listener)
+{
+	struct pollfd p = { .fd = listener, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLIN;
+}
+
 bool notify_valid(int listener, uint64_t id)
 {
 	return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;

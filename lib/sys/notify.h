@@ -54,6 +54,7 @@ void notify_sync_wakeup(int listener);
 
 /* Next notification: 1, or 0 when there is none after all (the caller was interrupted or died), or -1. */
 int notify_receive(int listener, struct seccomp_notif *out);
+bool notify_waits(int listener); /* is there one? */
 
 /* Is the notification still waiting? Check after using anything named by its pid. */
 bool notify_valid(int listener, uint64_t id);

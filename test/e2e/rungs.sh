@@ -348,6 +348,13 @@ refused minimum-landlock 's/^security:/&\n  minimum_mode: landlock-only/' no-lan
 	'security.minimum_mode is "landlock-only", but this host reaches only "minimal"'
 accepted minimum-reached 's/^security:/&\n  minimum_mode: landlock-only/' listener
 accepted no-landlock 's/^security:/&\n  minimum_mode: minimal/' no-landlock
+# LL-10: what is not held then is said.
+image no-landlock-said 's/^security:/&\n  minimum_mode: minimal/'
+OUTER="/usr/bin/outer no-landlock --"
+in_root /bin/sh -c 'echo fine'
+judge "what is missing is named" '[ "$(cat "$TMP/o")" = fine ] &&
+	said "landlock: the kernel does not have it or refuses it.*session_degraded"'
+finish
 refused nothing 's/^security:/&/' 'no-filter' 'commands cannot be held on this host: .*refused'
 refused no-floor 's/^security:/&/' 'listener no-ptrace no-landlock' 'commands cannot be held on this host'
 # Who answers our calls before us could let them pass.

@@ -5,6 +5,8 @@
 
 #include "test/kernel/files_tree.h"
 
+#include <sys/mount.h>
+
 struct attack {
 	const char *name;
 	long (*run)(void); /* 0, or -1 with errno */
@@ -14,6 +16,7 @@ struct attack {
 };
 
 static char top[64];
+static const char *ours; /* below it: what no session may touch whatever the policy says; NULL: nothing is */
 
 static void put(const char *name, const char *text, mode_t mode)
 {
@@ -29,11 +32,20 @@ static void give(const char *dir, uid_t uid)
 	fl_need(system(command) == 0, command);
 }
 
+static void make_top(void (*build)(void), uid_t uid)
+{
+	snprintf(top, sizeof top, "/dev/shm/files-denied.%d", (int)getpid());
+	fl_need(mkdir(top, 0755) == 0 && chmod(top, 0755) == 0 && chdir(top) == 0, top);
+	build();
+	give(top, uid);
+}
+
 static void demolish(void)
 {
 	struct tree t;
 
 	snprintf(t.top, sizeof t.top, "%s", top);
+	umount2("w/alias", MNT_DETACH); /* of some */
 	if (chdir("/") == 0)
 		tree_gone(t.top);
 }
@@ -83,16 +95,19 @@ static void nothing(void *arg)
 /* `policy`: "@" is the directory it all lies in; `build` makes a tree there. */
 static void attack(const struct attack *k, const char *policy, void (*build)(void), uid_t uid)
 {
-	char store[100], *before, *after;
-	struct fl_run r = {
-		.program = nothing, .arg = (void *)k, .uid = uid, .store = store, .inexact = ~0u
-	};
+	char store[100], path[100], *before, *after;
+	const struct files_closed closed = { path, true };
+	struct fl_run r = { .program = nothing,
+		            .arg = (void *)k,
+		            .uid = uid,
+		            .store = store,
+		            .inexact = ~0u,
+		            .closed = &closed,
+		            .n_closed = ours != NULL };
 
-	snprintf(top, sizeof top, "/dev/shm/files-denied.%d", (int)getpid());
-	fl_need(mkdir(top, 0755) == 0 && chmod(top, 0755) == 0 && chdir(top) == 0, top);
-	build();
-	give(top, uid);
+	make_top(build, uid);
 	snprintf(store, sizeof store, "%s/store/.agentsh_trash", top);
+	snprintf(path, sizeof path, "%s/%s", top, ours ? ours : "");
 	r.policy = tree_policy(policy, top);
 	fl_run(&r); /* from now on there is a store */
 	r.program = program;

@@ -325,7 +325,7 @@ T_CASE(a_deleted_file_is_the_store_s)
 static void times(void *arg)
 {
 	const struct timespec then[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
-	int made, there;
+	int made, there, bare;
 
 	(void)arg;
 	if (chdir(top) < 0 || mkdir("w", 0755) < 0 || chdir("w") < 0)
@@ -341,6 +341,10 @@ static void times(void *arg)
 	}
 	if (rename("made1", "closed") < 0)
 		_exit(93);
+	bare = open("closed", O_PATH);
+	say("bare", futimens(bare, NULL));
+	say("bare mode", syscall(__NR_fchmod, bare, 0777));
+	close(bare);
 	there = open("../there", O_RDONLY);
 	say("there", futimens(there, then));
 	say("by name", utimensat(AT_FDCWD, "made0", then, 0));
@@ -360,8 +364,8 @@ T_CASE(times_of_what_was_made_are_not_told)
 	fd = open(path, O_CREAT | O_WRONLY, 0644);
 	fl_need(fd >= 0 && fchown(fd, 30000 + (uid_t)getpid() % 30000, (gid_t)-1) == 0, path);
 	close(fd);
-	run(times, 2);
-	is_str(fl->out, "there: 0\nby name: 0\n");
+	run(times, 4);
+	is_str(fl->out, "bare: Bad file descriptor\nbare mode: Bad file descriptor\nthere: 0\nby name: 0\n");
 	ok(fl_event("\"file_create\"", "/w/made0", NULL), "it was made");
 	ok(fl_event("\"file_chmod\"", "/w/made0", "\"chmod\""), "its mode was changed");
 	ok(!fl_event("\"utimes\"", "/w/made1", NULL), "of its times nothing is told");

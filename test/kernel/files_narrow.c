@@ -1,10 +1,13 @@
-/* files_narrow - FS-05, FS-14, FS-15, FU-06: where one check stands alone. Rules that close one operation
- * only, so that no other check refuses what this one forgets; and a policy that closes nothing at all. */
+/* files_narrow - FS-05, FS-14, FS-15, FS-26, FU-06, SH-12, LL-09: where one check stands alone. Rules that
+ * close one operation only, so that no other check refuses what this one forgets; and a policy that closes
+ * nothing at all. */
 #include "test/kernel/files_denied.h"
 
 #include "sys/at.h"
 
 #include <linux/fs.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/sysmacros.h>
 
 static const char policy[] = "version: 1\nname: narrow\nfile_rules:\n"
@@ -76,6 +79,46 @@ static long move_the_store(void)
 	return at_rename(AT_FDCWD, "store/.agentsh_trash", AT_FDCWD, "w/t", 0);
 }
 
+static long move_ours(void)
+{
+	return at_rename(AT_FDCWD, "w/ours", AT_FDCWD, "w/theirs", 0);
+}
+
+static long move_what_holds_ours(void)
+{
+	return at_rename(AT_FDCWD, "w", AT_FDCWD, "home/w", 0);
+}
+
+static long put_in_the_place_of_ours(void)
+{
+	return at_rename(AT_FDCWD, "w/own", AT_FDCWD, "w/ours/key", 0);
+}
+
+static long remove_of_ours(void)
+{
+	return unlinkat(AT_FDCWD, "w/ours/key", 0);
+}
+
+static long make_in_ours(void)
+{
+	return mkdirat(AT_FDCWD, "w/ours/new", 0755);
+}
+
+static long link_ours(void)
+{
+	return linkat(AT_FDCWD, "w/ours/key", AT_FDCWD, "w/key", 0);
+}
+
+static long open_to_ours(void)
+{
+	return fchmodat(AT_FDCWD, "w/ours/key", 0666, 0);
+}
+
+static long cut_ours(void)
+{
+	return truncate("w/ours/key", 1);
+}
+
 static const struct attack attacks[] = {
 	{ "FS-05 the old name alone", from_pinned, "file_rename", "deny-names", EACCES, false },
 	{ "FS-05 the new name alone", to_taken, "file_rename", "deny-names", EACCES, false },
@@ -97,15 +140,28 @@ static const struct attack of_the_store[] = {
 	  false },
 };
 
+static const struct attack of_ours[] = {
+	{ "SH-12 rename", move_ours, "file_rename", "closed-to-sessions", EACCES, false },
+	{ "SH-12 rename what holds it", move_what_holds_ours, "file_rename", "closed-to-sessions", EACCES,
+	  false },
+	{ "SH-12 rename over", put_in_the_place_of_ours, "file_rename", "closed-to-sessions", EACCES, false },
+	{ "SH-12 unlink", remove_of_ours, "file_delete", "closed-to-sessions", EACCES, false },
+	{ "SH-12 mkdir", make_in_ours, "dir_create", "closed-to-sessions", EACCES, false },
+	{ "SH-12 link", link_ours, "file_create", "closed-to-sessions", EACCES, false },
+	{ "SH-12 chmod", open_to_ours, "file_chmod", "closed-to-sessions", EACCES, false },
+	{ "SH-12 truncate", cut_ours, "file_write", "closed-to-sessions", EACCES, false },
+};
+
 static void build(void)
 {
-	static const char *const dirs[] = { "secret",   "w",   "w/dir", "w/sealed",
-		                            "w/frozen", "out", "home",  "store" };
+	static const char *const dirs[] = { "secret", "w",   "w/dir", "w/sealed", "w/frozen",
+		                            "w/ours", "out", "home",  "store" };
 
 	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
 		fl_need(mkdir(dirs[i], 0755) == 0, dirs[i]);
 	put("w/own", "own", 0644);
 	put("w/pinned", "canary", 0644);
+	put("w/ours/key", "canary", 0600);
 	put("w/sealed/key", "canary", 0600);
 	put("w/frozen/key", "canary", 0600);
 }
@@ -131,5 +187,135 @@ T_CASE(the_store_where_nothing_is_closed)
 	for (size_t i = 0; i < sizeof of_the_store / sizeof *of_the_store; i++) {
 		attack(&of_the_store[i], open_policy, build, user());
 		attack(&of_the_store[i], open_policy, build, 0);
+	}
+}
+
+/* No Landlock stands behind the supervisor here. */
+T_CASE(what_is_ours)
+{
+	ours = "w/ours";
+	for (size_t i = 0; i < sizeof of_ours / sizeof *of_ours; i++) {
+		attack(&of_ours[i], open_policy, build, user());
+		attack(&of_ours[i], open_policy, build, 0);
+	}
+	ours = NULL;
+}
+
+/* LL-09: the same under another name, by a mount that was there before. */
+static long remove_alias(void)
+{
+	return unlinkat(AT_FDCWD, "w/alias/key", 0);
+}
+
+static long make_in_alias(void)
+{
+	return mkdirat(AT_FDCWD, "w/alias/new", 0755);
+}
+
+static long cut_alias(void)
+{
+	return truncate("w/alias/key", 1);
+}
+
+static const struct attack of_alias[] = {
+	{ "LL-09 unlink", remove_alias, "file_delete", "closed-to-sessions", EACCES, false },
+	{ "LL-09 mkdir", make_in_alias, "dir_create", "closed-to-sessions", EACCES, false },
+	{ "LL-09 truncate", cut_alias, "file_write", "closed-to-sessions", EACCES, false },
+};
+
+static void build_alias(void)
+{
+	build();
+	fl_need(mkdir("w/alias", 0755) == 0 && mount("w/ours", "w/alias", NULL, MS_BIND, NULL) == 0, "mount");
+}
+
+T_CASE(what_is_ours_by_another_mount)
+{
+	fl_need(unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0,
+	        "mount table");
+	ours = "w/ours";
+	for (size_t i = 0; i < sizeof of_alias / sizeof *of_alias; i++) {
+		attack(&of_alias[i], open_policy, build_alias, user());
+		attack(&of_alias[i], open_policy, build_alias, 0);
+	}
+	ours = NULL;
+}
+
+/* ---- opening ------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *path;
+	int flags;
+	bool harmless;
+} opened[] = { { "/dev/kmsg", O_RDONLY, false },
+	       { "/dev/kmsg", O_WRONLY, false },
+	       { "/dev/port", O_RDONLY, false },
+	       { "/dev/mem", O_RDONLY, false },
+	       { "/dev/vda", O_RDONLY, false },
+	       { "/dev/loop-control", O_RDWR, false },
+	       { "/dev/fuse", O_RDWR, false },
+	       { "/dev/null", O_RDWR, true },
+	       { "/dev/zero", O_RDONLY, true },
+	       { "/dev/full", O_WRONLY, true },
+	       { "/dev/urandom", O_RDONLY, true },
+	       { "/dev/ptmx", O_RDWR | O_NOCTTY, true },
+	       { "w/ours/key", O_RDONLY, false },
+	       { "w/ours/key", O_WRONLY, false },
+	       { "w/ours/new", O_WRONLY | O_CREAT, false } };
+enum { N_OPENED = sizeof opened / sizeof *opened };
+
+static int errors[2][N_OPENED];
+
+static void open_all(void *arg)
+{
+	(void)arg;
+	if (chdir(top) < 0)
+		_exit(91);
+	for (size_t i = 0; i < N_OPENED; i++) {
+		int fd = open(opened[i].path, opened[i].flags | O_NONBLOCK | O_CLOEXEC, 0600);
+
+		fl_say("%d ", fd < 0 ? errno : 0);
+		close(fd);
+	}
+}
+
+/* FS-26, LL-11: of devices the supervisor opens the harmless ones only, as Landlock grants no others. SH-12:
+ * nor what is ours. As root: permissions are in nobody's way. */
+T_CASE(what_is_not_opened)
+{
+	char path[100];
+	const struct files_closed closed = { path, true };
+	struct fl_run r = { .program = open_all,
+		            .inexact = ~0u,
+		            .real = FL_ALL | FILTER_READS,
+		            .closed = &closed,
+		            .n_closed = 1 };
+
+	for (int native = 0; native < 2; native++) {
+		char *next;
+
+		make_top(build, 0);
+		snprintf(path, sizeof path, "%s/w/ours", top);
+		r.policy = open_policy;
+		r.native = native;
+		fl_run(&r);
+		next = fl->out;
+		for (size_t i = 0; i < N_OPENED; i++)
+			errors[native][i] = (int)strtol(next, &next, 10);
+		if (!native)
+			ok(fl_event("file_open", "closed-to-sessions", "\"denied\"") &&
+			           fl_event("file_write", "closed-to-sessions", "\"denied\"") &&
+			           fl_event("file_create", "closed-to-sessions", "\"denied\""),
+			   "events");
+		demolish();
+	}
+	for (size_t i = 0; i < N_OPENED; i++) {
+		if (errors[1][i]) {
+			t_skip("%s: not to be opened here anyway: %s", opened[i].path,
+			       strerror(errors[1][i]));
+			continue;
+		}
+		is_int(errors[0][i], opened[i].harmless ? 0 : EACCES, "%s, flags %o", opened[i].path,
+		       opened[i].flags);
 	}
 }

@@ -5,7 +5,9 @@
 #include "test/kernel/floor.h"
 
 #include <arpa/inet.h>
+#include <sched.h>
 #include <stddef.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -220,26 +222,60 @@ T_CASE(virtual_names)
 	release(&g);
 }
 
+/* Of a policy that allows everything, while "own" is ours. */
+static bool ground_with_ours(struct ground *g)
+{
+	const struct floor_item item = { .path = at("own"), .secret = true };
+	struct floor_options o = { .uid = 0, .items = &item, .n = 1 };
+
+	dir("own", 0755);
+	file("own/key", 0666);
+	*g = (struct ground){ .policy = policy_of("version: 1\nname: t\nfile_rules:\n"
+		                                  "  - {name: a, paths: ['/**'], " ALL_OF) };
+	g->rules.policy = g->policy;
+	o.rules = &g->rules;
+	return ok(g->policy && floor_make(&g->floor, &o, NULL) == 0, "floor");
+}
+
 T_CASE(closed_in_any_case)
 {
-	struct floor_item item = { .secret = true };
-	struct ground g = { .policy = policy_of("version: 1\nname: t\nfile_rules:\n"
-		                                "  - {name: a, paths: ['/**'], " ALL_OF) };
-	struct floor_rules rules = { .policy = g.policy };
-	struct floor_options o = { .uid = 0, .items = &item, .n = 1, .rules = &rules };
+	struct ground g;
 
 	if (!arrive())
 		return;
-	item.path = at("own");
-	dir("own", 0755);
-	file("own/key", 0666);
 	file("free", 0666);
-	if (!ok(g.policy && floor_make(&g.floor, &o, NULL) == 0))
+	if (!ground_with_ours(&g))
 		return;
 	held(&g, 0, reads, at("own/key"), "reading what is ours, by a policy that allows all");
 	held(&g, 0, writes, at("own/key"), "writing it");
 	open_to(&g, 0, writes, at("free"), "anything else");
 	release(&g);
+}
+
+/* LL-09: a mount that was there before shows it under another name, in a tree that is granted. */
+T_CASE(closed_under_its_other_name)
+{
+	struct ground g;
+
+	if (!arrive())
+		return;
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+		t_skip("no mounts of one's own: %s", strerror(errno));
+		return;
+	}
+	dir("own", 0755);
+	dir("beside", 0777);
+	dir("beside/shown", 0777);
+	file("beside/free", 0666);
+	if (!ok(mount(at("own"), at("beside/shown"), NULL, MS_BIND, NULL) == 0, "mount"))
+		return;
+	if (ground_with_ours(&g)) {
+		held(&g, 0, reads, at("beside/shown/key"), "reading what is ours, by its other name");
+		held(&g, 0, writes, at("beside/shown/key"), "writing it");
+		open_to(&g, 0, writes, at("beside/free"), "what lies beside that name");
+		release(&g);
+	}
+	umount2(at("beside/shown"), MNT_DETACH);
 }
 
 T_CASE(opened_by_the_configuration)

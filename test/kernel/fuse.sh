@@ -88,8 +88,8 @@ mkdir many && seq 1 3000 | (cd many && xargs touch)
 is "large directories are listed whole" "$(ls -f many | sort -u | wc -l; ls -l many | wc -l)" "3002
 3001"
 if [ -n "$(command -v python3)" ]; then
-	is "what is made here has the capabilities that it is given, until it is written to" \
-		"$(python3 - <<'END'
+	is "what is made here has the capabilities that it is given, until it is written to" "$(
+		python3 - <<'END'
 import os
 name, given = "security.capability", bytes.fromhex("0100000200040000000000000000000000000000")
 fd = os.open("able", os.O_CREAT | os.O_EXCL | os.O_WRONLY)

@@ -12,7 +12,8 @@ version: 1
 name: lab
 file_rules:
   - name: no-secrets
-    paths: ["${PROJECT_ROOT}/secret", "${PROJECT_ROOT}/vault", "${PROJECT_ROOT}/vault/**"]
+    paths: ["${PROJECT_ROOT}/secret", "${PROJECT_ROOT}/vault", "${PROJECT_ROOT}/vault/**",
+      "${PROJECT_ROOT}/holder/in/closed"]
     operations: ["*"]
     decision: deny
   - name: look-only
@@ -50,6 +51,7 @@ act('read-moved', lambda: os.rename('secret', 'fine/moved'))
 act('list-vault', lambda: os.listdir('vault'))
 act('vault-moved', lambda: os.rename('vault', 'fine/vault'))
 act('above-moved', lambda: os.rename('outer', 'fine/outer'))
+act('holder-moved', lambda: os.rename('holder', 'fine/holder'))
 act('write', lambda: to('fixed/f'))
 act('write-mapped', by_map)
 act('append', lambda: to('fixed/f', os.O_WRONLY | os.O_APPEND))
@@ -79,9 +81,10 @@ act('neighbour-tree', lambda: os.rename('fine/x', 'fine/y'))
 END
 
 fill() {
-	mkdir -p "$1/vault" "$1/fixed/d" "$1/fine" "$1/outer/vault"
+	mkdir -p "$1/vault" "$1/fixed/d" "$1/fine" "$1/outer/vault" "$1/holder/in"
 	echo canary >"$1/secret"
 	echo canary >"$1/vault/key"
+	echo canary >"$1/holder/in/closed"
 	for name in f g h; do
 		echo canary >"$1/fixed/$name"
 		echo other >"$1/fine/$name"
@@ -101,8 +104,8 @@ show() {
 }
 state() {
 	(
-		cd "$1" && find secret vault fixed -printf '%p %y %m %u %T@ %s\n' | sort
-		cat secret vault/key fixed/f fixed/g fixed/h
+		cd "$1" && find secret vault fixed holder -printf '%p %y %m %u %T@ %s\n' | sort
+		cat secret vault/key holder/in/closed fixed/f fixed/g fixed/h
 	)
 }
 
@@ -134,7 +137,7 @@ for want in 'no-secrets file_open' 'no-secrets dir_list' 'no-secrets file_rename
 		"$TMP/events"
 done
 ok "an event tells whose path, and which line of the policy" jq -es --arg p "$dir/fixed/f" \
-	'any(.[]; .path == $p and .policy.line == 8 and .policy.file == "lab.yaml" and .pid > 0)' \
+	'any(.[]; .path == $p and .policy.line == 9 and .policy.file == "lab.yaml" and .pid > 0)' \
 	"$TMP/events"
 
 rm "$dir/fine/f" && mkdir "$dir/fine/gone" && rmdir "$dir/fine/gone"

@@ -16,6 +16,7 @@
 /* When the last process of a command ends, its parent is about to go on, on our processor: what is left to do
  * waits a moment, and for the exit status at most ten times as long. */
 #define LINGER_NS (20 * 1000000LL)
+#define AGAIN_NS  200000 /* others' calls wait so long */
 enum { LOOKS = 10 };
 
 struct place {
@@ -185,11 +186,26 @@ static void look_at_first(struct place *p)
 	p->pidfd = proc_pidfd(p->c.entry);
 }
 
+/* Who has its answer has often asked again before we go on, as it has run on our processor: it is answered
+ * without a look at all else, for a moment. False: not even one call could be. */
+static bool serve(struct place *p)
+{
+	const int64_t until = clock_mono_ns() + AGAIN_NS;
+	bool any = false;
+
+	while (serve_call(p->governor, &p->c) == 0) {
+		any = true;
+		if (!notify_waits(p->c.listener) || clock_mono_ns() >= until)
+			break;
+	}
+	return any;
+}
+
 static void on_call(struct loop *l, struct watch *w, uint32_t events)
 {
 	struct place *p = list_item(w, struct place, calls);
 
-	if (events & EPOLLIN && serve_call(p->governor, &p->c) == 0) {
+	if (events & EPOLLIN && serve(p)) {
 		if (!p->looked)
 			look_at_first(p);
 		if (CONFIG_FILES && !p->desk->wait.at_ns && serve_wait(p->governor))

@@ -146,8 +146,8 @@ static int find_object(struct act *a, struct change *c, struct place *p)
 	int error = 0;
 
 	c->open = c->of_fd && near_object(a, c->dir, p);
-	if (c->open) /* what C libraries do with others would work */
-		return fcntl(p->object, F_GETFL) & O_PATH ? EBADF : 0;
+	if (c->open)
+		return 0;
 	if (!none) {
 		r.flags = (empty ? PLACE_EMPTY : 0) |
 		          (c->follow && !(c->flags & AT_SYMLINK_NOFOLLOW) ? PLACE_FOLLOW : 0);
@@ -177,6 +177,12 @@ static bool is_finishing(struct act *a, const struct change *c, const struct pla
 	       v->decision == EFFECT_ALLOW && keep_has_made(a, p);
 }
 
+/* An opening that is good for a name only: what C libraries do with others would work. */
+static bool is_bare(const struct change *c, const struct place *p)
+{
+	return c->open && fcntl(p->object, F_GETFL) & O_PATH;
+}
+
 static int change(struct act *a, struct change *c)
 {
 	AUTO_PLACE p;
@@ -192,7 +198,12 @@ static int change(struct act *a, struct change *c)
 	if (S_ISSOCK(p.st.st_mode) && at_lingers(p.object))
 		return EPERM; /* nobody does that but to have us wait */
 	v = keep_decide(a, c->kind, &p);
-	if (!is_finishing(a, c, &p, &v) && !act_allowed(a, &r))
+	/* Times are set by utimensat() itself, which refuses bare descriptors. */
+	if (is_finishing(a, c, &p, &v))
+		return c->apply(a, c, &p);
+	if (is_bare(c, &p))
+		return EBADF;
+	if (!act_allowed(a, &r))
 		return 0;
 	error = keep_change(a, &keep, c, &p, &v);
 	return keep_after(a, &keep, error ? error : c->apply(a, c, &p));

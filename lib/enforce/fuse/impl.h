@@ -72,6 +72,7 @@ struct near {
 	cpu_set_t all; /* where we may */
 	bool no;       /* there is nothing to choose */
 	int at;        /* the only one for now, or -1 */
+	int moves;     /* in a row */
 	int skipped;   /* so many times we do not look where he is */
 	pid_t last;    /* who asked */
 	int64_t answered_ns;

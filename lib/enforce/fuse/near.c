@@ -1,8 +1,8 @@
 /* Where the view's process runs. Who asks waits for the answer, and his processor has nothing else to do; to
  * wake another one that sleeps takes longer than most requests, and it is what the kernel prefers. So who
  * asks for one thing after the other has us on his own processor. Where the next request takes its time he
- * may have been moved: we look, and follow. As soon as somebody else asks we are again wherever there is
- * room. */
+ * may have been moved: we look, and follow, unless he goes whenever we come. As soon as somebody else asks we
+ * are again wherever there is room. */
 #include "enforce/fuse/impl.h"
 
 #include "base/clock.h"
@@ -14,6 +14,8 @@
 enum {
 	SLOW_NS = 15000, /* far above two switches, far below two processors that wake up */
 	SKIPPED = 4,     /* looks, after one that found him where we are */
+	MOVES = 4,       /* in a row: the kernel wants us apart */
+	PAUSE = 512,     /* looks, then */
 	PROCESSOR = 36,  /* its place behind the name, proc_pid_stat(5) */
 };
 
@@ -44,6 +46,13 @@ static void follow(struct near *w, pid_t tid)
 	cpu_set_t one;
 
 	w->skipped = there == w->at ? SKIPPED : 0;
+	w->moves = there == w->at ? 0 : w->moves + 1;
+	if (w->moves == MOVES) {
+		near_leave(w);
+		w->moves = 0;
+		w->skipped = PAUSE;
+		return;
+	}
 	if (there == w->at || there < 0 || there >= CPU_SETSIZE || !CPU_ISSET(there, &w->all))
 		return;
 	CPU_ZERO(&one);
