@@ -273,19 +273,19 @@ static void find_rung(struct runner *r)
 		complain("agentsh-run: degraded: commands are held by ptrace: %s", r->found.why);
 }
 
-/* A server's files, where there is one: this command is not its business, but as much a stranger. */
+/* A server's files, where there is one: this command is as much a stranger. */
 static const struct floor_item items[] = { { "/etc/agentsh", false },
 	                                   { "/run/agentsh", false },
 	                                   { "/var/lib/agentsh", true },
 	                                   { "/usr/bin/agentsh", false } };
 
-/* Of calls on files. */
-static unsigned asked(struct runner *r, bool reads)
+static unsigned calls_on_files(struct runner *r, bool reads)
 {
+	const bool told = r->log && policy_audit(r->policy)->log_allowed;
+
 	if (!path_join(r->root, JOURNAL_STORE, r->store, sizeof r->store))
 		r->store[0] = 0;
-	return files_asked(decide_plain(r->policy), reads,
-	                   (r->log && policy_audit(r->policy)->log_allowed) || access(r->store, F_OK) == 0);
+	return files_asked(decide_plain(r->policy), reads, told || access(r->store, F_OK) == 0, false);
 }
 
 static void close_files(struct runner *r, struct plan_options *p)
@@ -304,7 +304,7 @@ static void close_files(struct runner *r, struct plan_options *p)
 		                           .judged = r->found.rung == RUNG_NOTIFY,
 		                           .roomy = r->found.rung != RUNG_NOTIFY && !r->judge_files,
 		                           .sockets = CONFIG_FILES && r->found.rung == RUNG_NOTIFY &&
-		                                      asked(r, false) };
+		                                      calls_on_files(r, false) };
 	static struct err why;
 
 	if (CONFIG_FILES && (r->judge_files || policy_holds_files(r->policy)))
@@ -344,7 +344,7 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 		                   .n_closed = sizeof items / sizeof *items };
 	struct err e;
 
-	p->files = asked(r, r->floor.missing[0]);
+	p->files = calls_on_files(r, r->floor.missing[0]);
 	if (!p->files)
 		return;
 	o.masks = p->files & FILTER_WRITES && p->files & FILTER_NAMES;

@@ -410,7 +410,9 @@ static int confine(const struct supervisor *s, struct err *e)
 	if (!CONFIG_CONFINE)
 		return 0;
 	return role_enter(ROLE_SUPERVISE | (s->its.rung == RUNG_PTRACE ? ROLE_TRACE : 0) |
-	                          (s->its.wired.calls ? ROLE_FILES : 0) | (s->its.net.flags ? ROLE_NET : 0),
+	                          (s->its.wired.calls ? ROLE_FILES : 0) |
+	                          (s->its.wired.flags & WIRED_LOOKS ? ROLE_LOOKS : 0) |
+	                          (s->its.net.flags ? ROLE_NET : 0),
 	                  0, e);
 }
 

@@ -184,7 +184,7 @@ struct config {
 				int on_truncated; /* enum config_truncated */
 			} execve;
 			struct {
-				bool enabled, enforce_without_fuse, baseline;
+				bool enabled, enforce_without_fuse, baseline, intercept_metadata;
 				bool set; /* `enabled` was given, if only as false */
 			} file_monitor;
 		} seccomp;

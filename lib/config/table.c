@@ -213,6 +213,8 @@ const struct key config_keys[] = {
 	{ "sandbox.seccomp.execve.internal_bypass", KEY_IGNORED, .more = "has no effect: nothing bypasses" },
 	{ "sandbox.seccomp.file_monitor.enabled", KEY_BOOL, AT(sandbox.seccomp.file_monitor.enabled) },
 	{ "sandbox.seccomp.file_monitor.baseline", KEY_BOOL, AT(sandbox.seccomp.file_monitor.baseline) },
+	{ "sandbox.seccomp.file_monitor.intercept_metadata", KEY_BOOL,
+	  AT(sandbox.seccomp.file_monitor.intercept_metadata) },
 	{ "sandbox.seccomp.file_monitor.enforce_without_fuse", KEY_BOOL,
 	  AT(sandbox.seccomp.file_monitor.enforce_without_fuse) },
 	{ "sandbox.env_inject", KEY_MAP, AT(sandbox.env_inject) },

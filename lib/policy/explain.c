@@ -127,7 +127,7 @@ static const char *file_means(const struct lint_rule *r)
 	if (!CONFIG_FILES)
 		return scopes[SCOPE_FILE].by;
 	if (!file_is_enforced(r))
-		return "nothing asks about names, and programs are for command rules";
+		return "looks: each call, with intercept_metadata only; programs are for command rules";
 	if (r->decision == EFFECT_SOFT_DELETE)
 		return "each call, which keeps the file; Landlock alone refuses it";
 	for (size_t i = 0; i < r->what.n; i++)

@@ -38,6 +38,8 @@ static uint32_t flags_of(const struct config *c)
 	const int mode = c->sandbox.fuse.audit.mode;
 	uint32_t flags = as_written ? WIRED_LOG_READS : WIRED_BASELINE;
 
+	if (c->sandbox.seccomp.file_monitor.intercept_metadata)
+		flags |= WIRED_LOOKS;
 	if (!c->sandbox.fuse.audit.enabled)
 		return flags;
 	if (mode == FUSE_SOFT_BLOCK)
@@ -66,7 +68,7 @@ unsigned judged_calls(const struct session *s)
 	kept = flags_of(s->core->config) & (WIRED_KEEP | WIRED_SOFT_BLOCK) || has_store(s);
 	return files_asked(s->policy->plain,
 	                   (logged && flags_of(s->core->config) & WIRED_LOG_READS) || closed_by_asking(s),
-	                   logged || kept);
+	                   logged || kept, s->core->config->sandbox.seccomp.file_monitor.intercept_metadata);
 }
 
 static void put_item(void *m, const struct floor_item *item)

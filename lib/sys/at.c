@@ -270,6 +270,38 @@ int at_facts(int dirfd, const char *name, int flags, struct at_facts *out)
 	return 0;
 }
 
+int at_status(int fd, struct stat *out)
+{
+	int rc;
+
+	_Static_assert(sizeof *out == (NATIVE_AUDIT_ARCH == AUDIT_ARCH_X86_64 ? 144 : 128),
+	               "the kernel's own");
+	at_look();
+	rc = (int)syscall(__NR_newfstatat, fd, "", out, AT_EMPTY_PATH);
+	at_looked();
+	return rc;
+}
+
+int at_statx(int fd, int flags, unsigned mask, struct statx *out)
+{
+	int rc;
+
+	at_look();
+	rc = (int)syscall(__NR_statx, fd, "", flags | AT_EMPTY_PATH, mask, out);
+	at_looked();
+	return rc;
+}
+
+int at_access(int fd, int mode)
+{
+	int rc;
+
+	at_look();
+	rc = (int)syscall(__NR_faccessat2, fd, "", mode, AT_EMPTY_PATH | AT_EACCESS);
+	at_looked();
+	return rc;
+}
+
 static bool mount_of(int fd, uint64_t *out)
 {
 	struct statx x;

@@ -75,5 +75,14 @@ struct at_facts {
 /* `flags`: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH. */
 int at_facts(int dirfd, const char *name, int flags, struct at_facts *out);
 
+/* The same files' status as stat(2) and statx(2) give it (AT_NO_AUTOMOUNT, AT_STATX_… of `flags`), and
+ * whether who works here may use them so (R_OK, W_OK, X_OK), by the ids that it has with files. EINTR when it
+ * takes long.
+ */
+struct statx;
+int at_status(int fd, struct stat *out);
+int at_statx(int fd, int flags, unsigned mask, struct statx *out);
+int at_access(int fd, int mode);
+
 /* Do the two descriptors belong to different mounts? What cannot be known is no. */
 bool at_elsewhere(int a, int b);

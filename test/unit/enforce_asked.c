@@ -64,9 +64,32 @@ T_CASE(what_is_asked)
 
 		printf("# %s\n", cases[i].what);
 		ok(p != NULL, "it loads");
-		is_int(files_asked(plain, false, false), cases[i].calls, "asked about");
-		is_int(files_asked(plain, true, false), cases[i].calls | R, "when reads are told of");
-		is_int(files_asked(plain, false, true), cases[i].calls | W, "when changes are");
+		is_int(files_asked(plain, false, false, false), cases[i].calls, "asked about");
+		is_int(files_asked(plain, true, false, false), cases[i].calls | R, "when reads are told of");
+		is_int(files_asked(plain, false, true, false), cases[i].calls | W, "when changes are");
+		policy_free(p);
+	}
+}
+
+/* Only where a rule restricts them, and with what gives files other names. */
+T_CASE(what_is_looked_at)
+{
+	static const struct {
+		const char *rules;
+		unsigned calls;
+	} some[] = {
+		{ ALLOW("\"*\""), 0 },
+		{ RULE("/srv/x", "read", "deny") ALLOW("\"*\""), R },
+		{ RULE("/srv/x", "stat", "deny") ALLOW("\"*\""), FILTER_METADATA | N },
+		{ RULE("/srv/x", "readlink", "deny") ALLOW("\"*\""), FILTER_METADATA | N },
+		{ RULE("/**", "\"*\"", "deny"), FILTER_METADATA | R },
+	};
+
+	for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+		struct policy *p = load(some[i].rules);
+
+		is_int(files_asked(p ? decide_plain(p) : 0, false, false, true), some[i].calls, "rules %zu",
+		       i);
 		policy_free(p);
 	}
 }

@@ -32,9 +32,9 @@ struct filter_target {
 extern const struct filter_target filter_native;
 
 /* Calls on files: openings that only read; that write, create or truncate, and openat2(2), whose flags are in
- * memory; what makes, moves and removes names; what changes modes, owners, times, attributes and sizes.
- * Openings with O_PATH are never asked about. */
-enum { FILTER_READS = 1, FILTER_WRITES = 2, FILTER_NAMES = 4, FILTER_ATTRIBUTES = 8 };
+ * memory; what makes, moves and removes names; what changes modes, owners, times, attributes and sizes; what
+ * only tells status, permissions and the text of links. Openings with O_PATH are never asked about. */
+enum { FILTER_READS = 1, FILTER_WRITES = 2, FILTER_NAMES = 4, FILTER_ATTRIBUTES = 8, FILTER_METADATA = 16 };
 
 /* Of ioctl(2), what changes files through descriptors that only read: asked about with FILTER_ATTRIBUTES. By
  * number, since not all headers have all; those of Btrfs are made of their place in its list. */

@@ -43,7 +43,17 @@ static const struct {
 	{ 463, FILTER_ATTRIBUTES, 0 }, /* setxattrat */
 	{ 466, FILTER_ATTRIBUTES, 0 }, /* removexattrat */
 	{ 469, FILTER_ATTRIBUTES, 0 }, /* file_setattr */
+	CALL(fstat, FILTER_METADATA),
+	CALL(newfstatat, FILTER_METADATA),
+	CALL(statx, FILTER_METADATA),
+	CALL(faccessat, FILTER_METADATA),
+	{ 439, FILTER_METADATA, 0 }, /* faccessat2 */
+	CALL(readlinkat, FILTER_METADATA),
 #if FILTER_X86_64
+	CALL(stat, FILTER_METADATA),
+	CALL(lstat, FILTER_METADATA),
+	CALL(access, FILTER_METADATA),
+	CALL(readlink, FILTER_METADATA),
 	{ FILTER_NR(open), FILTER_WRITES, BLOCK_OPEN },
 	CALL(creat, FILTER_WRITES),
 	CALL(unlink, FILTER_NAMES),

@@ -64,8 +64,8 @@ static const struct filter_row rows[] = {
 	DENY(setns),
 	CALL(ptrace, LOOK, NO_BLOCK),
 	CALL(process_vm_readv, LOOK, NO_BLOCK),
-#if CONFIG_LAYER_NET
-	CALL(process_vm_writev, LOOK, NO_BLOCK), /* how much of each message was sent */
+#if CONFIG_LAYER_NET || CONFIG_FILES
+	CALL(process_vm_writev, LOOK, NO_BLOCK), /* how much of each message was sent; status of files */
 #else
 	DENY(process_vm_writev),
 #endif

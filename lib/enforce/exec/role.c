@@ -205,6 +205,9 @@ static const struct may {
 	MAY(bind, F),
 	MAY(getsockopt, F),
 #endif
+#if CONFIG_LAYER_NET || CONFIG_FILES
+	MAY(process_vm_writev, ROLE_NET | ROLE_LOOKS), /* what calls give back */
+#endif
 #if CONFIG_LAYER_NET
 	/* with a session's sockets */
 	MAY(connect, ROLE_NET),
@@ -215,7 +218,6 @@ static const struct may {
 	MAY(getsockopt, ROLE_NET),
 	MAY(setsockopt, ROLE_NET),
 	MAY(sendmsg, ROLE_NET),
-	MAY(process_vm_writev, ROLE_NET),
 	MAY(fchdir, ROLE_NET),
 	MAY(setresuid, ROLE_NET),
 	MAY(setresgid, ROLE_NET),

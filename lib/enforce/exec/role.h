@@ -7,6 +7,7 @@
  *   ROLE_SUPERVISE  looks at processes of a session: starts none, opens no sockets
  *   ROLE_TRACE      beside ROLE_SUPERVISE: ptrace(2)
  *   ROLE_FILES      beside ROLE_SUPERVISE: does with files what a session's calls ask for
+ *   ROLE_LOOKS      beside ROLE_FILES: tells a session's calls what files are like
  *   ROLE_VIEW       beside ROLE_FILES: serves a view of a directory
  *   ROLE_NET        beside ROLE_SUPERVISE: connects and sends with a session's sockets
  *   ROLE_PROXY      faces the network: connects and listens, reads what says how names are resolved
@@ -34,7 +35,8 @@ enum {
 	ROLE_VIEW = 128,
 	ROLE_NET = 256,
 	ROLE_PROXY = 512,
-	ROLE_SPACES = 1024
+	ROLE_SPACES = 1024,
+	ROLE_LOOKS = 2048
 };
 
 /* Take on these roles (bits), after what is opened or started once. `others`: of ROLE_SERVER, capabilities to

@@ -24,7 +24,7 @@
 
 #define KIND(k) (1u << ACCESS_##k)
 
-unsigned files_asked(uint32_t plain, bool reads, bool changes)
+unsigned files_asked(uint32_t plain, bool reads, bool changes, bool looks)
 {
 	const uint32_t rules = ~plain, seen = KIND(STAT) | KIND(READLINK);
 	const uint32_t written = KIND(WRITE) | KIND(TRUNCATE) | KIND(CREATE);
@@ -34,6 +34,8 @@ unsigned files_asked(uint32_t plain, bool reads, bool changes)
 		calls |= FILTER_READS | FILTER_WRITES; /* openat2(2) may be either */
 	if (changes || rules & written)
 		calls |= FILTER_WRITES;
+	if (looks && rules & seen)
+		calls |= FILTER_METADATA;
 	/* Landlock knows no attributes: what is closed keeps its own by being asked about. */
 	if (calls || changes || rules & ((1u << ACCESS_KINDS) - 1) & ~seen)
 		calls |= FILTER_NAMES | FILTER_ATTRIBUTES;
@@ -182,6 +184,8 @@ static int judge(struct act *a, int nr)
 		rc = names_judge(a);
 		if (rc < 0)
 			rc = attributes_judge(a);
+		if (rc < 0)
+			rc = metadata_judge(a);
 		return rc < 0 ? EPERM : rc;
 	}
 }

@@ -39,8 +39,8 @@ enum { FILES_READ = 1, FILES_WRITE = 2, FILES_REMOVE = 4 };
  * leaves alone (decide_plain()); `reads`, `changes`: all of these are wanted for something else, to be told
  * of or kept. What may be renamed or linked gets another name, and with it another rule: names are asked
  * about when any rule restricts anything; and attributes, which Landlock does not know: those of what is
- * closed would be open. */
-unsigned files_asked(uint32_t plain, bool reads, bool changes);
+ * closed would be open. `looks`: rules on status and the text of links are enforced, too. */
+unsigned files_asked(uint32_t plain, bool reads, bool changes, bool looks);
 
 /* Strings and lists are copied; the policy is borrowed. */
 struct files_options {

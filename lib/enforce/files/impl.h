@@ -182,12 +182,14 @@ void act_untold(struct act *a, const struct act_report *r);
 /* Both, by the verdict. True: do it. */
 bool act_allowed(struct act *a, const struct act_report *r);
 
-/* ---- judges: open.c, names.c, attributes.c ---------------------------------------------------------- */
+/* ---- judges: open.c, names.c, attributes.c, metadata.c
+ * ---------------------------------------------------------- */
 
 /* One for each group of calls: 0 when answered, or the errno to answer with. */
 int open_judge(struct act *a);
-/* These two give -1 for a call that is not theirs. */
+/* These three give -1 for a call that is not theirs. */
 int names_judge(struct act *a);
 int attributes_judge(struct act *a);
+int metadata_judge(struct act *a);
 int bind_judge(struct act *a);
 int ioctl_judge(struct act *a);

@@ -13,7 +13,8 @@ enum {
 	WIRED_SOFT_BLOCK = 4,
 	WIRED_KEEP = 8,
 	WIRED_STRICT = 16,
-	WIRED_KILLABLE = 32 /* struct governed */
+	WIRED_KILLABLE = 32, /* struct governed */
+	WIRED_LOOKS = 64     /* rules on what is only looked at hold, too */
 };
 
 /* Zeroed: nothing is judged. */
