@@ -358,7 +358,6 @@ static void judge_files(struct runner *r, struct plan_options *p, struct governo
 	g->file_call = files_call;
 	g->file_wait = files_wait;
 	g->file_exec = files_exec;
-	g->file_write = files_write;
 	g->files = r->files;
 }
 
