@@ -237,7 +237,6 @@ static void write_wish(const struct undo_request *r, struct buf *body)
 	json_key(&j, "paths");
 	json_array(&j);
 	for (size_t i = 0; i < r->n_paths; i++)
-		/* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): n_paths of them are filled in */
 		json_text(&j, r->paths[i]);
 	json_end(&j);
 	json_end(&j);
@@ -387,7 +386,7 @@ static const char *absolute(const char *path)
 static int run(int argc, char **argv)
 {
 	struct undo_request request = { 0 };
-	const char *store = NULL, *paths[PATHS_MAX];
+	const char *store = NULL, *paths[PATHS_MAX] = { NULL };
 	struct of of = { .server.timeout = "150s" };
 	const struct opt table[] = {
 		{ "trash-path", 0, OPT_TEXT, &store, NULL },
