@@ -1,16 +1,21 @@
 /* What commands destroyed, and getting it back: the session's store, read and changed with the ids of the
  * session's user in a child. Processes of a session reach only what was kept for their own, and what they ask
- * for goes back to where it was and replaces nothing. Nobody purges from here. */
+ * for goes back to where it was, replaces nothing, and is not what the rules close by now. Nobody purges from
+ * here. */
 #include "api/impl.h"
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/room.h"
+#include "decide/access.h"
 #include "enforce/fuse/under.h"
 #include "journal/line.h"
 #include "journal/record.h"
 #include "journal/undo.h"
+#include "session/granted.h"
+#include "session/judged.h"
 #include "session/kept.h"
 #include "session/views.h"
 
@@ -21,7 +26,15 @@
 
 enum { TRASH_SECONDS = 120, PATHS_MAX = 64, CHANGES_MAX = 20000 };
 
+/* Who may change only what the rules leave open. */
+struct confined {
+	const struct session *session;
+	const struct whole_policy *whole;
+	char why[200];
+};
+
 struct asked {
+	struct confined confined;
 	char store[PATH_MAX];
 	const char *view; /* where one lies over the workspace, or NULL */
 	const char *session;
@@ -29,6 +42,45 @@ struct asked {
 	struct undo_request undo;
 	const char *paths[PATHS_MAX];
 };
+
+static const char *refuse(void *arg, const char *path)
+{
+	struct confined *c = arg;
+	const struct session *s = c->session;
+	AUTO_ARENA arena = { .blocks = NULL };
+	ROOM char virtual[PATH_MAX];
+	struct floor_rules trees = { .policy = NULL };
+	struct access_more more = { .read = NULL };
+	struct access_request r = { .kind = ACCESS_WRITE, .path = path, .more = &more };
+	struct verdict v;
+	int n = path_within(path, s->workspace)
+	                ? snprintf(virtual, sizeof virtual, "/workspace%s", path + strlen(s->workspace))
+	                : -1;
+
+	granted_more(s, &arena, &trees);
+	more.write = trees.write;
+	more.n_write = trees.n_write;
+	r.virtual = n > 0 && (size_t)n < sizeof virtual ? virtual : NULL;
+	v = decide_access(c->whole->policy, c->whole->cache, &r);
+	if (v.effective == EFFECT_ALLOW)
+		return NULL;
+	snprintf(c->why, sizeof c->why, "denied by rule '%.150s'", v.rule->name);
+	return c->why;
+}
+
+/* Processes of a session change nothing this way that their rules close by now. False: answered. */
+static bool confine(struct call *c, const struct session *s, struct asked *q)
+{
+	if (!c->governed || !s->policy || !(judged_here(s) || q->view))
+		return true;
+	q->confined.session = s;
+	q->confined.whole = policies_engine(c->api->core, s->policy, NULL);
+	q->undo.refuse = refuse;
+	q->undo.refuse_arg = &q->confined;
+	if (!q->confined.whole)
+		api_error(c, 500, "out of memory");
+	return q->confined.whole;
+}
 
 /* A view is shown over what is changed; who only looks has it write down first what it did. */
 struct beneath {
@@ -136,6 +188,7 @@ static int write_restore(const void *arg, int fd)
 	struct journal_entry en;
 	struct journal store;
 	ROOM char to[JOURNAL_PATH];
+	const char *why;
 	struct beneath b;
 	struct err e;
 
@@ -148,6 +201,11 @@ static int write_restore(const void *arg, int fd)
 		return send_error(fd, &e);
 	}
 	how.under = place_of(&b);
+	why = q->undo.refuse ? q->undo.refuse(q->undo.refuse_arg, en.path) : NULL;
+	if (why) {
+		err_set(&e, "%s", why);
+		return send_error(fd, &e);
+	}
 	if (journal_put_back(&store, q->token, &how, to, &e) < 0 || under_end(&b.under, &e) < 0) {
 		e.code = 0;
 		return send_error(fd, &e);
@@ -327,7 +385,7 @@ void api_trash_restore(struct call *c)
 	struct session *s = begin(c, &q);
 	const struct json_value *body = s ? api_body(c, &arena) : NULL;
 
-	if (!body || !read_liberties(c, body, &q))
+	if (!body || !read_liberties(c, body, &q) || !confine(c, s, &q))
 		return;
 	q.token = c->args[1];
 	if (!manifest_token_ok(q.token)) {
@@ -377,7 +435,7 @@ static void undo(struct call *c, bool redo)
 	const struct json_value *body = s ? api_body(c, &arena) : NULL;
 
 	if (!body || !read_liberties(c, body, &q) || !read_paths(c, body, &q) ||
-	    !read_command(c, json_get_string(body, "command_id"), &q))
+	    !read_command(c, json_get_string(body, "command_id"), &q) || !confine(c, s, &q))
 		return;
 	q.undo.dry_run = json_get_boolean(body, "dry_run", false);
 	q.undo.redo = redo;

@@ -415,6 +415,19 @@ static void tell(struct undoing *u, int outcome, const char *verb)
 		      outcome == UNDO_DONE ? "" : u->e.text);
 }
 
+/* By who asks: what was allowed when it was done may not be any more. */
+static bool is_refused(struct undoing *u)
+{
+	const struct undo_request *r = u->request;
+	const char *why = r->refuse ? r->refuse(r->refuse_arg, u->line->path) : NULL;
+
+	if (r->refuse && !why && u->line->to_path[0])
+		why = r->refuse(r->refuse_arg, u->line->to_path);
+	if (why)
+		err_set(&u->e, "%s", why);
+	return why;
+}
+
 static void undo_one(struct undoing *u, const struct past_act *act)
 {
 	const char *verb = "restore";
@@ -427,7 +440,7 @@ static void undo_one(struct undoing *u, const struct past_act *act)
 	u->quiet = false;
 	u->born = 0;
 	u->e.text[0] = 0;
-	if (tell_under(u) < 0) {
+	if (is_refused(u) || tell_under(u) < 0) {
 		leave(u);
 		tell(u, UNDO_FAILED, verb);
 		return;

@@ -127,6 +127,28 @@ if governed; then
 	check_that "undo of a path that it did nothing to says so" \
 		'[ "$rc" = 1 ] && grep -q "it did nothing to .*/nothing-there" "$TRY/err" && [ -e "$P/made-a" ]'
 fi
+# What the rules close by now neither undo, redo nor restore opens to the session; its owner may.
+if governed && [ "${E2E_PAIR#own}" != "$E2E_PAIR" ]; then
+	sh_c 'echo original >closed-later; echo gone >closed-gone'
+	sh_c 'echo other >closed-later; rm closed-gone'
+	sh_c 'agentsh undo last'
+	check_that "what is undone is as it was" 'grep -q original "$P/closed-later" && [ -e "$P/closed-gone" ]'
+	sh_c 'rm closed-gone'
+	sh_c 'agentsh trash list'
+	token=$(awk '/closed-gone/ { print $1; exit }' "$TRY/out")
+	cp "$POLICY" /tmp/policy.open
+	changed=$(grep -c '"type":"policy_changed"' "$LOG")
+	sed -i "/^file_rules:/a\\  - {name: now-closed, paths: [\"$P/closed-*\"], operations: [\"*\"], decision: deny}" "$POLICY"
+	for pid in $(server_pids); do kill -HUP "$pid"; done
+	until_true 5 eval '[ "$(grep -c "\"type\":\"policy_changed\"" "$LOG")" -gt "$changed" ]'
+	sh_c 'agentsh redo'
+	check_that "redo opens nothing that is closed by now" '[ "$rc" = 1 ] &&
+		grep -q original "$P/closed-later" && grep -q "denied by rule .now-closed." "$TRY/out" "$TRY/err"'
+	sh_c "agentsh trash restore $token"
+	check_that "nor does restore" '[ "$rc" != 0 ] && [ ! -e "$P/closed-gone" ] &&
+		grep -q "denied by rule .now-closed." "$TRY/out" "$TRY/err"'
+	cp /tmp/policy.open "$POLICY"
+fi
 if governed; then
 	stop_server
 	cp /tmp/policy.before "$POLICY"
