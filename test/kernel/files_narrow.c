@@ -290,6 +290,7 @@ T_CASE(what_is_not_opened)
 		            .real = FL_ALL | FILTER_READS,
 		            .closed = &closed,
 		            .n_closed = 1 };
+	int refused = 0;
 
 	for (int native = 0; native < 2; native++) {
 		char *next;
@@ -311,11 +312,13 @@ T_CASE(what_is_not_opened)
 	}
 	for (size_t i = 0; i < N_OPENED; i++) {
 		if (errors[1][i]) {
-			t_skip("%s: not to be opened here anyway: %s", opened[i].path,
+			printf("# %s: not to be opened here anyway: %s\n", opened[i].path,
 			       strerror(errors[1][i]));
 			continue;
 		}
 		is_int(errors[0][i], opened[i].harmless ? 0 : EACCES, "%s, flags %o", opened[i].path,
 		       opened[i].flags);
+		refused += !opened[i].harmless && opened[i].path[0] == '/';
 	}
+	ok(refused > 1, "%d devices that there are were refused", refused);
 }
