@@ -73,7 +73,8 @@ said "AU-02 the log has them all, escaped" 'len([e for e in E if e["type"] == "e
 session=$(grep -o '"session_id":"session-[^"]*"' "$LOG" | tail -1 | cut -d'"' -f4)
 as_user "$AGENTSH" events tail "$session" >/tmp/tailed 2>&1 &
 tail=$!
-until_true 5 eval 'as_user /bin/bash -c "exec python3 ugly.py" >/dev/null 2>&1; [ "$(wc -l </tmp/tailed)" -ge 16 ]'
+until_true 10 eval 'as_user /bin/bash -c "exec python3 ugly.py" >/dev/null 2>&1
+	[ "$(grep -c /ugly /tmp/tailed)" -ge 16 ] && grep -q "schön日本" /tmp/tailed'
 kill $tail 2>/dev/null
 wait $tail 2>/dev/null || :
 check_that "AU-02 events tail" '[ "$(grep -c /ugly /tmp/tailed)" -ge 16 ] && ! raw /tmp/tailed && grep -q "schön日本" /tmp/tailed'
