@@ -39,6 +39,8 @@ static void ask(const uint8_t *data, size_t size)
 	world_turn();
 	while (recv(pair[0], answer, sizeof answer, 0) > 0)
 		world_turn();
+	shutdown(pair[0],
+	         SHUT_RDWR); /* what a session leaves is looked after by a child, which may have it still */
 	close(pair[0]);
 	world_turn();
 	if (http_server_conns(api->server) || !list_empty(&api->execs) || !list_empty(&api->streams))
