@@ -43,16 +43,17 @@ struct asked {
 	const char *paths[PATHS_MAX];
 };
 
+/* Why nothing may be put there, or NULL. */
 static const char *refuse(void *arg, const char *path)
 {
+	static const enum access_kind kinds[] = { ACCESS_WRITE, ACCESS_CREATE };
 	struct confined *c = arg;
 	const struct session *s = c->session;
 	AUTO_ARENA arena = { .blocks = NULL };
 	ROOM char virtual[PATH_MAX];
 	struct floor_rules trees = { .policy = NULL };
 	struct access_more more = { .read = NULL };
-	struct access_request r = { .kind = ACCESS_WRITE, .path = path, .more = &more };
-	struct verdict v;
+	struct access_request r = { .path = path, .more = &more };
 	int n = path_within(path, s->workspace)
 	                ? snprintf(virtual, sizeof virtual, "/workspace%s", path + strlen(s->workspace))
 	                : -1;
@@ -61,11 +62,17 @@ static const char *refuse(void *arg, const char *path)
 	more.write = trees.write;
 	more.n_write = trees.n_write;
 	r.virtual = n > 0 && (size_t)n < sizeof virtual ? virtual : NULL;
-	v = decide_access(c->whole->policy, c->whole->cache, &r);
-	if (v.effective == EFFECT_ALLOW)
-		return NULL;
-	snprintf(c->why, sizeof c->why, "denied by rule '%.150s'", v.rule->name);
-	return c->why;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		struct verdict v;
+
+		r.kind = kinds[i];
+		v = decide_access(c->whole->policy, c->whole->cache, &r);
+		if (v.effective != EFFECT_ALLOW) {
+			snprintf(c->why, sizeof c->why, "denied by rule '%.150s'", v.rule->name);
+			return c->why;
+		}
+	}
+	return NULL;
 }
 
 /* Processes of a session change nothing this way that their rules close by now. False: answered. */

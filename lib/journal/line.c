@@ -29,30 +29,24 @@ bool line_keeps(char kind)
 	return kind && strchr("DROTW", kind);
 }
 
-static void add_number(struct buf *out, int64_t value)
+/* In place: to divide by a number that the compiler does not know costs several times as much. */
+static inline __attribute__((always_inline)) void add_digits(struct buf *out, int64_t value, unsigned base)
 {
 	uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
 	char digits[24], *p = digits + sizeof digits;
 
-	/* By a number that the compiler knows: to divide by another costs several times as much. */
 	do {
-		*--p = (char)('0' + left % 10);
-	} while (left /= 10);
+		*--p = (char)('0' + left % base);
+	} while (left /= base);
 	if (value < 0)
 		*--p = '-';
 	*--p = '\t';
 	buf_add(out, p, (size_t)(digits + sizeof digits - p));
 }
 
-static void add_mode(struct buf *out, unsigned mode)
+static void add_number(struct buf *out, int64_t value)
 {
-	char digits[16], *p = digits + sizeof digits;
-
-	do {
-		*--p = (char)('0' + mode % 8);
-	} while (mode /= 8);
-	*--p = '\t';
-	buf_add(out, p, (size_t)(digits + sizeof digits - p));
+	add_digits(out, value, 10);
 }
 
 static void add_bytes(struct buf *out, const char *text)
@@ -80,7 +74,7 @@ void line_write(const struct journal_line *l, struct buf *out)
 	add_number(out, l->at);
 	add_text(out, l->command);
 	add_number(out, l->store);
-	add_mode(out, l->mode);
+	add_digits(out, l->mode, 8);
 	add_number(out, l->uid);
 	add_number(out, l->gid);
 	add_number(out, (int64_t)l->ino);

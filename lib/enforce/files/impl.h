@@ -182,8 +182,7 @@ void act_untold(struct act *a, const struct act_report *r);
 /* Both, by the verdict. True: do it. */
 bool act_allowed(struct act *a, const struct act_report *r);
 
-/* ---- judges: open.c, names.c, attributes.c, metadata.c
- * ---------------------------------------------------------- */
+/* ---- judges: open.c, names.c, attributes.c, metadata.c ----------------------------------------------- */
 
 /* One for each group of calls: 0 when answered, or the errno to answer with. */
 int open_judge(struct act *a);

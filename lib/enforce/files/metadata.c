@@ -104,7 +104,7 @@ static int give_link(struct act *a, const struct look *l, const struct place *p)
 
 /* ---- the calls ----------------------------------------------------------------------------------------- */
 
-/* From `args` on: (path, to) for names as they stand, (dirfd, path, …) for the others. */
+/* (dirfd, path, …) */
 static void at(const struct act *a, struct look *l, unsigned flags)
 {
 	l->dir = (int)a->args[0];
@@ -138,7 +138,6 @@ static int link_text(struct look *l, uint64_t to, uint64_t size)
 	return (int)size <= 0 ? EINVAL : 0;
 }
 
-#ifdef __NR_stat
 /* Spellings that new architectures never had. */
 static int decode_old(const struct act *a, struct look *l)
 {
@@ -148,6 +147,7 @@ static int decode_old(const struct act *a, struct look *l)
 	l->path = arg[0];
 	l->follow = true;
 	switch (a->k->n->data.nr) {
+#ifdef __NR_stat
 	case __NR_stat:
 	case __NR_lstat:
 		l->follow = a->k->n->data.nr == __NR_stat;
@@ -157,17 +157,11 @@ static int decode_old(const struct act *a, struct look *l)
 		return permissions(l, arg[1]);
 	case __NR_readlink:
 		return link_text(l, arg[1], arg[2]);
-	}
-	return -1;
-}
-#else
-static int decode_old(const struct act *a, struct look *l)
-{
-	(void)a;
-	(void)l;
-	return -1;
-}
 #endif
+	default:
+		return -1;
+	}
+}
 
 static int decode(const struct act *a, struct look *l)
 {

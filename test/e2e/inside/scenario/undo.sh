@@ -138,7 +138,8 @@ if governed && [ "${E2E_PAIR#own}" != "$E2E_PAIR" ]; then
 	token=$(awk '/closed-gone/ { print $1; exit }' "$TRY/out")
 	cp "$POLICY" /tmp/policy.open
 	changed=$(grep -c '"type":"policy_changed"' "$LOG")
-	sed -i "/^file_rules:/a\\  - {name: now-closed, paths: [\"$P/closed-*\"], operations: [\"*\"], decision: deny}" "$POLICY"
+	sed -i -e "/^file_rules:/a\\  - {name: now-closed, paths: [\"$P/closed-later\"], operations: [write], decision: deny}" \
+		-e "/^file_rules:/a\\  - {name: not-made, paths: [\"$P/closed-gone\"], operations: [create], decision: deny}" "$POLICY"
 	for pid in $(server_pids); do kill -HUP "$pid"; done
 	until_true 5 eval '[ "$(grep -c "\"type\":\"policy_changed\"" "$LOG")" -gt "$changed" ]'
 	sh_c 'agentsh redo'
@@ -146,7 +147,7 @@ if governed && [ "${E2E_PAIR#own}" != "$E2E_PAIR" ]; then
 		grep -q original "$P/closed-later" && grep -q "denied by rule .now-closed." "$TRY/out" "$TRY/err"'
 	sh_c "agentsh trash restore $token"
 	check_that "nor does restore" '[ "$rc" != 0 ] && [ ! -e "$P/closed-gone" ] &&
-		grep -q "denied by rule .now-closed." "$TRY/out" "$TRY/err"'
+		grep -q "denied by rule .not-made." "$TRY/out" "$TRY/err"'
 	cp /tmp/policy.open "$POLICY"
 fi
 if governed; then
