@@ -152,6 +152,8 @@ static const char *note_of(const struct lint_rule *r)
 	case EFFECT_APPROVE:
 		return "denies: nobody can be asked";
 	case EFFECT_REDIRECT:
+		if (CONFIG_FILES && r->scope == SCOPE_FILE)
+			return "what is written goes to redirect_to, all else is denied";
 		return "denies: replacing is not built yet";
 	case EFFECT_SOFT_DELETE:
 		return CONFIG_FILES ? "" : "nothing is kept";

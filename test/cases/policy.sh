@@ -73,6 +73,17 @@ is "explain: exit status" "$rc" 0
 has "explain: a command rule" "$out" '^[0-9]+ +command +deny-privilege +deny +yes +each execve'
 has "explain: a file rule" "$out" \
 	'^[0-9]+ +file +deny-ssh-keys +deny +yes +(where the configuration has file_monitor on: )?each call'
+cat >"$TMP/leads.yaml" <<'END'
+version: 1
+name: leads
+file_rules:
+  - {name: led, paths: ["/w/**"], operations: [write], decision: redirect, redirect_to: "/tmp/x"}
+command_rules:
+  - {name: replaced, commands: ["rm"], decision: redirect, redirect_to: {command: "true"}}
+END
+leads=$("$AGENTSH" policy explain "$TMP/leads.yaml")
+has "explain: writes are led elsewhere" "$leads" '^[0-9]+ +file +led .*; what is written goes to redirect_to'
+has "explain: commands are not" "$leads" '^[0-9]+ +command +replaced .*; denies: replacing is not built yet'
 run explain --json
 has "explain --json" "$out" '"rule": "deny-privilege"'
 
