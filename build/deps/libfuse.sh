@@ -22,6 +22,7 @@ cat >fuse_config.h <<'END_OF_CONFIG'
 #define HAVE_SYS_XATTR_H
 #define HAVE_LINUX_LIMITS_H
 #define HAVE_STRUCT_STAT_ST_ATIM
+#define HAVE_CUSTOM_IO
 END_OF_CONFIG
 cat >libfuse_config.h <<'END_OF_CONFIG'
 #define FUSE_MAJOR_VERSION 3

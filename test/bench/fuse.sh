@@ -197,11 +197,11 @@ layers() {
 		still has it: bindfs, which has none, deletes faster.
 
 		Where who asks and the view are on two processors that sleep in between, each request takes
-		ten times as long: the view's process goes where he is, but the kernel may part them again,
-		which is why medians and least times differ. untar as root is nine requests for a file; tar
-		waits for eight, at 3 to 4 µs each even where little is done for them. All of a file takes
-		6 µs natively on a tmpfs, and 10 to 12 on a disk whose journal does not wait: the limits for
-		it leave no room for that.
+		ten times as long. A view of root's has who asks come to its own processor; that of a user
+		may not, and goes where he is, but the kernel may part them again. untar as root is nine
+		requests for a file; tar waits for eight, at 3 to 4 µs each even where little is done for
+		them. All of a file takes 6 µs natively on a tmpfs, and 10 to 12 on a disk whose journal
+		does not wait: the limits for it leave no room for that.
 	END
 	for where; do
 		echo

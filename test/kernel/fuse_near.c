@@ -1,5 +1,6 @@
-/* A view's process comes to the processor of who asks for one thing after the other, follows him when he is
- * moved, and is wherever there is room as soon as somebody else asks. */
+/* A view's process comes to the processor of who asks for one thing after the other, follows him where he
+ * chose it, has him come otherwise, and is wherever there is room as soon as somebody else asks. Who is held
+ * meanwhile does not see it, nor does what he starts. */
 #include "enforce/fuse/mounting.h"
 #include "enforce/fuse/view.h"
 #include "test/t.h"
@@ -11,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TRIES = 2000 };
+enum { TRIES = 2000, FEW = 4, TURNS = 50 };
 
 static struct lab {
 	char below[32], seen[32];
@@ -97,20 +98,26 @@ static bool comes_to(const cpu_set_t *there)
 	return is_held(there);
 }
 
-T_CASE(followed)
+static void two(cpu_set_t one[2])
 {
-	cpu_set_t one[2];
-	pid_t other;
 	int n = 0;
 
-	if (!begin())
-		return;
 	for (int cpu = 0; cpu < CPU_SETSIZE && n < 2; cpu++) {
 		if (!CPU_ISSET(cpu, &lab.all))
 			continue;
 		CPU_ZERO(&one[n]);
 		CPU_SET(cpu, &one[n++]);
 	}
+}
+
+T_CASE(followed)
+{
+	cpu_set_t one[2];
+	pid_t other;
+
+	if (!begin())
+		return;
+	two(one);
 	ok(is_held(&lab.all), "nobody has asked: it is anywhere");
 	ok(comes_to(&one[0]), "it comes to who asks");
 	ok(comes_to(&one[1]), "and follows him");
@@ -121,5 +128,52 @@ T_CASE(followed)
 		_exit(ask() ? 0 : 1);
 	waitpid(other, NULL, 0);
 	ok(is_held(&lab.all), "somebody else asked: it is anywhere");
+	end();
+}
+
+static bool is_free(void)
+{
+	cpu_set_t now;
+
+	return sched_getaffinity(0, sizeof now, &now) == 0 && CPU_EQUAL(&now, &lab.all);
+}
+
+static bool starts_free(void)
+{
+	pid_t child = fork();
+	int status = -1;
+
+	if (child == 0)
+		_exit(is_free() ? 0 : 1);
+	return waitpid(child, &status, 0) == child && status == 0;
+}
+
+/* He was elsewhere, and may be anywhere. */
+static bool comes_back(const cpu_set_t *here, const cpu_set_t *elsewhere)
+{
+	sched_setaffinity(0, sizeof *elsewhere, elsewhere);
+	sched_setaffinity(0, sizeof lab.all, &lab.all);
+	for (int i = 0; i < FEW && !CPU_ISSET(sched_getcpu(), here); i++)
+		ask();
+	return CPU_ISSET(sched_getcpu(), here) && is_held(here);
+}
+
+T_CASE(held)
+{
+	cpu_set_t one[2];
+	int narrow = 0, back = 0;
+
+	if (!begin())
+		return;
+	two(one);
+	for (int i = 0; i < TURNS; i++)
+		back += comes_to(&one[0]) && comes_back(&one[0], &one[1]);
+	is_int(back, TURNS, "he comes to where he is answered");
+	for (int i = 0; i < TRIES; i++) {
+		ask();
+		narrow += !is_free() || (i % 8 == 0 && !starts_free());
+		poll(NULL, 0, i % 2);
+	}
+	is_int(narrow, 0, "neither he nor his children are ever held to it");
 	end();
 }

@@ -4,8 +4,6 @@
 #include "enforce/exec/call.h"
 #include "sys/notify.h"
 
-#include <string.h>
-
 enum {
 	SLOW_NS = 15000, /* far above two switches, far below two processors that wake up */
 	MOST_NS = 80000, /* more is somebody else's turn */
@@ -46,44 +44,6 @@ static void took_held(struct hand *h, int64_t ns)
 		h->free_ns = -1;
 }
 
-/* ---- masks --------------------------------------------------------------------------------------------- */
-
-static bool has_mask(pid_t tid, const cpu_set_t *mask)
-{
-	cpu_set_t now;
-
-	return sched_getaffinity(tid, sizeof now, &now) == 0 && CPU_EQUAL(&now, mask);
-}
-
-static bool set_mask(pid_t tid, const cpu_set_t *mask)
-{
-	return sched_setaffinity(tid, sizeof *mask, mask) == 0;
-}
-
-/* To ask for all processors is to ask for none in particular, now and when there are more: unless we were
- * held to fewer than there are for us. */
-static void look(struct hand *h)
-{
-	cpu_set_t every;
-
-	memset(&every, 0xff, sizeof every);
-	h->known = true;
-	h->no = sched_getaffinity(0, sizeof h->all, &h->all) < 0 || CPU_COUNT(&h->all) < 2 ||
-	        !set_mask(0, &every);
-	if (h->no || has_mask(0, &h->all))
-		return;
-	h->no = true;
-	set_mask(0, &h->all);
-}
-
-static void let_go(pid_t tid)
-{
-	cpu_set_t every;
-
-	memset(&every, 0xff, sizeof every);
-	set_mask(tid, &every);
-}
-
 /* ---- handing over ----------------------------------------------------------------------------------------
  */
 
@@ -95,44 +55,24 @@ static bool is_avoided(const struct hand *h, pid_t tid)
 	return false;
 }
 
-/* Held ourselves, too, until others call: one call for many. */
-static void pin(struct hand *h)
-{
-	h->cpu = sched_getcpu();
-	CPU_ZERO(&h->here);
-	if (h->cpu >= 0 && h->cpu < CPU_SETSIZE)
-		CPU_SET(h->cpu, &h->here);
-	h->pinned = set_mask(0, &h->here);
-}
-
-static void unpin(struct hand *h)
-{
-	if (has_mask(0, &h->here)) /* else somebody else has set it by now */
-		let_go(0);
-	h->pinned = false;
-}
-
 static bool can_be_held(struct hand *h, const struct call *k)
 {
 	const pid_t tid = (pid_t)k->n->pid;
 
-	if (h->held <= 0 || h->no || !h->again || !k->c->killable || is_avoided(h, tid))
-		return false;
-	if (!h->known)
-		look(h);
-	return !h->no && has_mask(tid, &h->all);
+	return h->held > 0 && h->again && k->c->killable && !is_avoided(h, tid) && pin_may(&h->pin, tid);
 }
 
+/* We, too, until others call: one call for many. */
 static bool is_held(struct hand *h, const struct call *k)
 {
 	bool held = can_be_held(h, k);
 
-	if (h->pinned && (!held || sched_getcpu() != h->cpu))
-		unpin(h);
-	if (held && !h->pinned && has_mask(0, &h->all))
-		pin(h);
+	if (h->pin.on && (!held || sched_getcpu() != h->pin.cpu))
+		pin_off(&h->pin);
+	if (held && !h->pin.on)
+		pin_here(&h->pin);
 	h->others = 0;
-	return held && h->pinned;
+	return held && h->pin.on;
 }
 
 static int add_held(struct hand *h, const struct call *k, int fd, int flags)
@@ -141,11 +81,9 @@ static int add_held(struct hand *h, const struct call *k, int fd, int flags)
 	const int64_t start = clock_mono_ns();
 	int number;
 
-	/* One that cannot be held is handed its descriptor all the same. */
-	set_mask(tid, &h->here);
+	pin_hold(&h->pin, tid);
 	number = notify_add(k->c->listener, k->n->id, fd, flags);
-	if (has_mask(tid, &h->here)) /* else somebody else has set it by now */
-		let_go(tid);
+	pin_release(&h->pin, tid);
 	took_held(h, clock_mono_ns() - start);
 	return number;
 }
@@ -163,8 +101,8 @@ void hand_called(struct hand *h, pid_t pid)
 {
 	h->again = h->last == pid;
 	h->last = pid;
-	if (h->pinned && (!h->again || ++h->others > OTHERS))
-		unpin(h);
+	if (h->pin.on && (!h->again || ++h->others > OTHERS))
+		pin_off(&h->pin);
 }
 
 int hand_add(struct hand *h, const struct call *k, int fd, int flags)
@@ -194,7 +132,7 @@ void hand_avoid(struct hand *h, pid_t tid)
 	if (is_avoided(h, tid))
 		return;
 	if (h->n_avoided == HAND_AVOIDED)
-		h->no = true;
+		h->pin.no = true;
 	else
 		h->avoided[h->n_avoided++] = tid;
 }

@@ -1,10 +1,9 @@
 /* hand - descriptors for callers that wait.
  *
  * A caller puts the descriptor into its table itself, and the kernel wakes it for that wherever there is room
- * (SECCOMP_IOCTL_NOTIF_ADDFD knows no SYNC_WAKE_UP). On a machine that does little else that is a processor
- * that sleeps, and waking it, for both of us in turn, takes longer than all the rest of the call. While that
- * is so, caller and supervisor are held to the processor where the supervisor runs until the descriptor is
- * there, and the supervisor for as long as the same process calls: only a caller
+ * (SECCOMP_IOCTL_NOTIF_ADDFD knows no SYNC_WAKE_UP). While that is slow (sys/pin.h), caller and supervisor
+ * are held to the processor where the supervisor runs until the descriptor is there, and the supervisor for
+ * as long as the same process calls: only a caller
  *   - whose process called the last time, too: who takes turns with others is better off on a processor of
  *     its own; not so the threads of one, which wait for the same supervisor,
  *   - that may run wherever we may: a mask that somebody chose is left alone,
@@ -15,7 +14,8 @@
  */
 #pragma once
 
-#include <sched.h>
+#include "sys/pin.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -25,11 +25,8 @@ enum { HAND_AVOIDED = 8 };
 struct call;
 
 struct hand {
-	cpu_set_t all;  /* where we may run; valid when `known` */
-	cpu_set_t here; /* where we are held, while `pinned`: to `cpu` alone */
-	bool pinned;
-	int cpu, others;      /* calls since the last descriptor */
-	bool known, no;       /* `no`: nobody is held */
+	struct pin pin;       /* we ourselves, while one that we hold calls */
+	int others;           /* calls since the last descriptor */
 	pid_t last;           /* whose call came in last: a process … */
 	bool again;           /* … and the one before it */
 	int free_ns, held_ns; /* how long it took lately; -1 = to be found out */

@@ -5,12 +5,13 @@
 
 #include "base/list.h"
 #include "enforce/fuse/view.h"
+#include "sys/pin.h"
 
 #include <fuse_lowlevel.h>
 #include <limits.h>
-#include <sched.h>
 #include <sys/stat.h>
 
+struct fuse_in_header;
 struct listing;
 
 /* What a table holds begins with one. */
@@ -69,18 +70,21 @@ enum { ATTENDED_MAX = 8 };
 
 /* Where we run (near.c). */
 struct near {
-	cpu_set_t all; /* where we may */
-	bool no;       /* there is nothing to choose */
-	int at;        /* the only one for now, or -1 */
-	int moves;     /* in a row */
-	int skipped;   /* so many times we do not look where he is */
-	pid_t last;    /* who asked */
+	struct pin pin;
+	bool no_hold; /* we may not be first */
+	pid_t last;   /* who asked */
+	pid_t waits;  /* and is held when he is answered; or 0 */
+	int since;    /* requests after a slow answer */
+	int held;     /* so many more answers */
+	int moves;    /* in a row */
+	int skipped;  /* so many times we do not look where he is */
 	int64_t answered_ns;
 };
 
 struct view {
 	struct view_options o;
 	struct fuse_session *session;
+	struct near near;
 	struct node root;
 	struct table nodes, names;
 	struct list dirs;     /* node.recent, least recently used first */
@@ -170,8 +174,9 @@ void node_reached(struct reach *r);
 /* near.c */
 void near_init(struct near *w);
 void near_leave(struct near *w);
-/* A request of this task came in; 0 = of nobody's. */
-void near_asked(struct near *w, pid_t tid);
+void near_asked(struct near *w, const struct fuse_in_header *request);
+/* writev(2) of an answer, or of something told, to the device. */
+ssize_t near_answer(struct near *w, int device, const struct iovec *iov, int count);
 void near_answered(struct near *w);
 
 /* told.c: what is below is being changed. Between requests. */

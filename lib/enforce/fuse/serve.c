@@ -73,11 +73,10 @@ static void at_work(const struct view *v, uint64_t what)
 static int serve(struct view *v, struct fuse_buf *request)
 {
 	bool busy = false;
-	struct near near;
 	uint64_t n = 0;
 	int rc;
 
-	near_init(&near);
+	near_init(&v->near);
 	for (;;) {
 		while (busy && !is_ready(v->o.device)) {
 			at_work(v, ++n);
@@ -87,14 +86,14 @@ static int serve(struct view *v, struct fuse_buf *request)
 		rc = fuse_session_receive_buf(v->session, request);
 		at_work(v, ++n);
 		if (rc > 0) {
-			near_asked(&near, (pid_t)((const struct fuse_in_header *)request->mem)->pid);
+			near_asked(&v->near, request->mem);
 			fuse_session_process_buf(v->session, request);
-			near_answered(&near);
+			near_answered(&v->near);
 			continue;
 		}
 		if (rc != -EINTR)
 			return rc;
-		near_leave(&near);
+		near_leave(&v->near);
 		if (v->o.talk > 0 && !hear(v))
 			return 0;
 		busy = v->o.talk > 0 && v->o.idle;
@@ -104,12 +103,8 @@ static int serve(struct view *v, struct fuse_buf *request)
 int view_run(struct view *v, struct err *e)
 {
 	struct fuse_buf request = { 0 };
-	const struct sched_param none = { 0 };
 	int rc;
 
-	/* Who asks goes on until it has to wait: one switch less where it says something and asks the next.
-	 */
-	sched_setscheduler(0, SCHED_BATCH, &none);
 	if (v->o.talk > 0 && watch(v->o.talk) < 0)
 		return err_sys(e, "view: talk");
 	rc = serve(v, &request);

@@ -221,9 +221,21 @@ static const struct fuse_lowlevel_ops ops = {
 	.removexattr = xattr_remove,
 };
 
+static ssize_t on_answer(int device, struct iovec *iov, int count, void *view)
+{
+	return near_answer(&((struct view *)view)->near, device, iov, count);
+}
+
+static ssize_t on_read(int device, void *request, size_t size, void *view)
+{
+	(void)view;
+	return read(device, request, size);
+}
+
 static int start(struct view *v, struct err *e)
 {
-	char *argv[] = { "agentsh", NULL }, device[24];
+	static const struct fuse_custom_io io = { .writev = on_answer, .read = on_read };
+	char *argv[] = { "agentsh", NULL };
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
 
 	if (node_init(v, e) < 0)
@@ -241,8 +253,7 @@ static int start(struct view *v, struct err *e)
 	v->session = fuse_session_new(&args, &ops, sizeof ops, v);
 	if (!v->session)
 		return err_set(e, "fuse session");
-	snprintf(device, sizeof device, "/dev/fd/%d", v->o.device);
-	if (fuse_session_mount(v->session, device) < 0)
+	if (fuse_session_custom_io(v->session, &io, sizeof io, v->o.device) < 0)
 		return err_set(e, "fuse session: device");
 	return 0;
 }
