@@ -214,8 +214,25 @@ if governed; then
 		rm -f /usr/bin/fusermount3
 		install -m 4755 /tmp/fusermount3 /usr/bin/fusermount3
 		stop_server
+	else
+		start_server
+		mounter=$(views_pid --mount)
+		mkdir -p /opt/elsewhere
+		kill -STOP "$mounter"
+		sh_c true &
+		wanted=$!
+		holds_it() { ls -l /proc/"$(server_pids | head -1)"/fd 2>/dev/null | grep -q " -> $W\$"; }
+		check_that "a mount is asked for" 'until_true 2 holds_it'
+		mv "$W" "$W.away" && ln -s /opt/elsewhere "$W"
+		kill -CONT "$mounter"
+		check_that "the workspace becomes a link: what was it is mounted over" 'until_true 3 is_view "$W.away"'
+		check_that "not where the link leads" '! is_view /opt/elsewhere'
+		wait "$wanted"
+		stop_server
+		rm "$W" && mv "$W.away" "$W"
 	fi
-	rm -f /tmp/.agentsh-fuse-enabled /dev/fuse
+	rm -f /tmp/.agentsh-fuse-enabled
+	chmod 0666 /dev/fuse # as it was found
 	start_server
 fi
 export E2E_CWD=/tmp
