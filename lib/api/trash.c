@@ -43,10 +43,10 @@ struct asked {
 	const char *paths[PATHS_MAX];
 };
 
-/* Why nothing may be put there, or NULL. */
-static const char *refuse(void *arg, const char *path)
+/* Why nothing may be put there, or what is there be removed; or NULL. */
+static const char *refuse(void *arg, const char *path, bool removes)
 {
-	static const enum access_kind kinds[] = { ACCESS_WRITE, ACCESS_CREATE };
+	static const enum access_kind kinds[] = { ACCESS_WRITE, ACCESS_CREATE, ACCESS_DELETE };
 	struct confined *c = arg;
 	const struct session *s = c->session;
 	AUTO_ARENA arena = { .blocks = NULL };
@@ -62,7 +62,7 @@ static const char *refuse(void *arg, const char *path)
 	more.write = trees.write;
 	more.n_write = trees.n_write;
 	r.virtual = n > 0 && (size_t)n < sizeof virtual ? virtual : NULL;
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+	for (size_t i = 0; i < 2 + (size_t)removes; i++) {
 		struct verdict v;
 
 		r.kind = kinds[i];
@@ -208,7 +208,7 @@ static int write_restore(const void *arg, int fd)
 		return send_error(fd, &e);
 	}
 	how.under = place_of(&b);
-	why = q->undo.refuse ? q->undo.refuse(q->undo.refuse_arg, en.path) : NULL;
+	why = q->undo.refuse ? q->undo.refuse(q->undo.refuse_arg, en.path, false) : NULL;
 	if (why) {
 		err_set(&e, "%s", why);
 		return send_error(fd, &e);

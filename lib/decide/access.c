@@ -97,6 +97,17 @@ static bool in_baseline(const struct policy *p, const struct access_request *r, 
 	return baseline_has(p, r->kind, name) && (r->world_readable || !baseline_needs_facts(r->kind, name));
 }
 
+/* A rule about the workspace as a whole, wherever it lies. */
+static bool is_of_workspace(const struct policy *p, uint32_t best)
+{
+	const struct file_rule *f = best == QUERY_NONE ? NULL : &p->file_rules[best];
+
+	for (size_t i = 0; f && i < f->paths.n; i++)
+		if (!strcmp(f->paths.items[i], "${PROJECT_ROOT}/**"))
+			return true;
+	return false;
+}
+
 /* Is it a file that its /workspace/… spelling has kept when it is deleted? */
 static bool is_kept(const struct policy *p, struct decide_cache *c, const struct access_request *r,
                     struct query *q)
@@ -116,7 +127,8 @@ static const struct rule *by_names(const struct policy *p, struct decide_cache *
 	file_find(p, c, r->path, &q);
 	if (!r->virtual)
 		return rule_of(p, q.best);
-	if (rule_of(p, q.best)->decision == EFFECT_DENY && is_kept(p, c, r, &spelled))
+	if (rule_of(p, q.best)->decision == EFFECT_DENY && is_of_workspace(p, q.best) &&
+	    is_kept(p, c, r, &spelled))
 		return rule_of(p, spelled.best);
 	file_find(p, c, r->virtual, &q);
 	return rule_of(p, q.best);

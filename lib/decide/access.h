@@ -68,7 +68,8 @@ struct access_request {
 	const char *const *alias; /* further names it was reached by: links that only root can change */
 	size_t n_alias;
 	/* Its /workspace/… spelling, or NULL: the earlier rule that matches either wins. But what a rule
-	 * about the spelling has kept when it is deleted, no rule about the name refuses to delete. */
+	 * about the spelling has kept when it is deleted, no rule about all of ${PROJECT_ROOT} refuses to
+	 * delete: policies that have both were written for views of /workspace, which showed only the one. */
 	const char *virtual;
 	bool baseline;                  /* the configuration leaves the system read baseline in force */
 	bool world_readable;            /* a fact about the object: o+r, a directory o+rx */

@@ -419,10 +419,12 @@ static void tell(struct undoing *u, int outcome, const char *verb)
 static bool is_refused(struct undoing *u)
 {
 	const struct undo_request *r = u->request;
-	const char *why = r->refuse ? r->refuse(r->refuse_arg, u->line->path) : NULL;
+	ptrdiff_t kind = strchr(LINE_ACTS, u->line->kind) - LINE_ACTS;
+	bool removes = kind >= JOURNAL_CREATE && kind <= JOURNAL_LINK;
+	const char *why = r->refuse ? r->refuse(r->refuse_arg, u->line->path, removes) : NULL;
 
 	if (r->refuse && !why && u->line->to_path[0])
-		why = r->refuse(r->refuse_arg, u->line->to_path);
+		why = r->refuse(r->refuse_arg, u->line->to_path, removes);
 	if (why)
 		err_set(&u->e, "%s", why);
 	return why;

@@ -1,8 +1,8 @@
 #!/bin/bash
 # fuse_work - a developer's tools find in a view what they find without it: git, make, sqlite with two
-# writers, what editors and tar do; fio and stress-ng where they are installed.
+# writers, what editors and tar do; fio and stress-ng end well.
 . "$(dirname "$0")/../t.sh"
-needs root python3 git make gcc fuse
+needs root python3 git make gcc fuse fio stress-ng
 
 cd / || exit 1
 chmod 755 "$TMP"
@@ -111,27 +111,22 @@ for what in git make files sqlite; do
 	is "$what succeeds" "$(tail -1 "$TMP/seen.$what")" 0
 done
 cd "$TMP/seen" || exit 1
-if command -v fio >/dev/null; then
-	ok "fio verifies what it wrote" fio --name=v --directory=. --size=8m --rw=randrw --bs=4k-64k \
-		--verify=crc32c --do_verify=1 --numjobs=2 --fallocate=none --ioengine=psync --minimal
-	ok "and through mappings" fio --name=m --directory=. --size=8m --rw=randwrite --bs=4k \
-		--verify=crc32c --ioengine=mmap --minimal
-fi
+ok "fio verifies what it wrote" fio --name=v --directory=. --size=8m --rw=randrw --bs=4k-64k \
+	--verify=crc32c --do_verify=1 --numjobs=2 --fallocate=none --ioengine=psync --minimal
+ok "and through mappings" fio --name=m --directory=. --size=8m --rw=randwrite --bs=4k \
+	--verify=crc32c --ioengine=mmap --minimal
 # STRESS=all: all filesystem stressors; what ends with an error in a bare directory may do so here.
 strain() { # STRESSOR DIRECTORY
 	(cd "$2" && timeout 30 stress-ng --temp-path . "--$1" 1 -t 1)
 }
-if command -v stress-ng >/dev/null; then
-	all=$(stress-ng --class 'filesystem?' 2>&1 | sed -n 's/^class .*: //p')
-	[ "${STRESS:-}" = all ] ||
-		all='dentry rename link symlink xattr fallocate seek copy-file flock lockofd mmap'
-	for what in $all; do
-		strain "$what" "$TMP/seen" >"$TMP/strain" 2>&1
-		rc=$?
-		[ $rc -eq 0 ] || rc=$(strain "$what" "$TMP/bare" >/dev/null 2>&1; echo $((rc - $?)))
-		is "stress-ng $what $(grep -am1 fail "$TMP/strain")" "$rc" 0
-	done
-fi
+all=$(stress-ng --class 'filesystem?' 2>&1 | sed -n 's/^class .*: //p')
+[ "${STRESS:-}" = all ] || all='dentry rename link symlink xattr fallocate seek copy-file flock lockofd mmap'
+for what in $all; do
+	strain "$what" "$TMP/seen" >"$TMP/strain" 2>&1
+	rc=$?
+	[ $rc -eq 0 ] || rc=$(strain "$what" "$TMP/bare" >/dev/null 2>&1; echo $((rc - $?)))
+	is "stress-ng $what $(grep -am1 fail "$TMP/strain")" "$rc" 0
+done
 cd /
 umount "$TMP/seen"
 wait "$view"

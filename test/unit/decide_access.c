@@ -159,24 +159,6 @@ T_CASE(what_is_kept_may_be_deleted)
 	unload(&l);
 }
 
-T_CASE(a_refusal_of_the_spelling_holds)
-{
-	struct policy *p =
-	        policy_of("version: 1\nname: t\nfile_rules:\n"
-	                  "  - {name: never, paths: ['/workspace/a'], operations: [delete], decision: deny}\n"
-	                  "  - {name: keep, paths: ['/p/**'], operations: ['*'], decision: soft_delete}\n");
-	struct decide_cache *c = p ? decide_cache_new(p) : NULL;
-	struct access_request r = { .kind = ACCESS_DELETE, .path = "/p/a", .virtual = "/workspace/a" };
-
-	if (ok(c != NULL)) {
-		is_str(decide_access(p, c, &r).rule->name, "never", "by the spelling");
-		r.path = r.virtual = "/p/b";
-		is_str(decide_access(p, c, &r).rule->name, "keep", "another");
-	}
-	decide_cache_free(c);
-	policy_free(p);
-}
-
 T_CASE(the_home_directory_outside_of_the_project)
 {
 	const struct policy_var vars[] = { { "PROJECT_ROOT", "/home/user/p" },

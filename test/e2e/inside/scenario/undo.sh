@@ -136,15 +136,21 @@ if governed && [ "${E2E_PAIR#own}" != "$E2E_PAIR" ]; then
 	sh_c 'rm closed-gone'
 	sh_c 'agentsh trash list'
 	token=$(awk '/closed-gone/ { print $1; exit }' "$TRY/out")
+	sh_c 'echo made >closed-made'
+	sh_c 'agentsh trash list' # what was made stays the last that can be undone
 	cp "$POLICY" /tmp/policy.open
 	changed=$(grep -c '"type":"policy_changed"' "$LOG")
 	sed -i -e "/^file_rules:/a\\  - {name: now-closed, paths: [\"$P/closed-later\"], operations: [write], decision: deny}" \
-		-e "/^file_rules:/a\\  - {name: not-made, paths: [\"$P/closed-gone\"], operations: [create], decision: deny}" "$POLICY"
+		-e "/^file_rules:/a\\  - {name: not-made, paths: [\"$P/closed-gone\"], operations: [create], decision: deny}" \
+		-e "/^file_rules:/a\\  - {name: not-removed, paths: [\"$P/closed-made\"], operations: [delete], decision: deny}" "$POLICY"
 	for pid in $(server_pids); do kill -HUP "$pid"; done
 	until_true 5 eval '[ "$(grep -c "\"type\":\"policy_changed\"" "$LOG")" -gt "$changed" ]'
 	sh_c 'agentsh redo'
 	check_that "redo opens nothing that is closed by now" '[ "$rc" = 1 ] &&
 		grep -q original "$P/closed-later" && grep -q "denied by rule .now-closed." "$TRY/out" "$TRY/err"'
+	sh_c 'agentsh undo last closed-made'
+	check_that "undo removes nothing that may not be deleted" '[ "$rc" = 1 ] && [ -e "$P/closed-made" ] &&
+		grep -q "denied by rule .not-removed." "$TRY/out" "$TRY/err"'
 	sh_c "agentsh trash restore $token"
 	check_that "nor does restore" '[ "$rc" != 0 ] && [ ! -e "$P/closed-gone" ] &&
 		grep -q "denied by rule .not-made." "$TRY/out" "$TRY/err"'
