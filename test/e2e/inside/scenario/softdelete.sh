@@ -83,16 +83,24 @@ if governed; then
 	listed guarded
 	# Of that mount, wherever trash_path is.
 	K=$(find "$E2E_HOME" /home -path "*/payload/$token" | head -1)
-	K=${K%/payload/*} held='[ "$rc" != 0 ]'
+	K=${K%/payload/*} below=$K held='[ "$rc" != 0 ] && [ "$(store)" = "$untouched" ]'
 	if view_armed; then
 		# A view hides it: who looks below sees it, nobody else may have found it.
 		. /opt/e2e/views.sh
 		W=$E2E_HOME/project
 		below=/proc/$(view_of "$W")/fd/5/.agentsh_trash
-		held='[ "$(cat "$below/payload/$token")" = guarded ] && [ ! -e "$below/payload/new" ] && [ ! -e "$below/x" ]'
+		held='[ "$(store)" = "$untouched" ]'
 		[ ! -e "$below/payload/$token" ] || K=$W/.agentsh_trash
 	fi
-	check_that "the version is in a store" '[ -n "$K" ] && [ -n "$token" ]'
+	store() { # all of it but its books
+		(
+			cd "$below" || exit
+			find . \( -path ./acts -o -path ./usage \) -prune -o -type f -printf '%p %m %s %T@\n' -o -printf '%p %y %m\n' | sort
+			cat payload/* manifest/* 2>/dev/null | sha256sum
+		)
+	}
+	check_that "the version is in a store" '[ -n "$K" ] && [ -n "$token" ] && until_true 5 [ -e "$below/manifest/$token.json" ]'
+	untouched=$(store)
 	for way in "rm -f \$K/payload/$token" 'echo x >$K/payload/new' 'mv $K away' \
 		'touch $K/manifest/1.json' 'chmod 0777 $K' 'ln -s / $K/x' \
 		'for f in $K/*/*; do echo x >"$f"; done' 'find $K -delete' \
