@@ -116,6 +116,28 @@ T_CASE(redirects)
 	}
 }
 
+/* What is only watched goes on, and is in the log; what no rule watches is not. */
+T_CASE(audits)
+{
+	static const char format[] = LAB_HEAD LAB_TAIL
+	        "file_rules:\n"
+	        "  - {name: watched, paths: [\"**/%s\"], operations: [read, open], decision: audit}\n"
+	        "  - {name: rest, paths: [\"/**\"], operations: [\"*\"], decision: allow}\n";
+	char text[2048];
+
+	lab_start();
+	for (int watched = 0; watched < 2; watched++) {
+		lay_out();
+		snprintf(text, sizeof text, format, watched ? ".env" : "another");
+		lab_write(lab.policy, text, 0644);
+		lab.option = JUDGED;
+		lab_attack("plain", true, lab.user, &o);
+		ok(o.reached && lab_exit(&o) == 0, "it is read");
+		is_int(lab_logged(&o, "\"watched\"", "file_open"), watched,
+		       "and in the log if it is watched");
+	}
+}
+
 static pid_t spawn(const char *name, uid_t uid)
 {
 	char *argv[] = { lab.tool, NULL };

@@ -24,6 +24,10 @@ file_rules:
     paths: ["${PROJECT_ROOT}/**"]
     operations: [delete, rmdir]
     decision: soft_delete
+  - name: watched
+    paths: ["${PROJECT_ROOT}/fine/watched"]
+    operations: [read]
+    decision: audit
   - name: work
     paths: ["${PROJECT_ROOT}", "${PROJECT_ROOT}/**"]
     operations: ["*"]
@@ -77,6 +81,7 @@ act('neighbour-read', lambda: to('fixed/f' if os.path.exists('fixed/f') else 'fi
 act('neighbour-write', lambda: to('fine/n', os.O_RDWR | os.O_CREAT | os.O_TRUNC))
 act('neighbour-move', lambda: os.rename('fine/n', 'fine/m'))
 act('neighbour-mkdir', lambda: os.mkdir('fine/x'))
+act('neighbour-watched', lambda: to('fine/watched', os.O_RDONLY))
 act('neighbour-tree', lambda: os.rename('fine/x', 'fine/y'))
 END
 
@@ -89,6 +94,7 @@ fill() {
 		echo canary >"$1/fixed/$name"
 		echo other >"$1/fine/$name"
 	done
+	echo watched >"$1/fine/watched"
 	chmod 644 "$1/fixed/f"
 	touch -d 2020-01-01 "$1/fixed/f"
 	ln -s secret "$1/alias"
@@ -135,6 +141,9 @@ for want in 'no-secrets file_open' 'no-secrets dir_list' 'no-secrets file_rename
 		'any(.[]; .type == $t and .policy.rule == $r and .policy.effective_decision == "deny")' \
 		"$TMP/events"
 done
+ok "an event tells of what is watched" jq -es 'any(.[]; .type == "file_open" and .policy.rule == "watched" and
+	.policy.decision == "audit" and .policy.effective_decision == "allow")' "$TMP/events"
+not_ok "none of what is not" jq -es 'any(.[]; .type == "file_open" and .policy.rule == "work")' "$TMP/events"
 ok "an event tells whose path, and which line of the policy" jq -es --arg p "$dir/fixed/f" \
 	'any(.[]; .path == $p and .policy.line == 9 and .policy.file == "lab.yaml" and .pid > 0)' \
 	"$TMP/events"
