@@ -242,7 +242,7 @@ static void write_wish(const struct undo_request *r, struct buf *body)
 	json_end(&j);
 }
 
-/* The server's list of changes knows no paths. */
+/* The server leaves out of its answer what nobody asked for, but of a mere list of changes. */
 static bool is_wanted(const struct undo_request *r, const char *path, const char *to)
 {
 	for (size_t i = 0; i < r->n_paths; i++)
@@ -263,7 +263,7 @@ static size_t print_changes(const struct json_value *answer, const struct undo_r
 		bool is_done = !outcome || !strcmp(outcome, "done");
 
 		path = path ? path : "";
-		if (!is_wanted(r, path, json_get_string(v, "to")))
+		if (!outcome && !is_wanted(r, path, json_get_string(v, "to")))
 			continue;
 		n_left += !is_done;
 		if (is_done)

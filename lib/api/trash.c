@@ -43,10 +43,28 @@ struct asked {
 	const char *paths[PATHS_MAX];
 };
 
-/* Why nothing may be put there, or what is there be removed; or NULL. */
-static const char *refuse(void *arg, const char *path, bool removes)
+/* What undoing it is, beside writing and creating. */
+static enum access_kind undoing(enum journal_kind done)
 {
-	static const enum access_kind kinds[] = { ACCESS_WRITE, ACCESS_CREATE, ACCESS_DELETE };
+	switch (done) {
+	case JOURNAL_CREATE:
+	case JOURNAL_SYMLINK:
+	case JOURNAL_LINK:
+		return ACCESS_DELETE;
+	case JOURNAL_MKDIR:
+		return ACCESS_RMDIR;
+	case JOURNAL_RENAME:
+	case JOURNAL_EXCHANGE:
+		return ACCESS_RENAME;
+	default:
+		return ACCESS_CREATE;
+	}
+}
+
+/* Why this may not be undone there, or NULL. */
+static const char *refuse(void *arg, const char *path, enum journal_kind done)
+{
+	const enum access_kind kinds[] = { ACCESS_WRITE, ACCESS_CREATE, undoing(done) };
 	struct confined *c = arg;
 	const struct session *s = c->session;
 	AUTO_ARENA arena = { .blocks = NULL };
@@ -62,7 +80,7 @@ static const char *refuse(void *arg, const char *path, bool removes)
 	more.write = trees.write;
 	more.n_write = trees.n_write;
 	r.virtual = n > 0 && (size_t)n < sizeof virtual ? virtual : NULL;
-	for (size_t i = 0; i < 2 + (size_t)removes; i++) {
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		struct verdict v;
 
 		r.kind = kinds[i];
@@ -208,7 +226,7 @@ static int write_restore(const void *arg, int fd)
 		return send_error(fd, &e);
 	}
 	how.under = place_of(&b);
-	why = q->undo.refuse ? q->undo.refuse(q->undo.refuse_arg, en.path, false) : NULL;
+	why = q->undo.refuse ? q->undo.refuse(q->undo.refuse_arg, en.path, JOURNAL_DELETE) : NULL;
 	if (why) {
 		err_set(&e, "%s", why);
 		return send_error(fd, &e);

@@ -323,9 +323,15 @@ static int undo_rename(struct undoing *u)
 	return UNDO_FAILED;
 }
 
+/* What the command did. */
+static enum journal_kind done(const struct undoing *u)
+{
+	return (enum journal_kind)(strchr(LINE_ACTS, u->line->kind) - LINE_ACTS);
+}
+
 static int undo_act(struct undoing *u, const char **verb)
 {
-	switch (strchr(LINE_ACTS, u->line->kind) - LINE_ACTS) {
+	switch (done(u)) {
 	case JOURNAL_DELETE:
 	case JOURNAL_RMDIR:
 		return undo_delete(u);
@@ -419,12 +425,10 @@ static void tell(struct undoing *u, int outcome, const char *verb)
 static bool is_refused(struct undoing *u)
 {
 	const struct undo_request *r = u->request;
-	ptrdiff_t kind = strchr(LINE_ACTS, u->line->kind) - LINE_ACTS;
-	bool removes = kind >= JOURNAL_CREATE && kind <= JOURNAL_LINK;
-	const char *why = r->refuse ? r->refuse(r->refuse_arg, u->line->path, removes) : NULL;
+	const char *why = r->refuse ? r->refuse(r->refuse_arg, u->line->path, done(u)) : NULL;
 
 	if (r->refuse && !why && u->line->to_path[0])
-		why = r->refuse(r->refuse_arg, u->line->to_path, removes);
+		why = r->refuse(r->refuse_arg, u->line->to_path, done(u));
 	if (why)
 		err_set(&u->e, "%s", why);
 	return why;

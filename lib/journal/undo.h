@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "journal/record.h"
 #include "journal/store.h"
 
 #include <stdbool.h>
@@ -29,10 +30,9 @@ struct undo_request {
 	bool redo;  /* `command` was undone: undo that */
 	bool force; /* also what was changed since */
 	bool dry_run;
-	/* Why nothing may be changed at this path by who asks, or NULL; `removes`: nor what is there be put
-	 * away. Itself NULL: whatever was done may be undone. What it gives back is good until the next call.
-	 */
-	const char *(*refuse)(void *arg, const char *path, bool removes);
+	/* Why this may not be undone at this path by who asks, or NULL; itself NULL: whatever was done may be
+	 * undone. What it gives back is good until the next call. */
+	const char *(*refuse)(void *arg, const char *path, enum journal_kind done);
 	void *refuse_arg;
 	bool look;                         /* journal_changes() sets it: also what was undone */
 	const struct journal_under *under; /* or NULL */

@@ -24,36 +24,34 @@ static bool set_every(pid_t tid)
 	return set_mask(tid, &every);
 }
 
-static void look(struct pin *p)
+/* False: nobody is held, we neither. */
+static bool look(struct pin *p)
 {
+	if (p->no || p->known)
+		return !p->no;
 	p->known = true;
 	p->no = sched_getaffinity(0, sizeof p->all, &p->all) < 0 || CPU_COUNT(&p->all) < 2 || !set_every(0);
-	if (p->no || has_mask(0, &p->all))
-		return;
-	p->no = true;
-	set_mask(0, &p->all);
+	if (!p->no && !has_mask(0, &p->all)) {
+		p->no = true;
+		set_mask(0, &p->all);
+	}
+	return !p->no;
 }
 
 bool pin_may(struct pin *p, pid_t tid)
 {
-	if (!p->known)
-		look(p);
-	return !p->no && has_mask(tid, &p->all);
+	return look(p) && has_mask(tid, &p->all);
 }
 
-bool pin_at(struct pin *p, int cpu)
+void pin_at(struct pin *p, int cpu)
 {
-	if (!p->known)
-		look(p);
-	if (p->no || cpu < 0 || cpu >= CPU_SETSIZE || !CPU_ISSET(cpu, &p->all))
-		return false;
-	if (!has_mask(0, p->on ? &p->here : &p->all))
-		return false;
+	if (!look(p) || cpu < 0 || cpu >= CPU_SETSIZE || !CPU_ISSET(cpu, &p->all) ||
+	    !has_mask(0, p->on ? &p->here : &p->all))
+		return;
 	p->cpu = cpu;
 	CPU_ZERO(&p->here);
 	CPU_SET(cpu, &p->here);
 	p->on = set_mask(0, &p->here);
-	return p->on;
 }
 
 void pin_here(struct pin *p)

@@ -10,6 +10,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* An answer that took longer found somebody asleep: far above two switches, far below two processors that
+ * wake up. */
+enum { PIN_SLOW_NS = 15000 };
+
 struct pin {
 	cpu_set_t all;  /* where we may run; valid when `known` */
 	cpu_set_t here; /* where we are, while `on`: on `cpu` alone */
@@ -23,9 +27,9 @@ struct pin {
 bool pin_may(struct pin *p, pid_t tid);
 
 /* Ourselves: to the processor where we run, to another one, to none in particular. Where somebody else has
- * set our mask by now, that stays. */
+ * set our mask by now, that stays, and we are not `on`. */
 void pin_here(struct pin *p);
-bool pin_at(struct pin *p, int cpu);
+void pin_at(struct pin *p, int cpu);
 void pin_off(struct pin *p);
 
 /* A task that pin_may() has allowed, while we are `on`; between the two it must not run, as what it starts

@@ -128,7 +128,7 @@ T_CASE(shared)
 	snprintf(version, sizeof version, "%s/" JOURNAL_STORE "/payload/%s", top, token);
 	ok(is_filled(version, 'a') && is_filled(at("a"), 'b'), "the old is there beside the new");
 	close(dir);
-	ok(shell("rm -rf %s%s", top, ""), "and goes");
+	remove_top();
 	end();
 }
 
@@ -143,5 +143,5 @@ T_CASE(not_shared)
 	fill(at("a"), 'a');
 	is_int(keep(dir, token), EFBIG, "a file above the limit is not kept: not written to either");
 	close(dir);
-	ok(shell("rm -rf %s%s", top, ""), "and goes");
+	remove_top();
 }

@@ -5,7 +5,6 @@
 #include "sys/notify.h"
 
 enum {
-	SLOW_NS = 15000, /* far above two switches, far below two processors that wake up */
 	MOST_NS = 80000, /* more is somebody else's turn */
 	HELD = 256,      /* as many are held before it is tried without again */
 	PAUSE = 128,     /* where it was no better, so many are not */
@@ -24,7 +23,7 @@ static void mean(int *of, int64_t ns)
 static void took(struct hand *h, int64_t ns)
 {
 	mean(&h->free_ns, ns);
-	if (h->free_ns <= SLOW_NS)
+	if (h->free_ns <= PIN_SLOW_NS)
 		return;
 	if (--h->pause < 0)
 		h->held_ns = -1;

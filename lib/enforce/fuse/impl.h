@@ -172,7 +172,6 @@ int node_reach(struct view *v, fuse_req_t req, struct node *n, struct reach *out
 void node_reached(struct reach *r);
 
 /* near.c */
-void near_init(struct near *w);
 void near_leave(struct near *w);
 void near_asked(struct near *w, const struct fuse_in_header *request);
 /* writev(2) of an answer, or of something told, to the device. */

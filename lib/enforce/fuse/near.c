@@ -20,13 +20,12 @@
 #include <unistd.h>
 
 enum {
-	SLOW_NS = 15000, /* far above two switches, far below two processors that wake up */
-	OFTEN = 16,      /* slow answers among as many */
-	HELD = 128,      /* answers, after a slow one: until the other processor sleeps soundly */
-	SKIPPED = 4,     /* looks, after one that found him where we are */
-	MOVES = 4,       /* in a row: the kernel wants us apart */
-	PAUSE = 512,     /* looks, then */
-	PROCESSOR = 36,  /* its place behind the name, proc_pid_stat(5) */
+	OFTEN = 16,     /* two slow answers among as many: he is to be held */
+	HELD = 128,     /* for so many: until the other processor sleeps soundly */
+	SKIPPED = 4,    /* looks, after one that found him where we are */
+	MOVES = 4,      /* in a row: the kernel wants us apart */
+	PAUSE = 512,    /* looks, then */
+	PROCESSOR = 36, /* its place behind the name, proc_pid_stat(5) */
 };
 
 /* ---- following ----------------------------------------------------------------------------------------- */
@@ -108,10 +107,13 @@ static bool is_waited_for(uint32_t opcode)
 	}
 }
 
+/* Only where we are does nobody overtake us: not if we were moved from there. */
 static bool can_be_held(struct near *w, pid_t tid)
 {
 	if (w->no_hold || !pin_may(&w->pin, tid))
 		return false;
+	if (w->pin.on && sched_getcpu() != w->pin.cpu)
+		pin_off(&w->pin);
 	if (!w->pin.on)
 		pin_here(&w->pin);
 	return w->pin.on;
@@ -151,11 +153,6 @@ ssize_t near_answer(struct near *w, int device, const struct iovec *iov, int cou
 /* ---- requests --------------------------------------------------------------------------------------------
  */
 
-void near_init(struct near *w)
-{
-	*w = (struct near){ 0 };
-}
-
 /* To who asks once more. */
 static void come(struct near *w, const struct fuse_in_header *request, bool slow)
 {
@@ -170,7 +167,7 @@ static void come(struct near *w, const struct fuse_in_header *request, bool slow
 void near_asked(struct near *w, const struct fuse_in_header *request)
 {
 	const pid_t tid = (pid_t)request->pid;
-	const bool slow = clock_mono_ns() - w->answered_ns > SLOW_NS;
+	const bool slow = clock_mono_ns() - w->answered_ns > PIN_SLOW_NS;
 
 	w->waits = 0;
 	if (slow && w->since < OFTEN)

@@ -76,7 +76,6 @@ static int serve(struct view *v, struct fuse_buf *request)
 	uint64_t n = 0;
 	int rc;
 
-	near_init(&v->near);
 	for (;;) {
 		while (busy && !is_ready(v->o.device)) {
 			at_work(v, ++n);

@@ -136,13 +136,16 @@ if governed && [ "${E2E_PAIR#own}" != "$E2E_PAIR" ]; then
 	sh_c 'rm closed-gone'
 	sh_c 'agentsh trash list'
 	token=$(awk '/closed-gone/ { print $1; exit }' "$TRY/out")
-	sh_c 'echo made >closed-made'
+	sh_c 'echo moved >closed-from'
+	sh_c 'echo made >closed-made; mkdir closed-dir; mv closed-from closed-to'
 	sh_c 'agentsh trash list' # what was made stays the last that can be undone
 	cp "$POLICY" /tmp/policy.open
 	changed=$(grep -c '"type":"policy_changed"' "$LOG")
 	sed -i -e "/^file_rules:/a\\  - {name: now-closed, paths: [\"$P/closed-later\"], operations: [write], decision: deny}" \
 		-e "/^file_rules:/a\\  - {name: not-made, paths: [\"$P/closed-gone\"], operations: [create], decision: deny}" \
-		-e "/^file_rules:/a\\  - {name: not-removed, paths: [\"$P/closed-made\"], operations: [delete], decision: deny}" "$POLICY"
+		-e "/^file_rules:/a\\  - {name: not-removed, paths: [\"$P/closed-made\"], operations: [delete], decision: deny}" \
+		-e "/^file_rules:/a\\  - {name: not-emptied, paths: [\"$P/closed-dir\"], operations: [rmdir], decision: deny}" \
+		-e "/^file_rules:/a\\  - {name: not-moved, paths: [\"$P/closed-to\"], operations: [rename], decision: deny}" "$POLICY"
 	for pid in $(server_pids); do kill -HUP "$pid"; done
 	until_true 5 eval '[ "$(grep -c "\"type\":\"policy_changed\"" "$LOG")" -gt "$changed" ]'
 	sh_c 'agentsh redo'
@@ -151,6 +154,10 @@ if governed && [ "${E2E_PAIR#own}" != "$E2E_PAIR" ]; then
 	sh_c 'agentsh undo last closed-made'
 	check_that "undo removes nothing that may not be deleted" '[ "$rc" = 1 ] && [ -e "$P/closed-made" ] &&
 		grep -q "denied by rule .not-removed." "$TRY/out" "$TRY/err"'
+	sh_c 'agentsh undo last closed-dir'
+	check_that "nor a directory" '[ "$rc" = 1 ] && [ -d "$P/closed-dir" ] && grep -q "denied by rule .not-emptied." "$TRY/out" "$TRY/err"'
+	sh_c 'agentsh undo last closed-to'
+	check_that "nor moves what may not be moved" '[ "$rc" = 1 ] && [ -e "$P/closed-to" ] && grep -q "denied by rule .not-moved." "$TRY/out" "$TRY/err"'
 	sh_c "agentsh trash restore $token"
 	check_that "nor does restore" '[ "$rc" != 0 ] && [ ! -e "$P/closed-gone" ] &&
 		grep -q "denied by rule .not-made." "$TRY/out" "$TRY/err"'
