@@ -60,7 +60,7 @@ static void is_back(const char *name, mode_t mode)
 	struct stat st = { .st_mode = 0 };
 	char value[8] = "";
 
-	ok(stat(at(name), &st) == 0 && st.st_mode == mode, "%s: with its mode %o", name, st.st_mode);
+	ok(stat(at(name), &st) == 0 && st.st_mode == mode, "%s: with its mode", name);
 	ok(st.st_mtim.tv_sec == 1763761832 && st.st_mtim.tv_nsec == 123456789, "%s: its time", name);
 	ok((getxattr(at(name), "user.k", value, sizeof value) == 2 && !strcmp(value, "hi")) ||
 	           errno == ENOTSUP,
