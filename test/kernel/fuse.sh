@@ -142,13 +142,16 @@ hide
 show "$shm"
 mkdir "$base/seen/work"
 echo whole >"$base/seen/work/held"
-exec 5<>"$base/seen/work/held"
 (while echo x; do :; done >"$base/seen/work/log") 2>/dev/null &
 writer=$!
 until_true 5 test -s "$base/real/work/log"
 stamps() {
 	stat -c '%n %i %y %a %h' "$base/seen" "$base/seen/work" "$base/seen/work/held"
 }
+# Nobody closes it after that: what is written is below at once.
+(printf hole; exec sleep 60) 1<>"$base/seen/work/held" &
+holder=$!
+until_true 5 grep -q sleep "/proc/$holder/comm"
 before=$(stamps)
 kill -9 "$view"
 wait "$view" 2>/dev/null
@@ -159,12 +162,13 @@ wait "$writer" 2>/dev/null
 umount -l "$base/seen"
 umount "$base/bare"
 show "$shm"
-is "another one shows all there was" "$(cat "$base/seen/work/held"; ls "$base/seen/work")" "whole
+is "another one shows all there was" "$(cat "$base/seen/work/held"; ls "$base/seen/work")" "holee
 held
 log"
 is "under the same numbers and times" "$(stamps)" "$before"
 ok "and works beside what is still open in the first" sh -c "echo y >>$base/seen/work/held"
-exec 5<&-
+kill "$holder"
+wait "$holder" 2>/dev/null
 hide
 
 # By fusermount3 and with a user's rights alone; the device is everybody's in a namespace of its own.
