@@ -9,7 +9,7 @@ fresh
 export E2E_CWD="$W"
 now_ms() { date +%s%3N; }
 api() { # METHOD PATH [BODY]
-	curl -s --max-time 30 -X "$1" ${3:+-H "Content-Type: application/json"} ${3:+--data-binary "$3"} "$URL$2"
+	curl -s --max-time 60 -X "$1" ${3:+-H "Content-Type: application/json"} ${3:+--data-binary "$3"} "$URL$2"
 }
 make_session() { api POST /api/v1/sessions "{\"id\":\"$1\",\"workspace\":\"$2\"}" >/dev/null; }
 exec_in() { # SESSION WORDS...: what it prints
@@ -124,12 +124,14 @@ if [ "$E2E_AS" = root ]; then
 	until_true 5 is_view /tmp/slow
 	disk=$(pgrep -f "fuse /tmp/platter" | tail -1)
 	make_session shown /tmp/slow/work
-	as_user mkdir -p /tmp/slow/work
+	as_user mkdir -p /tmp/slow/work /tmp/slow/longer
 	as_user sh -c 'echo slow >/tmp/slow/work/plain'
 	make_session shown /tmp/slow/work
 	check_that "it is shown" '[ "$(exec_in shown /bin/cat plain)" = slow ] && is_view /tmp/slow/work'
 	make_session above /tmp/slow
 	make_session beside /tmp/slow/work
+	make_session longer /tmp/slow/longer
+	check_that "so is another" '[ "$(exec_in longer /usr/bin/stat -f -c %T .)" = fuseblk ] && is_view /tmp/slow/longer'
 	kill -STOP "$disk"
 	began=$(now_ms)
 	exec_in above /bin/echo from-above >/dev/null
@@ -140,10 +142,13 @@ if [ "$E2E_AS" = root ]; then
 	took=$(($(now_ms) - began))
 	check_that "who is to share it, too ($took ms)" '! grep -q from-beside /tmp/beside && [ $took -le 4000 ]'
 	api POST /api/v1/sessions/shown/exec '{"command":"/bin/bash","args":["-c","ls -l /tmp/slow/work/fresh; echo more >plain"]}' >/tmp/stuck.out &
+	stuck=$!
+	api POST /api/v1/sessions/longer/exec '{"command":"/bin/ls","args":["/tmp/slow/longer/fresh"]}' >/tmp/longer.out &
+	longer=$!
 	began=$(now_ms)
 	others >/tmp/others 2>&1
 	took=$(($(now_ms) - began))
-	check_that "others: made, worked, ended ($took ms)" '[ $took -le 3500 ] && grep -q from-other /tmp/others && grep -q from-older /tmp/others'
+	check_that "others: made, worked, ended ($took ms)" '[ $took -le 4500 ] && grep -q from-other /tmp/others && grep -q from-older /tmp/others'
 	began=$(now_ms)
 	api DELETE /api/v1/sessions/shown
 	took=$(($(now_ms) - began))
@@ -157,8 +162,11 @@ if [ "$E2E_AS" = root ]; then
 	others >/tmp/others 2>&1
 	took=$(($(now_ms) - began))
 	check_that "others go on ($took ms)" '[ $took -le 2500 ] && grep -q from-older /tmp/others'
+	check_that "a process without a step for half a minute is ended" 'until_true 45 event fuse_view_died'
+	check_that "who waited for it gets an error" 'until_true 5 grep -qi -e connect -e abort /tmp/longer.out'
 	kill -CONT "$disk"
-	wait $!
+	wait "$stuck" "$longer"
+	api DELETE /api/v1/sessions/longer
 	check_that "when it gets on nobody is left" 'until_true 5 eval "[ -z \"\$(view_of /tmp/slow/work)\" ]"'
 	kill "$(pgrep -f "fuse /tmp/disk" | tail -1)"
 	until_true 5 eval '! is_view /tmp/slow'
