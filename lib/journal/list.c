@@ -284,7 +284,7 @@ static int find_manifest_in(const char *store, struct arena *a, const char *toke
 int journal_find(const struct journal *j, struct arena *a, const char *token, struct journal_entry *out,
                  struct err *e)
 {
-	struct journal_entry told;
+	struct journal_entry told = { 0 };
 	struct err why = { 0 };
 	int rc = 1, known = -1;
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # landlock - file rules where the host refuses a listener of ours: Landlock alone holds what it can express,
-# for each pair (LANDLOCK_PAIRS chooses others), as user and as root, and that each denied deed happens without
+# for each pair (LANDLOCK_PAIRS chooses others), as user and as root, and that each deed happens without
 # us. Then beside it a view.
 . "$(dirname "$0")/../t.sh"
 needs root
