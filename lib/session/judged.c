@@ -106,24 +106,25 @@ static void put_opened(const struct session *s, struct msg *m)
 	put_each(m, 5, more.write, more.n_write);
 }
 
-void judged_put(const struct session *s, bool killable, struct msg *m)
+void judged_put(const struct session *s, bool killable, bool held, struct msg *m)
 {
 	const struct config *c = s->core->config;
 	unsigned calls = judged_calls(s);
 	char store[PATH_MAX];
 
 	msg_u32(m, calls);
-	if (!calls)
-		return;
-	msg_u32(m, flags_of(c) | (killable ? WIRED_KILLABLE : 0));
-	msg_str(m, s->workspace);
-	if (CONFIG_LAYER_FUSE && views_shown(s))
-		msg_str(m, views_left_store(s, store, sizeof store) ? store : "");
-	else
-		msg_str(m, path_join(s->workspace, kept_path(s), store, sizeof store) ? store : "");
-	msg_u64(m, c->sandbox.fuse.audit.quota);
-	msg_u64(m, (uint64_t)c->sandbox.fuse.audit.ttl_ns);
-	closed_each(s, put_item, m);
-	put_opened(s, m);
+	if (calls) {
+		msg_u32(m, flags_of(c) | (killable ? WIRED_KILLABLE : 0));
+		msg_str(m, s->workspace);
+		if (CONFIG_LAYER_FUSE && views_shown(s))
+			msg_str(m, views_left_store(s, store, sizeof store) ? store : "");
+		else
+			msg_str(m, path_join(s->workspace, kept_path(s), store, sizeof store) ? store : "");
+		msg_u64(m, c->sandbox.fuse.audit.quota);
+		msg_u64(m, (uint64_t)c->sandbox.fuse.audit.ttl_ns);
+		closed_each(s, put_item, m);
+	}
+	if (calls || held)
+		put_opened(s, m);
 	msg_u32(m, 0); /* ends the list */
 }

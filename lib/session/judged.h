@@ -19,5 +19,6 @@ bool judged_asked(const struct session *s);
  * no rule restricts and nobody is to hear of goes on by itself. */
 unsigned judged_calls(const struct session *s);
 
-/* Append them, and the rest: enforce/files/wired.h; `killable`: launch.h. */
-void judged_put(const struct session *s, bool killable, struct msg *m);
+/* Append them, and the rest: enforce/files/wired.h; `killable`: launch.h; `held`: Landlock holds file rules,
+ * so that where programs may be started from counts without such calls, too. */
+void judged_put(const struct session *s, bool killable, bool held, struct msg *m);

@@ -52,6 +52,8 @@ static struct governor *make_governor(struct supervised *s, struct rules *rules,
 		o.file_exec = files_exec;
 		o.file_write = files_write;
 		o.files = rules->files;
+	}
+	if (CONFIG_FILES) {
 		o.programs = s->wired.programs;
 		o.n_programs = s->wired.n_programs;
 	}

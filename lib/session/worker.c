@@ -299,7 +299,7 @@ static int send_start(struct worker *w, int their_inbox, struct err *e)
 		msg_str(&m, limits_dir(&w->limits, LIMITS_MEMORY));
 	}
 	if (CONFIG_FILES)
-		judged_put(s, w->plan.launch.killable, &m);
+		judged_put(s, w->plan.launch.killable, w->floor.held != 0, &m);
 	if (CONFIG_LAYER_NET)
 		page = connected_put(s, &m);
 	if (CONFIG_APPROVALS)

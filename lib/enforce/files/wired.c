@@ -50,14 +50,14 @@ int wired_read(struct wired *w, struct msg_reader *r, struct err *e)
 	const char *store;
 
 	w->calls = msg_get_u32(r);
-	if (!w->calls)
-		return msg_ok(r) ? 0 : err_set(e, "bad start message");
-	w->flags = msg_get_u32(r);
-	w->o.workspace = arena_str(&w->text, msg_get_str(r));
-	store = msg_get_str(r);
-	w->o.store = *store ? arena_str(&w->text, store) : NULL;
-	w->quota = (int64_t)msg_get_u64(r);
-	w->ttl_ns = (int64_t)msg_get_u64(r);
+	if (w->calls) {
+		w->flags = msg_get_u32(r);
+		w->o.workspace = arena_str(&w->text, msg_get_str(r));
+		store = msg_get_str(r);
+		w->o.store = *store ? arena_str(&w->text, store) : NULL;
+		w->quota = (int64_t)msg_get_u64(r);
+		w->ttl_ns = (int64_t)msg_get_u64(r);
+	}
 	return read_lists(w, r) && msg_ok(r) ? 0 : err_set(e, "bad start message");
 }
 

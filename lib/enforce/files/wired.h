@@ -33,9 +33,9 @@ struct wired {
 	struct files_view view;
 };
 
-/* In this order: calls (0: nothing follows), flags, workspace, store, quota, time to live; then, until 0, 1
- * or, for secrets, 2 with a path that is closed; 3 with a tree from which programs may be started;
- * 4 and 5 with trees that the configuration opens for reading, for writing. 0 or -1.
+/* In this order: calls (0: only the list follows), flags, workspace, store, quota, time to live; then, until
+ * 0, 1 or, for secrets, 2 with a path that is closed; 3 with a tree from which programs may be started; 4 and
+ * 5 with trees that the configuration opens for reading, for writing. 0 or -1.
  */
 int wired_read(struct wired *w, struct msg_reader *r, struct err *e);
 
