@@ -34,8 +34,8 @@ cleanup() {
 }
 
 log() {
-	setpriv --reuid "$1" --regid "$1" --clear-groups "${governed[@]}" "$TMP/fsops" --view --seed "$SEED" --ops "$2" \
-		"$3/tree" >"$4" 2>&1
+	setpriv --reuid "$1" --regid "$1" --clear-groups "${governed[@]}" \
+		"$TMP/fsops" --view --seed "$SEED" --ops "$2" "$3/tree" >"$4" 2>&1
 }
 
 # compared TEXT UID OPS [COMMAND…]: below COMMAND in the view.
@@ -146,6 +146,12 @@ chmod 755 "$TMP/agentsh"
 show "$shm" --policy "$TMP/rules.yaml"
 mkdir -m 777 "$base/real/elsewhere"
 not_ok "a view that judges" touch "$base/seen/elsewhere/x"
+[ -z "$(command -v python3)" ] ||
+	is "a file without a name in a directory without one" "$(cd "$base/seen" && python3 -c '
+import os
+os.mkdir("gone"); os.chdir("gone"); os.rmdir("../gone")
+print(os.write(os.open(".", os.O_TMPFILE | os.O_RDWR), b"x"))
+')" 1
 compared "judged by the view" "$USER_ID" $((OPS / 4))
 compared "judged by the view, as root" 0 $((OPS / 4))
 compared "judged by the view and by call" "$USER_ID" $((OPS / 4)) \

@@ -1,14 +1,14 @@
 #!/bin/bash
-# fuse_stopped - what the kernel does in a view without asking its process, which is stopped meanwhile: what was
-# listed or looked for is known, data passes by, locks hold between processes. And that each is asked for where
-# it must be.
+# fuse_stopped - what the kernel does in a view without asking its process, which is stopped meanwhile: what
+# was listed or looked for is known, data passes by. What changes is known at once, and locks hold between
+# processes.
 . "$(dirname "$0")/../t.sh"
 needs root python3 fuse
 . "$(dirname "$0")/../view.sh"
 
 cd / || exit 1
 cat >"$TMP/acts.py" <<'END'
-"""usage: DIR PID, of the view's process: NAME=errno of each act, NAME=asks where it waited for the process."""
+"""usage: DIR PID, of the view's process: NAME=errno of each act, NAME=asks where it waited for that."""
 import ctypes, fcntl, mmap, os, select, signal, struct, sys
 from acting import act, to
 
@@ -122,6 +122,7 @@ seen() {
 	(cd "$TMP/top" && touch unseen $(seq -f 'many/%g' 200) && ln -s data link &&
 		truncate -s 1M data && printf tail >>data)
 	show_view "$TMP/top" "$@"
+	# shellcheck disable=SC2154 # by show_view
 	timeout 60 python3 "$TMP/acts.py" "$TMP/top" "$view" >"$TMP/out" 2>&1
 	kill -CONT "$view"
 	hide
@@ -131,8 +132,8 @@ seen() {
 gives() {
 	for want; do is "$how: ${want%=*}" "$(grep "^${want%=*}=" "$TMP/out")" "$want"; done
 }
-known='stat-listed=0 list-again=0 not-there=0 link-read=0 made=0 moved-from=0 moved-to=0 removed=0 listed-anew=0
-	mode-anew=0'
+known='stat-listed=0 list-again=0 not-there=0 link-read=0
+	made=0 moved-from=0 moved-to=0 removed=0 listed-anew=0 mode-anew=0'
 locks='flock-beside=EAGAIN flock-shared=0 flock-over=EAGAIN ofd-same-process=EAGAIN ofd-beside=EAGAIN
 	ofd-elsewhere=0 posix-beside-ofd=EAGAIN ofd-after-close=0'
 how='data passes by'
