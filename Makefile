@@ -210,8 +210,10 @@ E2E := $(sort $(wildcard test/e2e/*.sh)) "test/e2e/run --ungoverned" \
 	$(foreach p,$(E2E_PAIRS),"test/e2e/run --pair $(p) --as user" "test/e2e/run --pair $(p) --as root") \
 	"$(E2E_NO_FILES) --pair own-e2b --as user shim commands files" \
 	"$(E2E_NO_FILES) --pair real-daytona --as root shim commands benign" \
-	"env E2E_VIEW=on E2E_FILES=off test/e2e/run --pair own-e2b --as user view" \
-	"env E2E_VIEW=on test/e2e/run --pair own-daytona --as root view view_stuck undo" \
+	"env E2E_VIEW=on E2E_FILES=off test/e2e/run --pair own-e2b --as user view softdelete" \
+	$(foreach p,$(E2E_PAIRS),$(foreach u,user root,\
+		"env E2E_VIEW=on test/e2e/run --pair $(p) --as $(u) view files softdelete")) \
+	"env E2E_VIEW=on test/e2e/run --pair own-daytona --as root view_stuck undo" \
 	"env E2E_VIEW=on E2E_UNDO_FILES=300 test/e2e/run --pair own-e2b --as user undo"
 UNIT_RUNS := $(UNIT) $(foreach f,$(FUZZERS),"$(O)/host/test/fuzz/$(f) test/fuzz/corpus/$(f)") \
 	$(THREADS) $(sort $(wildcard test/cases/*.sh))

@@ -257,7 +257,7 @@ static int show(const struct trash *t, const char *token)
 		die(EXIT_FAILED, "agentsh-trash: unknown token: %.40s (no store in %s)", token, t->dir);
 	if (journal_find(&j, &a, token, &en, &e) < 0)
 		die(EXIT_FAILED, "agentsh-trash: %s", e.text);
-	snprintf(payload, sizeof payload, "%s/payload/%s", j.path, token);
+	snprintf(payload, sizeof payload, "%s/payload/%s", en.store ? en.store : j.path, token);
 	manifest_write(&en, payload, &text);
 	json_for_terminal(&line, buf_text(&text), text.len);
 	fputs(buf_text(&line), stdout);

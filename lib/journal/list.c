@@ -260,20 +260,45 @@ static int find_line(const struct journal *j, struct arena *a, const char *token
 	return rc;
 }
 
+/* What is told of a version beside its line. */
+static int find_manifest(const struct journal *j, struct arena *a, const char *token,
+                         struct journal_entry *out, struct err *why)
+{
+	return journal_has_payload(j, token) ? journal_read_manifest(j, a, token, out, why) : -1;
+}
+
+/* The same of the store that has it. */
+static int find_manifest_in(const char *store, struct arena *a, const char *token, struct journal_entry *out,
+                            struct err *why)
+{
+	struct journal other;
+	int rc = journal_open(&other, store, false, why);
+
+	if (rc == 0) {
+		rc = find_manifest(&other, a, token, out, why);
+		journal_close(&other);
+	}
+	return rc;
+}
+
 int journal_find(const struct journal *j, struct arena *a, const char *token, struct journal_entry *out,
                  struct err *e)
 {
-	struct journal_entry told;
+	struct journal_entry told = { 0 };
 	struct err why = { 0 };
 	int rc = 1, known = -1;
 
 	if (manifest_token_ok(token)) {
 		rc = find_line(j, a, token, out, e);
-		if (rc >= 0 && journal_has_payload(j, token))
-			known = journal_read_manifest(j, a, token, &told, &why);
+		if (rc == 0 && out->store)
+			known = find_manifest_in(out->store, a, token, &told, &why);
+		else if (rc >= 0)
+			known = find_manifest(j, a, token, &told, &why);
 	}
-	if (rc == 0 && known == 0)
+	if (rc == 0 && known == 0) {
 		memcpy(out->hash, told.hash, sizeof out->hash);
+		out->xattrs = told.xattrs;
+	}
 	if (rc <= 0)
 		return rc;
 	if (known == 0) {

@@ -54,13 +54,14 @@ static int check_unchanged(const struct journal *j, const struct journal_entry *
 	               en->path);
 }
 
-static int check_hash(const struct journal *j, const struct journal_entry *en, struct err *e)
+static int check_hash(const struct journal *j, const struct journal_entry *en, bool force, struct err *e)
 {
 	char hash[JOURNAL_HASH];
 	struct stat st;
 
-	if (!en->hash[0] || fstatat(j->payload, en->token, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    !S_ISREG(st.st_mode))
+	/* What `force` gives back as it is has another one. */
+	if (!en->hash[0] || (force && en->kind) ||
+	    fstatat(j->payload, en->token, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
 		return 0;
 	if (journal_hash(j->payload, en->token, hash, e) < 0)
 		return -1;
@@ -137,7 +138,7 @@ static int put_back(struct journal *j, const struct journal_entry *en, const str
 		return err_set(e, "%s: no absolute path", how->to ? how->to : en->path);
 	if (!how->force && check_unchanged(j, en, e) < 0)
 		return -1;
-	if (check_hash(j, en, e) < 0)
+	if (check_hash(j, en, how->force, e) < 0)
 		return -1;
 	if (journal_tell_under(how->under, to, e) < 0)
 		return -1;

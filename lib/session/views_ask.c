@@ -114,7 +114,9 @@ int views_ask(struct views *v, const struct msg *m, const int *fds, int n_fds, i
 		return 0;
 	}
 	if (rc == 0) {
-		v->late = number;
+		/* The first is a mount's, if any is: none is asked for meanwhile. */
+		if (!v->late)
+			v->late = number;
 		return err_set(e, "it was not mounted within %d ms", ms);
 	}
 	return err_set(e, "the process that mounts views is gone");

@@ -39,7 +39,7 @@ struct views {
 	struct wire_in in;
 	struct list all; /* struct shown */
 	uint32_t last;   /* number of what was asked of the mounter */
-	uint32_t late;   /* that of a mount for which nobody waits any more; 0 = none */
+	uint32_t late;   /* of them for which nobody waits any more, that of a mount first; 0 = none */
 	struct timer sweep;
 	pid_t strays[32];
 };

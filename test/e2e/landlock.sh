@@ -1,7 +1,7 @@
 #!/bin/bash
 # landlock - file rules where the host refuses a listener of ours: Landlock alone holds what it can express,
-# for a pair of our own and a real one, as user and as root; LANDLOCK_PAIRS chooses others. Then beside it a
-# view.
+# for each pair (LANDLOCK_PAIRS chooses others), as user and as root, and that each deed happens without
+# us. Then beside it a view.
 . "$(dirname "$0")/../t.sh"
 needs root
 
@@ -11,9 +11,10 @@ run() { # PAIR USER SCENARIO
 	E2E_FILES=on E2E_VIEW=$view "$OUT/e2e/outer" listener -- \
 		"$here/stage" run --pair "$1" --as "$2" -- all.sh "$3"
 }
-report() { # PAIR USER SCENARIO
+ungoverned() { "$here/run" --ungoverned --as "$2" "$3"; }
+report() { # PAIR USER SCENARIO [ungoverned]
 	status=0
-	run "$@" >"$TMP/tap" 2>&1 || status=$?
+	"${4:-run}" "$@" >"$TMP/tap" 2>&1 || status=$?
 	[ $status -ne 77 ] || return 0 # its files are not here
 	while IFS= read -r line; do
 		case $line in
@@ -24,11 +25,12 @@ report() { # PAIR USER SCENARIO
 	done <"$TMP/tap"
 	is "$1 as $2: $3 ends" "$(tail -1 "$TMP/tap" | grep -o '^1\.\.')" 1..
 }
-for pair in ${LANDLOCK_PAIRS:-own-e2b real-daytona}; do
+for pair in ${LANDLOCK_PAIRS:-own-e2b own-daytona real-e2b real-daytona}; do
 	for user in user root; do
 		report "$pair" "$user" landlock
 	done
 done
+report own-e2b root landlock ungoverned
 # Where calls cannot be judged a view is there by itself. Landlock grants all that is in it, and it judges: as
 # root, since helpers are of no use on such a host.
 report own-e2b root view

@@ -125,6 +125,29 @@ is 'and undo' "$(cat "$W/f")" hello
 run "rm $W/f"
 ok 'manifests follow' until_true 5 sh -c "ls '$W/.agentsh_trash/manifest' | grep -q json"
 
+# The operator, by hand and over the API.
+cd "$W" || exit 1
+T=$(list | jq -r ".items[] | select(.path == \"$W/f\") | .token")
+trash() { env -u AGENTSH_SESSION_ID "$AGENTSH" trash "$@"; }
+is 'show' "$(trash show "$T" | jq -r '[.token, .original_path, .trash_path, .size, .session] | join(" ")')" \
+	"$T $W/f $W/.agentsh_trash/payload/$T 6 $S"
+echo there >"$W/elsewhere"
+is 'restored elsewhere' "$(post "trash/$T/restore" "{\"dest\":\"$W/elsewhere\"}" | jq -r .error)" \
+	"destination exists: $W/elsewhere (use force=true to overwrite)"
+is 'by force' "$(post "trash/$T/restore" "{\"dest\":\"$W/elsewhere\",\"force\":true}" | jq -c .ok)" true
+is 'it is that' "$(cat elsewhere)" hello
+echo 1 >p1 && echo 22 >p2 && echo 333 >p3
+run "cd $W; rm p1; rm p2; rm p3"
+n=$(find .agentsh_trash/payload -mindepth 1 -maxdepth 1 | wc -l)
+is 'nothing is so old' "$(trash purge --ttl 1h)" 'removed 0 entries'
+is 'nor of another session' "$(trash purge --session another)" 'removed 0 entries'
+is 'the oldest go' "$(trash purge --quota 6)" "removed $((n - 1)) entries"
+is 'the newest stays' "$(list | jq -r '.items[].path')" "$W/p3"
+not_ok 'no age' trash purge --ttl soon
+is 'of this session' "$(trash purge --session "$S")" 'removed 1 entry'
+is 'and none is left' "$(trash list)" 'trash empty'
+cd / || exit 1
+
 # What could not be read where it was cannot be read where it is kept either; the rest can.
 echo TOPSECRET >"$W/secret"
 echo TOPSECRET >"$W/secret2"

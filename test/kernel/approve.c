@@ -9,10 +9,12 @@
 #include "session/worker.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -254,6 +256,129 @@ static void to_nobody(void)
 	ok(!there("gone.env") && there("later.env"), "what the dead asked for did not happen");
 }
 
+/* ---- each kind of call ----------------------------------------------------------------------------------
+ */
+
+static const char *const names[] = { "k.env", "dir.env", "new.env", "plain", "moved", "m.env" };
+
+static void fill(void)
+{
+	char path[200];
+	int fd;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		snprintf(path, sizeof path, "%s/%s", w.ws, names[i]);
+		if (remove(path) < 0 && errno != ENOENT)
+			ok(false, "%s", path);
+		if (i == 1)
+			ok(mkdir(path, 0755) == 0 && chown(path, user, user) == 0);
+		if (i != 0 && i != 3)
+			continue;
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+		ok(fd >= 0 && write(fd, "old\n", 4) == 4 && fchown(fd, user, user) == 0 && close(fd) == 0);
+	}
+}
+
+/* All that a call of those below can change. */
+static const char *state(char out[600])
+{
+	char path[200];
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct stat st = { .st_ino = 0 };
+
+		snprintf(path, sizeof path, "%s/%s", w.ws, names[i]);
+		lstat(path, &st);
+		n += (size_t)snprintf(out + n, 600 - n, "%s %llu %o %ld %ld %lld.%ld\n", names[i],
+		                      (unsigned long long)st.st_ino, st.st_mode, (long)st.st_nlink,
+		                      (long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	}
+	return out;
+}
+
+/* The id of the n-th question, if it was asked. */
+static bool asked(int n, char id[64])
+{
+	char *all = strdup(buf_text(&heard)), *rest = all;
+	const char *at = NULL;
+
+	for (char *l; all && n >= 0 && (l = strsep(&rest, "\n"));)
+		if (strstr(l, "\"approval_requested\"") && !n--)
+			at = strstr(l, "\"id\":\"approval-");
+	snprintf(id, 64, "%.*s", at ? (int)strcspn(at + 6, "\"") : 0, at ? at + 6 : "");
+	free(all);
+	return *id;
+}
+
+/* Waited for as long as the command lives. */
+static bool question(const struct exec_start *x, int n, char id[64])
+{
+	const int64_t until = clock_mono_ns() + 20 * SECOND;
+	siginfo_t dead = { .si_pid = 0 };
+
+	while (!asked(n, id)) {
+		if (dead.si_pid || clock_mono_ns() > until)
+			return false;
+		loop_once(w.loop, 20, NULL);
+		(void)!waitid(P_PID, (id_t)x->pid, &dead, WEXITED | WNOHANG | WNOWAIT);
+	}
+	return true;
+}
+
+static void one_kind(const char *words, bool reads, bool yes)
+{
+	char before[600], now[600], id[64];
+	struct exec_start x;
+	int n = 0;
+
+	buf_clear(&heard);
+	fill();
+	state(before);
+	x = begin(one, words);
+	for (; question(&x, n, id); n++) {
+		if (!n)
+			is_str(state(now), before, "%s: waits", words);
+		answer(one, id, yes);
+		ok(wait_for("approval_resolved", id, yes ? "\"approved\":true" : "\"approved\":false"));
+	}
+	ok(n > 0, "%s: is asked about", words);
+	ok((end(&x) == 0) == yes, "%s: comes to what was said", words);
+	ok(!strcmp(state(now), before) == (reads || !yes), "%s: and so does the file", words);
+	ok(yes || said("\"denied\"", "\"rule\":\"ask-env\"", ".env"), "%s: the refusal names its rule",
+	   words);
+}
+
+/* A yes is for one call: it gives nothing a name that nobody will be asked about. */
+static void free_of_questions(void)
+{
+	struct exec_start x;
+	char id[64];
+
+	buf_clear(&heard);
+	fill();
+	x = begin(one, "mv k.env moved");
+	for (int n = 0; question(&x, n, id); n++)
+		answer(one, id, true);
+	ok(end(&x) != 0 && there("k.env") && !there("moved"), "not by another name");
+}
+
+static void each_kind(void)
+{
+	static const char *const calls[] = {
+		"cat k.env >/dev/null", "echo x >>k.env",    "truncate -s 1 k.env", "rm k.env </dev/null",
+		"mv k.env m.env",       "mv -f plain k.env", "mv plain new.env",    "echo x >new.env",
+		"mkdir new.env",        "rmdir dir.env",     "ln -s x new.env",     "ln plain new.env",
+		"chmod 600 k.env",      "touch -d @7 k.env", "mkfifo new.env",      "mv dir.env moved",
+		"chgrp $(id -g) k.env",
+	};
+
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+		for (int yes = 0; yes < 2; yes++)
+			one_kind(calls[i], !i || strstr(calls[i], "chgrp"), yes);
+	free_of_questions();
+}
+
 /* A listener outside of the session. */
 static int listen_here(int *port)
 {
@@ -312,6 +437,7 @@ static void all_cases(uid_t uid)
 	too_late();
 	to_another();
 	to_nobody();
+	each_kind();
 	connections();
 	leave();
 }

@@ -210,7 +210,9 @@ static void denied(void *arg)
 
 static void refused_as(uid_t uid)
 {
-	struct fl_run r = { .program = denied, .uid = uid, .inexact = ~0u, .native = true };
+	struct fl_run r = {
+		.program = denied, .uid = uid, .inexact = ~0u, .real = FILTER_NAMES, .native = true
+	};
 
 	build(uid);
 	r.policy = tree_policy(policy, top);

@@ -296,6 +296,31 @@ static long xattr_at(void)
 	return syscall(__NR_setxattrat, AT_FDCWD, "secret/key", 0, "user.x", &args, sizeof args);
 }
 
+static long xattr_of_link(void)
+{
+	return lsetxattr("secret/key", "user.x", "v", 1, 0);
+}
+
+static long no_xattr(void)
+{
+	return removexattr("secret/key", "user.x");
+}
+
+static long no_xattr_of_link(void)
+{
+	return lremovexattr("secret/key", "user.x");
+}
+
+static long no_xattr_of_fd(void)
+{
+	return fremovexattr(open("secret/key", O_RDONLY), "user.x");
+}
+
+static long no_xattr_at(void)
+{
+	return syscall(__NR_removexattrat, AT_FDCWD, "secret/key", 0, "user.x");
+}
+
 static long flags(void)
 {
 	uint64_t attr[3] = { 0x80 /* FS_XFLAG_NODUMP */, 0, 0 };
@@ -312,6 +337,21 @@ static long old_link(void)
 static long old_rename(void)
 {
 	return syscall(__NR_rename, "secret/key", "w/key");
+}
+
+static long old_renameat(void)
+{
+	return syscall(__NR_renameat, AT_FDCWD, "secret/key", AT_FDCWD, "w/key");
+}
+
+static long old_symlink(void)
+{
+	return syscall(__NR_symlink, "../w/own", "secret/new");
+}
+
+static long old_mknod(void)
+{
+	return syscall(__NR_mknod, "secret/new", S_IFIFO | 0600, 0);
 }
 
 static long old_unlink(void)
@@ -336,6 +376,11 @@ static long old_chmod(void)
 
 static long old_chown(void)
 {
+	return syscall(__NR_chown, "secret/key", getuid() ? getuid() : 1, -1);
+}
+
+static long old_lchown(void)
+{
 	return syscall(__NR_lchown, "secret/key", getuid() ? getuid() : 1, -1);
 }
 
@@ -344,6 +389,13 @@ static long old_utime(void)
 	struct utimbuf buf = { 1, 2 };
 
 	return syscall(__NR_utime, "secret/key", &buf);
+}
+
+static long old_utimes(void)
+{
+	struct timeval tv[2] = { { 1, 0 }, { 2, 0 } };
+
+	return syscall(__NR_utimes, "secret/key", tv);
 }
 
 static long old_futimesat(void)
@@ -435,16 +487,26 @@ static const struct attack attacks[] = {
 	{ "FS-13 setxattr", xattr, "file_chmod", SECRET, 0 },
 	{ "FS-13 fsetxattr", xattr_of_fd, "file_chmod", SECRET, 0 },
 	{ "FS-13 setxattrat", xattr_at, "file_chmod", SECRET, 0 },
+	{ "FS-13 lsetxattr", xattr_of_link, "file_chmod", SECRET, 0 },
+	{ "FS-13 removexattr", no_xattr, "file_chmod", SECRET, 0 },
+	{ "FS-13 lremovexattr", no_xattr_of_link, "file_chmod", SECRET, 0 },
+	{ "FS-13 fremovexattr", no_xattr_of_fd, "file_chmod", SECRET, 0 },
+	{ "FS-13 removexattrat", no_xattr_at, "file_chmod", SECRET, 0 },
 	{ "FS-13 file_setattr", flags, "file_chmod", SECRET, true },
 #ifdef __NR_chmod
 	{ "FS-04 old link", old_link, "file_create", SECRET, 0 },
 	{ "FS-05 old rename", old_rename, "file_rename", SECRET, 0 },
+	{ "FS-05 old renameat", old_renameat, "file_rename", SECRET, 0 },
+	{ "FS-14 old symlink", old_symlink, "symlink_create", SECRET, 0 },
+	{ "FS-14 old mknod", old_mknod, "file_create", SECRET, 0 },
 	{ "old unlink", old_unlink, "file_delete", SECRET, 0 },
 	{ "old rmdir", old_rmdir, "dir_delete", SECRET, 0 },
 	{ "FS-14 old mkdir", old_mkdir, "dir_create", SECRET, 0 },
 	{ "FS-13 old chmod", old_chmod, "file_chmod", SECRET, 0 },
-	{ "FS-13 old lchown", old_chown, "file_chmod", SECRET, true },
+	{ "FS-13 old chown", old_chown, "file_chmod", SECRET, true },
+	{ "FS-13 old lchown", old_lchown, "file_chmod", SECRET, true },
 	{ "FS-13 old utime", old_utime, "file_chmod", SECRET, 0 },
+	{ "FS-13 old utimes", old_utimes, "file_chmod", SECRET, 0 },
 	{ "FS-13 old futimesat", old_futimesat, "file_chmod", SECRET, 0 },
 #endif
 	{ "FU-06 make in the store", store_make, "dir_create", "journal-store", EACCES, 0 },
@@ -464,6 +526,7 @@ static void build(void)
 	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
 		fl_need(mkdir(dirs[i], 0755) == 0, dirs[i]);
 	put("secret/key", "canary", 0600);
+	fl_need(setxattr("secret/key", "user.x", "had", 3, 0) == 0, "xattr");
 	put("w/own", "own", 0644);
 	put("w/project/.env", "canary", 0600);
 	put("w/project/main.c", "int main;", 0644);

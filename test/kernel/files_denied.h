@@ -102,6 +102,7 @@ static void attack(const struct attack *k, const char *policy, void (*build)(voi
 		            .uid = uid,
 		            .store = store,
 		            .inexact = ~0u,
+		            .real = FILTER_NAMES | FILTER_ATTRIBUTES,
 		            .closed = &closed,
 		            .n_closed = ours != NULL };
 

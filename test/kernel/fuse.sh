@@ -78,6 +78,11 @@ setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups sh -c 'mkdir own; :
 is "files are their maker's, and nobody else's directories" "$(stat -c %u own own/f; ls m)" "$USER_ID
 $USER_ID
 f"
+# The kernel has names and attributes of it by then.
+mkdir m/in && echo closed >m/in/open && chmod 755 m/in && chmod 644 m/in/open && cat m/in/open >/dev/null
+looks='cat m/in/open; stat m/in/open; echo x >m/in/open; cd m/in && pwd; ls m/in'
+setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups sh -c "$looks" >"$TMP/looks" 2>/dev/null
+is "nor what somebody else has looked at there" "$(cat "$TMP/looks" m/in/open)" closed
 mkdir -m 2775 team && chgrp $((USER_ID + 1)) team && chmod 2775 team
 setpriv --reuid "$USER_ID" --regid "$USER_ID" --groups $((USER_ID + 1)) sh -c ': >team/f && mkdir team/d'
 is "a group lets in its members" "$(stat -c %g,%a team/f team/d)" "$((USER_ID + 1)),644
@@ -167,13 +172,16 @@ hide
 show "$shm"
 mkdir "$base/seen/work"
 echo whole >"$base/seen/work/held"
-exec 5<>"$base/seen/work/held"
 (while echo x; do :; done >"$base/seen/work/log") 2>/dev/null &
 writer=$!
 until_true 5 test -s "$base/real/work/log"
 stamps() {
 	stat -c '%n %i %y %a %h' "$base/seen" "$base/seen/work" "$base/seen/work/held"
 }
+# Nobody closes it after that: what is written is below at once.
+(printf hole; exec sleep 60) 1<>"$base/seen/work/held" &
+holder=$!
+until_true 5 grep -q sleep "/proc/$holder/comm"
 before=$(stamps)
 kill -9 "$view"
 wait "$view" 2>/dev/null
@@ -184,12 +192,13 @@ wait "$writer" 2>/dev/null
 umount -l "$base/seen"
 umount "$base/bare"
 show "$shm"
-is "another one shows all there was" "$(cat "$base/seen/work/held"; ls "$base/seen/work")" "whole
+is "another one shows all there was" "$(cat "$base/seen/work/held"; ls "$base/seen/work")" "holee
 held
 log"
 is "under the same numbers and times" "$(stamps)" "$before"
 ok "and works beside what is still open in the first" sh -c "echo y >>$base/seen/work/held"
-exec 5<&-
+kill "$holder"
+wait "$holder" 2>/dev/null
 hide
 
 # By fusermount3 and with a user's rights alone; the device is everybody's in a namespace of its own.

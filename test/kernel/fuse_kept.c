@@ -23,6 +23,16 @@ enum { POINTS = 25 };
 static const char rules[] = "version: 1\nname: lab\nfile_rules:\n"
                             "  - {name: work, paths: [\"**\"], operations: [\"*\"], decision: allow}\n";
 
+/* What is in the tree is kept, whatever is done to it; nothing else is. */
+static const char narrow[] =
+        "version: 1\nname: lab\nfile_rules:\n"
+        "  - {name: kept, paths: [\"**/tree/**\"], operations: [write, truncate, rename, create, delete],\n"
+        "     decision: soft_delete}\n"
+        "  - {name: work, paths: [\"**\"], operations: [\"*\"], decision: allow}\n";
+
+static const char *policy = rules;
+static bool keep_all = true;
+
 /* The command that all of this is done by, in memory that the view sees, too. */
 static char *current;
 
@@ -101,14 +111,14 @@ static int work(struct worker *w, int talk)
 		                          .quota = -1,
 		                          .ttl_ns = -1 };
 	struct judge_options jo = {
-		.session_id = "lab", .top = top, .keep_all = true, .sink = sink, .command = command_of
+		.session_id = "lab", .top = top, .keep_all = keep_all, .sink = sink, .command = command_of
 	};
 	struct view *v;
 	struct err e;
 
 	w->talk = talk;
 	lo.at = w->o.dir = open(top, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	jo.policy = policy_load(rules, sizeof rules - 1, "lab.yaml", &po, &problems);
+	jo.policy = policy_load(policy, strlen(policy), "lab.yaml", &po, &problems);
 	if (!jo.policy || journal_log_open(&w->journal, &lo, &e) < 0)
 		return 2;
 	jo.journal = w->journal;
@@ -250,15 +260,20 @@ static int undo(const char *command)
 	return rc < 0 ? rc : (int)(result.n_conflicts + result.n_failed);
 }
 
+static bool same(const struct buf *a, const struct buf *b)
+{
+	return a->len == b->len && !memcmp(a->data, b->data, a->len);
+}
+
 static bool is_as_before(struct lab *l)
 {
 	struct buf now = { 0 };
-	bool same;
+	bool good;
 
 	describe(".", &now);
-	same = now.len == l->before.len && !memcmp(now.data, l->before.data, now.len);
+	good = same(&now, &l->before);
 	buf_release(&now);
-	return same;
+	return good;
 }
 
 static void end(struct lab *l)
@@ -297,6 +312,61 @@ T_CASE(destroyers)
 	destroy("find tree -delete");
 	destroy("rsync -r --delete none/ tree/");
 	destroy("sed -i s/a/b/ tree/f1 tree/deep/g2");
+}
+
+/* Of all, so that files have the same numbers. */
+static void describe_tree(struct buf *out)
+{
+	struct buf all = { 0 };
+
+	describe(".", &all);
+	buf_release(&all);
+	buf_clear(out);
+	describe("tree", out);
+}
+
+static void by_rule(const char *how)
+{
+	struct buf before = { 0 }, now = { 0 };
+	char command[200];
+	struct lab l;
+
+	if (!begin(&l))
+		return;
+	describe_tree(&before);
+	if (!ok(show(&l), "%s: a view", how))
+		return;
+	strcpy(current, "cmd-1");
+	snprintf(command, sizeof command, "%s; echo new >d/n; mv d/n over; echo x >>over", how);
+	is_int(shell(command), 0, "%s", how);
+	ok(send(l.talk, "cmd-1", 5, 0) == 5 && answered(l.talk), "%s: has ended", how);
+	is_int(hide(&l), 0, "%s: the view ends", how);
+	describe_tree(&now);
+	ok(!same(&now, &before), "%s: has done something", how);
+	is_int(undo("cmd-1"), 0, "%s: is undone", how);
+	unlink(at("d/n"));
+	describe_tree(&now);
+	ok(same(&now, &before), "%s: what the rule names is as before", how);
+	ok(holds(at("over"), "new\nx\n"), "%s: nothing else was kept", how);
+	buf_release(&before);
+	buf_release(&now);
+	end(&l);
+}
+
+T_CASE(only_what_a_rule_names)
+{
+	needs_root();
+	policy = narrow;
+	keep_all = false;
+	by_rule("rm tree/f6");
+	by_rule("mv tree/f1 tree/f2");
+	by_rule("cp over d/n; mv d/n tree/f1");
+	by_rule(": >tree/f3");
+	by_rule("truncate -s 1 tree/f4");
+	by_rule("printf X | dd of=tree/f5 conv=notrunc status=none");
+	by_rule("echo more >>tree/f8");
+	policy = rules;
+	keep_all = true;
 }
 
 /* Killed at any point, it has lost nothing, and a command goes on as far as it came. */

@@ -1,6 +1,7 @@
 #include "journal/record.h"
 
 #include "base/fd.h"
+#include "base/path.h"
 #include "journal/store.h"
 #include "journal/tree.h"
 #include "test/t.h"
@@ -211,13 +212,18 @@ T_CASE(replaced_files_keep_a_name)
 
 T_CASE(other_mounts_have_stores_of_their_own)
 {
-	char name[] = "/dev/shm/agentsh-test-XXXXXX", path[64];
+	char name[] = "/dev/shm/agentsh-test-XXXXXX", path[80];
+	struct arena found = { .blocks = NULL };
+	struct journal_entry en = { .kind = 0 };
+	struct journal home;
 	struct stat a, b;
 	int fd;
 
 	if (!begin("/tmp"))
 		return;
 	ok(stat("/tmp", &a) == 0 && stat("/dev/shm", &b) == 0);
+	options.hash_up_to = 100;
+	again();
 	fd = mkstemp(name);
 	if (fd < 0 || a.st_dev == b.st_dev) {
 		t_skip("no other file system");
@@ -235,7 +241,16 @@ T_CASE(other_mounts_have_stores_of_their_own)
 	ok(stat(path, &b) == 0 && a.st_ino == b.st_ino, "%s", path);
 	ok(journal_below(journal_home(log_), path) && !journal_below(journal_home(log_), name));
 	is_str(journal_below(NULL, at(JOURNAL_STORE)), "");
+	journal_settle(log_, 100);
+	ok(journal_open(&home, at(JOURNAL_STORE), false, NULL) == 0 &&
+	           journal_find(&home, &found, token, &en, NULL) == 0,
+	   "and known at home");
+	ok(en.store && path_within(path, en.store) && strlen(en.hash) == 64, "where it is, and its hash");
+	arena_release(&found);
+	journal_close(&home);
 	ok(unlink(path) == 0);
+	snprintf(path, sizeof path, "/dev/shm/" JOURNAL_STORE "-%d/manifest/%s.json", (int)geteuid(), token);
+	ok(unlink(path) == 0, "with a manifest of its own");
 	end();
 }
 
@@ -344,7 +359,10 @@ T_CASE(changed_after_it_was_deleted)
 		return;
 	put("a", "one");
 	fd = open(at("a"), O_WRONLY);
+	options.hash_up_to = 100;
+	again();
 	is_int(act(JOURNAL_DELETE, "a", "c"), 0);
+	ok(!journal_settle(log_, 100), "its hash is known");
 	ok(write(fd, "two more", 8) == 8 && journal_open(&j, at(JOURNAL_STORE), false, NULL) == 0);
 	fd_close(&fd);
 	is_int(journal_put_back(&j, token, &how, to, &e), -1);

@@ -2,6 +2,8 @@
 
 #include "audit/ring.h"
 #include "base/clock.h"
+#include "session/handover.h"
+#include "session/views.h"
 
 #include <sys/resource.h>
 
@@ -349,5 +351,39 @@ T_CASE(an_earlier_servers_ring_is_recovered)
 	is_int(logged("\"type\":\"twice\""), 1, "once is enough");
 	is_int(logged("\"type\":\"session_destroyed\""), 1, "the session has its end");
 	ok(access(path, F_OK) < 0, "and removed");
+	world_end();
+}
+
+/* What servers, mounter and views' processes say to each other: those that run stay as they are. */
+static int take_views(uint32_t version, struct err *e)
+{
+	struct handover h;
+	struct msg_reader r;
+	int rc;
+
+	handover_begin(&h);
+	msg_u32(&h.m, version);
+	handover_fd(&h, -1); /* the mounter, its number, the last view's, how many are waited for */
+	for (int i = 0; i < 3; i++)
+		msg_u32(&h.m, 0);
+	msg_u32(&h.m, 0); /* of no view */
+	ok(handover_open(&r, h.m.b.data, h.m.b.len, e) == 0, "%s", e->text);
+	rc = views_take_over(w.core, &r, true, e);
+	handover_release(&h);
+	free(w.core->views);
+	w.core->views = NULL;
+	return rc;
+}
+
+T_CASE(views_of_another_version_are_not_taken_over)
+{
+	struct err e = { 0 };
+
+	if (!world_begin(""))
+		return;
+	is_int(take_views(1, &e), 0, "%s", e.text);
+	is_int(take_views(2, &e), -1);
+	ok(strstr(e.text, "are of version 2") && strstr(e.text, "restart"), "%s", e.text);
+	is_int(take_views(UINT32_MAX, &e), -1);
 	world_end();
 }

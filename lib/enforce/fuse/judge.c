@@ -285,8 +285,6 @@ static int keep(struct judge *j, struct view_act *act, const struct verdict *v)
 	if (!j->o.journal || !access_changes(access_of[act->kind]) ||
 	    (v->decision != EFFECT_SOFT_DELETE && !j->o.keep_all))
 		return 0;
-	if (!access_changes(access_of[act->kind])) /* whose kind stands for no kind of change */
-		return 0;
 	if (act->kind == VIEW_RENAME && act->exists && !act->exchange)
 		why = keep_one(j, act, JOURNAL_OVERWRITE);
 	if (!why)

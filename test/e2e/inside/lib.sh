@@ -138,8 +138,8 @@ unreached() {
 }
 
 # check_denied DESCRIPTION SUBJECT RULE RC EVIDENCE [VAR=VALUE...] COMMAND...
-# EVIDENCE: a shell expression that is true when the thing happened. RC: a number, "fail" or "any". SUBJECT: the
-# program denied. RULE "-" = no rule to be named (a static denial), "quiet RULE" = stderr is not ours to see.
+# EVIDENCE: a shell expression that is true when the thing happened. RC: a number, "fail", "EACCES" (it fails and
+# says so) or "any". SUBJECT: the program denied. RULE "-" = no rule to be named (a static denial), "quiet RULE" = stderr is not ours to see.
 check_denied() {
 	native && return 0
 	description=$1 subject=$2 rule=$3 want=$4 evidence=$5
@@ -158,6 +158,10 @@ check_denied() {
 	case $want in
 	any) ;;
 	fail) [ "$rc" != 0 ] || wrong="$wrong exit code 0;" ;;
+	EACCES)
+		[ "$rc" != 0 ] || wrong="$wrong exit code 0;"
+		grep -qi "permission denied" "$TRY/err" || wrong="$wrong no EACCES told;"
+		;;
 	*) [ "$rc" = "$want" ] || wrong="$wrong exit code $rc, want $want;" ;;
 	esac
 	[ "$rc" != 124 ] && [ "$rc" != 137 ] || wrong="$wrong it hung;"

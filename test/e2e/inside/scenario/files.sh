@@ -52,7 +52,7 @@ check_ok "devices every program needs" '^done$' /bin/bash -c \
 written() {
 	if ungoverned && [ "$E2E_USER" != root ]; then case $2 in "$O"/*) ;; *) return 0 ;; esac; fi
 	rm -rf "$2"
-	check_denied "$1" "$2" "$D" fail "[ -e $2 ] || [ -L $2 ]" /bin/bash -c "$3"
+	check_denied "$1" "$2" "$D" EACCES "[ -e $2 ] || [ -L $2 ]" /bin/bash -c "$3"
 	rm -rf "$2"
 }
 written "echo into /etc" /etc/test.txt 'echo x >/etc/test.txt'
@@ -89,42 +89,50 @@ section "Credential blocking"
 # This policy opens all of its user's home before it speaks of credentials.
 credentials() { [ "$E2E_PAIR/$E2E_USER" != real-daytona/daytona ]; }
 if credentials; then
-check_denied "cat ~/.ssh/id_rsa" "$E2E_HOME/.ssh/id_rsa" "quiet $S" fail "$seen" /bin/bash -c 'cat ~/.ssh/id_rsa'
-check_denied "cat ~/.aws/credentials" "$E2E_HOME/.aws/credentials" "quiet $A" fail "$seen" /bin/bash -c 'cat ~/.aws/credentials'
-check_denied "python reads ~/.ssh/id_rsa" "$E2E_HOME/.ssh/id_rsa" "quiet $S" fail "$seen" \
+check_denied "cat ~/.ssh/id_rsa" "$E2E_HOME/.ssh/id_rsa" "quiet $S" EACCES "$seen" /bin/bash -c 'cat ~/.ssh/id_rsa'
+check_denied "cat ~/.aws/credentials" "$E2E_HOME/.aws/credentials" "quiet $A" EACCES "$seen" /bin/bash -c 'cat ~/.aws/credentials'
+check_denied "python reads ~/.ssh/id_rsa" "$E2E_HOME/.ssh/id_rsa" "quiet $S" EACCES "$seen" \
 	/bin/bash -c "python3 -c 'print(open(\"$E2E_HOME/.ssh/id_rsa\").read())'"
-check_denied "HOME set to elsewhere" "$E2E_HOME/.ssh/id_rsa" "quiet $S" fail "$seen" \
+check_denied "HOME set to elsewhere" "$E2E_HOME/.ssh/id_rsa" "quiet $S" EACCES "$seen" \
 	HOME=/tmp /bin/bash -c "cat $E2E_HOME/.ssh/id_rsa"
-check_denied "a key is planted" "$E2E_HOME/.ssh/authorized_keys" "$S" fail "[ -e $E2E_HOME/.ssh/authorized_keys ]" \
+check_denied "a key is planted" "$E2E_HOME/.ssh/authorized_keys" "$S" EACCES "[ -e $E2E_HOME/.ssh/authorized_keys ]" \
 	/bin/bash -c 'echo key >~/.ssh/authorized_keys'
 rm -f "$E2E_HOME/.ssh/authorized_keys"
 fi
-check_denied "a file of one's own outside of the workspace" "$O/plain" "quiet $D" fail "$seen" /bin/bash -c "cat $O/plain"
+check_denied "a file of one's own outside of the workspace" "$O/plain" "quiet $D" EACCES "$seen" /bin/bash -c "cat $O/plain"
 ! credentials || check_denied "FS-22 a start-up file" "$E2E_HOME/.profile" "quiet $(case $E2E_PAIR in own-*) echo block-startup-files ;; *) echo $D ;; esac)" \
 	fail "[ -e $E2E_HOME/.profile ]" /bin/bash -c 'echo x >>~/.profile'
 rm -f "$E2E_HOME/.profile"
 case $E2E_PAIR in
-*e2b) check_denied "what is not world-readable in /etc" /etc/canary-secret "quiet $D" fail "$seen" /bin/bash -c 'cat /etc/canary-secret' ;;
+*e2b) check_denied "what is not world-readable in /etc" /etc/canary-secret "quiet $D" EACCES "$seen" /bin/bash -c 'cat /etc/canary-secret' ;;
 esac
 shadow=$D
-case $E2E_PAIR in own-*) shadow=block-system-secrets ;; esac
-# real-daytona lets /etc be read.
-if [ "$E2E_PAIR" != real-daytona ] && { [ "$E2E_USER" = root ] || governed; }; then
-	check_denied "cat /etc/shadow" /etc/shadow "quiet $shadow" fail 'grep -q root: $TRY/out' /bin/bash -c 'cat /etc/shadow'
-	check_denied "through a symlink" /etc/shadow "quiet $shadow" fail 'grep -q root: $TRY/out' \
+environ=deny-proc-sys
+case $E2E_PAIR in own-*) shadow=block-system-secrets environ=block-environ ;; esac
+# real-daytona lets /etc be read: there the file's mode keeps it from users, and no rule is named.
+if [ "$E2E_PAIR/$E2E_AS" = real-daytona/user ] && governed; then
+	check_denied "cat /etc/shadow, which its mode closes" - - EACCES 'grep -q root: $TRY/out' /bin/bash -c 'cat /etc/shadow'
+	check_denied "through a symlink, which its mode closes" - - EACCES 'grep -q root: $TRY/out' \
 		/bin/bash -c 'ln -sf /etc/shadow link; cat link'
-	check_denied "python reads it" /etc/shadow "quiet $shadow" fail 'grep -q root: $TRY/out' \
+	check_denied "python reads it, which its mode closes" - - EACCES 'grep -q root: $TRY/out' \
+		/bin/bash -c 'python3 -c "print(open(\"/etc/shadow\").read())"'
+fi
+if [ "$E2E_PAIR" != real-daytona ] && { [ "$E2E_USER" = root ] || governed; }; then
+	check_denied "cat /etc/shadow" /etc/shadow "quiet $shadow" EACCES 'grep -q root: $TRY/out' /bin/bash -c 'cat /etc/shadow'
+	check_denied "through a symlink" /etc/shadow "quiet $shadow" EACCES 'grep -q root: $TRY/out' \
+		/bin/bash -c 'ln -sf /etc/shadow link; cat link'
+	check_denied "python reads it" /etc/shadow "quiet $shadow" EACCES 'grep -q root: $TRY/out' \
 		/bin/bash -c 'python3 -c "print(open(\"/etc/shadow\").read())"'
 fi
 { ungoverned && [ "$E2E_USER" != root ]; } ||
-	check_denied "/proc/1/environ" /proc/1/environ - fail 'grep -aq E2E_ $TRY/out' /bin/bash -c 'cat /proc/1/environ'
+	check_denied "/proc/1/environ" /proc/1/environ "quiet $environ" EACCES 'grep -aq E2E_ $TRY/out' /bin/bash -c 'cat /proc/1/environ'
 case $E2E_PAIR in
 own-*)
 	as_user cp /tmp/secret "$W/.env"
-	check_denied "FS-28 .env of the workspace" "$W/.env" "quiet approve-env-files" fail "$seen" /bin/bash -c 'cat .env'
+	check_denied "FS-28 .env of the workspace" "$W/.env" "quiet approve-env-files" EACCES "$seen" /bin/bash -c 'cat .env'
 	as_user mkdir -p "$W/deep/er"
 	as_user cp /tmp/secret "$W/deep/er/.env.local"
-	check_denied "FS-28 and below" "$W/deep/er/.env.local" "quiet approve-env-files" fail "$seen" /bin/bash -c 'cat deep/er/.env.local'
+	check_denied "FS-28 and below" "$W/deep/er/.env.local" "quiet approve-env-files" EACCES "$seen" /bin/bash -c 'cat deep/er/.env.local'
 	;;
 esac
 if [ "$E2E_USER" != root ]; then
@@ -132,10 +140,17 @@ if [ "$E2E_USER" != root ]; then
 	chmod 0755 /root /root/.ssh /root/private
 	: >/root/private/canary
 	cp /tmp/secret /root/.ssh/id_rsa
-	check_denied "root's key, readable by everybody" /root/.ssh/id_rsa "quiet $S" fail "$seen" /bin/bash -c 'cat /root/.ssh/id_rsa'
-	check_denied "the list of a directory of root's" /root/private "quiet $D" fail 'grep -q canary $TRY/out' \
+	check_denied "root's key, readable by everybody" /root/.ssh/id_rsa "quiet $S" EACCES "$seen" /bin/bash -c 'cat /root/.ssh/id_rsa'
+	check_denied "the list of a directory of root's" /root/private "quiet $D" EACCES 'grep -q canary $TRY/out' \
 		/bin/bash -c 'ls -a /root/private'
 	chmod 0700 /root
+else
+	# As it is on every machine; what everybody may list, and leads to the workspace, is listed.
+	chmod 0700 /root
+	: >/root/canary
+	check_denied "the list of /root" /root "quiet $D" EACCES 'grep -q canary $TRY/out' /bin/bash -c 'ls -a /root'
+	rm -f /root/canary
+	chmod 0755 /root
 fi
 
 case $E2E_PAIR in real-daytona) # its landlock.allow_execute

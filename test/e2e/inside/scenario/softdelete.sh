@@ -3,7 +3,7 @@
 . /opt/e2e/lib.sh
 section "soft delete"
 native && exit 0
-if governed && ! files_armed; then exit 0; fi
+if governed && ! files_armed && ! view_armed; then exit 0; fi
 W=$E2E_HOME/project
 case $E2E_PAIR in
 *daytona) S=soft-delete-daytona-home ;;

@@ -121,7 +121,7 @@ if governed; then
 
 	section "FU-12 who takes it away"
 	shows=$(views_pid --show)
-	for way in 'fusermount3 -u .' "fusermount3 -uz $W" "umount -l $W" "$PROBE mount" "kill -9 $shows" "kill -STOP $shows" \
+	for way in 'fusermount3 -uz .' "fusermount3 -uz $W" "umount -l $W" "$PROBE mount" "kill -9 $shows" "kill -STOP $shows" \
 		"kill -9 $(views_pid --mount)" "python3 -c 'import os; os.kill($shows, 9)'" "cat /proc/$shows/environ" \
 		"ls /proc/$shows/fd/5/" "cat /proc/$shows/cwd/etc/shadow"; do
 		sh_c "$way"

@@ -9,7 +9,7 @@ fresh
 export E2E_CWD="$W"
 now_ms() { date +%s%3N; }
 api() { # METHOD PATH [BODY]
-	curl -s --max-time 30 -X "$1" ${3:+-H "Content-Type: application/json"} ${3:+--data-binary "$3"} "$URL$2"
+	curl -s --max-time 60 -X "$1" ${3:+-H "Content-Type: application/json"} ${3:+--data-binary "$3"} "$URL$2"
 }
 make_session() { api POST /api/v1/sessions "{\"id\":\"$1\",\"workspace\":\"$2\"}" >/dev/null; }
 exec_in() { # SESSION WORDS...: what it prints
@@ -64,6 +64,26 @@ took=$(($(now_ms) - began))
 check_that "at once ($took ms)" '[ $took -le 2500 ] && ! is_view "$W"'
 check_that "with its process" 'until_true 5 eval "! kill -0 $show 2>/dev/null"'
 
+section "who mounts is stopped"
+make_session shown "$W"
+exec_in shown /bin/true
+mounter=$(views_pid --mount)
+check_that "there is a view" 'is_view "$W"'
+kill -STOP "$mounter"
+as_user mkdir -p /tmp/unshown
+make_session unshown /tmp/unshown
+began=$(now_ms)
+exec_in unshown /bin/echo from-unshown >/tmp/unshown.out
+took=$(($(now_ms) - began))
+check_that "others begin and work without a view ($took ms)" '[ $took -le 3500 ] && grep -q from-unshown /tmp/unshown.out && ! is_view /tmp/unshown'
+began=$(now_ms)
+api DELETE /api/v1/sessions/shown
+took=$(($(now_ms) - began))
+check_that "sessions end ($took ms)" '[ $took -le 2500 ]'
+kill -CONT "$mounter"
+check_that "when it gets on all is taken away" 'until_true 5 eval "! is_view $W && ! is_view /tmp/unshown"'
+api DELETE /api/v1/sessions/unshown
+
 # fusermount3 does not mount over such a file system, and only root breaks one off.
 if [ "$E2E_AS" = root ]; then
 	section "its process dies, and not all that it started"
@@ -95,35 +115,63 @@ if [ "$E2E_AS" = root ]; then
 	api DELETE /api/v1/sessions/shown
 
 	section "what lies below it hangs"
-	as_user mkdir -p /tmp/disk /tmp/slow
+	# Two of them: who waits for the upper one, which waits for the lower one, cannot be killed.
+	as_user mkdir -p /tmp/platter /tmp/disk /tmp/slow
 	before=$(log_size)
-	as_user "$AGENTSH" fuse /tmp/disk /tmp/slow 2>/tmp/disk.err &
+	as_user "$AGENTSH" fuse /tmp/platter /tmp/disk 2>/tmp/disk.err &
+	until_true 5 is_view /tmp/disk
+	as_user "$AGENTSH" fuse /tmp/disk /tmp/slow 2>/tmp/slow.err &
 	until_true 5 is_view /tmp/slow
-	disk=$(pgrep -f "fuse /tmp/disk" | tail -1)
+	disk=$(pgrep -f "fuse /tmp/platter" | tail -1)
 	make_session shown /tmp/slow/work
-	as_user mkdir -p /tmp/slow/work
+	as_user mkdir -p /tmp/slow/work /tmp/slow/longer
 	as_user sh -c 'echo slow >/tmp/slow/work/plain'
 	make_session shown /tmp/slow/work
 	check_that "it is shown" '[ "$(exec_in shown /bin/cat plain)" = slow ] && is_view /tmp/slow/work'
+	make_session above /tmp/slow
+	make_session beside /tmp/slow/work
+	make_session longer /tmp/slow/longer
+	check_that "so is another" '[ "$(exec_in longer /usr/bin/stat -f -c %T .)" = fuseblk ] && is_view /tmp/slow/longer'
 	kill -STOP "$disk"
+	began=$(now_ms)
+	exec_in above /bin/echo from-above >/dev/null
+	took=$(($(now_ms) - began))
+	check_that "who has it in a directory of his own is answered in time ($took ms)" '[ $took -le 4000 ]'
+	began=$(now_ms)
+	exec_in beside /bin/echo from-beside >/tmp/beside
+	took=$(($(now_ms) - began))
+	check_that "who is to share it, too ($took ms)" '! grep -q from-beside /tmp/beside && [ $took -le 4000 ]'
 	api POST /api/v1/sessions/shown/exec '{"command":"/bin/bash","args":["-c","ls -l /tmp/slow/work/fresh; echo more >plain"]}' >/tmp/stuck.out &
+	stuck=$!
+	api POST /api/v1/sessions/longer/exec '{"command":"/bin/ls","args":["/tmp/slow/longer/fresh"]}' >/tmp/longer.out &
+	longer=$!
 	began=$(now_ms)
 	others >/tmp/others 2>&1
 	took=$(($(now_ms) - began))
-	check_that "others: made, worked, ended ($took ms)" '[ $took -le 3500 ] && grep -q from-other /tmp/others && grep -q from-older /tmp/others'
+	check_that "others: made, worked, ended ($took ms)" '[ $took -le 4500 ] && grep -q from-other /tmp/others && grep -q from-older /tmp/others'
 	began=$(now_ms)
 	api DELETE /api/v1/sessions/shown
 	took=$(($(now_ms) - began))
 	check_that "its session ends ($took ms)" '[ $took -le 3500 ] && ! is_view /tmp/slow/work'
 	began=$(now_ms)
+	api DELETE /api/v1/sessions/above
+	api DELETE /api/v1/sessions/beside
+	took=$(($(now_ms) - began))
+	check_that "so does one whose supervisor cannot be ended ($took ms)" '[ $took -le 2500 ]'
+	began=$(now_ms)
 	others >/tmp/others 2>&1
 	took=$(($(now_ms) - began))
 	check_that "others go on ($took ms)" '[ $took -le 2500 ] && grep -q from-older /tmp/others'
+	check_that "a process without a step for half a minute is ended" 'until_true 45 event fuse_view_died'
+	check_that "who waited for it gets an error" 'until_true 5 grep -qi -e connect -e abort /tmp/longer.out'
 	kill -CONT "$disk"
-	wait $!
+	wait "$stuck" "$longer"
+	api DELETE /api/v1/sessions/longer
 	check_that "when it gets on nobody is left" 'until_true 5 eval "[ -z \"\$(view_of /tmp/slow/work)\" ]"'
-	kill "$disk"
+	kill "$(pgrep -f "fuse /tmp/disk" | tail -1)"
 	until_true 5 eval '! is_view /tmp/slow'
+	kill "$disk"
+	until_true 5 eval '! is_view /tmp/disk'
 fi
 stop_server
 check_that "and the server stops" 'no_views && until_true 3 no_process'
