@@ -34,13 +34,15 @@ cleanup() {
 }
 
 log() {
-	setpriv --reuid "$1" --regid "$1" --clear-groups "$TMP/fsops" --view --seed "$SEED" --ops "$2" \
-		"$3/tree" >"$4" 2>&1
+	setpriv --reuid "$1" --regid "$1" --clear-groups "${governed[@]}" \
+		"$TMP/fsops" --view --seed "$SEED" --ops "$2" "$3/tree" >"$4" 2>&1
 }
 
-# compared TEXT UID OPS
+# compared TEXT UID OPS [COMMAND…]: below COMMAND in the view.
 compared() {
+	governed=()
 	log "$2" "$3" "$base/bare" "$TMP/bare.log"
+	governed=("${@:4}")
 	log "$2" "$3" "$base/seen" "$TMP/seen.log"
 	cmp -s "$TMP/bare.log" "$TMP/seen.log" && [ "$(wc -l <"$TMP/seen.log")" -ge "$3" ]
 	t_report $? "$1: $3 operations"
@@ -133,6 +135,33 @@ ok "what it showed is there without it" cmp /bin/true "$shm/real/prog"
 
 show "$shm" --no-passthrough
 compared "data through the process" "$USER_ID" $((OPS / 4))
+hide
+# Something is denied somewhere: everything is judged, by the view, and by the supervisor besides.
+cat >"$TMP/rules.yaml" <<END
+version: 1
+name: rules
+file_rules:
+  - {name: elsewhere, paths: ["$shm/seen/elsewhere/**"], operations: ["*"], decision: deny}
+  - {name: allow-rest, paths: ["**"], operations: ["*"], decision: allow}
+command_rules:
+  - {name: allow-commands, commands: ["*"], decision: allow}
+END
+cp "$AGENTSH" "$TMP/agentsh"
+chmod 755 "$TMP/agentsh"
+show "$shm" --policy "$TMP/rules.yaml"
+mkdir -m 777 "$base/real/elsewhere"
+not_ok "a view that judges" touch "$base/seen/elsewhere/x"
+[ -z "$(command -v python3)" ] ||
+	is "a file without a name in a directory without one" "$(cd "$base/seen" && python3 -c '
+import os
+os.mkdir("gone"); os.chdir("gone"); os.rmdir("../gone")
+print(os.write(os.open(".", os.O_TMPFILE | os.O_RDWR), b"x"))
+')" 1
+compared "judged by the view" "$USER_ID" $((OPS / 4))
+compared "judged by the view, as root" 0 $((OPS / 4))
+compared "judged by the view and by call" "$USER_ID" $((OPS / 4)) \
+	"$TMP/agentsh" run --judge-files --policy "$TMP/rules.yaml" --
+rmdir "$base/real/elsewhere"
 hide
 disk=$TMP/place
 show "$disk"

@@ -299,7 +299,8 @@ void open_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_fi
 	struct view *v = view_of(req);
 	struct node *n, *dir = node_from(v, parent);
 	struct change c = { .began = false };
-	int fd = -1, hold, why = view_begin(req, &c, VIEW_CREATE, dir, "x");
+	/* In a directory that is removed it cannot get a name there. */
+	int fd = -1, hold, why = dir->gone ? 0 : view_begin(req, &c, VIEW_CREATE, dir, "x");
 	struct stat st;
 	char path[40];
 

@@ -178,7 +178,7 @@ def one(rng, k, role, top):
     shell = "/bin/bash" if role != "view" else "/bin/bash.real"
     p = as_user(shell, "-c", f'cd k{k} && python3 -c "$1"; true', "x", PROGRAM % (SEED + k, way), cwd=top)
     until(begun(real, before), 20)
-    time.sleep(rng.uniform(0, 0.06 if role != "view" else 0.01))
+    time.sleep(rng.uniform(0, 0.02 if role != "view" else 0.01))
     pid = view.pid if role == "view" else victim(role, p)
     hits[role] = hits.get(role, 0) + (pid != 0)
     hits[role + " in time"] = hits.get(role + " in time", 0) + (not gone(p.pid))
