@@ -13,7 +13,7 @@ name: lab
 file_rules:
   - name: no-secrets
     paths: ["${PROJECT_ROOT}/secret", "${PROJECT_ROOT}/vault", "${PROJECT_ROOT}/vault/**",
-      "${PROJECT_ROOT}/holder/in/closed"]
+      "${PROJECT_ROOT}/holder*/in/closed"]
     operations: ["*"]
     decision: deny
   - name: look-only
@@ -28,6 +28,14 @@ file_rules:
     paths: ["${PROJECT_ROOT}/fine/watched"]
     operations: [read]
     decision: audit
+  - name: sealed
+    paths: ["${PROJECT_ROOT}/sealed/*key", "${PROJECT_ROOT}/sealed/box/in/key"]
+    operations: [read, open]
+    decision: deny
+  - name: frozen
+    paths: ["${PROJECT_ROOT}/sealed/ice*", "${PROJECT_ROOT}/sealed/berg/in/ice"]
+    operations: [write]
+    decision: deny
   - name: work
     paths: ["${PROJECT_ROOT}", "${PROJECT_ROOT}/**"]
     operations: ["*"]
@@ -56,6 +64,17 @@ act('list-vault', lambda: os.listdir('vault'))
 act('vault-moved', lambda: os.rename('vault', 'fine/vault'))
 act('above-moved', lambda: os.rename('outer', 'fine/outer'))
 act('holder-moved', lambda: os.rename('holder', 'fine/holder'))
+def exchange(one, other):
+    call(316, -100, one.encode(), -100, other.encode(), 2)
+act('exchange-with-holder', lambda: exchange('fine/r2', 'holder2'))
+act('exchange-directories', lambda: exchange('outer' if os.path.exists('outer') else 'fine/outer', 'holder3'))
+act('moved-to-read', lambda: os.rename('sealed/key', 'fine/key'))
+act('moved-to-write', lambda: os.rename('sealed/ice', 'fine/water'))
+act('replaced', lambda: os.rename('fine/r', 'sealed/ice2'))
+act('exchanged-to-read', lambda: exchange('sealed/2key', 'fine/r2'))
+act('exchanged-to-write', lambda: exchange('fine/f', 'sealed/ice3'))
+act('box-to-read', lambda: os.rename('sealed/box', 'fine/box'))
+act('berg-to-write', lambda: os.rename('sealed/berg', 'fine/berg'))
 act('write', lambda: to('fixed/f'))
 act('write-mapped', by_map)
 act('append', lambda: to('fixed/f', os.O_WRONLY | os.O_APPEND))
@@ -71,7 +90,7 @@ act('delete', lambda: os.unlink('fixed/f'))
 act('rmdir', lambda: os.rmdir('fixed/d'))
 act('move-over', lambda: os.rename('fine/f', 'fixed/f'))
 act('move-away', lambda: os.rename('fixed/g', 'fine/g'))
-act('exchange', lambda: call(316, -100, b'fixed/h', -100, b'fine/h', 2))
+act('exchange', lambda: exchange('fixed/h', 'fine/h'))
 act('chmod', lambda: os.chmod('fixed/f', 0o777))
 act('chown', lambda: os.chown('fixed/f', 1, 1))
 act('times', lambda: os.utime('fixed/f', (1, 1)))
@@ -86,10 +105,17 @@ act('neighbour-tree', lambda: os.rename('fine/x', 'fine/y'))
 END
 
 fill() {
-	mkdir -p "$1/vault" "$1/fixed/d" "$1/fine" "$1/outer/vault" "$1/holder/in"
+	mkdir -p "$1/vault" "$1/fixed/d" "$1/fine" "$1/outer/vault" "$1/sealed/box/in" "$1/sealed/berg/in"
 	echo canary >"$1/secret"
 	echo canary >"$1/vault/key"
-	echo canary >"$1/holder/in/closed"
+	for name in holder holder2 holder3; do
+		mkdir -p "$1/$name/in"
+		echo canary >"$1/$name/in/closed"
+	done
+	for name in key 2key ice ice2 ice3 box/in/key berg/in/ice; do
+		echo canary >"$1/sealed/$name"
+	done
+	echo other | tee "$1/fine/r" >"$1/fine/r2"
 	for name in f g h; do
 		echo canary >"$1/fixed/$name"
 		echo other >"$1/fine/$name"
@@ -110,8 +136,8 @@ show() {
 }
 state() {
 	(
-		cd "$1" && find secret vault fixed holder -printf '%p %y %m %u %T@ %s\n' | sort
-		cat secret vault/key holder/in/closed fixed/f fixed/g fixed/h
+		cd "$1" && find secret vault fixed holder* sealed -printf '%p %y %m %u %T@ %s\n' | sort
+		cat secret vault/key holder*/in/closed $(find sealed -type f | sort) fixed/f fixed/g fixed/h
 	)
 }
 
@@ -134,7 +160,7 @@ while IFS='=' read -r name code; do
 	esac
 done <"$TMP/judged.out"
 is "each act was tried twice" "$(cut -d= -f1 "$TMP/judged.out")" "$(cut -d= -f1 "$TMP/plain.out")"
-for want in 'no-secrets file_open' 'no-secrets dir_list' 'no-secrets file_rename' 'look-only file_write' \
+for want in 'sealed file_rename' 'frozen file_rename' 'no-secrets file_open' 'no-secrets dir_list' 'no-secrets file_rename' 'look-only file_write' \
 	'look-only file_create' 'look-only dir_create' 'look-only symlink_create' 'look-only file_delete' \
 	'look-only dir_delete' 'look-only file_rename' 'look-only file_chmod'; do
 	ok "an event tells of $want" jq -es --arg r "${want% *}" --arg t "${want#* }" \

@@ -26,11 +26,14 @@ static const struct rule unrecorded =
         BUILT_IN("audit-unavailable", "events cannot be written, and what is not recorded does not happen");
 static const struct rule missing = BUILT_IN("journal-missing", "what this destroys could not be kept");
 static const struct rule elsewhere = BUILT_IN("redirect-unsupported", "nothing is redirected in this view");
+static const struct rule too_large =
+        BUILT_IN("rename-too-large", "too much lies in it, or cannot be looked at, to "
+                                     "tell whether something there is protected");
 static const struct rule blocked = BUILT_IN("soft-block", "the configuration blocks what destroys files");
 
 /* Paths that are put together, too long for the stack: of one act. */
 struct names {
-	char virtual[VIEW_PATH_MAX + 16];
+	char virtual[VIEW_PATH_MAX + 16], other[VIEW_PATH_MAX + 16];
 	char from[VIEW_PATH_MAX], to[VIEW_PATH_MAX]; /* of a walk */
 };
 
@@ -87,12 +90,31 @@ static struct verdict decide_one(const struct judge *j, enum access_kind kind, c
 	return decide_access(j->o.policy, j->cache, &r);
 }
 
+/* Something gets another name. What may not be read or written may not become so by that. */
+static bool may_move(const struct judge *j, const char *from, const char *to, struct verdict *why)
+{
+	static const enum access_kind content[] = { ACCESS_READ, ACCESS_WRITE };
+
+	*why = decide_one(j, ACCESS_RENAME, from);
+	if (why->effective == EFFECT_ALLOW)
+		*why = decide_one(j, ACCESS_RENAME, to);
+	if (why->effective != EFFECT_ALLOW)
+		return false;
+	for (size_t i = 0; i < sizeof content / sizeof *content; i++) {
+		*why = decide_one(j, content[i], from);
+		if (why->effective != EFFECT_ALLOW && decide_one(j, content[i], to).effective == EFFECT_ALLOW)
+			return false;
+	}
+	return true;
+}
+
 /* A walk below a directory that gets another name: both paths grow and shrink with it. */
 struct walk {
 	const struct judge *j;
 	char *from, *to; /* VIEW_PATH_MAX each */
 	size_t from_len, to_len, left;
-	unsigned depth; /* 0: the directory itself, which was judged */
+	unsigned depth;     /* 0: the directory itself, which was judged */
+	struct verdict why; /* it may not */
 };
 
 static bool add_part(char *path, size_t *len, const char *name)
@@ -129,10 +151,10 @@ static int look_at(void *arg, enum tree_step step, int dirfd, const char *name, 
 		w->depth += step == TREE_ENTER;
 		return 0;
 	}
+	w->why = deny(&too_large);
 	if (!w->left-- || !add_part(w->from, &w->from_len, name) || !add_part(w->to, &w->to_len, name))
 		return err_set(e, "too large");
-	good = decide_one(w->j, ACCESS_RENAME, w->from).effective == EFFECT_ALLOW &&
-	       decide_one(w->j, ACCESS_RENAME, w->to).effective == EFFECT_ALLOW;
+	good = may_move(w->j, w->from, w->to, &w->why);
 	if (step == TREE_ENTER) {
 		w->depth++;
 	} else {
@@ -142,28 +164,66 @@ static int look_at(void *arg, enum tree_step step, int dirfd, const char *name, 
 	return good ? 0 : err_set(e, "refused");
 }
 
-static enum tree_answer tree_of(const struct judge *j, const char *path)
+/* Do the rules alone tell that all that lies below the one may lie below the other? */
+static bool tree_is_free(const struct judge *j, const char *from, const char *to)
 {
-	const struct tree_request r = { .dir = path, .virtual = virtual_of(j, path) };
-	struct tree_answers out;
+	struct tree_request a = { .dir = from }, b = { .dir = to };
+	struct tree_answers before, after;
 
-	decide_trees_ask(j->trees, &r, &out);
-	return out.is[ACCESS_RENAME];
+	if ((a.virtual = virtual_of(j, from)))
+		a.virtual = strcpy(j->names->other, a.virtual);
+	b.virtual = virtual_of(j, to);
+	decide_trees_ask(j->trees, &a, &before);
+	decide_trees_ask(j->trees, &b, &after);
+	return before.is[ACCESS_RENAME] == TREE_ALLOWED && after.is[ACCESS_RENAME] == TREE_ALLOWED &&
+	       ((before.is[ACCESS_READ] == TREE_ALLOWED && before.is[ACCESS_WRITE] == TREE_ALLOWED) ||
+	        decide_trees_alike(j->trees, &a, &b, 1U << ACCESS_READ | 1U << ACCESS_WRITE));
 }
 
-/* A directory's name may change only where that of nothing in it is refused: where the rules alone do not
- * tell, what is there does. */
-static bool tree_may_move(const struct judge *j, const struct view_act *act)
+/* For a directory what is in it counts as well: where the rules alone do not tell, what is there does. */
+static bool all_may_move(const struct judge *j, const char *from, const char *to, bool directory, int dirfd,
+                         const char *name, struct verdict *why)
 {
 	struct walk w = { .j = j, .from = j->names->from, .to = j->names->to, .left = WALK_MAX };
+	bool good;
 
-	if (tree_of(j, act->path) == TREE_ALLOWED && tree_of(j, act->to_path) == TREE_ALLOWED)
+	if (!may_move(j, from, to, why))
+		return false;
+	if (!directory || tree_is_free(j, from, to))
 		return true;
-	w.from_len = strlen(act->path);
-	w.to_len = strlen(act->to_path);
-	memcpy(w.from, act->path, w.from_len + 1);
-	memcpy(w.to, act->to_path, w.to_len + 1);
-	return tree_walk(act->dirfd, act->name, look_at, &w, NULL) == 0;
+	w.from_len = strlen(from);
+	w.to_len = strlen(to);
+	memcpy(w.from, from, w.from_len + 1);
+	memcpy(w.to, to, w.to_len + 1);
+	w.why = deny(&too_large);
+	good = tree_walk(dirfd, name, look_at, &w, NULL) == 0;
+	if (!good)
+		*why = w.why;
+	return good;
+}
+
+/* The first answer against a rename, or that to the name it had; *path is what it is about. */
+static struct verdict decide_rename(const struct judge *j, const struct view_act *act, const char **path)
+{
+	struct verdict to = decide_one(j, ACCESS_RENAME, act->to_path), why;
+
+	if (to.effective != EFFECT_ALLOW)
+		return *path = act->to_path, to;
+	if (!all_may_move(j, act->path, act->to_path, act->directory, act->dirfd, act->name, &why))
+		return why;
+	if (act->exchange &&
+	    !all_may_move(j, act->to_path, act->path, act->to_directory, act->to_dirfd, act->to_name, &why))
+		return *path = act->to_path, why;
+	/* What is replaced loses its content as if it were written. */
+	if (act->exists && !act->exchange && !act->to_directory) {
+		why = decide_one(j, ACCESS_WRITE, act->to_path);
+		if (why.effective != EFFECT_ALLOW)
+			return *path = act->to_path, why;
+	}
+	/* What is overwritten is what a rule would have kept. */
+	if (act->exists && to.decision == EFFECT_SOFT_DELETE)
+		return to;
+	return decide_one(j, ACCESS_RENAME, act->path);
 }
 
 static bool destroys(enum view_kind kind)
@@ -182,22 +242,13 @@ static struct verdict decide_all(const struct judge *j, const struct view_act *a
 	v = decide_one(j, kind, *path);
 	if (v.effective != EFFECT_ALLOW || !act->to_path)
 		return v;
+	if (act->kind == VIEW_RENAME)
+		return decide_rename(j, act, path);
 	for (size_t i = 0; act->kind == VIEW_LINK && i < 2; i++) {
 		struct verdict old = decide_one(j, linked[i], act->path);
 
 		if (old.effective != EFFECT_ALLOW)
 			return *path = act->path, old;
-	}
-	if (act->kind == VIEW_RENAME) {
-		struct verdict to = decide_one(j, kind, act->to_path);
-
-		if (to.effective != EFFECT_ALLOW)
-			return *path = act->to_path, to;
-		if (act->directory && !tree_may_move(j, act))
-			return deny(v.rule);
-		/* What is overwritten is what a rule would have kept. */
-		if (act->exists && to.decision == EFFECT_SOFT_DELETE)
-			return to;
 	}
 	return v;
 }

@@ -102,6 +102,7 @@ int view_begin_move(fuse_req_t req, struct change *c, enum view_kind kind, const
 		return errno;
 	ids_as_self(v);
 	c->act.exists = fstatat(c->act.to_dirfd, m->to_text, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	c->act.to_directory = c->act.exists && S_ISDIR(st.st_mode);
 	why = v->o.judge(v->o.arg, &c->act);
 	c->began = !why;
 	return why;

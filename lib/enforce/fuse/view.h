@@ -53,12 +53,13 @@ struct view_act {
 	int dirfd, to_dirfd;        /* not set for reading, nor `dirfd` for links */
 	const char *name, *to_name;
 	pid_t pid;
-	bool directory; /* of a rename: what is moved is one */
-	bool exists;    /* of a rename: and what it replaces is there */
-	bool exchange;  /* of a rename: both change places */
-	bool decided;   /* for judge.h: it was judged by who asks, and is only kept what must be kept */
-	bool done;      /* set by judge(): a removal has happened already */
-	void *kept;     /* judge()'s own, for acted() */
+	bool directory;    /* of a rename: what is moved is one */
+	bool exists;       /* of a rename: and what it replaces is there */
+	bool to_directory; /* ... and is one */
+	bool exchange;     /* of a rename: both change places */
+	bool decided;      /* for judge.h: it was judged by who asks, and is only kept what must be kept */
+	bool done;         /* set by judge(): a removal has happened already */
+	void *kept;        /* judge()'s own, for acted() */
 };
 
 struct view_options {
