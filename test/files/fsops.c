@@ -6,7 +6,8 @@
  * scene that holds operation N. A scene is 1,000 operations; between two all descriptors are closed, the tree
  * is listed in full and removed. --view leaves out what the kernel itself does otherwise with FUSE:
  * descriptors that append and are told not to (F_SETFL, and RWF_NOAPPEND, which this C library's pwrite
- * uses), where holes are, ranges that collapse, times of FIFOs, and watches, which see files without a name.
+ * uses), where holes are, ranges that collapse, set-id bits of a file whose range is not made zero, times of
+ * FIFOs, and watches, which see files without a name.
  */
 #include "test/files/fsops.h"
 

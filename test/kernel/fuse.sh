@@ -4,7 +4,9 @@
 . "$(dirname "$0")/../t.sh"
 needs root setpriv fuse fusermount3
 
-OPS=${FUSE_OPS:-12000} SEED=${FSOPS_SEED:-326}
+# FSOPS_ALL=1: all of them everywhere.
+OPS=${FUSE_OPS:-100000} MORE=${FSOPS_ALL:+${FUSE_OPS:-100000}}
+MORE=${MORE:-$((OPS / 4))} SEED=${FSOPS_SEED:-326}
 USER_ID=$((30000 + $$ % 30000))
 cp "$OUT/files/fsops" "$TMP"
 chmod 755 "$TMP" "$TMP/fsops"
@@ -55,7 +57,7 @@ show "$shm"
 ok "is mounted under its names" grep -q "^agentsh-workspace $shm/seen fuse.agentsh rw,nosuid,nodev" \
 	/proc/mounts
 compared "as a user on a tmpfs" "$USER_ID" "$OPS"
-compared "as root on a tmpfs" 0 $((OPS / 4))
+compared "as root on a tmpfs" 0 $MORE
 
 cd "$shm/seen" || exit 1
 echo one >a && ln a b && echo two >>b
@@ -134,7 +136,7 @@ hide
 ok "what it showed is there without it" cmp /bin/true "$shm/real/prog"
 
 show "$shm" --no-passthrough
-compared "data through the process" "$USER_ID" $((OPS / 4))
+compared "data through the process" "$USER_ID" $MORE
 hide
 # Something is denied somewhere: everything is judged, by the view, and by the supervisor besides.
 cat >"$TMP/rules.yaml" <<END
@@ -157,15 +159,15 @@ import os
 os.mkdir("gone"); os.chdir("gone"); os.rmdir("../gone")
 print(os.write(os.open(".", os.O_TMPFILE | os.O_RDWR), b"x"))
 ')" 1
-compared "judged by the view" "$USER_ID" $((OPS / 4))
-compared "judged by the view, as root" 0 $((OPS / 4))
-compared "judged by the view and by call" "$USER_ID" $((OPS / 4)) \
+compared "judged by the view" "$USER_ID" $MORE
+compared "judged by the view, as root" 0 $MORE
+compared "judged by the view and by call" "$USER_ID" $MORE \
 	"$TMP/agentsh" run --judge-files --policy "$TMP/rules.yaml" --
 rmdir "$base/real/elsewhere"
 hide
 disk=$TMP/place
 show "$disk"
-compared "on the disk" "$USER_ID" $((OPS / 4))
+compared "on the disk" "$USER_ID" $MORE
 hide
 
 # Killed at work: errors, nothing lost, and another view in its place.
@@ -222,7 +224,7 @@ cat >"$TMP/alone.sh" <<-END
 	as_nobody unshare -Urm umount -l $alone/seen 2>/dev/null && echo unmounted by a root of his own
 	grep -q "$alone/seen fuse.agentsh" /proc/mounts && echo stays
 	for where in bare seen; do
-		as_nobody $alone/fsops --view --seed $SEED --ops $((OPS / 4)) $alone/\$where/tree \
+		as_nobody $alone/fsops --view --seed $SEED --ops $MORE $alone/\$where/tree \
 			>$TMP/\$where.log 2>&1
 	done
 	as_nobody fusermount3 -u $alone/seen
@@ -234,7 +236,7 @@ is "a user mounts for himself, and finds no way below by the descriptors of his 
 own descriptors
 stays
 ended"
-cmp -s "$TMP/bare.log" "$TMP/seen.log" && [ "$(wc -l <"$TMP/seen.log")" -ge $((OPS / 4)) ]
-t_report $? "as a user alone: $((OPS / 4)) operations"
+cmp -s "$TMP/bare.log" "$TMP/seen.log" && [ "$(wc -l <"$TMP/seen.log")" -ge $MORE ]
+t_report $? "as a user alone: $MORE operations"
 diff -a "$TMP/bare.log" "$TMP/seen.log" | head -8 | cut -c1-300 | sed "s/^/# seed $SEED: /"
 is "nothing was complained of" "$(cat "$TMP/err")" ""
