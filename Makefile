@@ -259,7 +259,8 @@ test-million: $(O)/kernel/journal_many $(BIN) ## a million kept versions are lis
 	$(Q)JOURNAL_MANY=$${JOURNAL_MANY:-1000000} $(RUN) $<
 test-fsops: $(FSOPS) $(BIN) ## random file operations, natively, governed, in views (SEEDS=, OPS=)
 	$(Q)for s in $${SEEDS:-3 4 5}; do FSOPS_ALL=1 FSOPS_SEED=$$s FSOPS_OPS=$${OPS:-100000} \
-		FUSE_OPS=$${OPS:-100000} LIMIT=3600 $(RUN) test/kernel/fsops.sh test/kernel/fuse.sh || exit 1; done
+		FUSE_OPS=$${OPS:-100000} LIMIT=3600 \
+		$(RUN) test/kernel/fsops.sh test/kernel/fuse.sh || exit 1; done
 check: ## all that CI runs: every preset, lint, sizes, every test
 	@build/need $(TOOLS) $(LINT_TOOLS) $(TEST_TOOLS)
 	@test/e2e/stage need

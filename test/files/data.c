@@ -127,7 +127,7 @@ static void do_cut(struct op *o)
 	}
 	int mode = modes[pick(o, world.view ? 5 : 6)];
 	size_t n = some_size(o);
-	/* With FUSE the kernel takes set-id bits before it asks, and keeps what it took when that is refused. */
+	/* With FUSE the kernel takes set-id bits before it asks, also if that is refused. */
 	if (world.view && mode & 0x10 && fstat(fd, &st) == 0 && st.st_mode & (S_ISUID | S_ISGID))
 		mode = 0;
 	say(o, "fallocate %d %x %lld %zu", fd, (unsigned)mode, (long long)at, n);
