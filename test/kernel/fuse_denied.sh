@@ -137,7 +137,8 @@ show() {
 state() {
 	(
 		cd "$1" && find secret vault fixed holder* sealed -printf '%p %y %m %u %T@ %s\n' | sort
-		cat secret vault/key holder*/in/closed sealed/*key sealed/ice* sealed/*/in/* fixed/f fixed/g fixed/h
+		cat secret vault/key holder*/in/closed \
+			sealed/*key sealed/ice* sealed/*/in/* fixed/f fixed/g fixed/h
 	)
 }
 
