@@ -37,6 +37,14 @@ if governed; then
 		sh_c 'stat -f -c %T .; echo ran'
 		check_that "closed device, no marker: no view" 'grep -q ran "$TRY/out" && no_views && event fuse_mount_failed "$MARK"'
 		: >"$MARK"
+		printf '#!/bin/sh.real\nexec sleep 60\n' >/usr/local/bin/opener
+		before=$(log_size) started=$(date +%s)
+		sh_c 'echo ran'
+		check_that "a command for it that hangs: within seconds there is no view" 'grep -q ran "$TRY/out" && no_views && event fuse_mount_failed && [ $(($(date +%s) - started)) -le 5 ]'
+		install -m 4755 /usr/bin/chmod /usr/local/bin/opener
+		check_that "and it is tried again" 'until_true 15 eval "sh_c true; is_view $W"'
+		chmod 0600 /dev/fuse
+		restart true
 	else
 		chmod 0666 /dev/fuse
 	fi
