@@ -2,6 +2,7 @@
  * any case, directories with too many entries; trees to start programs from, TCP ports, abstract sockets.
  * Each deed is also done without the domain, where it must succeed.
  */
+#include "enforce/landlock/programs.h"
 #include "test/kernel/floor.h"
 
 #include <arpa/inet.h>
@@ -405,6 +406,21 @@ T_CASE(ports)
 	is_int(under(g.floor.ruleset, USER, connects, "23457"), EACCES, "connecting: refused");
 	is_int(under(-1, USER, connects, "23457"), ECONNREFUSED, "connecting: not without the domain");
 	release(&g);
+}
+
+/* A kernel that does not know a right refuses the whole ruleset: none is asked of it. */
+T_CASE(older_kernels)
+{
+	const struct floor_rules r = { .ports = LANDLOCK_BIND, .abstract = true, .n_execute = 1 };
+
+	for (int abi = LANDLOCK_ENOUGH; abi < 8; abi++) {
+		struct landlock_handled h = { 0 };
+
+		programs_handle(&r, abi, &h);
+		is_int(h.files == LANDLOCK_EXECUTE, true, "ABI %d: programs", abi);
+		is_int(h.ports, abi < 4 ? 0 : LANDLOCK_BIND, "ABI %d: ports", abi);
+		is_int(h.inside, abi < 6 ? 0 : LANDLOCK_ABSTRACT, "ABI %d: abstract sockets", abi);
+	}
 }
 
 static const char abstract_name[] = "agentsh-edges";

@@ -212,6 +212,34 @@ T_CASE(daytona_config_loads_unmodified)
 	config_problems_release(&p);
 }
 
+/* Where existing configurations have it, and where it belongs; not in both. */
+T_CASE(two_places_of_allow_execute)
+{
+	static const struct {
+		const char *text;
+		bool loads, told;
+	} places[] = {
+		{ "landlock: {allow_execute: [/opt/bin]}\n", true, false },
+		{ "sandbox: {landlock: {allow_execute: [/opt/bin]}}\n", true, true },
+		{ "landlock: {allow_execute: [/opt/bin]}\n"
+		  "sandbox: {landlock: {allow_execute: [/bin]}}\n",
+		  false, true },
+	};
+
+	for (size_t i = 0; i < 3; i++) {
+		struct config_problems p = { 0 };
+		struct config *c = parse(places[i].text, &p);
+
+		is_int(c != NULL, places[i].loads, "place %zu loads", i);
+		is_int(mentions(&p, "\"sandbox.landlock\" is taken as \"landlock\""), places[i].told,
+		       "place %zu: what it is taken as", i);
+		if (c && is_int(c->landlock.allow_execute.n, 1, "place %zu", i))
+			is_str(c->landlock.allow_execute.items[0], "/opt/bin");
+		config_free(c);
+		config_problems_release(&p);
+	}
+}
+
 T_CASE(all_errors_at_once_with_lines)
 {
 	struct config_problems p = { 0 };
