@@ -115,6 +115,16 @@ END
 True
 No data available
 No data available"
+	is "a whiteout stays behind" "$(python3 - <<'END'
+import ctypes, os
+open("white", "w").close()
+print(ctypes.CDLL(None).renameat2(-100, b"white", -100, b"black", 4))
+st = os.lstat("white")
+print(oct(st.st_mode), st.st_rdev, os.lstat("black").st_size)
+os.unlink("white"), os.unlink("black")
+END
+)" "0
+0o20000 0 0"
 	is "more files are known than descriptors are allowed" "$(python3 - <<'END'
 import os
 n = 30000

@@ -7,15 +7,11 @@ needs root python3 fuse
 . "$(dirname "$0")/../view.sh"
 
 cd / || exit 1
-cat >"$TMP/acts.py" <<'END'
-"""usage: DIR PID, of the view's process: NAME=errno of each act, NAME=asks where it waited for that."""
-import ctypes, fcntl, mmap, os, select, signal, struct, sys
-from acting import act, to
+cat >"$TMP/alone.py" <<'END'
+import os, select, signal, sys
+from acting import act
 
-top, view = sys.argv[1], int(sys.argv[2])
-OFD_SETLK = 37
-libc = ctypes.CDLL(None)
-os.chdir(top)
+view = int(sys.argv[2])
 
 
 def alone(name, f):
@@ -34,6 +30,42 @@ def alone(name, f):
     os.kill(view, signal.SIGCONT)
     os.waitpid(child, 0)
     os.close(fd)
+END
+cat >"$TMP/acts.py" <<'END'
+"""usage: DIR PID, of the view's process: NAME=errno of each act, NAME=asks where it waited for that."""
+import ctypes, fcntl, mmap, os, signal, struct, sys, time
+from acting import act, to
+from alone import alone, view
+
+top = sys.argv[1]
+OFD_SETLK = 37
+libc = ctypes.CDLL(None)
+os.chdir(top)
+
+
+def together(name, *all):
+    """Do they wait for an answer at the same time, none of them for another?"""
+    sys.stdout.flush()
+    os.kill(view, signal.SIGSTOP)
+    children = []
+    for f in all:
+        children.append(os.fork())
+        if children[-1] == 0:
+            act("", f)
+            os._exit(0)
+    for _ in range(200):
+        waits = [open("/proc/%d/wchan" % c).read() for c in children]
+        if all_asked := all_in(waits):
+            break
+        time.sleep(0.01)
+    print("%s=%s" % (name, 0 if all_asked else waits))
+    os.kill(view, signal.SIGCONT)
+    for c in children:
+        os.waitpid(c, 0)
+
+
+def all_in(waits):
+    return all("request_wait" in w for w in waits)
 
 
 def same(got, want):
@@ -87,6 +119,8 @@ alone("read", lambda: same(os.pread(fd, 4, 1 << 20), b"tail"))
 alone("map", lambda: same(mapped[1 << 19], 0))
 alone("write", lambda: os.pwrite(fd, b"TAIL", 1 << 20))
 
+together("look-together", lambda: os.lstat("unseen1"), lambda: os.lstat("unseen2"))
+
 # What changes is known at once, for all that.
 to("none", os.O_CREAT | os.O_WRONLY)
 act("made", lambda: os.lstat("none"))
@@ -120,7 +154,7 @@ seen() {
 	mkdir "$TMP/top"
 	mkdir "$TMP/top/many"
 	(cd "$TMP/top" && touch unseen $(seq -f 'many/%g' 200) && ln -s data link &&
-		truncate -s 1M data && printf tail >>data)
+		truncate -s 1M data && touch unseen1 unseen2 && printf tail >>data)
 	show_view "$TMP/top" "$@"
 	# shellcheck disable=SC2154 # by show_view
 	timeout 60 python3 "$TMP/acts.py" "$TMP/top" "$view" >"$TMP/out" 2>&1
@@ -139,9 +173,35 @@ locks='flock-beside=EAGAIN flock-shared=0 flock-over=EAGAIN ofd-same-process=EAG
 how='data passes by'
 seen
 # shellcheck disable=SC2086 # lists of words
-gives $known $locks never-seen=asks open=asks read=0 write=0 map=0
+gives $known $locks look-together=0 never-seen=asks open=asks read=0 write=0 map=0
 how='data through the process'
 seen --no-passthrough
 # shellcheck disable=SC2086
-gives $known $locks never-seen=asks open=asks read=asks map=asks
+gives $known $locks look-together=0 never-seen=asks open=asks read=asks map=asks
+
+# What is synced is synced below: where that is a view itself, and its process is stopped, it is waited for.
+cat >"$TMP/sync.py" <<'END'
+import os, sys
+from alone import alone
+
+os.chdir(sys.argv[1])
+fd = os.open("data", os.O_RDWR)
+os.pwrite(fd, b"y", 0)
+alone("file", lambda: os.fsync(fd))
+alone("content", lambda: os.fdatasync(fd))
+alone("nothing", lambda: os.getpid())
+END
+how='synced'
+mkdir "$TMP/top" "$TMP/over"
+echo x >"$TMP/top/data"
+show_view "$TMP/top"
+"$AGENTSH" fuse --no-passthrough "$TMP/top" "$TMP/over" 2>>"$TMP/err" &
+over=$!
+until_true 5 mountpoint -q "$TMP/over"
+timeout 60 python3 "$TMP/sync.py" "$TMP/over" "$view" >"$TMP/out" 2>&1
+kill -CONT "$view"
+umount "$TMP/over"
+wait "$over"
+hide
+gives file=asks content=asks nothing=0
 is "nothing was complained of" "$(cat "$TMP/err")" ""
