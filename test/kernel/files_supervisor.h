@@ -6,9 +6,10 @@
 
 #include <sys/resource.h>
 
-/* FS-16 */
+/* FS-16, FS-29: the supervisor may look into more processes than its callers. */
 T_CASE(outsiders)
 {
+	static const char *const names[] = { "outsider", "outsiders_root", "outsiders_thread" };
 	char number[16];
 	pid_t pid;
 
@@ -25,12 +26,16 @@ T_CASE(outsiders)
 	}
 	snprintf(number, sizeof number, "%d", (int)pid);
 	setenv("KT_OUTSIDER", number, 1);
-	attack("outsider", false, NULL, lab.user);
-	ok(o.reached, "outsider: its environment can be read");
-	attack("outsider", true, JUDGED, lab.user);
-	ok(!o.reached && lab_exit(&o) == EACCES, "outsider: not from a session (%d)", lab_exit(&o));
-	attack("outsider", true, JUDGED, 0);
-	ok(!o.reached && lab_exit(&o) == EACCES, "outsider: nor by root there (%d)", lab_exit(&o));
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		attack(names[i], false, NULL, lab.user);
+		ok(o.reached, "%s: can be read", names[i]);
+		attack(names[i], true, JUDGED, lab.user);
+		ok(!o.reached && lab_exit(&o) == EACCES, "%s: not from a session (%d)", names[i],
+		   lab_exit(&o));
+		attack(names[i], true, JUDGED, 0);
+		ok(!o.reached && lab_exit(&o) == EACCES, "%s: nor by root there (%d)", names[i],
+		   lab_exit(&o));
+	}
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }
