@@ -124,7 +124,7 @@ if [ "$E2E_AS" = root ]; then
 	until_true 5 is_view /tmp/slow
 	disk=$(pgrep -f "fuse /tmp/platter" | tail -1)
 	make_session shown /tmp/slow/work
-	as_user mkdir -p /tmp/slow/work /tmp/slow/longer
+	as_user mkdir -p /tmp/slow/work /tmp/slow/longer /tmp/slow/late
 	as_user sh -c 'echo slow >/tmp/slow/work/plain'
 	make_session shown /tmp/slow/work
 	check_that "it is shown" '[ "$(exec_in shown /bin/cat plain)" = slow ] && is_view /tmp/slow/work'
@@ -132,6 +132,7 @@ if [ "$E2E_AS" = root ]; then
 	make_session beside /tmp/slow/work
 	make_session longer /tmp/slow/longer
 	check_that "so is another" '[ "$(exec_in longer /usr/bin/stat -f -c %T .)" = fuseblk ] && is_view /tmp/slow/longer'
+	make_session late /tmp/slow/late
 	kill -STOP "$disk"
 	began=$(now_ms)
 	exec_in above /bin/echo from-above >/dev/null
@@ -162,11 +163,16 @@ if [ "$E2E_AS" = root ]; then
 	others >/tmp/others 2>&1
 	took=$(($(now_ms) - began))
 	check_that "others go on ($took ms)" '[ $took -le 2500 ] && grep -q from-older /tmp/others'
+	began=$(now_ms)
+	exec_in late /bin/echo from-late >/dev/null
+	took=$(($(now_ms) - began))
+	check_that "who is to get one there is answered in time ($took ms)" '[ $took -le 5000 ] && ! is_view /tmp/slow/late'
 	check_that "a process without a step for half a minute is ended" 'until_true 45 event fuse_view_died'
 	check_that "who waited for it gets an error" 'until_true 5 grep -qi -e connect -e abort /tmp/longer.out'
 	kill -CONT "$disk"
 	wait "$stuck" "$longer"
 	api DELETE /api/v1/sessions/longer
+	api DELETE /api/v1/sessions/late
 	check_that "when it gets on nobody is left" 'until_true 5 eval "[ -z \"\$(view_of /tmp/slow/work)\" ]"'
 	kill "$(pgrep -f "fuse /tmp/disk" | tail -1)"
 	until_true 5 eval '! is_view /tmp/slow'
