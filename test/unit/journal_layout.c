@@ -6,7 +6,7 @@
 #include "journal/store.h"
 #include "json/read.h"
 #include "test/t.h"
-#include "test/unit/journal_top.h"
+#include "test/unit/journal_opened.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,24 +18,6 @@
 #define TREE       "1763765432123456789"
 #define FILE_TOKEN "1763765432123456790"
 #define HELLO      "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824" /* SHA-256 of "hello" */
-
-static struct journal j;
-static int dir = -1;
-
-static bool begin(void)
-{
-	if (!make_top("/tmp") || !ok(journal_open(&j, at("store"), true, NULL) == 0))
-		return false;
-	dir = open(top, O_RDONLY | O_DIRECTORY);
-	return true;
-}
-
-static void end(void)
-{
-	journal_close(&j);
-	fd_close(&dir);
-	remove_top();
-}
 
 /* ---- theirs ---------------------------------------------------------------------------------------------
  */

@@ -5,7 +5,7 @@
 #include "journal/record.h"
 #include "journal/tree.h"
 #include "test/t.h"
-#include "test/unit/journal_top.h"
+#include "test/unit/journal_opened.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,26 +13,6 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-static struct journal j;
-static int dir = -1;
-
-static bool begin(void)
-{
-	struct err e;
-
-	if (!make_top("/tmp") || !ok(journal_open(&j, at("store"), true, &e) == 0, "%s", e.text))
-		return false;
-	dir = open(top, O_RDONLY | O_DIRECTORY);
-	return true;
-}
-
-static void end(void)
-{
-	journal_close(&j);
-	fd_close(&dir);
-	remove_top();
-}
 
 static bool keep(const char *name, const char *session, char *token)
 {

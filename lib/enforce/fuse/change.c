@@ -104,8 +104,8 @@ void change_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *
 
 	if (view_hides(v, dir, text))
 		why = EACCES;
-	else if (n->gone) /* of O_TMPFILE, which gets its name */
-		why = view_begin(req, &c, VIEW_CREATE, dir, text);
+	else if (n->gone)
+		why = view_begin(req, &c, VIEW_NAME, dir, text);
 	else
 		why = view_begin_move(req, &c, VIEW_LINK, &m);
 	dirfd = why ? -1 : node_dirfd(v, dir);

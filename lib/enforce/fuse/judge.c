@@ -54,7 +54,7 @@ static const enum access_kind access_of[VIEW_KINDS] = {
 	[VIEW_TRUNCATE] = ACCESS_TRUNCATE, [VIEW_CREATE] = ACCESS_CREATE, [VIEW_MKDIR] = ACCESS_MKDIR,
 	[VIEW_SYMLINK] = ACCESS_SYMLINK,   [VIEW_LINK] = ACCESS_LINK,     [VIEW_DELETE] = ACCESS_DELETE,
 	[VIEW_RMDIR] = ACCESS_RMDIR,       [VIEW_RENAME] = ACCESS_RENAME, [VIEW_CHMOD] = ACCESS_CHMOD,
-	[VIEW_CHOWN] = ACCESS_CHOWN,       [VIEW_TOUCH] = ACCESS_TOUCH,
+	[VIEW_CHOWN] = ACCESS_CHOWN,       [VIEW_TOUCH] = ACCESS_TOUCH,   [VIEW_NAME] = ACCESS_LINK,
 };
 
 static const enum journal_kind kept_as[VIEW_KINDS] = {
@@ -64,6 +64,7 @@ static const enum journal_kind kept_as[VIEW_KINDS] = {
 	[VIEW_DELETE] = JOURNAL_DELETE,    [VIEW_RMDIR] = JOURNAL_RMDIR,
 	[VIEW_RENAME] = JOURNAL_RENAME,    [VIEW_CHMOD] = JOURNAL_ATTRIBUTES,
 	[VIEW_CHOWN] = JOURNAL_ATTRIBUTES, [VIEW_TOUCH] = JOURNAL_ATTRIBUTES,
+	[VIEW_NAME] = JOURNAL_CREATE,
 };
 
 static struct verdict deny(const struct rule *rule)
@@ -90,16 +91,20 @@ static struct verdict decide_one(const struct judge *j, enum access_kind kind, c
 	return decide_access(j->o.policy, j->cache, &r);
 }
 
-/* Something gets another name. What may not be read or written may not become so by that. */
-static bool may_move(const struct judge *j, const char *from, const char *to, struct verdict *why)
+/* May both names change? */
+static bool may_be_named(const struct judge *j, const char *from, const char *to, struct verdict *why)
 {
-	static const enum access_kind content[] = { ACCESS_READ, ACCESS_WRITE };
-
 	*why = decide_one(j, ACCESS_RENAME, from);
 	if (why->effective == EFFECT_ALLOW)
 		*why = decide_one(j, ACCESS_RENAME, to);
-	if (why->effective != EFFECT_ALLOW)
-		return false;
+	return why->effective == EFFECT_ALLOW;
+}
+
+/* What may not be read or written must not become so by another name. */
+static bool may_have_content(const struct judge *j, const char *from, const char *to, struct verdict *why)
+{
+	static const enum access_kind content[] = { ACCESS_READ, ACCESS_WRITE };
+
 	for (size_t i = 0; i < sizeof content / sizeof *content; i++) {
 		*why = decide_one(j, content[i], from);
 		if (why->effective != EFFECT_ALLOW && decide_one(j, content[i], to).effective == EFFECT_ALLOW)
@@ -154,7 +159,7 @@ static int look_at(void *arg, enum tree_step step, int dirfd, const char *name, 
 	w->why = deny(&too_large);
 	if (!w->left-- || !add_part(w->from, &w->from_len, name) || !add_part(w->to, &w->to_len, name))
 		return err_set(e, "too large");
-	good = may_move(w->j, w->from, w->to, &w->why);
+	good = may_be_named(w->j, w->from, w->to, &w->why) && may_have_content(w->j, w->from, w->to, &w->why);
 	if (step == TREE_ENTER) {
 		w->depth++;
 	} else {
@@ -180,14 +185,14 @@ static bool tree_is_free(const struct judge *j, const char *from, const char *to
 	        decide_trees_alike(j->trees, &a, &b, 1U << ACCESS_READ | 1U << ACCESS_WRITE));
 }
 
-/* For a directory what is in it counts as well: where the rules alone do not tell, what is there does. */
-static bool all_may_move(const struct judge *j, const char *from, const char *to, bool directory, int dirfd,
-                         const char *name, struct verdict *why)
+/* The names themselves were judged. For a directory what is in it counts as well: where the rules alone do
+ * not tell, what is there does. */
+static bool may_move(const struct judge *j, const char *from, const char *to, bool directory, int dirfd,
+                     const char *name, struct verdict *why)
 {
 	struct walk w = { .j = j, .from = j->names->from, .to = j->names->to, .left = WALK_MAX };
-	bool good;
 
-	if (!may_move(j, from, to, why))
+	if (!may_have_content(j, from, to, why))
 		return false;
 	if (!directory || tree_is_free(j, from, to))
 		return true;
@@ -196,23 +201,24 @@ static bool all_may_move(const struct judge *j, const char *from, const char *to
 	memcpy(w.from, from, w.from_len + 1);
 	memcpy(w.to, to, w.to_len + 1);
 	w.why = deny(&too_large);
-	good = tree_walk(dirfd, name, look_at, &w, NULL) == 0;
-	if (!good)
-		*why = w.why;
-	return good;
+	if (tree_walk(dirfd, name, look_at, &w, NULL) == 0)
+		return true;
+	*why = w.why;
+	return false;
 }
 
-/* The first answer against a rename, or that to the name it had; *path is what it is about. */
-static struct verdict decide_rename(const struct judge *j, const struct view_act *act, const char **path)
+/* Of a rename from a name that may change. */
+static struct verdict decide_rename(const struct judge *j, const struct view_act *act, struct verdict moved,
+                                    const char **path)
 {
 	struct verdict to = decide_one(j, ACCESS_RENAME, act->to_path), why;
 
 	if (to.effective != EFFECT_ALLOW)
 		return *path = act->to_path, to;
-	if (!all_may_move(j, act->path, act->to_path, act->directory, act->dirfd, act->name, &why))
+	if (!may_move(j, act->path, act->to_path, act->directory, act->dirfd, act->name, &why))
 		return why;
 	if (act->exchange &&
-	    !all_may_move(j, act->to_path, act->path, act->to_directory, act->to_dirfd, act->to_name, &why))
+	    !may_move(j, act->to_path, act->path, act->to_directory, act->to_dirfd, act->to_name, &why))
 		return *path = act->to_path, why;
 	/* What is replaced loses its content as if it were written. */
 	if (act->exists && !act->exchange && !act->to_directory) {
@@ -221,9 +227,7 @@ static struct verdict decide_rename(const struct judge *j, const struct view_act
 			return *path = act->to_path, why;
 	}
 	/* What is overwritten is what a rule would have kept. */
-	if (act->exists && to.decision == EFFECT_SOFT_DELETE)
-		return to;
-	return decide_one(j, ACCESS_RENAME, act->path);
+	return act->exists && to.decision == EFFECT_SOFT_DELETE ? to : moved;
 }
 
 static bool destroys(enum view_kind kind)
@@ -243,7 +247,7 @@ static struct verdict decide_all(const struct judge *j, const struct view_act *a
 	if (v.effective != EFFECT_ALLOW || !act->to_path)
 		return v;
 	if (act->kind == VIEW_RENAME)
-		return decide_rename(j, act, path);
+		return decide_rename(j, act, v, path);
 	for (size_t i = 0; act->kind == VIEW_LINK && i < 2; i++) {
 		struct verdict old = decide_one(j, linked[i], act->path);
 

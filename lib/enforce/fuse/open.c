@@ -60,7 +60,6 @@ static void keep_fd(struct view *v, struct node *n, struct fuse_file_info *fi, i
 	n->users++;
 	fi->fh = (uint64_t)fd + 1;
 	fi->keep_cache = 1;
-	fi->parallel_direct_writes = 1;
 	n->open++;
 	n->mapped += (fi->flags & O_ACCMODE) == O_RDWR;
 	/* A user who closes a directory to himself can still use what he has open in it. */

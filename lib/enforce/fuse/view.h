@@ -37,6 +37,7 @@ enum view_kind {
 	VIEW_MKDIR,
 	VIEW_SYMLINK,
 	VIEW_LINK,
+	VIEW_NAME, /* a file without a name gets one */
 	VIEW_DELETE,
 	VIEW_RMDIR,
 	VIEW_RENAME,

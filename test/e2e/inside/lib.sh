@@ -139,7 +139,8 @@ unreached() {
 
 # check_denied DESCRIPTION SUBJECT RULE RC EVIDENCE [VAR=VALUE...] COMMAND...
 # EVIDENCE: a shell expression that is true when the thing happened. RC: a number, "fail", "EACCES" (it fails and
-# says so) or "any". SUBJECT: the program denied. RULE "-" = no rule to be named (a static denial), "quiet RULE" = stderr is not ours to see.
+# says so) or "any". SUBJECT: the program denied. RULE "-" = no rule to be named (a static denial), "quiet RULE" =
+# stderr is not ours to see.
 check_denied() {
 	native && return 0
 	description=$1 subject=$2 rule=$3 want=$4 evidence=$5

@@ -27,12 +27,16 @@ others() {
 	exec_in older /bin/echo from-older
 	api DELETE /api/v1/sessions/other
 }
-# held_up PID: others while it is stopped. Sets $took, in ms.
+# timed COMMAND...: sets $took, in ms.
+timed() {
+	began=$(now_ms)
+	"$@"
+	took=$(($(now_ms) - began))
+}
+# held_up PID: others while it is stopped.
 held_up() {
 	kill -STOP "$1"
-	began=$(now_ms)
-	others >/tmp/others 2>&1
-	took=$(($(now_ms) - began))
+	timed others >/tmp/others 2>&1
 }
 as_user mkdir -p /tmp/older
 stop_server
@@ -58,9 +62,7 @@ check_that "by another process" '[ -n "$(view_of "$W")" ] && [ "$(view_of "$W")"
 section "and its session ends"
 show=$(view_of "$W")
 kill -STOP "$show"
-began=$(now_ms)
-api DELETE /api/v1/sessions/shown
-took=$(($(now_ms) - began))
+timed api DELETE /api/v1/sessions/shown
 check_that "at once ($took ms)" '[ $took -le 2500 ] && ! is_view "$W"'
 check_that "with its process" 'until_true 5 eval "! kill -0 $show 2>/dev/null"'
 
@@ -72,13 +74,9 @@ check_that "there is a view" 'is_view "$W"'
 kill -STOP "$mounter"
 as_user mkdir -p /tmp/unshown
 make_session unshown /tmp/unshown
-began=$(now_ms)
-exec_in unshown /bin/echo from-unshown >/tmp/unshown.out
-took=$(($(now_ms) - began))
+timed exec_in unshown /bin/echo from-unshown >/tmp/unshown.out
 check_that "others begin and work without a view ($took ms)" '[ $took -le 3500 ] && grep -q from-unshown /tmp/unshown.out && ! is_view /tmp/unshown'
-began=$(now_ms)
-api DELETE /api/v1/sessions/shown
-took=$(($(now_ms) - began))
+timed api DELETE /api/v1/sessions/shown
 check_that "sessions end ($took ms)" '[ $took -le 2500 ]'
 kill -CONT "$mounter"
 check_that "when it gets on all is taken away" 'until_true 5 eval "! is_view $W && ! is_view /tmp/unshown"'
@@ -134,38 +132,23 @@ if [ "$E2E_AS" = root ]; then
 	check_that "so is another" '[ "$(exec_in longer /usr/bin/stat -f -c %T .)" = fuseblk ] && is_view /tmp/slow/longer'
 	make_session late /tmp/slow/late
 	kill -STOP "$disk"
-	began=$(now_ms)
-	exec_in above /bin/echo from-above >/dev/null
-	took=$(($(now_ms) - began))
+	timed exec_in above /bin/echo from-above >/dev/null
 	check_that "who has it in a directory of his own is answered in time ($took ms)" '[ $took -le 4000 ]'
-	began=$(now_ms)
-	exec_in beside /bin/echo from-beside >/tmp/beside
-	took=$(($(now_ms) - began))
+	timed exec_in beside /bin/echo from-beside >/tmp/beside
 	check_that "who is to share it, too ($took ms)" '! grep -q from-beside /tmp/beside && [ $took -le 4000 ]'
 	api POST /api/v1/sessions/shown/exec '{"command":"/bin/bash","args":["-c","ls -l /tmp/slow/work/fresh; echo more >plain"]}' >/tmp/stuck.out &
 	stuck=$!
 	api POST /api/v1/sessions/longer/exec '{"command":"/bin/ls","args":["/tmp/slow/longer/fresh"]}' >/tmp/longer.out &
 	longer=$!
-	began=$(now_ms)
-	others >/tmp/others 2>&1
-	took=$(($(now_ms) - began))
+	timed others >/tmp/others 2>&1
 	check_that "others: made, worked, ended ($took ms)" '[ $took -le 4500 ] && grep -q from-other /tmp/others && grep -q from-older /tmp/others'
-	began=$(now_ms)
-	api DELETE /api/v1/sessions/shown
-	took=$(($(now_ms) - began))
+	timed api DELETE /api/v1/sessions/shown
 	check_that "its session ends ($took ms)" '[ $took -le 3500 ] && ! is_view /tmp/slow/work'
-	began=$(now_ms)
-	api DELETE /api/v1/sessions/above
-	api DELETE /api/v1/sessions/beside
-	took=$(($(now_ms) - began))
+	timed eval "api DELETE /api/v1/sessions/above; api DELETE /api/v1/sessions/beside"
 	check_that "so does one whose supervisor cannot be ended ($took ms)" '[ $took -le 2500 ]'
-	began=$(now_ms)
-	others >/tmp/others 2>&1
-	took=$(($(now_ms) - began))
+	timed others >/tmp/others 2>&1
 	check_that "others go on ($took ms)" '[ $took -le 2500 ] && grep -q from-older /tmp/others'
-	began=$(now_ms)
-	exec_in late /bin/echo from-late >/dev/null
-	took=$(($(now_ms) - began))
+	timed exec_in late /bin/echo from-late >/dev/null
 	check_that "who is to get one there is answered in time ($took ms)" '[ $took -le 5000 ] && ! is_view /tmp/slow/late'
 	check_that "a process without a step for half a minute is ended" 'until_true 45 event fuse_view_died'
 	check_that "who waited for it gets an error" 'until_true 5 grep -qi -e connect -e abort /tmp/longer.out'
