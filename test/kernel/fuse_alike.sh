@@ -1,6 +1,6 @@
 #!/bin/bash
-# fuse_alike - a view that judges alone and a supervisor that judges calls answer alike: every act, in a directory
-# where one operation is denied, out of it, into it and across.
+# fuse_alike - a view that judges alone and a supervisor that judges calls answer alike: every act, in a
+# directory where one operation is denied, out of it, into it and across.
 . "$(dirname "$0")/../t.sh"
 needs root python3 fuse
 . "$(dirname "$0")/../view.sh"
@@ -100,7 +100,8 @@ made() {
 	python3 "$TMP/acts.py" fill "$dir" $OPERATIONS || exit 1
 	printf '%s\n' 'version: 1' 'name: alike' 'file_rules:'
 	for o; do
-		printf '  - {name: no-%s, paths: ["%s/no-%s/**"], operations: [%s], decision: deny}\n' "$o" "$dir" "$o" "$o"
+		printf '  - {name: no-%s, paths: ["%s/no-%s/**"], operations: [%s], decision: deny}\n' \
+			"$o" "$dir" "$o" "$o"
 	done
 	printf '%s\n' '  - {name: rest, paths: ["**"], operations: ["*"], decision: allow}' 'command_rules:' \
 		'  - {name: commands, commands: ["*"], decision: allow}'
