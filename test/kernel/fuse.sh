@@ -180,6 +180,21 @@ show "$disk"
 compared "on the disk" "$USER_ID" $MORE
 hide
 
+# Taken away while somebody asks: at times between a request and its reading.
+rm -rf "$shm/real" && mkdir "$shm/real"
+peaceful=0
+for _ in $(seq 60); do
+	show "$shm" --no-passthrough
+	rm -f "$base/real/asks"
+	(while echo x; do :; done >"$base/seen/asks") 2>/dev/null &
+	until_true 5 test -s "$base/real/asks"
+	umount -f -l "$base/seen"
+	wait "$view" && peaceful=$((peaceful + 1))
+	wait
+	umount "$base/bare"
+done
+is "a view that is taken away while somebody asks ends in peace" "$peaceful" 60
+
 # Killed at work: errors, nothing lost, and another view in its place.
 show "$shm"
 mkdir "$base/seen/work"

@@ -229,8 +229,13 @@ static ssize_t on_answer(int device, struct iovec *iov, int count, void *view)
 
 static ssize_t on_read(int device, void *request, size_t size, void *view)
 {
+	ssize_t n = read(device, request, size);
+
 	(void)view;
-	return read(device, request, size);
+	/* It was taken away while there was a request to read. */
+	if (n < 0 && errno == ECONNABORTED)
+		errno = ENODEV;
+	return n;
 }
 
 static int start(struct view *v, struct err *e)
